@@ -1,0 +1,27 @@
+# Every target works on a fresh clone: the environment is made when it is missing or out of date.
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_NUM_THREADS := 1
+
+.PHONY: demo test lint types tables
+demo: .venv/ready
+	$(BIN)/coterie demo
+
+test: .venv/ready
+	$(BIN)/pytest -n 2
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: .venv/ready
+	$(BIN)/mypy
+
+tables: .venv/ready
+	$(BIN)/python -m benchmarks.tables
+
+.venv/ready: pyproject.toml constraints/cpu.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -e '.[dev]'
+	touch $@

@@ -1,0 +1,27 @@
+"""Exceptions and warnings: one place, so that callers can catch what they mean to catch."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """An argument has the wrong value; the message names the argument, what came and what is expected."""
+
+
+class InputTypeError(TypeError):
+    """An argument has the wrong type; the message names the argument, what came and what is expected."""
+
+
+class ConflictError(InputError):
+    """Pairs contradict each other; the message names the shortest chain that shows it."""
+
+
+class DamagedFileError(InputError):
+    """A file is truncated, altered, or was not written by this library."""
+
+
+class CollapseWarning(UserWarning):
+    """A cluster that was asked for is not used by any training sample."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was stopped by a signal; the message names the checkpoint and how to resume."""
