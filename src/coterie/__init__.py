@@ -1,1 +1,28 @@
-"""End-to-end neural clustering."""
+"""End-to-end neural clustering: networks whose softmax output is the clustering."""
+
+from coterie import losses, metrics
+from coterie._errors import (
+    CollapseWarning,
+    ConflictError,
+    DamagedFileError,
+    InputError,
+    InputTypeError,
+    Interrupted,
+)
+from coterie.data import Pairs
+from coterie.methods.ccn import CCN
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CCN",
+    "CollapseWarning",
+    "ConflictError",
+    "DamagedFileError",
+    "InputError",
+    "InputTypeError",
+    "Interrupted",
+    "Pairs",
+    "losses",
+    "metrics",
+]

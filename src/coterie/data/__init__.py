@@ -1,0 +1,20 @@
+"""Where data comes from and how it reaches the training loop."""
+
+from __future__ import annotations
+
+from coterie.data.batches import LabelBatches, PairBatches, Sampler
+from coterie.data.files import atomic_write
+from coterie.data.pair_links import Conflict
+from coterie.data.pairs import Pairs
+from coterie.data.readers import read_array, read_labels
+
+__all__ = [
+    "Conflict",
+    "LabelBatches",
+    "PairBatches",
+    "Pairs",
+    "Sampler",
+    "atomic_write",
+    "read_array",
+    "read_labels",
+]

@@ -1,0 +1,29 @@
+"""Networks: backbones with a known embedding width, heads, and how to build them from a name or a module."""
+
+from coterie.nn.backbone import Backbone
+from coterie.nn.build import BACKBONES, BackboneSpec, GivenBackbone, auto_backbone, build_backbone
+from coterie.nn.joint_batchnorm import JointBatchNorm, convert_batchnorm
+from coterie.nn.lenet import LeNet
+from coterie.nn.mlp import MLP
+from coterie.nn.network import ClusterNetwork, build_network, channels_last, has_convolutions
+from coterie.nn.resnet import PreActResNet
+from coterie.nn.vgg import VGG
+
+__all__ = [
+    "BACKBONES",
+    "MLP",
+    "VGG",
+    "Backbone",
+    "BackboneSpec",
+    "ClusterNetwork",
+    "GivenBackbone",
+    "JointBatchNorm",
+    "LeNet",
+    "PreActResNet",
+    "auto_backbone",
+    "build_backbone",
+    "build_network",
+    "channels_last",
+    "convert_batchnorm",
+    "has_convolutions",
+]

@@ -1,0 +1,210 @@
+"""X in any accepted form as rows of scaled float32 tensors on the training device."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from coterie._errors import InputError, InputTypeError
+from coterie._types import Rows
+
+Array = npt.NDArray[Any]
+CHUNK_BYTES = 64 * 2**20
+RESIDENT_BYTES = 4 * 2**30
+
+
+class Dataset(Protocol):
+    """A map-style data set: a length, and an item (or a tuple that begins with it) for each number."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+class DatasetRows:
+    """A map-style data set behind the few array habits that the library needs.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Items are arrays or tensors of one shape; of tuples the first entry is taken.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        first = self._item(0)
+        self.dtype = first.dtype
+        self.shape = (len(dataset), *first.shape)
+        self.ndim = len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Rows | slice) -> Array:
+        numbers = range(*rows.indices(len(self))) if isinstance(rows, slice) else rows
+        return np.stack([self._item(int(number)) for number in numbers])
+
+    def _item(self, number: int) -> Array:
+        item = self._dataset[number]
+        item = item[0] if isinstance(item, tuple | list) else item
+        return np.asarray(item)
+
+
+Items = Array | DatasetRows
+
+
+def is_dataset(X: object) -> bool:
+    """Whether X is a map-style data set rather than an array, a frame or a list."""
+    listed = hasattr(X, "__getitem__") and hasattr(X, "__len__")
+    return listed and not hasattr(X, "__array__") and not isinstance(X, list | tuple | str | bytes | dict)
+
+
+def from_tensor(X: object) -> Any:
+    """A torch tensor as an array that shares its memory where it can; anything else as it came."""
+    return X.detach().cpu().numpy() if isinstance(X, Tensor) else X
+
+
+def read_dataset(dataset: Dataset) -> DatasetRows:
+    """Wrap a map-style data set, with its first item checked.
+
+    Raises
+    ------
+    InputError
+        It is empty.
+    InputTypeError
+        Its items are no numeric arrays.
+    """
+    if len(dataset) == 0:
+        raise InputError("X: the data set is empty; at least one item is expected")
+    rows = DatasetRows(dataset)
+    if not (np.issubdtype(rows.dtype, np.number) or rows.dtype == np.bool_):
+        raise InputTypeError(f"X: items of type {rows.dtype}; numeric arrays or tensors are expected")
+    return rows
+
+
+def chunks(items: Items) -> Iterator[Array]:
+    """The rows in order, in pieces of bounded size, so that a memmap never lies in memory whole."""
+    row_bytes = max(1, int(np.prod(items.shape[1:])) * items.dtype.itemsize)
+    size = max(1, CHUNK_BYTES // row_bytes)
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """x -> (x - offset) * factor, with shapes that broadcast over a batch.
+
+    Attributes
+    ----------
+    offset, factor : float64 arrays
+        Of shape (d,) for vectors, (c, 1, 1) for images, () for one value.
+    """
+
+    offset: npt.NDArray[np.float64]
+    factor: npt.NDArray[np.float64]
+
+
+def fit_scaling(items: Items, standardise: bool) -> Scaling:
+    """Statistics of the training data.
+
+    Floats are standardised per feature (vectors) or per channel (images); uint8 is divided by 255 and then
+    standardised, over all features at once for vectors, whose columns are pixels.
+
+    Parameters
+    ----------
+    items : array or DatasetRows of shape (n, ...)
+    standardise : bool
+        False: floats as they are, uint8 by 255 only.
+
+    Raises
+    ------
+    InputError
+        A value is NaN or infinite.
+    """
+    is_bytes = items.dtype == np.uint8
+    if not standardise:
+        return Scaling(np.zeros(()), np.asarray(1 / 255 if is_bytes else 1.0))
+    axes = _reduced_axes(len(items.shape), is_bytes)
+    count = int(np.prod([items.shape[axis] for axis in axes]))
+    mean = sum(_total(chunk, axes) for chunk in chunks(items)) / count
+    if not np.isfinite(mean).all():
+        raise InputError("X: contains NaN or infinity (or values whose sum overflows); finite values are expected")
+    variance = sum(_total((chunk.astype(np.float64) - mean) ** 2, axes) for chunk in chunks(items)) / count
+    deviation = np.sqrt(variance)
+    # a constant feature carries nothing and its rounding error must not be blown up to unit variance
+    constant = deviation <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
+    offset = np.squeeze(mean, axis=0)
+    return Scaling(offset, np.squeeze(np.where(constant, 1.0, 1.0 / np.where(constant, 1.0, deviation)), axis=0))
+
+
+def _reduced_axes(ndim: int, is_bytes: bool) -> tuple[int, ...]:
+    """Axes over which statistics are taken: rows, and the pixels of images or of byte vectors."""
+    if ndim == 2:
+        return (0, 1) if is_bytes else (0,)
+    return (0, *range(2, ndim)) if ndim > 3 else (0, 1, 2)
+
+
+def _total(chunk: Array, axes: tuple[int, ...]) -> Any:
+    return chunk.sum(axis=axes, dtype=np.float64, keepdims=True)
+
+
+class ScaledSource:
+    """Rows of X as scaled float32 tensors on a device.
+
+    Parameters
+    ----------
+    items : array or DatasetRows of shape (n, ...)
+    scaling : Scaling
+    device : torch.device
+    """
+
+    def __init__(self, items: Items, scaling: Scaling, device: torch.device) -> None:
+        self._items = items
+        self._device = device
+        # float64 data may not fit float32 before its mean is taken off
+        self._work = torch.float64 if items.dtype == np.float64 else torch.float32
+        self._offset = torch.from_numpy(np.asarray(scaling.offset)).to(device, self._work)
+        self._factor = torch.from_numpy(np.asarray(scaling.factor)).to(device, self._work)
+        self._resident = self._make_resident()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def _make_resident(self) -> Tensor | None:
+        """On an accelerator, data that fits lives there: copying each batch costs more than the step."""
+        if self._device.type == "cpu" or not isinstance(self._items, np.ndarray):
+            return None
+        if self._items.nbytes > RESIDENT_BYTES:
+            return None
+        return torch.from_numpy(np.ascontiguousarray(self._items)).to(self._device)
+
+    def take(self, rows: Rows | slice) -> Tensor:
+        """Scaled rows, float32 of shape (len(rows), ...)."""
+        if self._resident is not None:
+            index = rows if isinstance(rows, slice) else torch.from_numpy(rows).to(self._device)
+            raw = self._resident[index].to(self._work)
+        else:
+            raw = torch.from_numpy(np.ascontiguousarray(self._items[rows])).to(self._device, self._work, copy=True)
+        return raw.sub_(self._offset).mul_(self._factor).float()
+
+
+def data_digest(*arrays: Items | None) -> str:
+    """A hash of arrays' shapes, types and content; of very large ones, of evenly spaced rows."""
+    digest = hashlib.sha256()
+    for items in arrays:
+        if items is None:
+            digest.update(b"none")
+            continue
+        digest.update(f"{items.shape}{items.dtype}".encode())
+        row_bytes = max(1, int(np.prod(items.shape[1:])) * items.dtype.itemsize)
+        stride = max(1, len(items) * row_bytes // (4 * CHUNK_BYTES))
+        rows = np.arange(0, len(items), stride)
+        for start in range(0, len(rows), 4096):
+            digest.update(np.ascontiguousarray(items[rows[start : start + 4096]]).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,271 @@
+"""Counter-seeded batch plans: the rows of a step are a pure function of (seed, epoch, step).
+
+Nothing is consumed and nothing has to be saved: a run that resumes at a step, and every process of a
+distributed run, asks for the same plan and gets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from coterie._errors import InputError
+from coterie._types import Plan, Rows
+from coterie.data.checks import check_int
+from coterie.data.pairs import Pairs
+
+_SMALLEST_BATCH = 2  # batch normalisation refuses a batch of one row
+_EVALUATION_SEED = 0
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """What the training loop asks for its batches."""
+
+    @property
+    def n_steps(self) -> int:
+        """Steps in one epoch, at least 1."""
+        ...
+
+    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+        """Return the batch of one step (0 <= step < n_steps): the same arguments give the same plan."""
+        ...
+
+    def evaluation_plans(self) -> Iterator[Plan]:
+        """Yield plans in one fixed order that cover everything known, in batches of near-equal size."""
+        ...
+
+
+class LabelBatches:
+    """Batches of the rows whose label is known.
+
+    Parameters
+    ----------
+    labels : int64 array of shape (n,)
+        Class codes; a negative code is an unknown label, and its row is never drawn.
+    batch_size : int, at least 2
+        Rows in a batch.
+    drop_last : bool, default=False
+        Leave out the smaller last batch of an epoch. When all rows together are fewer than `batch_size`,
+        they make one batch in any case. Without it, a last batch of a single row joins the one before it,
+        because batch normalisation refuses a single row.
+
+    Attributes
+    ----------
+    rows : int64 array
+        The rows that are drawn from.
+    n_steps : int
+        Steps in one epoch.
+
+    Raises
+    ------
+    InputError
+        If `labels` are not 1-D integer codes, fewer than two are known, or `batch_size` is below 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> batches = LabelBatches(np.array([0, 1, -1, 0, 1]), batch_size=2)
+    >>> batches.n_steps
+    2
+    >>> sorted(row for plan in batches.evaluation_plans() for row in plan.rows.tolist())
+    [0, 1, 3, 4]
+    """
+
+    def __init__(self, labels: npt.ArrayLike, batch_size: int, *, drop_last: bool = False) -> None:
+        self._labels = _codes(labels)
+        self._size = check_int("batch_size", batch_size, low=_SMALLEST_BATCH)
+        self.rows: Rows = np.flatnonzero(self._labels >= 0)
+        if len(self.rows) < _SMALLEST_BATCH:
+            raise InputError(
+                f"labels must hold at least 2 known codes (0 or above) to make a batch; {len(self.rows)} of "
+                f"{len(self._labels)} are known"
+            )
+        self._cuts = _cuts(len(self.rows), self._size, drop_last, smallest=_SMALLEST_BATCH)
+        self._order = _Order(len(self.rows))
+
+    @property
+    def n_steps(self) -> int:
+        """Steps in one epoch."""
+        return len(self._cuts) - 1
+
+    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+        """Return the rows and labels of one step, see `Sampler`."""
+        _check_step(step, self.n_steps)
+        drawn = self._order(seed, epoch)[self._cuts[step] : self._cuts[step + 1]]
+        return self._plan(self.rows[drawn])
+
+    def evaluation_plans(self) -> Iterator[Plan]:
+        """Yield every known row once, in a fixed shuffled order, in batches whose sizes differ by one."""
+        n = len(self.rows)
+        # shuffled: in a file sorted by class, neighbouring rows would give batches of a single class
+        shuffled = self.rows[np.random.default_rng(_EVALUATION_SEED).permutation(n)]
+        n_batches = max(1, min(-(-n // self._size), n // _SMALLEST_BATCH))
+        for rows in np.array_split(shuffled, n_batches):
+            yield self._plan(rows)
+
+    def _plan(self, rows: Rows) -> Plan:
+        return Plan(rows, labels=self._labels[rows])
+
+
+class PairBatches:
+    """Batches of pairs: both ends of every pair of the chunk, each sample once.
+
+    A plan's `same` holds the pairs of its chunk and nothing else. With `labels`, every step also takes a
+    chunk of at most `batch_pairs` labelled rows, which cycles through all of them independently of the
+    epochs of the pairs, so that a cross entropy on the known labels can stand beside the pair loss.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        What is known.
+    batch_pairs : int, at least 1
+        Pairs in a batch; a batch then holds at most ``2 * batch_pairs`` rows, ``3 * batch_pairs`` with
+        labels.
+    drop_last : bool, default=False
+        Leave out the smaller last chunk of an epoch; fewer pairs than `batch_pairs` are one chunk in any
+        case.
+    labels : int64 array of shape (n,), optional
+        Class codes of all rows of the data set, negative where unknown; at least one has to be known.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps in one epoch, that is in one pass over the pairs.
+
+    Raises
+    ------
+    InputError
+        If `batch_pairs` is below 1, no label is known, or a pair names a row that `labels` does not have.
+
+    Examples
+    --------
+    >>> from coterie.data import Pairs
+    >>> batches = PairBatches(Pairs([0, 2], [1, 3], [1, -1]), batch_pairs=2)
+    >>> plan = batches.plan(seed=0, epoch=0, step=0)
+    >>> sorted(plan.rows.tolist()), int(plan.same.sum())
+    ([0, 1, 2, 3], 0)
+    """
+
+    def __init__(
+        self, pairs: Pairs, batch_pairs: int, *, drop_last: bool = False, labels: npt.ArrayLike | None = None
+    ) -> None:
+        self._ends: Rows = np.stack([pairs.i, pairs.j], axis=1)
+        self._same = pairs.same
+        self._size = check_int("batch_pairs", batch_pairs, low=1)
+        self._cuts = _cuts(len(self._ends), self._size, drop_last, smallest=1)
+        self._order = _Order(len(self._ends))
+        self._labels = None if labels is None else _codes(labels)
+        self._labelled: Rows = np.empty(0, dtype=np.int64)
+        if self._labels is not None:
+            pairs.check_rows(len(self._labels))
+            self._labelled = np.flatnonzero(self._labels >= 0)
+            if not len(self._labelled):
+                raise InputError("labels must hold at least one known code (0 or above); all are unknown")
+        # another stream than the pairs': the same key would tie the two orders together
+        self._label_order = _Order(len(self._labelled), stream=1)
+
+    @property
+    def n_steps(self) -> int:
+        """Steps in one epoch, that is in one pass over the pairs."""
+        return len(self._cuts) - 1
+
+    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+        """Return the rows and pairs of one step, see `Sampler`."""
+        _check_step(step, self.n_steps)
+        chunk = self._order(seed, epoch)[self._cuts[step] : self._cuts[step + 1]]
+        return self._plan(chunk, self._cycle(seed, epoch * self.n_steps + step))
+
+    def evaluation_plans(self) -> Iterator[Plan]:
+        """Yield every pair and every labelled row, in a fixed order and chunks whose sizes differ by one.
+
+        Each comes once, unless one of the two is so few that some plan would be left without it: then the
+        few are repeated.
+        """
+        rng = np.random.default_rng(_EVALUATION_SEED)
+        chunks = rng.permutation(len(self._ends))
+        labelled = self._labelled[rng.permutation(len(self._labelled))]
+        n_plans = -(-max(len(chunks), len(labelled)) // self._size)
+        for chunk, extra in zip(_spread(chunks, n_plans), _spread(labelled, n_plans), strict=True):
+            yield self._plan(chunk, extra)
+
+    def _cycle(self, seed: int, step: int) -> Rows:
+        """Labelled rows of a step counted over all epochs; one round ends with a chunk that may be short."""
+        if not len(self._labelled):
+            return self._labelled
+        steps_per_round = -(-len(self._labelled) // self._size)
+        turn, position = divmod(step, steps_per_round)
+        drawn = self._label_order(seed, turn)[position * self._size : (position + 1) * self._size]
+        return self._labelled[drawn]
+
+    def _plan(self, chunk: Rows, extra: Rows) -> Plan:
+        ends = self._ends[chunk].ravel()
+        rows, where = _unique_in_order(np.concatenate([ends, extra]))
+        a, b = where[: len(ends)].reshape(-1, 2).T
+        same = np.zeros((len(rows), len(rows)), dtype=np.int8)
+        same[a, b] = same[b, a] = self._same[chunk]
+        return Plan(rows, same=same, labels=None if self._labels is None else self._labels[rows])
+
+
+class _Order:
+    """The permutation of an epoch, kept until another one is asked for."""
+
+    def __init__(self, n: int, stream: int = 0) -> None:
+        self._n = n
+        self._stream = stream
+        self._last: tuple[tuple[int, int], Rows] | None = None
+
+    def __call__(self, seed: int, epoch: int) -> Rows:
+        last = self._last
+        if last is not None and last[0] == (seed, epoch):
+            return last[1]
+        order = np.random.default_rng([seed, epoch, self._stream]).permutation(self._n)
+        self._last = ((seed, epoch), order)
+        return order
+
+
+def _cuts(n: int, size: int, drop_last: bool, *, smallest: int) -> list[int]:
+    """Borders of consecutive batches of n items: one more than there are batches."""
+    cuts = list(range(0, n + 1, size))
+    rest = n - cuts[-1]
+    if len(cuts) == 1 or (rest >= smallest and not drop_last):
+        cuts.append(n)
+    elif rest and not drop_last:
+        cuts[-1] = n
+    return cuts
+
+
+def _spread(items: Rows, n_parts: int) -> list[Rows]:
+    """Split into parts whose sizes differ by at most one; repeat the items where they are too few."""
+    if 0 < len(items) < n_parts:
+        items = np.resize(items, n_parts)
+    return np.array_split(items, n_parts)
+
+
+def _unique_in_order(values: Rows) -> tuple[Rows, Rows]:
+    """Unique values in order of first occurrence, and the place of every value among them.
+
+    Sorted rows would undo the shuffle where processes take contiguous parts of a batch.
+    """
+    unique, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return unique[order], place[inverse]
+
+
+def _codes(labels: npt.ArrayLike) -> Rows:
+    codes = np.asarray(labels)
+    if codes.ndim != 1 or codes.dtype.kind not in "iu":
+        raise InputError(
+            f"labels must be a 1-D array of integer codes (-1 unknown); got {codes.ndim}-D of {codes.dtype}"
+        )
+    return codes.astype(np.int64)
+
+
+def _check_step(step: int, n_steps: int) -> None:
+    if not 0 <= step < n_steps:
+        raise InputError(f"step must be in 0..{n_steps - 1}; got {step}")

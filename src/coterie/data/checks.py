@@ -1,0 +1,62 @@
+"""Checks of arguments that several files of this floor share; each error names the argument."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from coterie._errors import InputError, InputTypeError
+
+RandomState = int | np.random.Generator | np.random.RandomState | None
+
+
+def check_int(name: str, value: object, *, low: int, high: int | None = None) -> int:
+    """Return `value` as an int of the range low..high, or raise an error that names it."""
+    expected = f"an int, at least {low}" if high is None else f"an int in {low}..{high}"
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise InputTypeError(f"{name} must be {expected}; got {value!r}")
+    number = int(value)
+    if number < low or (high is not None and number > high):
+        raise InputError(f"{name} must be {expected}; got {number}")
+    return number
+
+
+def check_real(name: str, value: object) -> float:
+    """Return `value` as a finite float, or raise an error that names it."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise InputTypeError(f"{name} must be a number; got {value!r}")
+    if not np.isfinite(float(value)):
+        raise InputError(f"{name} must be finite; got {value}")
+    return float(value)
+
+
+def generator(random_state: RandomState) -> np.random.Generator:
+    """Return the generator that `random_state` stands for: itself, or a new one."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**32, size=4, dtype=np.uint32))
+    if random_state is None:
+        return np.random.default_rng()
+    return np.random.default_rng(check_int("random_state", random_state, low=0))
+
+
+def as_array(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return an array; objects become what numpy makes of their values."""
+    try:
+        array = np.asarray(values)
+        # lists of Python numbers may arrive as objects, from a DataFrame for one
+        return np.asarray(array.tolist()) if array.dtype.kind == "O" else array
+    except ValueError as error:
+        raise InputError(f"{name} must be a regular array; {error}") from error
+
+
+def one_dim(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return an array of one axis, or raise an error that names it."""
+    array = as_array(name, values)
+    if array.ndim != 1:
+        raise InputError(f"{name} must have shape (m,); got shape {array.shape}")
+    return array

@@ -1,0 +1,196 @@
+"""Checkpoints of a session: a run killed at any step continues bitwise from the last one written."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from coterie._errors import DamagedFileError, InputError, Interrupted
+from coterie.engine.loop import Run, Task, start_run
+from coterie.engine.restarts import Kept, Session
+from coterie.engine.storage import read_tensors, write_tensors
+
+FILE_NAME = "checkpoint.safetensors"
+
+
+class Checkpointer:
+    """Writes the session after a step when `seconds` have passed, and at once when a signal asks to stop.
+
+    Parameters
+    ----------
+    folder : str or Path
+    fingerprint : str
+        Of the parameters and the data: a checkpoint of another fit is refused.
+    seconds : float
+        Time between two checkpoints.
+    """
+
+    seconds = 20.0
+
+    def __init__(self, folder: str | Path, fingerprint: str, task: Task) -> None:
+        self.path = Path(folder) / FILE_NAME
+        self.fingerprint = fingerprint
+        self.task = task
+        self.session: Session | None = None
+        self._written = time.monotonic()
+        self._signal: int | None = None
+
+    def restore(self, fresh: Session) -> Session:
+        """The session on disk where there is one of the same fit, else the fresh one."""
+        self.session = load_session(self.path, self.fingerprint, self.task) if self.path.exists() else fresh
+        return self.session
+
+    def on_step(self, run: Run) -> None:
+        """Write when due; leave when a signal has come."""
+        # processes see a signal at different steps, and all of them pass the end of an epoch
+        together = self.task.runtime.world == 1 or run.step % self.task.steps_per_epoch == 0
+        if self._signal is not None and together:
+            self.write()
+            raise Interrupted(
+                f"stopped by {signal.Signals(self._signal).name} at step {run.step} of restart {run.index}; "
+                f"the checkpoint is {self.path}: fit again with the same arguments to go on"
+            )
+        if time.monotonic() - self._written >= self.seconds:
+            self.write()
+
+    def write(self) -> None:
+        """Write the session now; the main process alone does."""
+        assert self.session is not None
+        if self.task.runtime.is_main:
+            save_session(self.path, self.fingerprint, self.session)
+        self._written = time.monotonic()
+
+    @contextlib.contextmanager
+    def active(self) -> Iterator[None]:
+        """Hold the folder's lock and turn SIGINT and SIGTERM into a checkpoint and `Interrupted`."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            if self.task.runtime.is_main:
+                stack.enter_context(_lock(self.path.parent))
+            if threading.current_thread() is threading.main_thread():
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    stack.callback(signal.signal, number, signal.signal(number, self._note))
+            yield
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._signal = number
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            f"checkpoint_dir: another process is training in {folder}; wait for it or use another folder"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def save_session(path: Path, fingerprint: str, session: Session) -> None:
+    """Write a session: finished runs, kept weights, and the run under way with its optimizer."""
+    meta: dict[str, Any] = {
+        "fingerprint": fingerprint,
+        "seeds": session.seeds,
+        "keep": session.keep,
+        "runs": session.runs,
+        "history": session.history,
+        "kept": [{"index": kept.index, "loss": kept.loss} for kept in session.kept],
+        "run": None,
+    }
+    tensors = {
+        f"kept/{number}/{name}": tensor
+        for number, kept in enumerate(session.kept)
+        for name, tensor in kept.state.items()
+    }
+    if session.run is not None:
+        run = session.run
+        names = ("index", "seed", "step", "history", "best", "stale", "stopped")
+        meta["run"] = {name: getattr(run, name) for name in names}
+        tensors |= {f"run/network/{name}": value for name, value in run.network.state_dict().items()}
+        tensors |= _optimizer_tensors(run.optimizer)
+        if run.sums is not None:
+            tensors["run/sums"] = run.sums
+    write_tensors(path, "checkpoint", tensors, meta)
+
+
+def load_session(path: Path, fingerprint: str, task: Task) -> Session:
+    """Read a session back; the run under way continues exactly where it was.
+
+    Raises
+    ------
+    InputError
+        The checkpoint belongs to a fit with other parameters or other data.
+    DamagedFileError
+        The file cannot be read.
+    """
+    tensors, meta = read_tensors(path, "checkpoint")
+    if meta["fingerprint"] != fingerprint:
+        raise InputError(
+            f"checkpoint_dir: {path} belongs to a fit with other parameters or other data; "
+            "give the same ones to go on with it, or another folder to start afresh"
+        )
+    kept = [
+        Kept(entry["index"], entry["loss"], _under(tensors, f"kept/{number}/"))
+        for number, entry in enumerate(meta["kept"])
+    ]
+    session = Session(meta["seeds"], meta["keep"], meta["runs"], meta["history"], kept)
+    if meta["run"] is not None:
+        session.run = _restore_run(task, meta["run"], _under(tensors, "run/"))
+    return session
+
+
+def _restore_run(task: Task, meta: dict[str, Any], tensors: dict[str, Tensor]) -> Run:
+    run = start_run(task, meta["index"], meta["seed"])
+    run.network.load_state_dict(_under(tensors, "network/"))
+    _restore_optimizer(run.optimizer, _under(tensors, "optimizer/"))
+    run.sums = tensors["sums"].to(task.runtime.device) if "sums" in tensors else None
+    for name in ("step", "history", "best", "stale", "stopped"):
+        setattr(run, name, meta[name])
+    return run
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """State tensors of every parameter, named by the parameter's position."""
+    return {
+        f"run/optimizer/{number}/{name}": value
+        for number, parameter in enumerate(_parameters(optimizer))
+        for name, value in optimizer.state[parameter].items()
+        if value is not None
+    }
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put state back in each parameter's own memory layout, which the fused kernels rely on."""
+    parameters = _parameters(optimizer)
+    for name, value in tensors.items():
+        number, key = name.split("/")
+        parameter = parameters[int(number)]
+        if value.shape == parameter.shape:
+            optimizer.state[parameter][key] = torch.empty_like(parameter).copy_(value).detach()
+        elif value.dim() == 0:
+            optimizer.state[parameter][key] = value.to(parameter.device)
+        else:
+            raise DamagedFileError(f"checkpoint: optimizer state {name} has shape {tuple(value.shape)}")

@@ -1,0 +1,141 @@
+"""Devices, threads and processes: everything that differs between one process and several lives here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from accelerate import Accelerator, PartialState
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
+
+from coterie._errors import InputError
+from coterie._types import Rows
+from coterie.nn import convert_batchnorm
+
+# Below this many parameters a step is too short for a second thread to pay: on shared cores two made it 10x slower.
+SMALL_NETWORK = 5_000_000
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where the training runs, and this process's place among the others.
+
+    Attributes
+    ----------
+    device : torch.device
+    rank, world : int
+        This process and how many there are.
+    """
+
+    device: torch.device
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        return self.rank == 0
+
+    def prepare(self, network: nn.Module) -> nn.Module:
+        """The network on the device; with several processes, wrapped and its batch statistics joined."""
+        network.to(self.device)
+        if self.world == 1:
+            return network
+        convert_batchnorm(network)
+        prepared: nn.Module = Accelerator(cpu=self.device.type == "cpu").prepare_model(network)
+        return prepared
+
+    def share(self, rows: Rows) -> Rows:
+        """This process's contiguous share of a joint batch."""
+        return np.array_split(rows, self.world)[self.rank]
+
+    def gather(self, local: Tensor, total: int) -> Tensor:
+        """Rows of all processes in the joint batch's order, with gradient: pair losses of shares alone are wrong."""
+        if self.world == 1:
+            return local
+        sizes = [len(part) for part in np.array_split(np.arange(total), self.world)]
+        return _Gather.apply(local, sizes, self.rank)
+
+    def agree(self, number: int) -> int:
+        """The first process's number, on all of them."""
+        shared = [number]
+        if self.world > 1:
+            dist.broadcast_object_list(shared)
+        return shared[0]
+
+
+class _Gather(torch.autograd.Function):
+    """Concatenate shares of unequal size; backward sums every process's gradient and returns this one's rows.
+
+    Each process computes the same joint loss, so that the sum is `world` times its gradient; the average
+    over processes in the wrapped network's backward pass takes that factor out again.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, local: Tensor, sizes: list[int], rank: int) -> Tensor:
+        ctx.sizes, ctx.rank = sizes, rank
+        padded = local.new_zeros(max(sizes), *local.shape[1:])
+        padded[: len(local)] = local
+        parts = [torch.empty_like(padded) for _ in sizes]
+        dist.all_gather(parts, padded)
+        return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> tuple[Tensor, None, None]:
+        sizes, rank = ctx.sizes, ctx.rank  # type: ignore[attr-defined]  # set in forward; torch types no such attributes
+        summed = grads[0].contiguous().clone()
+        dist.all_reduce(summed)
+        return summed.split(sizes)[rank], None, None
+
+
+def make_runtime(device: str | torch.device = "auto") -> Runtime:
+    """Read the processes from the launcher (torchrun, accelerate) and choose the device.
+
+    Parameters
+    ----------
+    device : "auto", str or torch.device
+        "auto" takes the accelerator where there is one.
+    """
+    wants_cpu = str(device) == "cpu" or not torch.accelerator.is_available()
+    launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if launched:
+        state = PartialState(cpu=wants_cpu)
+        return Runtime(state.device, state.process_index, state.num_processes)
+    if str(device) == "auto":
+        return Runtime(torch.device("cpu") if wants_cpu else PartialState().device)
+    return Runtime(_check_device(device))
+
+
+def _check_device(device: str | torch.device) -> torch.device:
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"device: {device!r} cannot be used on this machine ({error}); 'auto' always can") from error
+    return chosen
+
+
+def choose_threads(threads: int | str, network: nn.Module, device: torch.device) -> int:
+    """Number of torch threads: a static rule by network size, so that a seed means the same run everywhere."""
+    if threads != "auto":
+        return int(threads)
+    size = sum(parameter.numel() for parameter in network.parameters())
+    small = device.type != "cpu" or size < SMALL_NETWORK
+    return 1 if small else torch.get_num_threads()
+
+
+@contextlib.contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Use so many torch threads inside, and put back what was set before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

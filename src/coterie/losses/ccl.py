@@ -1,0 +1,121 @@
+"""CCL: constrained clustering likelihood.
+
+Hsu, Lv, Schlosser, Odom and Kira, "A probabilistic constrained clustering for transfer learning and image
+category discovery", CVPR workshop 2018 (arXiv 1806.11078); "released code" is GT-RIPL/L2C.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from coterie.losses import pairs
+from coterie.losses.numerics import complement_floor, floored, log_floored, probability_floor
+from coterie.losses.pairs import (
+    DEFAULT_OPTIONS,
+    PairOptions,
+    as_matrix,
+    blockwise_total,
+    check_prob,
+    check_same,
+    columns,
+    counted_pairs,
+    drop_unknown,
+    full_precision,
+    kinds,
+    reduce_pairs,
+    same_blocks,
+)
+
+
+def ccl(
+    p: Tensor,
+    same: Tensor,
+    *,
+    reduction: str = "mean",
+    include_self: bool = False,
+    eps: float = 0.0,
+    kind_weights: tuple[float, float] | None = None,
+) -> Tensor:
+    """Negative log-likelihood of pairs of softmax rows (equations 1-3 of Hsu et al. 2018).
+
+    Two rows share a cluster with probability ``p_i . p_j``: a similar pair costs ``-log(p_i . p_j)``, a
+    dissimilar one ``-log(1 - p_i . p_j)``.
+
+    Parameters
+    ----------
+    p : float tensor of shape (n, k)
+        Softmax rows, in [0, 1], each summing to 1. Half precision is computed in float32.
+    same : tensor of shape (n, n) or (n,)
+        Symmetric matrix of 1 (similar), -1 (dissimilar) and 0 (unknown, ignored); or integer labels,
+        -1 unknown: two rows are similar where their labels are equal. Labels of many rows are never
+        expanded to (n, n): memory stays O(n k), and the gradient can be taken once.
+    reduction : {"mean", "sum"}
+        Mean or sum over the known unordered pairs i < j.
+    include_self : bool
+        As the released code counts: over the known ordered pairs, i = i among them, so that each i < j
+        counts twice. With ``eps=1e-7`` and all pairs known this equals the released code's value.
+    eps : float >= 0
+        Added inside both logarithms (1e-7 in the released code).
+    kind_weights : (w_similar, w_dissimilar) or None
+        Factors of the cost for each kind of pair, >= 0. The mean still divides by the number of known
+        pairs.
+
+    Returns
+    -------
+    tensor, scalar
+        In [0, inf) where eps is 0; zero, with a gradient of zero, where no pair is known.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        An argument has the wrong shape, value or type; `same` is not symmetric; `p` is not finite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> p = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9]])
+    >>> ccl(p, torch.tensor([0, 0, 1]))
+    tensor(0.2669)
+    """
+    options = PairOptions(reduction, include_self, eps, kind_weights)
+    p = check_prob(p)
+    same = check_same(same, p)
+    with full_precision(p):
+        if len(p) <= pairs.DENSE_LIMIT:
+            return ccl_matrix(p, as_matrix(same), options)
+        return ccl_blockwise(p, same, options)
+
+
+def ccl_matrix(p: Tensor, same: Tensor, options: PairOptions = DEFAULT_OPTIONS) -> Tensor:
+    """Unchecked `ccl` over a valid int8 matrix (n, n), for every training step; call it outside autocast."""
+    counted = counted_pairs(same, options.include_self)
+    return _reduce(_ordered(p, p, counted, options), counted, options)
+
+
+def ccl_blockwise(p: Tensor, same: Tensor, options: PairOptions = DEFAULT_OPTIONS) -> Tensor:
+    """Unchecked `ccl` block by block over a valid int8 matrix (n, n) or int64 labels (n,)."""
+    p, same = drop_unknown(p, same)
+    ordered = partial(_ordered, options=options)
+    total = blockwise_total(p, same_blocks(same, options.include_self), ordered, symmetric=True)
+    return _reduce(total, same, options)
+
+
+def _reduce(ordered_total: Tensor, same: Tensor, options: PairOptions) -> Tensor:
+    return reduce_pairs(ordered_total if options.include_self else ordered_total / 2, same, options)
+
+
+def _ordered(rows: Tensor, cols: Tensor, same: Tensor, options: PairOptions) -> Tensor:
+    """Sum of the costs over i, j: rows (a, k), (b, k), int8 (a, b) -> scalar (equation 3)."""
+    together = columns(rows).T @ columns(cols)
+    apart = floored(1 - together, complement_floor(together.dtype))
+    similar, dissimilar = kinds(same, together.dtype)
+    likelihood = torch.addcmul(similar * together, dissimilar, apart)
+    if options.eps:
+        likelihood = likelihood + options.eps
+    if options.kind_weights is not None:
+        similar, dissimilar = similar * options.kind_weights[0], dissimilar * options.kind_weights[1]
+    log_likelihood = log_floored(likelihood, probability_floor(together.dtype))
+    return -((similar + dissimilar) * log_likelihood).sum()

@@ -1,0 +1,66 @@
+"""Floors under logarithms: one place, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+
+def probability_floor(dtype: torch.dtype) -> float:
+    """Smallest probability a logarithm sees: ``tiny ** 0.75`` (3.6e-29 in float32, 1.8e-231 in float64).
+
+    Its inverse is a gradient; the power leaves a factor of about 1e10 below the largest number of the
+    type, so that a sum over the rows of a batch stays finite. ``tiny`` itself would leave a factor of 4.
+    """
+    return float(torch.finfo(dtype).tiny ** 0.75)
+
+
+def complement_floor(dtype: torch.dtype) -> float:
+    """Smallest ``1 - p`` a logarithm sees: the machine epsilon (1.2e-7 in float32, 2.2e-16 in float64).
+
+    ``1 - p`` near zero is known to one rounding of 1, so a smaller value (or a negative one) is noise.
+    """
+    return float(torch.finfo(dtype).eps)
+
+
+class _Floored(torch.autograd.Function):
+    """``max(x, floor)`` whose gradient is the identity; it saves nothing and works under vmap."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, floor: float) -> Tensor:
+        return x.clamp_min(floor)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: Tensor) -> None:
+        """Nothing is needed for the backward pass."""
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad, None
+
+
+def floored(x: Tensor, floor: float) -> Tensor:
+    """``max(x, floor)`` with gradient 1 everywhere, any shape.
+
+    A plain clamp has gradient 0 below the floor, and a saturated row would never learn again.
+    """
+    return cast(Tensor, _Floored.apply(x, floor))  # type: ignore[no-untyped-call]
+
+
+def log_floored(x: Tensor, floor: float) -> Tensor:
+    """``log(max(x, floor))`` with gradient ``1 / max(x, floor)``, any shape.
+
+    Examples
+    --------
+    >>> import torch
+    >>> x = torch.tensor([0.0, 0.5], requires_grad=True)
+    >>> y = log_floored(x, 0.01)
+    >>> y.sum().backward()
+    >>> x.grad
+    tensor([100.,   2.])
+    """
+    return floored(x, floor).log()

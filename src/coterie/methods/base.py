@@ -1,0 +1,269 @@
+"""What every estimator shares: parameters, checks of X, training through the engine, prediction."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
+
+from coterie._errors import CollapseWarning, InputError
+from coterie.data.arrays import (
+    Items,
+    ScaledSource,
+    Scaling,
+    data_digest,
+    fit_scaling,
+    from_tensor,
+    is_dataset,
+    read_dataset,
+)
+from coterie.engine.checkpoint import Checkpointer
+from coterie.engine.loop import Task
+from coterie.engine.objective import Objective
+from coterie.engine.progress import ProgressBar
+from coterie.engine.recipe import Recipe
+from coterie.engine.restarts import Session, run_session
+from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
+from coterie.methods.checks import check_choice, check_integer
+from coterie.metrics import dominant_clusters
+from coterie.nn import ClusterNetwork, build_network, channels_last
+
+PRESETS = ("default", "paper", "code")
+PREDICT_BATCH = 1000
+# parameters that change where and how loudly a fit runs, but not what it computes
+_UNTRACED = ("checkpoint_dir", "verbose", "device", "random_state")
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Base of the estimators whose network assigns each item to one of `n_clusters` outputs.
+
+    A subclass stores its parameters in ``__init__``, builds an objective and a recipe in ``fit`` and hands
+    them to `_train`.
+    """
+
+    n_clusters: int
+    n_restarts: int | str
+    backbone: Any
+    preset: str
+    batch_size: int | None
+    max_epochs: int | None
+    max_steps: int | None
+    scale: bool
+    over_clustering: bool
+    threads: int | str
+    device: str
+    random_state: Any
+    checkpoint_dir: str | None
+    verbose: int
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Probability of each cluster for new items.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Items of the same shape as in ``fit``.
+
+        Returns
+        -------
+        float64 array of shape (n, n_clusters)
+            Rows in [0, 1] that sum to 1.
+        """
+        check_is_fitted(self, "network_")
+        return self._infer(self._check_items(X, reset=False))[1]
+
+    def predict(self, X: Any) -> IntArray:
+        """Most probable cluster of new items.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+
+        Returns
+        -------
+        int64 array of shape (n,), values in 0..n_clusters-1
+        """
+        labels: IntArray = self.predict_proba(X).argmax(axis=1)
+        return labels
+
+    def transform(self, X: Any) -> npt.NDArray[np.float32]:
+        """Embedding of new items: the last hidden layer.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+
+        Returns
+        -------
+        float32 array of shape (n, e)
+        """
+        check_is_fitted(self, "network_")
+        return self._infer(self._check_items(X, reset=False))[0]
+
+    @property
+    def _n_features_out(self) -> int:
+        """Width of the embedding, for the names of `transform`'s columns."""
+        return int(self.network_.head.in_features)
+
+    def _check_items(self, X: Any, *, reset: bool) -> Items:
+        """X as rows of numbers; remembers its shape when `reset`, and holds new X against it otherwise."""
+        X = from_tensor(X)
+        if is_dataset(X):
+            items: Items = read_dataset(X)
+            if reset:
+                self.n_features_in_ = items.shape[1]
+        else:
+            items = validate_data(self, X, reset=reset, ensure_2d=False, allow_nd=True, dtype="numeric")
+            if items.ndim < 2:
+                raise InputError(
+                    f"X: Expected 2D array, got {items.ndim}D array instead; items are rows. Reshape your data "
+                    "with X.reshape(-1, 1) for one feature or X.reshape(1, -1) for one item"
+                )
+        shape = items.shape[1:]
+        if reset:
+            self.item_shape_ = shape
+        elif shape != self.item_shape_:
+            raise InputError(f"X: items of shape {shape}; shape {self.item_shape_} as in fit is expected")
+        return items
+
+    def _check_common(self, n_items: int) -> None:
+        """Parameters that all methods have."""
+        check_integer("n_clusters", self.n_clusters, 1)
+        if self.n_restarts != "auto":
+            check_integer("n_restarts", self.n_restarts, 1)
+        if self.threads != "auto":
+            check_integer("threads", self.threads, 1)
+        check_choice("preset", self.preset, PRESETS)
+        check_choice("scale", self.scale, (True, False))
+        for name in ("batch_size", "max_epochs", "max_steps"):
+            if getattr(self, name) is not None:
+                check_integer(name, getattr(self, name), 2 if name == "batch_size" else 1)
+        if n_items < 2:
+            raise InputError(f"X: n_samples={n_items}; at least 2 samples are expected to train a network")
+        if n_items < self.n_clusters:
+            raise InputError(f"n_clusters: {self.n_clusters} clusters of n_samples={n_items} items; at most one per item is expected")
+
+    def _override(self, recipe: Recipe) -> Recipe:
+        """The preset's recipe with the caller's own numbers in place of its own."""
+        changes: dict[str, Any] = {}
+        if self.batch_size is not None:
+            changes["batch_size"] = self.batch_size
+        if self.max_epochs is not None:
+            changes |= {"max_epochs": self.max_epochs, "step_range": None}
+        if self.max_steps is not None:
+            changes["max_steps"] = self.max_steps
+        return dataclasses.replace(recipe, **changes)
+
+    def _train(self, items: Items, objective: Objective, recipe: Recipe, evidence: str, n_restarts: int) -> Self:
+        """Train all restarts, keep the one of lowest loss and describe the clustering it gives.
+
+        `evidence` is a digest of what the objective knows beside X: it tells one fit's checkpoint from another's.
+        """
+        runtime = make_runtime(self.device)
+        scaling = fit_scaling(items, self.scale)
+        base = runtime.agree(int(check_random_state(self.random_state).randint(2**31 - 1)))
+        task = Task(ScaledSource(items, scaling, runtime.device), objective, recipe, runtime, self._make_network)
+        fresh = Session([base + 1_000_003 * number for number in range(n_restarts)])
+        threads = choose_threads(self.threads, self._make_network(0), runtime.device)
+        with torch_threads(threads), _own_random_numbers(runtime):
+            session = self._run(task, fresh, self._fingerprint(items, evidence, n_restarts))
+        best = session.kept[0]
+        self.network_ = self._make_network(0)
+        self.network_.load_state_dict(best.state)
+        self.network_.to(runtime.device).eval()
+        self.scaling_ = scaling
+        self.loss_ = best.loss
+        self.history_ = session.history
+        self.runs_ = session.runs
+        self._describe(items)
+        return self
+
+    def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
+        """Run a session with a progress bar and, where a folder is given, checkpoints."""
+        with contextlib.ExitStack() as stack:
+            if self.checkpoint_dir is None:
+                bar = stack.enter_context(ProgressBar(task, fresh, self._shows_progress(task.runtime)))
+                run_session(task, fresh, [bar])
+                return fresh
+            checkpointer = Checkpointer(self.checkpoint_dir, fingerprint, task)
+            stack.enter_context(checkpointer.active())
+            session = checkpointer.restore(fresh)
+            bar = stack.enter_context(ProgressBar(task, session, self._shows_progress(task.runtime)))
+            run_session(task, session, [bar, checkpointer])
+            checkpointer.write()
+            return session
+
+    def _shows_progress(self, runtime: Runtime) -> bool:
+        return bool(self.verbose) and runtime.is_main
+
+    def _make_network(self, seed: int) -> ClusterNetwork:
+        return channels_last(build_network(self.backbone, self.item_shape_, self.n_clusters, seed))
+
+    def _fingerprint(self, items: Items, evidence: str, n_restarts: int) -> str:
+        params = {name: repr(value) for name, value in self.get_params().items() if name not in _UNTRACED}
+        if isinstance(self.random_state, int | np.integer):
+            params["random_state"] = repr(int(self.random_state))
+        if not isinstance(self.backbone, str):
+            params["backbone"] = type(self.backbone).__name__
+        text = json.dumps([type(self).__name__, params, n_restarts, evidence, data_digest(items)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _describe(self, items: Items) -> None:
+        """Labels of the training items and what they say about the clusters."""
+        self.labels_: IntArray = self._infer(items)[1].argmax(axis=1)
+        self.n_clusters_ = len(np.unique(self.labels_))
+        self.n_dominant_ = dominant_clusters(self.labels_, self.n_clusters)
+        if self.n_clusters_ < self.n_clusters and not self.over_clustering:
+            warnings.warn(
+                f"{self.n_clusters_} of n_clusters={self.n_clusters} clusters are used: try more restarts, more "
+                "pairs or a smaller n_clusters; pass over_clustering=True where n_clusters is only an upper bound",
+                CollapseWarning,
+                stacklevel=4,
+            )
+
+    def _infer(self, items: Items) -> tuple[npt.NDArray[np.float32], FloatArray]:
+        """Embedding and probabilities of checked items, in batches of bounded size."""
+        device = next(self.network_.parameters()).device
+        source = ScaledSource(items, self.scaling_, device)
+        threads = choose_threads(self.threads, self.network_, device)
+        embeddings, probabilities = [], []
+        with torch_threads(threads), torch.inference_mode(), _eval_mode(self.network_):
+            for start in range(0, len(source), PREDICT_BATCH):
+                embedding, logits = self.network_(source.take(slice(start, start + PREDICT_BATCH)))
+                embeddings.append(embedding.cpu())
+                # float64 rows sum to 1 to the last digit that a caller may check
+                probabilities.append(logits.double().softmax(dim=1).cpu())
+        return torch.cat(embeddings).numpy(), torch.cat(probabilities).numpy()
+
+
+@contextlib.contextmanager
+def _eval_mode(network: nn.Module) -> Iterator[None]:
+    before = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(before)
+
+
+@contextlib.contextmanager
+def _own_random_numbers(runtime: Runtime) -> Iterator[None]:
+    """Leave the caller's torch generators as they were."""
+    devices = [runtime.device] if runtime.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        yield

@@ -1,0 +1,393 @@
+"""Constrained clustering networks: NNclustering (KCL) and CCL, from labels or same/different pairs.
+
+Hsu and Kira, "Neural network-based clustering using pairwise constraints", arXiv:1511.06321 (KCL);
+Hsu, Lv, Schlosser, Odom and Kira, "A probabilistic constrained clustering for transfer learning and image
+category discovery", arXiv:1806.11078 (CCL).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import Tags
+from torch import Tensor
+from torch.nn import functional
+
+from coterie._errors import InputError, InputTypeError
+from coterie._types import Batch, Output
+from coterie.data import Pairs
+from coterie.data.arrays import data_digest
+from coterie.data.batches import LabelBatches, PairBatches, Sampler
+from coterie.data.labels import encode_labels
+from coterie.engine.objective import Objective
+from coterie.engine.recipe import Recipe
+from coterie.losses.ccl import ccl_matrix
+from coterie.losses.kcl import kcl_matrix
+from coterie.losses.pairs import PairOptions, as_matrix
+from coterie.methods.base import IntArray, NeuralClusterer
+from coterie.methods.checks import check_choice, check_number
+
+
+class PairObjective(Objective):
+    """A pair loss on the softmax rows of a batch, with cross entropy on known labels where it has a weight.
+
+    Parameters
+    ----------
+    sampler : LabelBatches or PairBatches
+    loss : {"ccl", "kcl"}
+    margin : float
+        Of KCL.
+    options : PairOptions
+    cross_entropy_weight : float
+    """
+
+    def __init__(
+        self, sampler: Sampler, loss: str, margin: float, options: PairOptions, cross_entropy_weight: float
+    ) -> None:
+        weights = {loss: 1.0}
+        if cross_entropy_weight > 0:
+            weights["cross_entropy"] = cross_entropy_weight
+        super().__init__(sampler, weights)
+        self._loss = loss
+        self._margin = margin
+        self._options = options
+
+    def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        """The pair loss over the pairs known in the batch, and the cross entropy over its known labels."""
+        terms = {self._loss: self._pair_loss(output.prob, _same(batch))}
+        if "cross_entropy" in self.weights:
+            assert batch.labels is not None
+            counted = max(1, int((batch.labels >= 0).sum()))
+            total = functional.cross_entropy(output.logits, batch.labels, ignore_index=-1, reduction="sum")
+            terms["cross_entropy"] = total / counted
+        return terms
+
+    def _pair_loss(self, prob: Tensor, same: Tensor) -> Tensor:
+        if self._loss == "kcl":
+            return kcl_matrix(prob, same, self._margin, self._options)
+        return ccl_matrix(prob, same, self._options)
+
+
+def _same(batch: Batch) -> Tensor:
+    """Pairs as given, or all pairs of a batch of labels."""
+    if batch.same is not None:
+        return batch.same
+    assert batch.labels is not None
+    return as_matrix(batch.labels)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A recipe, and what the released code does to the loss beside the paper's equation."""
+
+    recipe: Recipe
+    options: PairOptions = PairOptions()
+    drop_last: bool = False
+
+
+# The paper names neither rate nor length of training; those of its Torch7 code stand in both presets.
+_TORCH7 = Recipe(
+    "sgd",
+    learning_rate=0.01,
+    momentum=0.9,
+    weight_decay=5e-4,
+    batch_size=32,
+    max_epochs=100,
+    drops=(0.25, 0.5, 0.75),
+    drop_factor=0.5,
+)
+_CCL_PAPER = Recipe("sgd", learning_rate=0.1, batch_size=100, max_epochs=30, drops=(1 / 3, 2 / 3))
+_CCL_CODE = Recipe("adam", learning_rate=1e-3, batch_size=100, max_epochs=30, drops=(1 / 3, 2 / 3))
+_FROM_LABELS = Recipe(
+    "adam",
+    learning_rate=1e-3,
+    batch_size=100,
+    max_epochs=60,
+    step_range=(600, 12_000),
+    drops=(0.5, 0.75),
+    patience=15,
+)
+_FROM_PAIRS = Recipe(
+    "sgd",
+    learning_rate=0.01,
+    momentum=0.9,
+    weight_decay=5e-3,
+    batch_size=32,
+    max_epochs=60,
+    step_range=(600, 12_000),
+    drops=(0.25, 0.5, 0.75),
+    drop_factor=0.5,
+)
+
+PAPER_AND_CODE = {
+    ("paper", "kcl"): Preset(_TORCH7, PairOptions("sum")),
+    ("code", "kcl"): Preset(_TORCH7, PairOptions("sum", eps=1e-35), drop_last=True),
+    ("paper", "ccl"): Preset(_CCL_PAPER),
+    ("code", "ccl"): Preset(_CCL_CODE, PairOptions(include_self=True, eps=1e-7)),
+}
+DEFAULTS = {
+    "labels": Preset(_FROM_LABELS),
+    "pairs": Preset(_FROM_PAIRS, PairOptions("sum")),
+}
+
+# With this little evidence the start decides: the best of five by loss, as in the paper.
+FEW_PAIRS = 20_000
+FEW_LABELS = 5_000
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What is known beside X: codes of labels, pairs, or both."""
+
+    codes: IntArray | None
+    pairs: Pairs | None
+
+    @property
+    def is_small(self) -> bool:
+        if self.pairs is not None:
+            return self.pairs.n_pairs <= FEW_PAIRS
+        assert self.codes is not None
+        return int((self.codes >= 0).sum()) <= FEW_LABELS
+
+    @property
+    def similar_share(self) -> float:
+        """Fraction of the known pairs that are similar."""
+        if self.pairs is not None:
+            return self.pairs.n_similar / self.pairs.n_pairs
+        assert self.codes is not None
+        counts = np.bincount(self.codes[self.codes >= 0])
+        total = int(counts.sum())
+        return float((counts * (counts - 1)).sum()) / max(1, total * (total - 1))
+
+    def digest(self) -> str:
+        pairs = self.pairs
+        arrays = (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)
+        return data_digest(self.codes, *arrays)
+
+
+class CCN(NeuralClusterer):
+    """Constrained clustering network: clusters from labels of some rows or from same/different pairs.
+
+    The network's softmax output is the clustering. It is trained on pairs alone: similar pairs are to get
+    the same distribution over clusters, dissimilar pairs different ones (KCL, eqs. 1-5 of arXiv:1511.06321), or
+    the likelihood of the pairs is maximised (CCL, eqs. 1-3 of arXiv:1806.11078). Rows about which nothing is
+    known do not take part in training and are clustered like new ones.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of outputs, at least 1 and at most the number of rows.
+    loss : {"ccl", "kcl"}, default="ccl"
+        The pair loss.
+    margin : float, default=2.0
+        Of KCL: the divergence beyond which a dissimilar pair costs nothing; above 0.
+    pair_weight : None or "balanced", default=None
+        "balanced" lets all similar pairs together weigh as much as all dissimilar ones.
+    cross_entropy_weight : float, default=0.0
+        Weight of a cross entropy on known labels beside the pair loss (section 2 of arXiv:1511.06321); the
+        clusters then are the classes in sorted order. Only with it may `fit` take both y and pairs.
+    n_restarts : int or "auto", default="auto"
+        Runs from different starts, of which the one of lowest loss is kept. "auto": 5 with at most 20,000
+        pairs or 5,000 labels, else 1.
+    backbone : "auto", str, nn.Module or callable, default="auto"
+        Network below the softmax layer: chosen from the shape of X, a name, a module (copied, its weights
+        kept) or a callable that gives a fresh module for each restart.
+    preset : {"default", "paper", "code"}, default="default"
+        Optimisation as tuned here, as in the loss's paper, or as in its released code.
+    batch_size : int or None, default=None
+        Samples a step, at least 2; None takes the preset's. A step from pairs takes half as many pairs.
+    max_epochs : int or None, default=None
+        Passes over the known labels or pairs; None takes the preset's.
+    max_steps : int or None, default=None
+        Optimisation steps of one restart; overrides `max_epochs`.
+    scale : bool, default=True
+        Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
+    over_clustering : bool, default=False
+        `n_clusters` is an upper bound: unused clusters are no reason for a warning.
+    threads : int or "auto", default="auto"
+        Torch threads. "auto": one for small networks, whose steps a second thread slows down.
+    device : str, default="auto"
+        "auto" takes an accelerator where there is one.
+    random_state : int, RandomState or None, default=None
+    checkpoint_dir : str or None, default=None
+        Folder for checkpoints. A fit that was stopped goes on from the last one, bitwise, when called again
+        with the same arguments.
+    verbose : int, default=0
+        Above 0 a progress bar is shown on standard error.
+
+    Attributes
+    ----------
+    labels_ : int64 array of shape (n,)
+        Cluster of each row of X.
+    n_clusters_ : int
+        Clusters that are used.
+    n_dominant_ : int
+        Clusters with at least n / n_clusters rows: an estimate of the number of clusters where `n_clusters`
+        was chosen larger.
+    loss_ : float
+        The objective in eval mode after training; it alone ranks restarts.
+    history_, runs_ : list of dict
+        One entry per epoch, and one per restart.
+    network_ : nn.Module
+        Maps scaled items to (embedding, logits).
+    classes_ : array
+        Distinct known labels; only after a fit with y.
+    n_features_in_ : int
+    item_shape_ : tuple of int
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from coterie import CCN, Pairs
+    >>> X, y = load_digits(return_X_y=True)
+    >>> pairs = Pairs.from_labels(y, 500, random_state=0)
+    >>> model = CCN(n_clusters=10, n_restarts=1, max_steps=200, random_state=0).fit(X, pairs=pairs)
+    >>> model.predict_proba(X[:2]).shape
+    (2, 10)
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        loss: str = "ccl",
+        margin: float = 2.0,
+        pair_weight: str | None = None,
+        cross_entropy_weight: float = 0.0,
+        n_restarts: int | str = "auto",
+        backbone: Any = "auto",
+        preset: str = "default",
+        batch_size: int | None = None,
+        max_epochs: int | None = None,
+        max_steps: int | None = None,
+        scale: bool = True,
+        over_clustering: bool = False,
+        threads: int | str = "auto",
+        device: str = "auto",
+        random_state: Any = None,
+        checkpoint_dir: str | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.loss = loss
+        self.margin = margin
+        self.pair_weight = pair_weight
+        self.cross_entropy_weight = cross_entropy_weight
+        self.n_restarts = n_restarts
+        self.backbone = backbone
+        self.preset = preset
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.max_steps = max_steps
+        self.scale = scale
+        self.over_clustering = over_clustering
+        self.threads = threads
+        self.device = device
+        self.random_state = random_state
+        self.checkpoint_dir = checkpoint_dir
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def fit(self, X: Any, y: Any = None, *, pairs: Pairs | None = None) -> Self:
+        """Cluster X from labels of some of its rows or from pairs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), (n, h, w) or (n, c, h, w), or map-style data set
+            Float or uint8.
+        y : array-like of shape (n,), optional
+            Labels of any type; -1, None and NaN are unknown. All pairs of known labels in a batch are used.
+        pairs : Pairs, optional
+            Which rows of X belong together and which do not.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError, InputTypeError
+            For input or parameters out of range; ConflictError where pairs contradict each other.
+        """
+        items = self._check_items(X, reset=True)
+        self._check_common(len(items))
+        self._check_own()
+        evidence = self._check_evidence(len(items), y, pairs)
+        preset = self._choose_preset(evidence)
+        recipe = self._override(preset.recipe)
+        objective = PairObjective(
+            self._make_sampler(evidence, recipe, preset.drop_last),
+            self.loss,
+            self.margin,
+            dataclasses.replace(preset.options, kind_weights=self._kind_weights(evidence)),
+            self.cross_entropy_weight,
+        )
+        n_restarts = (5 if evidence.is_small else 1) if self.n_restarts == "auto" else int(self.n_restarts)
+        return self._train(items, objective, recipe, evidence.digest(), n_restarts)
+
+    def fit_predict(self, X: Any, y: Any = None, *, pairs: Pairs | None = None) -> IntArray:
+        """Fit and return the cluster of each row of X: see `fit`."""
+        return self.fit(X, y, pairs=pairs).labels_
+
+    def _check_own(self) -> None:
+        check_choice("loss", self.loss, ("ccl", "kcl"))
+        check_number("margin", self.margin, 0.0, above=True)
+        check_choice("pair_weight", self.pair_weight, (None, "balanced"))
+        check_number("cross_entropy_weight", self.cross_entropy_weight, 0.0)
+
+    def _check_evidence(self, n_items: int, y: Any, pairs: Pairs | None) -> _Evidence:
+        """Exactly one source of similarity; y beside pairs only for the cross entropy."""
+        if y is None and pairs is None:
+            raise InputError(
+                "CCN requires y to be passed, but the target y is None; pass labels of some rows as y, or pairs=Pairs(...)"
+            )
+        if pairs is not None and not isinstance(pairs, Pairs):
+            raise InputTypeError(f"pairs: {type(pairs).__name__}; coterie.Pairs is expected, e.g. Pairs(i, j, same)")
+        combined = self.cross_entropy_weight > 0
+        if y is not None and pairs is not None and not combined:
+            raise InputError("y, pairs: one of them is expected; both only with cross_entropy_weight above 0")
+        if y is None and combined:
+            raise InputError("cross_entropy_weight: above 0, but y is None; labels of some rows are expected")
+        if pairs is not None:
+            pairs.check_rows(n_items)
+            pairs.check_consistent()
+        return _Evidence(self._check_labels(n_items, y) if y is not None else None, pairs)
+
+    def _check_labels(self, n_items: int, y: Any) -> npt.NDArray[np.int64]:
+        codes, self.classes_ = encode_labels(y)
+        if len(codes) != n_items:
+            raise InputError(f"y: {len(codes)} labels for n_samples={n_items} rows of X; as many are expected")
+        if self.cross_entropy_weight > 0 and len(self.classes_) > self.n_clusters:
+            raise InputError(
+                f"n_clusters: {self.n_clusters}; at least the {len(self.classes_)} classes of y are expected "
+                "with cross_entropy_weight above 0"
+            )
+        return codes
+
+    def _choose_preset(self, evidence: _Evidence) -> Preset:
+        if self.preset == "default":
+            return DEFAULTS["labels" if evidence.pairs is None else "pairs"]
+        return PAPER_AND_CODE[self.preset, self.loss]
+
+    def _make_sampler(self, evidence: _Evidence, recipe: Recipe, drop_last: bool) -> Sampler:
+        if evidence.pairs is None:
+            assert evidence.codes is not None
+            return LabelBatches(evidence.codes, recipe.batch_size, drop_last=drop_last)
+        return PairBatches(
+            evidence.pairs, max(1, recipe.batch_size // 2), drop_last=drop_last, labels=evidence.codes
+        )
+
+    def _kind_weights(self, evidence: _Evidence) -> tuple[float, float] | None:
+        """Weights under which both kinds of pairs weigh the same in total."""
+        share = evidence.similar_share
+        if self.pair_weight is None or share in (0.0, 1.0):
+            return None
+        return 0.5 / share, 0.5 / (1.0 - share)

@@ -1,0 +1,160 @@
+"""Saving and loading estimators: one file, weights as safetensors, everything else as JSON, no pickle."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from coterie._errors import DamagedFileError, InputError, InputTypeError
+from coterie.data.arrays import Scaling
+from coterie.engine.storage import read_tensors, write_tensors
+from coterie.methods.base import NeuralClusterer
+from coterie.methods.registry import METHODS
+from coterie.nn import channels_last, build_network
+
+_PLAIN = ("n_features_in_", "n_clusters_", "n_dominant_", "loss_", "history_", "runs_")
+_OWN_BACKBONE = "<not a name>"
+
+
+def save(estimator: NeuralClusterer, path: str | Path) -> None:
+    """Write a fitted estimator to one file, atomically and without pickle.
+
+    Parameters
+    ----------
+    estimator : CCN
+        Fitted.
+    path : str or Path
+        The file, conventionally ending in ``.safetensors``; its folder is made where it is missing.
+
+    Raises
+    ------
+    NotFittedError
+        The estimator has not been fitted.
+    InputTypeError
+        It is no estimator of this library, or its class labels are of a type that JSON cannot hold.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import coterie
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = coterie.CCN(n_clusters=10, n_restarts=1, max_steps=50, random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     coterie.save(model, f"{folder}/model")
+    ...     (coterie.load(f"{folder}/model").predict(X) == model.labels_).all()
+    np.True_
+    """
+    method = _method_of(estimator)
+    check_is_fitted(estimator, "network_")
+    meta: dict[str, Any] = {name: getattr(estimator, name) for name in _PLAIN}
+    meta |= {"method": method, "params": _plain_params(estimator), "item_shape": list(estimator.item_shape_)}
+    tensors = {f"network/{name}": value for name, value in estimator.network_.state_dict().items()}
+    tensors |= {
+        "labels": torch.from_numpy(estimator.labels_),
+        "offset": torch.from_numpy(np.asarray(estimator.scaling_.offset)),
+        "factor": torch.from_numpy(np.asarray(estimator.scaling_.factor)),
+    }
+    for name in ("classes_", "feature_names_in_"):
+        if hasattr(estimator, name):
+            meta[name] = _plain_array(name, getattr(estimator, name))
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_tensors(path, "model", tensors, meta)
+
+
+def load(path: str | Path, backbone: Any = None) -> NeuralClusterer:
+    """Read an estimator that `save` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+    backbone : nn.Module or callable, optional
+        The network below the softmax layer, where it was given as a module or callable when fitting; its
+        weights are read from the file.
+
+    Returns
+    -------
+    CCN
+        Fitted; predicts what the saved one did.
+
+    Raises
+    ------
+    DamagedFileError
+        The file is missing, truncated, altered, or not a model of this library.
+    InputError
+        The file needs a `backbone`, or the one given does not match it.
+    """
+    tensors, meta = read_tensors(path, "model")
+    try:
+        return _rebuild(tensors, meta, backbone)
+    except KeyError as error:
+        raise DamagedFileError(f"path: {path} lacks {error}, which this version expects") from error
+
+
+def _rebuild(tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any) -> NeuralClusterer:
+    params = dict(meta["params"])
+    if params["backbone"] == _OWN_BACKBONE:
+        if backbone is None:
+            raise InputError("backbone: the model was fitted with a network of your own; load(path, backbone=...) needs it")
+        params["backbone"] = backbone
+    estimator = METHODS[meta["method"]](**params)
+    estimator.device = _usable_device(params["device"])
+    for name in _PLAIN:
+        setattr(estimator, name, meta[name])
+    for name in ("classes_", "feature_names_in_"):
+        if name in meta:
+            setattr(estimator, name, np.array(meta[name]["values"], dtype=meta[name]["dtype"]))
+    estimator.item_shape_ = tuple(meta["item_shape"])
+    estimator.labels_ = tensors["labels"].numpy()
+    estimator.scaling_ = Scaling(tensors["offset"].numpy(), tensors["factor"].numpy())
+    estimator.network_ = _load_network(estimator, tensors)
+    return estimator
+
+
+def _load_network(estimator: NeuralClusterer, tensors: dict[str, Tensor]) -> nn.Module:
+    network = channels_last(build_network(estimator.backbone, estimator.item_shape_, estimator.n_clusters, seed=0))
+    prefix = "network/"
+    state = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise InputError(f"backbone: does not match the saved weights: {error}") from error
+    return network.eval()
+
+
+def _method_of(estimator: object) -> str:
+    for name, kind in METHODS.items():
+        if type(estimator) is kind:
+            return name
+    raise InputTypeError(f"estimator: {type(estimator).__name__}; one of {', '.join(METHODS)} is expected")
+
+
+def _plain_params(estimator: NeuralClusterer) -> dict[str, Any]:
+    params: dict[str, Any] = estimator.get_params()
+    if not isinstance(params["backbone"], str):
+        params["backbone"] = _OWN_BACKBONE
+    if not isinstance(params["random_state"], int | None):
+        params["random_state"] = None
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in params.items()}
+
+
+def _plain_array(name: str, values: npt.NDArray[Any]) -> dict[str, Any]:
+    listed = values.tolist()
+    if not all(isinstance(value, str | int | float | bool) for value in listed):
+        raise InputTypeError(f"{name}: only numbers and strings can be saved; found {values.dtype}")
+    return {"values": listed, "dtype": values.dtype.str if values.dtype.kind != "O" else "object"}
+
+
+def _usable_device(device: str) -> str:
+    """The saved device where this machine has it, else "auto" with a warning."""
+    if device == "auto" or device == "cpu" or torch.accelerator.is_available():
+        return device
+    warnings.warn(f"device: the model was fitted on {device!r}, which is not here; 'auto' is used", stacklevel=4)
+    return "auto"

@@ -1,0 +1,127 @@
+"""What every backbone shares: a known embedding width, and the reading of an item shape as an image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from coterie._errors import InputError
+
+Shape = tuple[int, ...]
+
+
+class Backbone(nn.Module):
+    """Abstract: a network without its head, mapping (b, *item_shape) to an embedding (b, out_features).
+
+    Attributes
+    ----------
+    out_features : int
+        Width of the embedding.
+    """
+
+    out_features: int
+
+
+def item_shape_of(item_shape: Sequence[int]) -> Shape:
+    """Check the shape of one item and return it as a tuple.
+
+    Parameters
+    ----------
+    item_shape : sequence of int
+        ``(d,)``, ``(h, w)`` or ``(c, h, w)``; a module of one's own may take any other shape.
+
+    Returns
+    -------
+    tuple of int
+
+    Examples
+    --------
+    >>> item_shape_of([1, 28, 28])
+    (1, 28, 28)
+    """
+    shape = tuple(int(size) for size in item_shape)
+    if not shape or min(shape) < 1:
+        raise InputError(f"item_shape: expected one or more positive sizes, got {tuple(item_shape)}")
+    return shape
+
+
+def flat_size(item_shape: Sequence[int]) -> int:
+    """Count the numbers in one item.
+
+    Parameters
+    ----------
+    item_shape : sequence of int
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> flat_size((3, 32, 32))
+    3072
+    """
+    return math.prod(item_shape_of(item_shape))
+
+
+def image_shape(item_shape: Sequence[int], network: str, smallest: int) -> tuple[int, int, int]:
+    """Read an item shape as (channels, height, width), or say why the network cannot take it.
+
+    Parameters
+    ----------
+    item_shape : sequence of int
+        ``(h, w)``, read as one channel, or ``(c, h, w)``.
+    network : str
+        Name for the message.
+    smallest : int
+        Smallest height and width that the network can take.
+
+    Returns
+    -------
+    tuple of 3 int
+
+    Raises
+    ------
+    InputError
+        When items are no images, or are smaller than ``smallest``.
+
+    Examples
+    --------
+    >>> image_shape((28, 28), "lenet", 16)
+    (1, 28, 28)
+    """
+    shape = item_shape_of(item_shape)
+    if len(shape) not in (2, 3):
+        raise InputError(
+            f"backbone: {network!r} needs images of shape (h, w) or (c, h, w), got items of shape {shape}; "
+            "'mlp' takes vectors"
+        )
+    channels, height, width = shape if len(shape) == 3 else (1, *shape)
+    if min(height, width) < smallest:
+        raise InputError(
+            f"backbone: {network!r} needs images of at least {smallest} x {smallest}, "
+            f"got items of shape {shape}; 'mlp' takes images of every size"
+        )
+    return channels, height, width
+
+
+def with_channel(x: Tensor) -> Tensor:
+    """Give images that came without a channel axis one channel.
+
+    Parameters
+    ----------
+    x : tensor of shape (b, h, w) or (b, c, h, w)
+
+    Returns
+    -------
+    tensor of shape (b, 1, h, w) or (b, c, h, w)
+
+    Examples
+    --------
+    >>> import torch
+    >>> tuple(with_channel(torch.zeros(2, 8, 8)).shape)
+    (2, 1, 8, 8)
+    """
+    return x.unsqueeze(1) if x.dim() == 3 else x

@@ -1,0 +1,141 @@
+"""A backbone with a head of one output per cluster, and how it is built and laid out in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from coterie._errors import InputError
+from coterie.nn.backbone import Backbone
+from coterie.nn.build import BackboneSpec, build_backbone
+
+_Module = TypeVar("_Module", bound=nn.Module)
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+class ClusterNetwork(nn.Module):
+    """The clustering itself: a backbone and a linear head whose softmax assigns items to clusters.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    n_clusters : int
+
+    Attributes
+    ----------
+    backbone : Backbone
+    head : nn.Linear
+
+    Examples
+    --------
+    >>> from coterie.nn import MLP
+    >>> embedding, logits = ClusterNetwork(MLP(10), 3)(torch.zeros(4, 10))
+    >>> tuple(embedding.shape), tuple(logits.shape)
+    ((4, 128), (4, 3))
+    """
+
+    def __init__(self, backbone: Backbone, n_clusters: int) -> None:
+        super().__init__()
+        if n_clusters < 1:
+            raise InputError(f"n_clusters: expected a positive number, got {n_clusters}")
+        self.backbone = backbone
+        self.head = nn.Linear(backbone.out_features, n_clusters)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map x (b, *item_shape) to the embedding (b, out_features) and the logits (b, n_clusters)."""
+        embedding = self.embed(x)
+        return embedding, self.head(embedding)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Map x (b, *item_shape) to the embedding (b, out_features) alone."""
+        embedding: Tensor = self.backbone(x)
+        return embedding
+
+
+def build_network(
+    spec: BackboneSpec, item_shape: Sequence[int], n_clusters: int, seed: int
+) -> ClusterNetwork:
+    """Build a network whose initial weights depend on the seed alone; the head is always fresh.
+
+    The global random number generators are left as they were. The head takes the dtype and device of
+    the backbone, so that a given encoder in float64 or on a GPU works as it is.
+
+    Parameters
+    ----------
+    spec : "auto", a name, an nn.Module or a callable
+        As in `build_backbone`.
+    item_shape : sequence of int
+    n_clusters : int
+    seed : int
+
+    Returns
+    -------
+    ClusterNetwork
+        Parts of a given module stay in the mode they came in, all others are in training mode.
+
+    Examples
+    --------
+    >>> first, second = (build_network("mlp", (4,), 3, seed=0) for _ in range(2))
+    >>> torch.equal(first.head.weight, second.head.weight)
+    True
+    """
+    with torch.random.fork_rng(devices=[]):
+        # torch.manual_seed would seed the generators of all GPUs too, which are not restored here.
+        torch.default_generator.manual_seed(int(seed))
+        backbone = build_backbone(spec, item_shape)
+        network = ClusterNetwork(backbone, n_clusters)
+    like = next((p for p in backbone.parameters() if p.is_floating_point()), network.head.weight)
+    network.head.to(device=like.device, dtype=like.dtype)
+    return network
+
+
+def has_convolutions(network: nn.Module) -> bool:
+    """Tell whether any part of a network is a convolution.
+
+    Parameters
+    ----------
+    network : nn.Module
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> has_convolutions(build_network("auto", (28, 28), 10, seed=0))
+    True
+    """
+    return any(isinstance(part, _CONVOLUTIONS) for part in network.modules())
+
+
+def channels_last(network: _Module) -> _Module:
+    """Lay the weights of a network of 2-D convolutions out with the channels last, in place.
+
+    Values stay the same; a LeNet step on a CPU became 2 to 3 times faster. Other networks stay as they
+    are.
+
+    Parameters
+    ----------
+    network : nn.Module
+
+    Returns
+    -------
+    nn.Module
+        The same object.
+
+    Examples
+    --------
+    >>> network = channels_last(build_network("vggs", (3, 32, 32), 10, seed=0))
+    >>> network.backbone.features[4].weight.is_contiguous(memory_format=torch.channels_last)
+    True
+    """
+    if any(isinstance(part, nn.Conv2d) for part in network.modules()):
+        # The type of nn.Module.to does not know memory_format alone, so each weight is moved by itself.
+        for weight in network.parameters():
+            if weight.dim() == 4:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+    return network

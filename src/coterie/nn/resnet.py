@@ -1,0 +1,100 @@
+"""Residual networks with batch norm and ReLU in front of each convolution, in the form for small images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from torch import Tensor, nn
+
+from coterie._errors import InputError
+from coterie.nn.backbone import Backbone, image_shape, with_channel
+
+_SMALLEST = 8
+_STEM = 64
+_WIDTHS = (64, 128, 256, 512)
+
+# Depth -> blocks per stage, and whether a block is a bottleneck.
+_DEPTHS: Mapping[int, tuple[tuple[int, ...], bool]] = MappingProxyType(
+    {18: ((2, 2, 2, 2), False), 101: ((3, 4, 23, 3), True)}
+)
+
+
+class PreActResNet(Backbone):
+    """Pre-activation residual network: 3x3 stem, four stages, batch norm, ReLU, global average.
+
+    Parameters
+    ----------
+    item_shape : sequence of int
+        ``(h, w)`` or ``(c, h, w)``, at least 8 x 8.
+    depth : 18 or 101
+        18: two 3x3 convolutions per block, 512 features. 101: bottleneck blocks, 2048 features.
+
+    Notes
+    -----
+    Source: He, Zhang, Ren and Sun, "Identity mappings in deep residual networks" (2016).
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = PreActResNet((3, 32, 32), depth=18).eval()
+    >>> tuple(network(torch.zeros(1, 3, 32, 32)).shape)
+    (1, 512)
+    """
+
+    def __init__(self, item_shape: Sequence[int], depth: int = 18) -> None:
+        super().__init__()
+        if depth not in _DEPTHS:
+            raise InputError(f"depth: expected 18 or 101, got {depth!r}")
+        counts, bottleneck = _DEPTHS[depth]
+        channels, _, _ = image_shape(item_shape, f"preact{depth}", _SMALLEST)
+        self.stem = nn.Conv2d(channels, _STEM, 3, padding=1, bias=False)
+        before = _STEM
+        blocks: list[nn.Module] = []
+        for stage, (width, count) in enumerate(zip(_WIDTHS, counts, strict=True)):
+            for position in range(count):
+                stride = 2 if stage > 0 and position == 0 else 1
+                blocks.append(_Block(before, width, stride, bottleneck=bottleneck))
+                before = 4 * width if bottleneck else width
+        self.blocks = nn.Sequential(*blocks)
+        self.tail = nn.Sequential(nn.BatchNorm2d(before), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.out_features = before
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (b, h, w) or (b, c, h, w) to the embedding (b, out_features)."""
+        embedding: Tensor = self.tail(self.blocks(self.stem(with_channel(x))))
+        return embedding
+
+
+class _Block(nn.Module):
+    """Residual block (b, before, h, w) -> (b, width or 4 width, h / stride, w / stride)."""
+
+    def __init__(self, before: int, width: int, stride: int, *, bottleneck: bool) -> None:
+        super().__init__()
+        after = 4 * width if bottleneck else width
+        self.first_norm = nn.Sequential(nn.BatchNorm2d(before), nn.ReLU())
+        if bottleneck:
+            self.residual = nn.Sequential(
+                nn.Conv2d(before, width, 1, bias=False),
+                *_norm_convolution(width, width, 3, stride),
+                *_norm_convolution(width, after, 1, 1),
+            )
+        else:
+            self.residual = nn.Sequential(
+                nn.Conv2d(before, width, 3, stride=stride, padding=1, bias=False),
+                *_norm_convolution(width, after, 3, 1),
+            )
+        changes_shape = stride != 1 or before != after
+        self.shortcut = nn.Conv2d(before, after, 1, stride=stride, bias=False) if changes_shape else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the residual; a projected shortcut starts from the activated input, an identity from x."""
+        active = self.first_norm(x)
+        residual: Tensor = self.residual(active)
+        return residual + (x if self.shortcut is None else self.shortcut(active))
+
+
+def _norm_convolution(before: int, after: int, kernel: int, stride: int) -> list[nn.Module]:
+    """Batch norm, ReLU, then a convolution that keeps the size up to its stride."""
+    convolution = nn.Conv2d(before, after, kernel, stride=stride, padding=kernel // 2, bias=False)
+    return [nn.BatchNorm2d(before), nn.ReLU(), convolution]
