@@ -74,7 +74,7 @@ def test_pairs_are_normalised_merged_and_counted() -> None:
     assert pairs.j.tolist() == [5, 1]
     assert pairs.same.tolist() == [1, -1]
     assert (pairs.n_pairs, pairs.n_similar, pairs.n_dissimilar) == (2, 1, 1)
-    assert (pairs.i.dtype, pairs.j.dtype, pairs.same.dtype) == (np.int64, np.int64, np.int8)
+    assert [array.dtype.name for array in (pairs.i, pairs.j, pairs.same)] == ["int64", "int64", "int8"]
     assert repr(pairs) == "Pairs(n_pairs=2, n_similar=1, n_dissimilar=1)"
     assert pairs.rows().tolist() == [0, 1, 2, 5]
 
@@ -153,7 +153,7 @@ def test_the_arguments_are_not_kept() -> None:
             [1, 2],
             [1, 0],
             InputError,
-            r"got 0 at position 1; a pair .* unknown|got 0 at position 1; .*left out",
+            "got 0 at position 1; a pair of which nothing is known .* is left out",
         ),
         ([0], [1], [2], InputError, r"same must hold 1 or True \(similar\) .* got 2 at position 0$"),
         ([0], [1], [np.nan], InputError, "got nan at position 0"),
@@ -568,7 +568,7 @@ def test_restrict_twice_is_restrict_once(pairs: Pairs) -> None:
 def test_restrict_by_mask() -> None:
     pairs = Pairs([0, 2], [1, 3], [1, -1])
     assert as_dict(pairs.restrict([False, False, True, True])) == {(0, 1): -1}
-    with pytest.raises(InputError, match="rows as a mask .* at least 4 rows; got 3"):
+    with pytest.raises(InputError, match=r"rows as a mask .* at least 4 rows; got 3"):
         pairs.restrict([True, True, True])
 
 
@@ -660,7 +660,7 @@ def test_conflict_messages_name_the_chain() -> None:
     assert pairs.conflicts() == [Conflict(10, 40, (10, 20, 30, 40))]
     with pytest.raises(
         ConflictError,
-        match=r"1 of 2 dissimilar pairs are linked .*: samples 10 and 40 .* link them: 10 ~ 20 ~ 30 ~ 40\. Pairs",
+        match=r"1 of 2 dissimilar pairs are linked .*: samples 10 and 40 .*: 10 ~ 20 ~ 30 ~ 40\. Pairs",
     ):
         pairs.check_consistent()
     with pytest.raises(ConflictError, match="contradict each other"):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,7 +86,7 @@ def brute(loss: Loss, p: Tensor, same: Tensor, option: dict[str, Any]) -> Tensor
 def value_and_gradient(function: Callable[[Tensor], Tensor], logits: Tensor) -> tuple[Tensor, Tensor]:
     leaf = logits.clone().requires_grad_()
     value = function(leaf.softmax(1))
-    value.backward()
+    torch.autograd.backward(value)
     assert leaf.grad is not None
     return value.detach(), leaf.grad
 
@@ -125,15 +129,15 @@ def test_properties(seed: int, n: int, k: int, loss: Loss) -> None:
     p, same = logits.softmax(1), matrix(labels)
     value = float(loss(p, same))
     rows, cols = torch.randperm(n), torch.randperm(k)
-    close = {"rel": 1e-9, "abs": 1e-12}
+    expected = pytest.approx(value, rel=1e-9, abs=1e-12)
     assert value >= -1e-12
-    assert float(loss(p[rows], same[rows][:, rows])) == pytest.approx(value, **close)
-    assert float(loss(p[:, cols], same)) == pytest.approx(value, **close)
-    assert float(loss(p, labels)) == pytest.approx(value, **close)
-    assert float(loss(p, same.double())) == pytest.approx(value, **close)
+    assert float(loss(p[rows], same[rows][:, rows])) == expected
+    assert float(loss(p[:, cols], same)) == expected
+    assert float(loss(p, labels)) == expected
+    assert float(loss(p, same.double())) == expected
     kept = labels >= 0
     if kept.any():
-        assert float(loss(p[kept], labels[kept])) == pytest.approx(value, **close)
+        assert float(loss(p[kept], labels[kept])) == expected
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -186,7 +190,7 @@ def test_kcl_first_argument_is_constant() -> None:
     logits, labels = draw(6, 3)
     first = logits.softmax(1).requires_grad_()
     second = logits.softmax(1).requires_grad_()
-    _ordered(first, second, matrix(labels), 2.0, PairOptions()).backward()
+    torch.autograd.backward(_ordered(first, second, matrix(labels), 2.0, PairOptions()))
     assert first.grad is None
     assert second.grad is not None
 
@@ -194,7 +198,7 @@ def test_kcl_first_argument_is_constant() -> None:
 def test_kcl_margin_bounds_the_push() -> None:
     p = torch.tensor([[0.99, 0.01], [0.01, 0.99]], requires_grad=True)
     loss = kcl(p, torch.tensor([0, 1]), margin=1.0)
-    loss.backward()
+    torch.autograd.backward(loss)
     assert p.grad is not None
     assert loss == 0
     assert not p.grad.any()
@@ -214,7 +218,7 @@ ROWS = {
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("include_self", [False, True])
 @pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS.keys())
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_extreme_rows_are_finite(loss: Loss, include_self: bool, rows: Tensor, dtype: torch.dtype) -> None:
     leaf = rows.to(dtype)
     for labels in (torch.arange(8), torch.zeros(8, dtype=torch.int64), torch.arange(8) // 2):
@@ -241,9 +245,9 @@ def test_half_precision_and_autocast_keep_float32(loss: Loss) -> None:
         assert torch.equal(loss(p, labels), loss(p.clone(), labels))
         inside = loss(p, labels)
     assert torch.equal(inside, loss(p, labels))
-    low = loss(p.bfloat16(), labels)
-    assert low.dtype == torch.float32
-    assert float(low) == pytest.approx(float(inside), rel=0.05)
+    for low in (loss(p.bfloat16(), labels), loss(p.half(), labels)):
+        assert low.dtype == torch.float32
+        assert float(low) == pytest.approx(float(inside), rel=0.05)
 
 
 @pytest.mark.parametrize("twin", [kcl_matrix, ccl_matrix])
@@ -262,7 +266,7 @@ def test_vmap_over_the_twins(twin: Loss) -> None:
     torch.testing.assert_close(shared, torch.stack([of_logits(x, same[0]) for x in logits]))
 
 
-class LargestTensor(TorchDispatchMode):
+class LargestTensor(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Remembers the most elements any operation gave back."""
 
     largest = 0
@@ -279,10 +283,18 @@ class LargestTensor(TorchDispatchMode):
 def test_labels_of_many_rows_are_never_expanded(twin: Loss) -> None:
     n, k = 8192, 10
     p = torch.randn(n, k, generator=torch.Generator().manual_seed(0)).softmax(1).requires_grad_()
-    with LargestTensor() as mode:
-        twin(p, torch.arange(n) % 10).backward()
+    with LargestTensor() as mode:  # type: ignore[no-untyped-call]
+        torch.autograd.backward(twin(p, torch.arange(n) % 10))
     assert p.grad is not None
     assert mode.largest <= max(pairs.BLOCK**2, n * k)
+
+
+def test_many_rows_stay_in_little_memory() -> None:
+    root = Path(__file__).parents[2]
+    call = [sys.executable, "-m", "benchmarks.pair_losses", "--worker", "blocks", "kcl", "16384", "10"]
+    done = subprocess.run(call, cwd=root, check=True, capture_output=True, text=True)
+    # One dense float32 matrix of these pairs alone is 1024 MiB; tensors kept per block once made 550.
+    assert json.loads(done.stdout)["growth_mib"] < 150
 
 
 P = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
@@ -340,7 +352,7 @@ def test_bad_margin(margin: float) -> None:
 def test_log_floored() -> None:
     x = torch.tensor([-1.0, 0.0, 0.25, 2.0], dtype=torch.float64, requires_grad=True)
     y = log_floored(x, 0.5)
-    y.sum().backward()
+    torch.autograd.backward(y.sum())
     assert x.grad is not None
     assert y.tolist() == [math.log(0.5)] * 3 + [math.log(2.0)]
     assert x.grad.tolist() == [2.0, 2.0, 2.0, 0.5]

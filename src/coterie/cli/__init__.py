@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(name: str, words: list[str]) -> int:
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
+        warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes any rest
         try:
             COMMANDS[name][0](words)
         except KeyboardInterrupt as stop:
@@ -62,6 +62,9 @@ def _show_warning(message: Warning | str, *details: object) -> None:
 def _usage() -> str:
     lines = [f"  {name:<10}{text}" for name, (_, text) in COMMANDS.items()]
     return "\n".join(
-        ["usage: coterie COMMAND [OPTIONS]", "", "End-to-end neural clustering.", "", "commands:", *lines, ""]
-        + ["coterie COMMAND --help shows a command's options; coterie --version the version."]
+        [
+            "usage: coterie COMMAND [OPTIONS]\n\nEnd-to-end neural clustering.\n\ncommands:",
+            *lines,
+            "\ncoterie COMMAND --help shows a command's options; coterie --version the version.",
+        ]
     )

@@ -58,6 +58,7 @@ def fit(words: list[str]) -> None:
     parser.add_argument("--method", default=name, help=f"one of {', '.join(METHODS)} (default: ccn)")
     parser.add_argument("--labels", type=str, default=None, help="file of labels; empty or -1 is unknown")
     parser.add_argument("--pairs", type=str, default=None, help="CSV or parquet file with columns i, j, same")
+    parser.add_argument("--uncertain_pairs", action="store_true", help="pairs may contradict each other")
     parser.add_argument("--out", required=True, type=str, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, bitwise")
     parser.add_argument("--overwrite", action="store_true", help="replace the run in --out")
@@ -66,7 +67,7 @@ def fit(words: list[str]) -> None:
     run = _open_run(Path(options.out), options.resume, options.overwrite)
     X = read_array(options.data)
     y = None if options.labels is None else read_labels(options.labels)
-    pairs = None if options.pairs is None else _read_pairs(options.pairs)
+    pairs = None if options.pairs is None else _read_pairs(options.pairs, not options.uncertain_pairs)
     params = {key: getattr(options, key) for key in names}
     estimator = METHODS[name](**params, checkpoint_dir=str(run / CHECKPOINT), verbose=1)
     try:
@@ -116,7 +117,9 @@ def evaluate(words: list[str]) -> None:
         n_clusters,
         dominant_clusters(found, n_clusters),
     )
-    print(format_table(("rows", "ACC", "NMI", "purity", "clusters", "dominant"), [(int(known.sum()), *scores)]))
+    print(
+        format_table(("rows", "ACC", "NMI", "purity", "clusters", "dominant"), [(int(known.sum()), *scores)])
+    )
 
 
 def _open_run(run: Path, resume: bool, overwrite: bool) -> Path:
@@ -140,8 +143,9 @@ def _open_run(run: Path, resume: bool, overwrite: bool) -> Path:
     return run
 
 
-def _read_pairs(path: str) -> Pairs:
-    return Pairs.from_parquet(path) if path.endswith((".parquet", ".pq")) else Pairs.from_csv(path)
+def _read_pairs(path: str, certain: bool) -> Pairs:
+    read = Pairs.from_parquet if path.endswith((".parquet", ".pq")) else Pairs.from_csv
+    return read(path, certain=certain)
 
 
 def _write_run(run: Path, estimator: NeuralClusterer, X: npt.NDArray[Any]) -> None:
@@ -172,6 +176,11 @@ def _write_rows(file: Any, header: Sequence[str], rows: Iterable[Sequence[object
 
 def _summary(run: Path, estimator: NeuralClusterer) -> str:
     sizes = np.bincount(estimator.labels_, minlength=estimator.n_clusters)
-    table = format_table(("cluster", "items"), [(str(number), int(size)) for number, size in enumerate(sizes)])
-    used = f"{estimator.n_clusters_} of {estimator.n_clusters} clusters used, {estimator.n_dominant_} dominant"
-    return f"{table}\n\n{used}; loss {estimator.loss_:.4f}, best of {len(estimator.runs_)} restarts\nwrote {run}/"
+    table = format_table(
+        ("cluster", "items"), [(str(number), int(size)) for number, size in enumerate(sizes)]
+    )
+    used = (
+        f"{estimator.n_clusters_} of {estimator.n_clusters} clusters used, {estimator.n_dominant_} dominant"
+    )
+    loss = f"loss {estimator.loss_:.4f}, the lowest of {len(estimator.runs_)} restarts"
+    return f"{table}\n\n{used}; {loss}\nwrote {run}/"

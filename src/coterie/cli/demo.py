@@ -36,7 +36,8 @@ def run_demo(random_state: int = 0, verbose: int = 1) -> str:
         _row("CCN", f"{N_LABELS} labels", y, *_timed(lambda: _from_labels(X, y, random_state, verbose))),
     ]
     header = ("method", "told", "ACC", "NMI", "purity", "dominant", "seconds")
-    known = f"{N_PAIRS} pairs are {N_PAIRS / (len(y) * (len(y) - 1) / 2):.2%} of all pairs, {N_LABELS} labels {N_LABELS / len(y):.1%} of the rows"
+    share = N_PAIRS / (len(y) * (len(y) - 1) / 2)
+    known = f"{N_PAIRS} pairs are {share:.2%} of all pairs, {N_LABELS} labels {N_LABELS / len(y):.1%} of rows"
     return (
         f"digits: {len(y):,} images of 8x8 pixels, 10 classes; {known}.\n\n"
         f"{format_table(header, rows)}\n\n"

@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 from jsonargparse import ArgumentParser
 
 from coterie._errors import InputError
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.base import AUGMENTS, NeuralClusterer
 from coterie.methods.registry import METHODS
 
 # set by the command itself, or of types that a command line cannot write
-_NOT_OPTIONS = {"checkpoint_dir", "verbose", "backbone", "random_state"}
+_NOT_OPTIONS = {"checkpoint_dir", "verbose", "augment", "backbone", "random_state"}
 
 
 class DashedParser(ArgumentParser):
@@ -65,4 +65,5 @@ def add_method_options(parser: DashedParser, method: type[NeuralClusterer]) -> l
     added: list[str] = parser.add_class_arguments(method, skip=_NOT_OPTIONS, fail_untyped=False)
     parser.add_argument("--backbone", type=str, default="auto", help="network, by name (default: auto)")
     parser.add_argument("--random_state", type=int, default=None, help="seed (default: a new one)")
-    return [*added, "backbone", "random_state"]
+    parser.add_argument("--augment", choices=AUGMENTS, default="auto", help="random views (default: auto)")
+    return [*added, "augment", "backbone", "random_state"]

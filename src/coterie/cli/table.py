@@ -19,4 +19,6 @@ def _cell(value: object) -> str:
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     first, *others = row
-    return "  ".join([first.ljust(widths[0]), *(text.rjust(width) for text, width in zip(others, widths[1:], strict=True))])
+    return "  ".join(
+        [first.ljust(widths[0]), *(text.rjust(width) for text, width in zip(others, widths[1:], strict=True))]
+    )

@@ -44,7 +44,7 @@ class DatasetRows:
         self.ndim = len(self.shape)
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return int(self.shape[0])
 
     def __getitem__(self, rows: Rows | slice) -> Array:
         numbers = range(*rows.indices(len(self))) if isinstance(rows, slice) else rows
@@ -134,13 +134,17 @@ def fit_scaling(items: Items, standardise: bool) -> Scaling:
     count = int(np.prod([items.shape[axis] for axis in axes]))
     mean = sum(_total(chunk, axes) for chunk in chunks(items)) / count
     if not np.isfinite(mean).all():
-        raise InputError("X: contains NaN or infinity (or values whose sum overflows); finite values are expected")
+        raise InputError(
+            "X: contains NaN or infinity (or values whose sum overflows); finite values are expected"
+        )
     variance = sum(_total((chunk.astype(np.float64) - mean) ** 2, axes) for chunk in chunks(items)) / count
     deviation = np.sqrt(variance)
     # a constant feature carries nothing and its rounding error must not be blown up to unit variance
     constant = deviation <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
     offset = np.squeeze(mean, axis=0)
-    return Scaling(offset, np.squeeze(np.where(constant, 1.0, 1.0 / np.where(constant, 1.0, deviation)), axis=0))
+    return Scaling(
+        offset, np.squeeze(np.where(constant, 1.0, 1.0 / np.where(constant, 1.0, deviation)), axis=0)
+    )
 
 
 def _reduced_axes(ndim: int, is_bytes: bool) -> tuple[int, ...]:
@@ -190,7 +194,9 @@ class ScaledSource:
             index = rows if isinstance(rows, slice) else torch.from_numpy(rows).to(self._device)
             raw = self._resident[index].to(self._work)
         else:
-            raw = torch.from_numpy(np.ascontiguousarray(self._items[rows])).to(self._device, self._work, copy=True)
+            raw = torch.from_numpy(np.ascontiguousarray(self._items[rows])).to(
+                self._device, self._work, copy=True
+            )
         return raw.sub_(self._offset).mul_(self._factor).float()
 
 

@@ -57,9 +57,9 @@ def encode_labels(y: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
 
 def _unknown(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     if values.dtype.kind == "f":
-        return np.isnan(values) | (values == -1)
+        return np.asarray(np.isnan(values) | (values == -1))
     if values.dtype.kind in "iu":
-        return values == -1
+        return np.asarray(values == -1)
     if values.dtype.kind == "O":
         return np.array([_is_unknown(value) for value in values])
     return np.zeros(len(values), dtype=bool)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +41,9 @@ class Pairs:
     same : array of shape (m,)
         1 or True for a similar pair, -1 or False for a dissimilar one. A pair of which nothing is known (0)
         is left out.
+    certain : bool, default=True
+        False for guesses and noisy answers, which may contradict each other by way of other samples: an
+        estimator then trains on them as they are, where it refuses contradictions among certain pairs.
 
     Attributes
     ----------
@@ -73,9 +78,11 @@ class Pairs:
     (3, 3)
     """
 
-    __slots__ = ("_i", "_j", "_same")
+    __slots__ = ("_certain", "_i", "_j", "_same")
 
-    def __init__(self, i: npt.ArrayLike, j: npt.ArrayLike, same: npt.ArrayLike) -> None:
+    def __init__(
+        self, i: npt.ArrayLike, j: npt.ArrayLike, same: npt.ArrayLike, *, certain: bool = True
+    ) -> None:
         columns = {"i": one_dim("i", i), "j": one_dim("j", j), "same": one_dim("same", same)}
         check_lengths(columns)
         first, second = as_indices("i", columns["i"]), as_indices("j", columns["j"])
@@ -86,6 +93,12 @@ class Pairs:
         self._i, self._j, self._same = low[keep], high[keep], kinds[keep]
         for array in (self._i, self._j, self._same):
             array.setflags(write=False)
+        self._certain = bool(certain)
+
+    @property
+    def certain(self) -> bool:
+        """Whether the pairs must not contradict each other; guesses and noisy answers may."""
+        return self._certain
 
     @property
     def i(self) -> Ints:
@@ -129,9 +142,9 @@ class Pairs:
     def __hash__(self) -> int:
         return hash(self._canonical())
 
-    def __reduce__(self) -> tuple[type[Pairs], tuple[Ints, Ints, Signs]]:
+    def __reduce__(self) -> tuple[Callable[..., Pairs], tuple[Ints, Ints, Signs]]:
         # a copy made by the default route would have writable arrays
-        return Pairs, (self._i, self._j, self._same)
+        return partial(Pairs, certain=self._certain), (self._i, self._j, self._same)
 
     def _canonical(self) -> tuple[bytes, bytes]:
         keys = pair_keys(self._i, self._j)
@@ -245,7 +258,8 @@ class Pairs:
         >>> pairs.i[:2], pairs.j[:2], pairs.same
         (array([0, 2]), array([1, 3]), array([ 1,  1, -1], dtype=int8))
         """
-        return cls(*pairs_of_neighbors(X, n_neighbors, n_dissimilar, far, random_state))
+        found = pairs_of_neighbors(X, n_neighbors, n_dissimilar, far, random_state)
+        return cls(*found, certain=False)
 
     @classmethod
     def from_sequence(
@@ -293,10 +307,11 @@ class Pairs:
         >>> pairs
         Pairs(n_pairs=4, n_similar=2, n_dissimilar=2)
         """
-        return cls(*pairs_in_time(times, groups, (window, gap), n_dissimilar, random_state))
+        found = pairs_in_time(times, groups, (window, gap), n_dissimilar, random_state)
+        return cls(*found, certain=False)
 
     @classmethod
-    def from_csv(cls, path: str | os.PathLike[str]) -> Pairs:
+    def from_csv(cls, path: str | os.PathLike[str], *, certain: bool = True) -> Pairs:
         """Read pairs from a CSV file with the columns i, j and same.
 
         Parameters
@@ -304,6 +319,8 @@ class Pairs:
         path : path-like
             UTF-8 text, comma separated, with a header; other columns are ignored. `same` is 1, true or same
             for a similar pair and -1, false or different for a dissimilar one.
+        certain : bool, default=True
+            As of the class.
 
         Returns
         -------
@@ -319,7 +336,7 @@ class Pairs:
         --------
         to_csv : writes such a file.
         """
-        return cls._of_file(path, *read_csv(path))
+        return cls._of_file(path, read_csv(path), certain)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the pairs as CSV: a header i,j,same and one line per pair, same being 1 or -1.
@@ -347,7 +364,7 @@ class Pairs:
         write_csv(path, self._i, self._j, self._same)
 
     @classmethod
-    def from_parquet(cls, path: str | os.PathLike[str]) -> Pairs:
+    def from_parquet(cls, path: str | os.PathLike[str], *, certain: bool = True) -> Pairs:
         """Read pairs from a Parquet file with the columns i, j and same.
 
         Parameters
@@ -366,7 +383,7 @@ class Pairs:
         InputError, InputTypeError, ConflictError
             If the file cannot be read or a column is missing, and as the class itself.
         """
-        return cls._of_file(path, *read_parquet(path))
+        return cls._of_file(path, read_parquet(path), certain)
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write the pairs as Parquet: int64 columns i and j, int8 column same (1 or -1).
@@ -388,11 +405,9 @@ class Pairs:
         write_parquet(path, self._i, self._j, self._same)
 
     @classmethod
-    def _of_file(
-        cls, path: str | os.PathLike[str], i: npt.ArrayLike, j: npt.ArrayLike, same: npt.ArrayLike
-    ) -> Pairs:
+    def _of_file(cls, path: str | os.PathLike[str], columns: Sequence[npt.ArrayLike], certain: bool) -> Pairs:
         try:
-            return cls(i, j, same)
+            return cls(*columns, certain=certain)
         except (InputError, InputTypeError) as error:
             raise type(error)(f"{path}: {error}") from error
 
@@ -459,7 +474,7 @@ class Pairs:
             raise InputError(
                 f"rows must hold both samples of at least one pair; none of {self.n_pairs} pairs is left"
             )
-        return Pairs(order[i[both]], order[j[both]], self._same[both])
+        return Pairs(order[i[both]], order[j[both]], self._same[both], certain=self._certain)
 
     def _chosen(self, rows: npt.ArrayLike) -> Ints:
         array = one_dim("rows", rows)
@@ -493,7 +508,7 @@ class Pairs:
         """
         count = check_int("n", n, low=1, high=self.n_pairs)
         drawn = np.sort(generator(random_state).choice(self.n_pairs, count, replace=False))
-        return Pairs(self._i[drawn], self._j[drawn], self._same[drawn])
+        return Pairs(self._i[drawn], self._j[drawn], self._same[drawn], certain=self._certain)
 
     def union(self, other: Pairs) -> Pairs:
         """Return the pairs of both, those of `self` first.
@@ -515,7 +530,8 @@ class Pairs:
         """
         if not isinstance(other, Pairs):
             raise InputTypeError(f"other must be a Pairs; got {type(other).__name__}")
-        return Pairs(np.r_[self._i, other._i], np.r_[self._j, other._j], np.r_[self._same, other._same])
+        ends = np.r_[self._i, other._i], np.r_[self._j, other._j]
+        return Pairs(*ends, np.r_[self._same, other._same], certain=self._certain and other._certain)
 
     def with_noise(self, p: float, random_state: RandomState = None) -> Pairs:
         """Turn a share of the pairs into their opposite.
@@ -530,7 +546,7 @@ class Pairs:
         Returns
         -------
         Pairs
-            In the same order; they may contradict each other.
+            In the same order, and not `certain`: they may contradict each other.
 
         Raises
         ------
@@ -542,7 +558,7 @@ class Pairs:
         flipped = generator(random_state).choice(self.n_pairs, round(p * self.n_pairs), replace=False)
         same = self._same.copy()
         same[flipped] *= -1
-        return Pairs(self._i, self._j, same)
+        return Pairs(self._i, self._j, same, certain=False)
 
     def conflicts(self) -> list[Conflict]:
         """Find every dissimilar pair whose two samples are linked by similar pairs.

@@ -148,7 +148,7 @@ def _read(path: str | os.PathLike[str], names: tuple[str, ...], read_csv: Callab
 def _read_numpy(file: Path, names: tuple[str, ...]) -> Array:
     try:
         if file.suffix.lower() == ".npz":
-            with np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
+            with file.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as archive:
                 return np.asarray(archive[_pick(file, archive.files, names)])
         return np.lib.format.open_memmap(file, mode="r")
     except InputError:
@@ -253,7 +253,7 @@ def _one_column(entries: list[str]) -> list[str]:
     head, rest = entries[0], entries[1:]
     if head.lower() in ("label", "labels"):
         return rest
-    numbers = [_is_number(entry) for entry in rest if entry]
+    numbers = [_is_number(entry) for entry in rest if entry not in ("", "-1")]
     return rest if head and not _is_number(head) and numbers and all(numbers) else entries
 
 

@@ -10,7 +10,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from coterie._errors import InputError
 from coterie._types import Batch, Output, Plan, Rows
+from coterie.data.augment import Augment
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import Runtime
@@ -32,6 +34,7 @@ class Task:
     recipe: Recipe
     runtime: Runtime
     make_network: Callable[[int], ClusterNetwork]
+    augment: Augment | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -104,21 +107,26 @@ def train(task: Task, run: Run, callbacks: Sequence[Callback] = ()) -> None:
 
 
 def evaluate(task: Task, network: nn.Module) -> float:
-    """The objective in eval mode: one pass in fixed order over full batches, the mean weighted by batch size."""
+    """The objective in eval mode: one pass in fixed order, the mean over batches weighted by their size."""
     network.eval()
     value, weight = 0.0, 0
     with torch.no_grad():
         for plan in task.objective.sampler.evaluation_plans():
-            terms = _forward(task, network, plan)
+            terms = _forward(task, network, plan, _take(task, plan))
             value += len(plan.rows) * float(task.objective.total(terms))
             weight += len(plan.rows)
     return value / weight
 
 
-def _forward(task: Task, model: nn.Module, plan: Plan) -> dict[str, Tensor]:
+def _take(task: Task, plan: Plan) -> Tensor:
+    """This process's share of a joint batch."""
+    return task.source.take(task.runtime.share(plan.rows))
+
+
+def _forward(task: Task, model: nn.Module, plan: Plan, share: Tensor) -> dict[str, Tensor]:
     """Terms of one joint batch: each process forwards its share, the objective sees all of it."""
     runtime = task.runtime
-    embedding, logits = model(task.source.take(runtime.share(plan.rows)))
+    embedding, logits = model(share)
     joint = len(plan.rows)
     output = Output(runtime.gather(embedding, joint), runtime.gather(logits, joint))
     return task.objective.terms(output, _batch(plan, runtime.device))
@@ -135,10 +143,10 @@ def _step(task: Task, run: Run, model: nn.Module, total: int) -> None:
     """One optimisation step, a function of the run's seed and step number alone."""
     epoch, position = divmod(run.step, task.steps_per_epoch)
     plan = task.objective.sampler.plan(run.seed, epoch, position)
-    _seed_step(run, task.runtime)
+    seed = _seed_step(run, task.runtime)
     for group in run.optimizer.param_groups:
         group["lr"] = task.recipe.learning_rate_at(run.step, total)
-    terms = _forward(task, model, plan)
+    terms = _forward(task, model, plan, _augmented(task, _take(task, plan), seed))
     loss = task.objective.total(terms)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
@@ -148,12 +156,26 @@ def _step(task: Task, run: Run, model: nn.Module, total: int) -> None:
     run.step += 1
 
 
-def _seed_step(run: Run, runtime: Runtime) -> None:
+def _augmented(task: Task, share: Tensor, seed: int) -> Tensor:
+    """Random views of the batch where the task asks for them, of the shape that came."""
+    if task.augment is None:
+        return share
+    views = task.augment(share, torch.Generator(share.device).manual_seed(seed))
+    if not isinstance(views, Tensor) or views.shape != share.shape:
+        came = tuple(views.shape) if isinstance(views, Tensor) else type(views).__name__
+        raise InputError(
+            f"augment: gave {came} for a batch of shape {tuple(share.shape)}; the same is expected"
+        )
+    return views
+
+
+def _seed_step(run: Run, runtime: Runtime) -> int:
     """Dropout and other noise drawn from (seed, step, process), so that a resumed run draws the same."""
     mixed = (run.seed * 0x9E3779B97F4A7C15 + run.step * 0xBF58476D1CE4E5B9 + runtime.rank) % 2**63
     torch.default_generator.manual_seed(mixed)
     if runtime.device.type == "cuda":
         torch.cuda.manual_seed(mixed)
+    return mixed
 
 
 def _close_epoch(task: Task, run: Run, total: int) -> None:

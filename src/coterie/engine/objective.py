@@ -12,7 +12,7 @@ from coterie.data.batches import Sampler
 
 
 class Objective(ABC):
-    """Names the batches it needs and maps each batch's output to scalar terms; knows no loop, device or process.
+    """Names the batches it needs, maps each batch's output to scalar terms; knows no loop or process.
 
     Attributes
     ----------

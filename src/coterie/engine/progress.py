@@ -24,15 +24,22 @@ class ProgressBar:
         self._per_run = task.total_steps
         self._restarts = len(session.seeds)
         self._bar = tqdm(
-            total=self._per_run * self._restarts, disable=not shown, unit="step", dynamic_ncols=True, leave=False
+            total=self._per_run * self._restarts,
+            disable=not shown,
+            unit="step",
+            dynamic_ncols=True,
+            leave=False,
         )
 
     def on_step(self, run: Run) -> None:
         """Move on by one step; a run that stopped early jumps to its end."""
+        if self._bar.disable:
+            return
         done = run.step if run.stopped is None else self._per_run
         self._bar.update(run.index * self._per_run + done - self._bar.n)
-        if run.history and self._bar.last_print_n == self._bar.n:
-            self._bar.desc = f"restart {run.index + 1}/{self._restarts}, loss {run.history[-1]['loss']:.4f}: "
+        if run.history:
+            loss = run.history[-1]["loss"]
+            self._bar.desc = f"restart {run.index + 1}/{self._restarts}, loss {loss:.4f}: "
 
     def __enter__(self) -> ProgressBar:
         return self

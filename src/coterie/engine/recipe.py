@@ -62,7 +62,7 @@ class Recipe:
         return steps
 
     def learning_rate_at(self, step: int, total: int) -> float:
-        """Learning rate of a step: a function of the step alone, so that a resumed run needs no scheduler state."""
+        """Learning rate of a step: a function of the step alone, so a resumed run needs no more state."""
         passed = sum(step >= math.floor(fraction * total) for fraction in self.drops)
         return self.learning_rate * self.drop_factor**passed
 

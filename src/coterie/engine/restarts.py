@@ -99,6 +99,8 @@ def _finish(task: Task, session: Session, run: Run) -> None:
     session.history.extend(run.history)
     if math.isfinite(loss):
         state = {name: tensor.detach().clone() for name, tensor in run.network.state_dict().items()}
-        ranked = sorted([*session.kept, Kept(run.index, loss, state)], key=lambda kept: (kept.loss, kept.index))
+        ranked = sorted(
+            [*session.kept, Kept(run.index, loss, state)], key=lambda kept: (kept.loss, kept.index)
+        )
         session.kept = ranked[: session.keep]
     session.run = None

@@ -6,20 +6,19 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator, PartialState
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx
 
 from coterie._errors import InputError
 from coterie._types import Rows
 from coterie.nn import convert_batchnorm
 
-# Below this many parameters a step is too short for a second thread to pay: on shared cores two made it 10x slower.
+# Below this many parameters a second thread does not pay: on shared cores two made small steps 10x slower.
 SMALL_NETWORK = 5_000_000
 
 
@@ -56,11 +55,11 @@ class Runtime:
         return np.array_split(rows, self.world)[self.rank]
 
     def gather(self, local: Tensor, total: int) -> Tensor:
-        """Rows of all processes in the joint batch's order, with gradient: pair losses of shares alone are wrong."""
+        """Rows of all processes in joint order, with gradient: pair losses of the shares alone are wrong."""
         if self.world == 1:
             return local
         sizes = [len(part) for part in np.array_split(np.arange(total), self.world)]
-        return _Gather.apply(local, sizes, self.rank)
+        return cast(Tensor, _Gather.apply(local, sizes, self.rank))  # type: ignore[no-untyped-call]  # torch's
 
     def agree(self, number: int) -> int:
         """The first process's number, on all of them."""
@@ -87,11 +86,10 @@ class _Gather(torch.autograd.Function):
         return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
 
     @staticmethod
-    def backward(ctx: FunctionCtx, *grads: Tensor) -> tuple[Tensor, None, None]:
-        sizes, rank = ctx.sizes, ctx.rank  # type: ignore[attr-defined]  # set in forward; torch types no such attributes
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         summed = grads[0].contiguous().clone()
         dist.all_reduce(summed)
-        return summed.split(sizes)[rank], None, None
+        return torch.split(summed, ctx.sizes)[ctx.rank], None, None
 
 
 def make_runtime(device: str | torch.device = "auto") -> Runtime:
@@ -117,12 +115,14 @@ def _check_device(device: str | torch.device) -> torch.device:
         chosen = torch.device(device)
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"device: {device!r} cannot be used on this machine ({error}); 'auto' always can") from error
+        raise InputError(
+            f"device: {device!r} cannot be used on this machine ({error}); 'auto' always can"
+        ) from error
     return chosen
 
 
 def choose_threads(threads: int | str, network: nn.Module, device: torch.device) -> int:
-    """Number of torch threads: a static rule by network size, so that a seed means the same run everywhere."""
+    """Number of torch threads: a static rule by network size, so that a seed means the same run."""
     if threads != "auto":
         return int(threads)
     size = sum(parameter.numel() for parameter in network.parameters())

@@ -1,4 +1,4 @@
-"""One file format for models and checkpoints: safetensors with a JSON header entry and a checksum, written atomically."""
+"""One file format for models and checkpoints: safetensors, JSON in its header, a checksum; atomic."""
 
 from __future__ import annotations
 
@@ -34,8 +34,10 @@ def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
     return digest.hexdigest()
 
 
-def write_tensors(path: str | Path, kind: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-    """Write named tensors and JSON data to one file; readers see the old file or the new one, never half of it.
+def write_tensors(
+    path: str | Path, kind: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]
+) -> None:
+    """Write named tensors and JSON data to one file; readers see the old file or the new one, whole.
 
     Parameters
     ----------
@@ -76,7 +78,9 @@ def read_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[s
     except (SafetensorError, OSError, ValueError) as error:
         raise DamagedFileError(f"path: {path} is damaged or was not written by coterie ({error})") from error
     if header.get("format") != FORMAT:
-        raise DamagedFileError(f"path: {path} was not written by coterie, or by another version of its format")
+        raise DamagedFileError(
+            f"path: {path} was not written by coterie, or by another version of its format"
+        )
     if header.get("kind") != kind:
         raise DamagedFileError(f"path: {path} holds a {header.get('kind')}, a {kind} is expected")
     if header.get("sha256") != _digest(tensors, header.get("meta", "")):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from coterie.losses import pairs
-from coterie.losses.numerics import complement_floor, floored, log_floored, probability_floor
+from coterie.losses.numerics import complement_floor, floored, probability_floor
 from coterie.losses.pairs import (
     DEFAULT_OPTIONS,
     PairOptions,
@@ -24,7 +24,6 @@ from coterie.losses.pairs import (
     counted_pairs,
     drop_unknown,
     full_precision,
-    kinds,
     reduce_pairs,
     same_blocks,
 )
@@ -47,7 +46,8 @@ def ccl(
     Parameters
     ----------
     p : float tensor of shape (n, k)
-        Softmax rows, in [0, 1], each summing to 1. Half precision is computed in float32.
+        Softmax rows, in [0, 1], each summing to 1. Half precision is computed in float32, but the
+        gradient of saturated float16 rows overflows: take that softmax in float32.
     same : tensor of shape (n, n) or (n,)
         Symmetric matrix of 1 (similar), -1 (dissimilar) and 0 (unknown, ignored); or integer labels,
         -1 unknown: two rows are similar where their labels are equal. Labels of many rows are never
@@ -109,13 +109,22 @@ def _reduce(ordered_total: Tensor, same: Tensor, options: PairOptions) -> Tensor
 
 def _ordered(rows: Tensor, cols: Tensor, same: Tensor, options: PairOptions) -> Tensor:
     """Sum of the costs over i, j: rows (a, k), (b, k), int8 (a, b) -> scalar (equation 3)."""
-    together = columns(rows).T @ columns(cols)
-    apart = floored(1 - together, complement_floor(together.dtype))
-    similar, dissimilar = kinds(same, together.dtype)
-    likelihood = torch.addcmul(similar * together, dissimilar, apart)
-    if options.eps:
-        likelihood = likelihood + options.eps
+    sign = same.to(rows.dtype)
+    log_likelihood = _likelihood(rows, cols, sign, options.eps).log()
     if options.kind_weights is not None:
-        similar, dissimilar = similar * options.kind_weights[0], dissimilar * options.kind_weights[1]
-    log_likelihood = log_floored(likelihood, probability_floor(together.dtype))
-    return -((similar + dissimilar) * log_likelihood).sum()
+        similar, dissimilar = options.kind_weights
+        log_likelihood = log_likelihood * (similar * sign.relu() + dissimilar * sign.neg().relu_())
+    return -log_likelihood.sum()
+
+
+def _likelihood(rows: Tensor, cols: Tensor, sign: Tensor, eps: float) -> Tensor:
+    """Equations 1-2, floored: ``p_i . p_j`` where ``sign`` (a, b) is 1, 1 minus it where -1, and 1 where 0.
+
+    One signed sum keeps one matrix for the backward pass; selecting between two products keeps four.
+    """
+    offset = 1 - sign.relu()
+    likelihood = torch.addcmul(offset, sign, columns(rows).T @ columns(cols))
+    if eps:
+        likelihood = likelihood + eps * sign.abs()
+    floor = offset.mul_(complement_floor(sign.dtype)).add_(probability_floor(sign.dtype))
+    return floored(likelihood, floor)

@@ -31,11 +31,11 @@ class _Floored(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, floor: float) -> Tensor:
+    def forward(x: Tensor, floor: float | Tensor) -> Tensor:
         return x.clamp_min(floor)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float | Tensor], output: Tensor) -> None:
         """Nothing is needed for the backward pass."""
 
     @staticmethod
@@ -43,8 +43,8 @@ class _Floored(torch.autograd.Function):
         return grad, None
 
 
-def floored(x: Tensor, floor: float) -> Tensor:
-    """``max(x, floor)`` with gradient 1 everywhere, any shape.
+def floored(x: Tensor, floor: float | Tensor) -> Tensor:
+    """``max(x, floor)`` with gradient 1 everywhere, any shape; ``floor`` may be a tensor that broadcasts.
 
     A plain clamp has gradient 0 below the floor, and a saturated row would never learn again.
     """

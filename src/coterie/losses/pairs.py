@@ -227,13 +227,12 @@ class _Walk:
     def __call__(self, p: Tensor) -> tuple[Tensor, Tensor]:
         """Rows (n, k), detached -> the total and its gradient (n, k)."""
         slices = [slice(start, min(start + BLOCK, len(p))) for start in range(0, len(p), BLOCK)]
-        grad = torch.zeros_like(p)
-        totals = [
-            self._block(p, grad, rows, cols)
-            for a, rows in enumerate(slices)
-            for cols in slices[a if self.symmetric else 0 :]
-        ]
-        return (torch.stack(totals).sum() if totals else p.sum() * 0), grad
+        # Made before the walk: small tensors kept between freed blocks would split the heap.
+        grad, totals = torch.zeros_like(p), p.new_zeros(len(slices))
+        for a, rows in enumerate(slices):
+            for cols in slices[a if self.symmetric else 0 :]:
+                totals[a] += self._block(p, grad, rows, cols)
+        return totals.sum(), grad
 
     def _block(self, p: Tensor, grad: Tensor, rows: slice, cols: slice) -> Tensor:
         times = 2 if self.symmetric and rows != cols else 1

@@ -8,27 +8,28 @@ import hashlib
 import json
 import warnings
 from collections.abc import Iterator
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import _check_n_features, check_is_fitted, validate_data
 from torch import nn
 
 from coterie._errors import CollapseWarning, InputError
 from coterie.data.arrays import (
     Items,
     ScaledSource,
-    Scaling,
     data_digest,
     fit_scaling,
     from_tensor,
     is_dataset,
     read_dataset,
 )
+from coterie.data.augment import Augment, default_augment
 from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.loop import Task
 from coterie.engine.objective import Objective
@@ -41,12 +42,35 @@ from coterie.metrics import dominant_clusters
 from coterie.nn import ClusterNetwork, build_network, channels_last
 
 PRESETS = ("default", "paper", "code")
+AUGMENTS = ("auto", "none")
 PREDICT_BATCH = 1000
 # parameters that change where and how loudly a fit runs, but not what it computes
 _UNTRACED = ("checkpoint_dir", "verbose", "device", "random_state")
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a method asks of the engine.
+
+    Attributes
+    ----------
+    objective : Objective
+    recipe : Recipe
+    n_restarts : int
+    augment : callable or None
+        Random views of each training batch.
+    evidence : str
+        A digest of what the objective knows beside X: it tells one fit's checkpoint from another's.
+    """
+
+    objective: Objective
+    recipe: Recipe
+    n_restarts: int
+    augment: Augment | None
+    evidence: str
 
 
 class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -65,6 +89,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     max_steps: int | None
     scale: bool
     over_clustering: bool
+    augment: Any
     threads: int | str
     device: str
     random_state: Any
@@ -115,6 +140,12 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         check_is_fitted(self, "network_")
         return self._infer(self._check_items(X, reset=False))[0]
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
     @property
     def _n_features_out(self) -> int:
         """Width of the embedding, for the names of `transform`'s columns."""
@@ -131,9 +162,11 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             items = validate_data(self, X, reset=reset, ensure_2d=False, allow_nd=True, dtype="numeric")
             if items.ndim < 2:
                 raise InputError(
-                    f"X: Expected 2D array, got {items.ndim}D array instead; items are rows. Reshape your data "
-                    "with X.reshape(-1, 1) for one feature or X.reshape(1, -1) for one item"
+                    f"X: Expected 2D array, got {items.ndim}D array instead. Reshape your data with "
+                    "X.reshape(-1, 1) for one feature or X.reshape(1, -1) for one item"
                 )
+            # validate_data leaves this out where it does not insist on two axes
+            _check_n_features(self, items, reset=reset)
         shape = items.shape[1:]
         if reset:
             self.item_shape_ = shape
@@ -153,10 +186,20 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         for name in ("batch_size", "max_epochs", "max_steps"):
             if getattr(self, name) is not None:
                 check_integer(name, getattr(self, name), 2 if name == "batch_size" else 1)
+        if not (self.augment in AUGMENTS if isinstance(self.augment, str) else callable(self.augment)):
+            raise InputError(f"augment: {self.augment!r}; 'auto', 'none' or a callable is expected")
         if n_items < 2:
             raise InputError(f"X: n_samples={n_items}; at least 2 samples are expected to train a network")
         if n_items < self.n_clusters:
-            raise InputError(f"n_clusters: {self.n_clusters} clusters of n_samples={n_items} items; at most one per item is expected")
+            raise InputError(
+                f"n_clusters: {self.n_clusters} for n_samples={n_items} items; at most one per item is expected"
+            )
+
+    def _choose_augment(self, wanted: bool) -> Augment | None:
+        """The caller's views, or with "auto" the usual ones for items of this shape where they are wanted."""
+        if callable(self.augment):
+            return cast(Augment, self.augment)
+        return default_augment(self.item_shape_) if self.augment == "auto" and wanted else None
 
     def _override(self, recipe: Recipe) -> Recipe:
         """The preset's recipe with the caller's own numbers in place of its own."""
@@ -169,21 +212,19 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             changes["max_steps"] = self.max_steps
         return dataclasses.replace(recipe, **changes)
 
-    def _train(self, items: Items, objective: Objective, recipe: Recipe, evidence: str, n_restarts: int) -> Self:
-        """Train all restarts, keep the one of lowest loss and describe the clustering it gives.
-
-        `evidence` is a digest of what the objective knows beside X: it tells one fit's checkpoint from another's.
-        """
+    def _train(self, items: Items, plan: Training) -> Self:
+        """Train all restarts, keep the one of lowest loss and describe the clustering it gives."""
         runtime = make_runtime(self.device)
         scaling = fit_scaling(items, self.scale)
         base = runtime.agree(int(check_random_state(self.random_state).randint(2**31 - 1)))
-        task = Task(ScaledSource(items, scaling, runtime.device), objective, recipe, runtime, self._make_network)
-        fresh = Session([base + 1_000_003 * number for number in range(n_restarts)])
-        threads = choose_threads(self.threads, self._make_network(0), runtime.device)
+        source = ScaledSource(items, scaling, runtime.device)
+        task = Task(source, plan.objective, plan.recipe, runtime, self.make_network, plan.augment)
+        fresh = Session([base + 1_000_003 * number for number in range(plan.n_restarts)])
+        threads = choose_threads(self.threads, self.make_network(0), runtime.device)
         with torch_threads(threads), _own_random_numbers(runtime):
-            session = self._run(task, fresh, self._fingerprint(items, evidence, n_restarts))
+            session = self._run(task, fresh, self._fingerprint(items, plan))
         best = session.kept[0]
-        self.network_ = self._make_network(0)
+        self.network_ = self.make_network(0)
         self.network_.load_state_dict(best.state)
         self.network_.to(runtime.device).eval()
         self.scaling_ = scaling
@@ -211,17 +252,21 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _shows_progress(self, runtime: Runtime) -> bool:
         return bool(self.verbose) and runtime.is_main
 
-    def _make_network(self, seed: int) -> ClusterNetwork:
+    def make_network(self, seed: int) -> ClusterNetwork:
+        """A fresh network for items as in ``fit``, its weights a function of the seed alone."""
         return channels_last(build_network(self.backbone, self.item_shape_, self.n_clusters, seed))
 
-    def _fingerprint(self, items: Items, evidence: str, n_restarts: int) -> str:
+    def _fingerprint(self, items: Items, plan: Training) -> str:
+        """A digest of all that the result follows from, but the seeds, which a session holds itself."""
         params = {name: repr(value) for name, value in self.get_params().items() if name not in _UNTRACED}
         if isinstance(self.random_state, int | np.integer):
             params["random_state"] = repr(int(self.random_state))
-        if not isinstance(self.backbone, str):
-            params["backbone"] = type(self.backbone).__name__
-        text = json.dumps([type(self).__name__, params, n_restarts, evidence, data_digest(items)], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        for name in ("backbone", "augment"):
+            # the text of an object of the caller's may hold its address, which changes from run to run
+            if not isinstance(getattr(self, name), str):
+                params[name] = type(getattr(self, name)).__name__
+        parts = [type(self).__name__, params, plan.n_restarts, plan.evidence, data_digest(items)]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _describe(self, items: Items) -> None:
         """Labels of the training items and what they say about the clusters."""
@@ -230,8 +275,9 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.n_dominant_ = dominant_clusters(self.labels_, self.n_clusters)
         if self.n_clusters_ < self.n_clusters and not self.over_clustering:
             warnings.warn(
-                f"{self.n_clusters_} of n_clusters={self.n_clusters} clusters are used: try more restarts, more "
-                "pairs or a smaller n_clusters; pass over_clustering=True where n_clusters is only an upper bound",
+                f"{self.n_clusters_} of n_clusters={self.n_clusters} clusters are used: try more restarts, "
+                "more pairs or labels, or a smaller n_clusters; where n_clusters is only an upper bound, "
+                "pass over_clustering=True",
                 CollapseWarning,
                 stacklevel=4,
             )

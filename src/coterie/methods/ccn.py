@@ -27,8 +27,8 @@ from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
 from coterie.losses.ccl import ccl_matrix
 from coterie.losses.kcl import kcl_matrix
-from coterie.losses.pairs import PairOptions, as_matrix
-from coterie.methods.base import IntArray, NeuralClusterer
+from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions, as_matrix
+from coterie.methods.base import IntArray, NeuralClusterer, Training
 from coterie.methods.checks import check_choice, check_number
 
 
@@ -85,7 +85,7 @@ class Preset:
     """A recipe, and what the released code does to the loss beside the paper's equation."""
 
     recipe: Recipe
-    options: PairOptions = PairOptions()
+    options: PairOptions = DEFAULT_OPTIONS
     drop_last: bool = False
 
 
@@ -173,9 +173,9 @@ class CCN(NeuralClusterer):
     """Constrained clustering network: clusters from labels of some rows or from same/different pairs.
 
     The network's softmax output is the clustering. It is trained on pairs alone: similar pairs are to get
-    the same distribution over clusters, dissimilar pairs different ones (KCL, eqs. 1-5 of arXiv:1511.06321), or
-    the likelihood of the pairs is maximised (CCL, eqs. 1-3 of arXiv:1806.11078). Rows about which nothing is
-    known do not take part in training and are clustered like new ones.
+    the same distribution over clusters and dissimilar pairs different ones (KCL, eqs. 1-5 of
+    arXiv:1511.06321), or the likelihood of the pairs is maximised (CCL, eqs. 1-3 of arXiv:1806.11078). Rows
+    about which nothing is known do not take part in training and are clustered like new ones.
 
     Parameters
     ----------
@@ -204,6 +204,10 @@ class CCN(NeuralClusterer):
         Passes over the known labels or pairs; None takes the preset's.
     max_steps : int or None, default=None
         Optimisation steps of one restart; overrides `max_epochs`.
+    augment : "auto", "none" or callable, default="auto"
+        Random views of each training batch, drawn anew at every step. "auto": with the default preset and
+        little evidence (as for `n_restarts`), small rotations, zooms and shifts of images and noise on
+        vectors; else none. A callable maps a scaled batch and a torch.Generator to a batch of that shape.
     scale : bool, default=True
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
     over_clustering : bool, default=False
@@ -250,7 +254,7 @@ class CCN(NeuralClusterer):
     (2, 10)
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
         self,
         n_clusters: int = 8,
         loss: str = "ccl",
@@ -263,6 +267,7 @@ class CCN(NeuralClusterer):
         batch_size: int | None = None,
         max_epochs: int | None = None,
         max_steps: int | None = None,
+        augment: Any = "auto",
         scale: bool = True,
         over_clustering: bool = False,
         threads: int | str = "auto",
@@ -282,6 +287,7 @@ class CCN(NeuralClusterer):
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.max_steps = max_steps
+        self.augment = augment
         self.scale = scale
         self.over_clustering = over_clustering
         self.threads = threads
@@ -293,7 +299,6 @@ class CCN(NeuralClusterer):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        tags.input_tags.three_d_array = True
         return tags
 
     def fit(self, X: Any, y: Any = None, *, pairs: Pairs | None = None) -> Self:
@@ -331,7 +336,8 @@ class CCN(NeuralClusterer):
             self.cross_entropy_weight,
         )
         n_restarts = (5 if evidence.is_small else 1) if self.n_restarts == "auto" else int(self.n_restarts)
-        return self._train(items, objective, recipe, evidence.digest(), n_restarts)
+        augment = self._choose_augment(self.preset == "default" and evidence.is_small)
+        return self._train(items, Training(objective, recipe, n_restarts, augment, evidence.digest()))
 
     def fit_predict(self, X: Any, y: Any = None, *, pairs: Pairs | None = None) -> IntArray:
         """Fit and return the cluster of each row of X: see `fit`."""
@@ -347,10 +353,13 @@ class CCN(NeuralClusterer):
         """Exactly one source of similarity; y beside pairs only for the cross entropy."""
         if y is None and pairs is None:
             raise InputError(
-                "CCN requires y to be passed, but the target y is None; pass labels of some rows as y, or pairs=Pairs(...)"
+                "CCN requires y to be passed, but the target y is None; pass labels of some rows as y, or "
+                "pairs=Pairs(...)"
             )
         if pairs is not None and not isinstance(pairs, Pairs):
-            raise InputTypeError(f"pairs: {type(pairs).__name__}; coterie.Pairs is expected, e.g. Pairs(i, j, same)")
+            raise InputTypeError(
+                f"pairs: {type(pairs).__name__}; coterie.Pairs is expected, e.g. Pairs(i, j, same)"
+            )
         combined = self.cross_entropy_weight > 0
         if y is not None and pairs is not None and not combined:
             raise InputError("y, pairs: one of them is expected; both only with cross_entropy_weight above 0")
@@ -358,13 +367,16 @@ class CCN(NeuralClusterer):
             raise InputError("cross_entropy_weight: above 0, but y is None; labels of some rows are expected")
         if pairs is not None:
             pairs.check_rows(n_items)
-            pairs.check_consistent()
+            if pairs.certain:
+                pairs.check_consistent()
         return _Evidence(self._check_labels(n_items, y) if y is not None else None, pairs)
 
     def _check_labels(self, n_items: int, y: Any) -> npt.NDArray[np.int64]:
         codes, self.classes_ = encode_labels(y)
         if len(codes) != n_items:
-            raise InputError(f"y: {len(codes)} labels for n_samples={n_items} rows of X; as many are expected")
+            raise InputError(
+                f"y: {len(codes)} labels for n_samples={n_items} rows of X; as many are expected"
+            )
         if self.cross_entropy_weight > 0 and len(self.classes_) > self.n_clusters:
             raise InputError(
                 f"n_clusters: {self.n_clusters}; at least the {len(self.classes_)} classes of y are expected "

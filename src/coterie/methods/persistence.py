@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
+from torch import Tensor
 
 from coterie._errors import DamagedFileError, InputError, InputTypeError
 from coterie.data.arrays import Scaling
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.base import NeuralClusterer
 from coterie.methods.registry import METHODS
-from coterie.nn import channels_last, build_network
+from coterie.nn import ClusterNetwork
 
 _PLAIN = ("n_features_in_", "n_clusters_", "n_dominant_", "loss_", "history_", "runs_")
 _OWN_BACKBONE = "<not a name>"
@@ -102,7 +102,9 @@ def _rebuild(tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any) ->
     params = dict(meta["params"])
     if params["backbone"] == _OWN_BACKBONE:
         if backbone is None:
-            raise InputError("backbone: the model was fitted with a network of your own; load(path, backbone=...) needs it")
+            raise InputError(
+                "backbone: the model was fitted with a network of your own; load(path, backbone=...) needs it"
+            )
         params["backbone"] = backbone
     estimator = METHODS[meta["method"]](**params)
     estimator.device = _usable_device(params["device"])
@@ -118,15 +120,16 @@ def _rebuild(tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any) ->
     return estimator
 
 
-def _load_network(estimator: NeuralClusterer, tensors: dict[str, Tensor]) -> nn.Module:
-    network = channels_last(build_network(estimator.backbone, estimator.item_shape_, estimator.n_clusters, seed=0))
+def _load_network(estimator: NeuralClusterer, tensors: dict[str, Tensor]) -> ClusterNetwork:
+    network = estimator.make_network(seed=0)
     prefix = "network/"
     state = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise InputError(f"backbone: does not match the saved weights: {error}") from error
-    return network.eval()
+    network.eval()
+    return network
 
 
 def _method_of(estimator: object) -> str:
@@ -156,5 +159,7 @@ def _usable_device(device: str) -> str:
     """The saved device where this machine has it, else "auto" with a warning."""
     if device == "auto" or device == "cpu" or torch.accelerator.is_available():
         return device
-    warnings.warn(f"device: the model was fitted on {device!r}, which is not here; 'auto' is used", stacklevel=4)
+    warnings.warn(
+        f"device: the model was fitted on {device!r}, which is not here; 'auto' is used", stacklevel=4
+    )
     return "auto"

@@ -1,0 +1,83 @@
+"""Random views of a batch: drawn per sample, on the tensor's own device, from a generator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+Augment = Callable[[Tensor, Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class AffineJitter:
+    """Small random rotations, zooms and shifts of images.
+
+    Parameters
+    ----------
+    degrees : float >= 0
+        Largest rotation to either side.
+    zoom : float in [0, 1)
+        Largest change of size, as a share.
+    shift : float >= 0
+        Largest shift along each axis, as a share of the image's side.
+
+    Examples
+    --------
+    >>> images = torch.zeros(2, 1, 28, 28)
+    >>> AffineJitter()(images, torch.Generator().manual_seed(0)).shape
+    torch.Size([2, 1, 28, 28])
+    """
+
+    degrees: float = 10.0
+    zoom: float = 0.1
+    shift: float = 2 / 28
+
+    def __call__(self, x: Tensor, generator: Generator) -> Tensor:
+        """Map images (b, c, h, w) or (b, h, w) to images of the same shape; edges are repeated outwards."""
+        images = x if x.dim() == 4 else x.unsqueeze(1)
+        grid = functional.affine_grid(self._matrices(x, generator), list(images.shape), align_corners=False)
+        moved = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+        return moved.view_as(x)
+
+    def _matrices(self, x: Tensor, generator: Generator) -> Tensor:
+        """One 2 x 3 matrix per image, in the coordinates [-1, 1] of `affine_grid`."""
+        draws = torch.rand(4, len(x), generator=generator, device=x.device, dtype=x.dtype) * 2 - 1
+        angle, size = draws[0] * math.radians(self.degrees), 1 + draws[1] * self.zoom
+        across, down = size * angle.cos(), size * angle.sin()
+        shift = draws[2:] * 2 * self.shift
+        rows = [torch.stack([across, -down, shift[0]], 1), torch.stack([down, across, shift[1]], 1)]
+        return torch.stack(rows, 1)
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """Independent normal noise on every value, for standardised features.
+
+    Parameters
+    ----------
+    deviation : float >= 0
+        In units of the scaled data, whose features have standard deviation 1.
+
+    Examples
+    --------
+    >>> GaussianNoise(0.5)(torch.zeros(2, 3), torch.Generator().manual_seed(0)).shape
+    torch.Size([2, 3])
+    """
+
+    deviation: float = 0.5
+
+    def __call__(self, x: Tensor, generator: Generator) -> Tensor:
+        """Map rows of any shape to rows of the same shape."""
+        noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+        return x + self.deviation * noise
+
+
+def default_augment(item_shape: Sequence[int]) -> Augment:
+    """Views that keep the meaning of most data: jitter for images from 14 pixels, noise for the rest."""
+    is_image = len(item_shape) in (2, 3) and min(item_shape[-2:]) >= 14
+    return AffineJitter() if is_image else GaussianNoise()
