@@ -11,6 +11,7 @@ from coterie._errors import (
 )
 from coterie.data import Pairs
 from coterie.methods.ccn import CCN
+from coterie.methods.persistence import load, save
 
 __version__ = "0.1.0"
 
@@ -23,6 +24,8 @@ __all__ = [
     "InputTypeError",
     "Interrupted",
     "Pairs",
+    "load",
     "losses",
     "metrics",
+    "save",
 ]

@@ -43,7 +43,7 @@ def _run(name: str, words: list[str]) -> int:
         except KeyboardInterrupt as stop:
             print(f"coterie {name}: {stop or 'stopped'}", file=sys.stderr)
             return _STOPPED
-        except (ValueError, InputTypeError, OSError) as error:
+        except (ValueError, InputTypeError, OSError, ImportError) as error:  # a package for a file's format
             return _complain(str(error), name)
         except SystemExit as leave:
             return leave.code if isinstance(leave.code, int) else _BAD_INPUT
@@ -56,7 +56,7 @@ def _complain(text: str, command: str = "") -> int:
 
 
 def _show_warning(message: Warning | str, *details: object) -> None:
-    print(f"coterie: warning: {message}", file=sys.stderr)
+    print(f"coterie: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _usage() -> str:

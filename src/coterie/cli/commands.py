@@ -38,7 +38,7 @@ def version() -> str:
 def demo(words: list[str]) -> None:
     """``coterie demo``."""
     parser = make_parser("demo", "Cluster scikit-learn's digits: k-means, CCN from pairs, CCN from labels.")
-    parser.add_argument("--random_state", type=int, default=0, help="seed (default: 0)")
+    parser.add_argument("--random_state", type=int, default=0, metavar="SEED", help="seed (default: 0)")
     print(run_demo(parser.parse(words).random_state), end="")
 
 
@@ -55,26 +55,34 @@ def fit(words: list[str]) -> None:
     name = method_of(words)
     parser = make_parser("fit", "Cluster a data set. DATA: .npy, .npz, .csv or idx file.")
     parser.add_argument("data", metavar="DATA", type=str, help="file of items, one row each")
-    parser.add_argument("--method", default=name, help=f"one of {', '.join(METHODS)} (default: ccn)")
-    parser.add_argument("--labels", type=str, default=None, help="file of labels; empty or -1 is unknown")
-    parser.add_argument("--pairs", type=str, default=None, help="CSV or parquet file with columns i, j, same")
+    parser.add_argument("--out", required=True, type=str, metavar="RUN", help="folder of the run")
+    parser.add_argument("--method", default=name, metavar="NAME", help=f"one of {', '.join(METHODS)}")
+    parser.add_argument(
+        "--labels", type=str, default=None, metavar="FILE", help="file of labels; empty or -1 is unknown"
+    )
+    parser.add_argument(
+        "--pairs", type=str, default=None, metavar="FILE", help="CSV or parquet with columns i, j, same"
+    )
     parser.add_argument("--uncertain_pairs", action="store_true", help="pairs may contradict each other")
-    parser.add_argument("--out", required=True, type=str, help="folder of the run")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out, bitwise")
-    parser.add_argument("--overwrite", action="store_true", help="replace the run in --out")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN where it stopped")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
     names = add_method_options(parser, METHODS[name])
     options = parser.parse(words)
-    run = _open_run(Path(options.out), options.resume, options.overwrite)
+    run = Path(options.out)
+    _check_run(run, options.resume, options.overwrite)
     X = read_array(options.data)
     y = None if options.labels is None else read_labels(options.labels)
     pairs = None if options.pairs is None else _read_pairs(options.pairs, not options.uncertain_pairs)
     params = {key: getattr(options, key) for key in names}
     estimator = METHODS[name](**params, checkpoint_dir=str(run / CHECKPOINT), verbose=1)
+    if y is None and pairs is None and estimator.__sklearn_tags__().target_tags.required:
+        raise InputError(f"--labels, --pairs: none came; {name} expects one of them")
+    _open_run(run, options.overwrite)
     try:
         estimator.fit(X, y, pairs=pairs)
     except Interrupted as stop:
-        again = shlex.join(["coterie", "fit", *[word for word in words if word != "--overwrite"], "--resume"])
-        raise Interrupted(f"{stop}\nto go on: {again}") from stop
+        kept = [word for word in words if word not in ("--overwrite", "--resume")]
+        raise Interrupted(f"{stop}\nto go on: {shlex.join(['coterie', 'fit', *kept, '--resume'])}") from stop
     _write_run(run, estimator, X)
     print(_summary(run, estimator))
 
@@ -84,7 +92,9 @@ def predict(words: list[str]) -> None:
     parser = make_parser("predict", "Assign new items to the clusters of a run.")
     parser.add_argument("run", metavar="RUN", type=str, help="folder that coterie fit wrote")
     parser.add_argument("data", metavar="DATA", type=str, help="file of items, shaped as those of the fit")
-    parser.add_argument("--out", type=str, default=None, help="CSV file (default: standard output)")
+    parser.add_argument(
+        "--out", type=str, default=None, metavar="FILE", help="CSV file (default: standard output)"
+    )
     options = parser.parse(words)
     estimator = load(Path(options.run) / MODEL)
     rows = _label_rows(estimator.predict_proba(read_array(options.data)))
@@ -98,8 +108,16 @@ def predict(words: list[str]) -> None:
 def evaluate(words: list[str]) -> None:
     """``coterie evaluate``."""
     parser = make_parser("evaluate", "Compare a clustering with known labels; unknown ones are left out.")
-    parser.add_argument("clusters", metavar="LABELS", type=str, help="file of cluster labels")
-    parser.add_argument("--labels", required=True, type=str, help="file of known labels")
+    parser.add_argument(
+        "clusters", metavar="LABELS", type=str, help="file of clusters, such as the labels.csv of a run"
+    )
+    parser.add_argument(
+        "--labels",
+        required=True,
+        type=str,
+        metavar="FILE",
+        help="file of known labels; empty or -1 is unknown",
+    )
     options = parser.parse(words)
     clusters, _ = encode_labels(read_labels(options.clusters))
     codes, _ = encode_labels(read_labels(options.labels))
@@ -122,8 +140,8 @@ def evaluate(words: list[str]) -> None:
     )
 
 
-def _open_run(run: Path, resume: bool, overwrite: bool) -> Path:
-    """The run's folder, empty unless it is to be resumed."""
+def _check_run(run: Path, resume: bool, overwrite: bool) -> None:
+    """Raise where the options do not fit what is at the run's place."""
     if resume and overwrite:
         raise InputError("--resume, --overwrite: one of them is expected")
     if run.exists() and not run.is_dir():
@@ -131,16 +149,18 @@ def _open_run(run: Path, resume: bool, overwrite: bool) -> Path:
     if resume and not run.exists():
         raise InputError(f"--resume: no run at {run}")
     ours = [run / name for name in (MODEL, LABELS, HISTORY, CHECKPOINT)]
-    if not resume and any(path.exists() for path in ours):
-        if not overwrite:
-            raise InputError(f"--out: {run} holds a run; --resume goes on with it, --overwrite replaces it")
-        for path in ours:
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-    run.mkdir(parents=True, exist_ok=True)
-    return run
+    if not (resume or overwrite) and any(path.exists() for path in ours):
+        raise InputError(f"--out: {run} holds a run; --resume goes on with it, --overwrite replaces it")
+
+
+def _open_run(run: Path, overwrite: bool) -> None:
+    """Make the run's folder; an old checkpoint goes, the other old files stay until the new ones are there."""
+    if overwrite and (run / CHECKPOINT).is_dir():
+        shutil.rmtree(run / CHECKPOINT)
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out: {run} cannot be made: {error.strerror}") from error
 
 
 def _read_pairs(path: str, certain: bool) -> Pairs:

@@ -17,19 +17,42 @@ from coterie.methods.registry import METHODS
 _NOT_OPTIONS = {"checkpoint_dir", "verbose", "augment", "backbone", "random_state"}
 
 
+_METAVARS = {"pair_weight": "balanced", "device": "NAME", "margin": "X", "cross_entropy_weight": "X"}
+
+
 class DashedParser(ArgumentParser):
     """Accepts and shows ``--n-clusters`` for the parameter ``n_clusters``."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise InputError(message) from ex
+        """Raise the message with options written as the caller writes them."""
+        text = re.sub(
+            r"are required: (.+)", lambda match: f"are required: {self._as_written(match[1])}", message
+        )
+        text = re.sub(r'Parser key "(\w+)":', r"--\1:", text)
+        text = re.sub(r"a <class '(\w+)'>", r"\1", text)
+        raise InputError(_dashed(text)) from ex
 
     def format_help(self) -> str:
+        """The help, in which an option is called what it is called on the command line."""
         text: str = super().format_help()
-        return re.sub(r"--[a-z_]+", lambda match: match.group().replace("_", "-"), text)
+        options = {option[2:] for option in self._option_string_actions if option.startswith("--")}
+        text = re.sub(
+            r"`(\w+)`", lambda match: f"--{match[1]}" if match[1] in options else match[1], _dashed(text)
+        )
+        return _dashed(text)
+
+    def _as_written(self, names: str) -> str:
+        """Names of arguments, comma separated, with the dashes or capitals that the usage shows."""
+        positional = {action.dest: str(action.metavar) for action in self._get_positional_actions()}
+        return ", ".join(positional.get(name, f"--{name}") for name in names.split(", "))
 
     def parse(self, words: Sequence[str]) -> Any:
         """The options as a namespace."""
         return self.parse_args([_with_underscores(word) for word in words])
+
+
+def _dashed(text: str) -> str:
+    return re.sub(r"(?<![\w-])--[a-z_]+", lambda match: match.group().replace("_", "-"), text)
 
 
 def _with_underscores(word: str) -> str:
@@ -44,15 +67,26 @@ def make_parser(command: str, description: str) -> DashedParser:
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Wide enough for option names and their help to stand on one line."""
+    """Wide enough for option names and their help to stand on one line; shows defaults."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=32, width=100)
 
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        if action.default in (None, argparse.SUPPRESS) or action.nargs == 0 or "(default:" in text:
+            return text
+        return f"{text} (default: {str(action.default).lower() if action.type is None else action.default})"
+
+
+class _MethodFinder(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message)
+
 
 def method_of(words: Sequence[str]) -> str:
     """The method that the words ask for, whose parameters then become options."""
-    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder = _MethodFinder(add_help=False, allow_abbrev=False)
     finder.add_argument("--method", default="ccn")
     name: str = finder.parse_known_args(words)[0].method
     if name not in METHODS:
@@ -63,7 +97,14 @@ def method_of(words: Sequence[str]) -> str:
 def add_method_options(parser: DashedParser, method: type[NeuralClusterer]) -> list[str]:
     """Options for an estimator's parameters, from its typed ``__init__``; returns the parameters' names."""
     added: list[str] = parser.add_class_arguments(method, skip=_NOT_OPTIONS, fail_untyped=False)
-    parser.add_argument("--backbone", type=str, default="auto", help="network, by name (default: auto)")
-    parser.add_argument("--random_state", type=int, default=None, help="seed (default: a new one)")
-    parser.add_argument("--augment", choices=AUGMENTS, default="auto", help="random views (default: auto)")
+    choices = dict(re.findall(r"^    (\w+) : \{(.+?)\}", method.__doc__ or "", re.MULTILINE))
+    for name in added:
+        action = parser._option_string_actions[f"--{name}"]
+        given = choices[name].replace('"', "").replace(" ", "") if name in choices else None
+        action.metavar = action.metavar or (f"{{{given}}}" if given else _METAVARS.get(name, "N"))
+    parser.add_argument("--backbone", type=str, default="auto", metavar="NAME", help="Network, by name.")
+    parser.add_argument(
+        "--random_state", type=int, default=None, metavar="SEED", help="Without it each run differs."
+    )
+    parser.add_argument("--augment", choices=AUGMENTS, default="auto", help="Random views of each batch.")
     return [*added, "augment", "backbone", "random_state"]

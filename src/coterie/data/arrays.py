@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.sparse import issparse
 from torch import Tensor
 
 from coterie._errors import InputError, InputTypeError
@@ -48,12 +49,22 @@ class DatasetRows:
 
     def __getitem__(self, rows: Rows | slice) -> Array:
         numbers = range(*rows.indices(len(self))) if isinstance(rows, slice) else rows
-        return np.stack([self._item(int(number)) for number in numbers])
+        return np.stack([self._checked(int(number)) for number in numbers])
+
+    def _checked(self, number: int) -> Array:
+        item = self._item(number)
+        if item.shape != self.shape[1:]:
+            raise InputError(
+                f"X: item {number} has shape {item.shape}; shape {self.shape[1:]}, as that of item 0, is expected"
+            )
+        if item.dtype.kind == "f" and not np.isfinite(item).all():
+            raise InputError(f"X: item {number} contains NaN or infinity; finite values are expected")
+        return item
 
     def _item(self, number: int) -> Array:
         item = self._dataset[number]
         item = item[0] if isinstance(item, tuple | list) else item
-        return np.asarray(item)
+        return np.asarray(from_tensor(item))
 
 
 Items = Array | DatasetRows
@@ -61,13 +72,18 @@ Items = Array | DatasetRows
 
 def is_dataset(X: object) -> bool:
     """Whether X is a map-style data set rather than an array, a frame or a list."""
-    listed = hasattr(X, "__getitem__") and hasattr(X, "__len__")
+    listed = hasattr(X, "__getitem__") and hasattr(X, "__len__") and not issparse(X)
     return listed and not hasattr(X, "__array__") and not isinstance(X, list | tuple | str | bytes | dict)
 
 
 def from_tensor(X: object) -> Any:
     """A torch tensor as an array that shares its memory where it can; anything else as it came."""
-    return X.detach().cpu().numpy() if isinstance(X, Tensor) else X
+    if not isinstance(X, Tensor):
+        return X
+    if X.layout != torch.strided:
+        raise InputTypeError("X: a sparse tensor; a dense one is expected: X.to_dense()")
+    X = X.detach().cpu()
+    return X.float().numpy() if X.dtype == torch.bfloat16 else X.numpy()  # numpy has no bfloat16
 
 
 def read_dataset(dataset: Dataset) -> DatasetRows:
@@ -76,24 +92,27 @@ def read_dataset(dataset: Dataset) -> DatasetRows:
     Raises
     ------
     InputError
-        It is empty.
+        It is empty, or its items are single numbers.
     InputTypeError
-        Its items are no numeric arrays.
+        Its items are no arrays of real numbers.
     """
     if len(dataset) == 0:
         raise InputError("X: the data set is empty; at least one item is expected")
     rows = DatasetRows(dataset)
-    if not (np.issubdtype(rows.dtype, np.number) or rows.dtype == np.bool_):
-        raise InputTypeError(f"X: items of type {rows.dtype}; numeric arrays or tensors are expected")
+    if rows.dtype.kind not in "biuf":
+        raise InputTypeError(f"X: items of type {rows.dtype}; arrays or tensors of real numbers are expected")
+    if rows.ndim < 2:
+        raise InputError(
+            "X: the data set's items are single numbers; arrays of one axis or more are expected"
+        )
     return rows
 
 
 def chunks(items: Items) -> Iterator[Array]:
-    """The rows in order, in pieces of bounded size, so that a memmap never lies in memory whole."""
-    row_bytes = max(1, int(np.prod(items.shape[1:])) * items.dtype.itemsize)
-    size = max(1, CHUNK_BYTES // row_bytes)
+    """The rows in order as float64, in pieces of bounded size, so that a memmap never lies in memory whole."""
+    size = max(1, CHUNK_BYTES // max(1, int(np.prod(items.shape[1:])) * 8))
     for start in range(0, len(items), size):
-        yield items[start : start + size]
+        yield items[start : start + size].astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -125,19 +144,20 @@ def fit_scaling(items: Items, standardise: bool) -> Scaling:
     Raises
     ------
     InputError
-        A value is NaN or infinite.
+        Values are so large that their variance overflows, or an item of a data set is not finite.
     """
     is_bytes = items.dtype == np.uint8
     if not standardise:
         return Scaling(np.zeros(()), np.asarray(1 / 255 if is_bytes else 1.0))
     axes = _reduced_axes(len(items.shape), is_bytes)
     count = int(np.prod([items.shape[axis] for axis in axes]))
-    mean = sum(_total(chunk, axes) for chunk in chunks(items)) / count
-    if not np.isfinite(mean).all():
-        raise InputError(
-            "X: contains NaN or infinity (or values whose sum overflows); finite values are expected"
-        )
-    variance = sum(_total((chunk.astype(np.float64) - mean) ** 2, axes) for chunk in chunks(items)) / count
+    # sums of differences from a typical value: those of the values themselves lose digits to a large offset
+    near = items[:1].astype(np.float64).mean(axis=axes, keepdims=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = near + sum(_total(chunk - near, axes) for chunk in chunks(items)) / count
+        variance = sum(_total((chunk - mean) ** 2, axes) for chunk in chunks(items)) / count
+    if not np.isfinite(variance).all():
+        raise InputError("X: values so large that their squares overflow; divide them by a constant first")
     deviation = np.sqrt(variance)
     # a constant feature carries nothing and its rounding error must not be blown up to unit variance
     constant = deviation <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
@@ -155,7 +175,18 @@ def _reduced_axes(ndim: int, is_bytes: bool) -> tuple[int, ...]:
 
 
 def _total(chunk: Array, axes: tuple[int, ...]) -> Any:
-    return chunk.sum(axis=axes, dtype=np.float64, keepdims=True)
+    return chunk.sum(axis=axes, keepdims=True)
+
+
+def _exceeds_float32(dtype: np.dtype[Any]) -> bool:
+    """Whether values of a type may not fit float32 before their mean is taken off."""
+    return dtype.itemsize > (4 if dtype.kind == "f" else 2)
+
+
+def _for_torch(raw: Array) -> Array:
+    """The values as an array that torch takes: contiguous, writable, of this machine's byte order."""
+    dtype = np.dtype(np.float64) if raw.dtype == np.longdouble else raw.dtype.newbyteorder("=")
+    return np.require(raw, dtype, ["C", "W"])
 
 
 class ScaledSource:
@@ -171,8 +202,7 @@ class ScaledSource:
     def __init__(self, items: Items, scaling: Scaling, device: torch.device) -> None:
         self._items = items
         self._device = device
-        # float64 data may not fit float32 before its mean is taken off
-        self._work = torch.float64 if items.dtype == np.float64 else torch.float32
+        self._work = torch.float64 if _exceeds_float32(items.dtype) else torch.float32
         self._offset = torch.from_numpy(np.asarray(scaling.offset)).to(device, self._work)
         self._factor = torch.from_numpy(np.asarray(scaling.factor)).to(device, self._work)
         self._resident = self._make_resident()
@@ -186,7 +216,7 @@ class ScaledSource:
             return None
         if self._items.nbytes > RESIDENT_BYTES:
             return None
-        return torch.from_numpy(np.ascontiguousarray(self._items)).to(self._device)
+        return torch.from_numpy(_for_torch(self._items)).to(self._device)
 
     def take(self, rows: Rows | slice) -> Tensor:
         """Scaled rows, float32 of shape (len(rows), ...)."""
@@ -194,9 +224,7 @@ class ScaledSource:
             index = rows if isinstance(rows, slice) else torch.from_numpy(rows).to(self._device)
             raw = self._resident[index].to(self._work)
         else:
-            raw = torch.from_numpy(np.ascontiguousarray(self._items[rows])).to(
-                self._device, self._work, copy=True
-            )
+            raw = torch.from_numpy(_for_torch(self._items[rows])).to(self._device, self._work, copy=True)
         return raw.sub_(self._offset).mul_(self._factor).float()
 
 

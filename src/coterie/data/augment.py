@@ -55,29 +55,33 @@ class AffineJitter:
 
 
 @dataclass(frozen=True)
-class GaussianNoise:
-    """Independent normal noise on every value, for standardised features.
+class FeatureJitter:
+    """Normal noise on standardised features, and some of them set to their mean.
 
     Parameters
     ----------
-    deviation : float >= 0
-        In units of the scaled data, whose features have standard deviation 1.
+    noise : float >= 0
+        Standard deviation, in units of the scaled data, whose features have standard deviation 1.
+    dropout : float in [0, 1)
+        Chance of each value to be replaced by 0, the mean of its feature.
 
     Examples
     --------
-    >>> GaussianNoise(0.5)(torch.zeros(2, 3), torch.Generator().manual_seed(0)).shape
+    >>> FeatureJitter()(torch.zeros(2, 3), torch.Generator().manual_seed(0)).shape
     torch.Size([2, 3])
     """
 
-    deviation: float = 0.5
+    noise: float = 0.5
+    dropout: float = 0.2
 
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
         """Map rows of any shape to rows of the same shape."""
         noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-        return x + self.deviation * noise
+        kept = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype) >= self.dropout
+        return (x + self.noise * noise) * kept
 
 
 def default_augment(item_shape: Sequence[int]) -> Augment:
     """Views that keep the meaning of most data: jitter for images from 14 pixels, noise for the rest."""
     is_image = len(item_shape) in (2, 3) and min(item_shape[-2:]) >= 14
-    return AffineJitter() if is_image else GaussianNoise()
+    return AffineJitter() if is_image else FeatureJitter()

@@ -52,14 +52,12 @@ class Checkpointer:
 
     def on_step(self, run: Run) -> None:
         """Write when due; leave when a signal has come."""
-        # processes see a signal at different steps, and all of them pass the end of an epoch
-        together = self.task.runtime.world == 1 or run.step % self.task.steps_per_epoch == 0
-        if self._signal is not None and together:
+        runtime = self.task.runtime
+        # processes see a signal at different steps, or only one does; they talk at the end of each epoch
+        together = runtime.world == 1 or run.stopped is not None or run.step % self.task.steps_per_epoch == 0
+        if together and runtime.anywhere(self._signal is not None):
             self.write()
-            raise Interrupted(
-                f"stopped by {signal.Signals(self._signal).name} at step {run.step} of restart {run.index}; "
-                f"the checkpoint is {self.path}: fit again with the same arguments to go on"
-            )
+            raise self._interrupted(f"at step {run.step} of restart {run.index}")
         if time.monotonic() - self._written >= self.seconds:
             self.write()
 
@@ -73,14 +71,23 @@ class Checkpointer:
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
         """Hold the folder's lock and turn SIGINT and SIGTERM into a checkpoint and `Interrupted`."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
             if self.task.runtime.is_main:
                 stack.enter_context(_lock(self.path.parent))
             if threading.current_thread() is threading.main_thread():
                 for number in (signal.SIGINT, signal.SIGTERM):
-                    stack.callback(signal.signal, number, signal.signal(number, self._note))
+                    before = signal.signal(number, self._note)
+                    stack.callback(signal.signal, number, signal.SIG_DFL if before is None else before)
             yield
+            if self._signal is not None:  # it came after the last step
+                raise self._interrupted("after the last step")
+
+    def _interrupted(self, where: str) -> Interrupted:
+        name = "a signal to another process" if self._signal is None else signal.Signals(self._signal).name
+        return Interrupted(
+            f"stopped by {name} {where}; the checkpoint is {self.path}: "
+            "fit again with the same arguments to go on"
+        )
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signal = number
@@ -88,13 +95,16 @@ class Checkpointer:
 
 @contextlib.contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / "lock")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock")
         lock.acquire(timeout=0)
     except Timeout as error:
         raise InputError(
             f"checkpoint_dir: another process is training in {folder}; wait for it or use another folder"
         ) from error
+    except OSError as error:
+        raise InputError(f"checkpoint_dir: {folder} is no folder that can be written ({error})") from error
     try:
         yield
     finally:

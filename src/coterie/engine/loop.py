@@ -196,5 +196,5 @@ def _close_epoch(task: Task, run: Run, total: int) -> None:
     run.stale = 0 if improved else run.stale + 1
     if run.step >= total:
         run.stopped = "budget"
-    elif task.recipe.patience is not None and run.stale >= task.recipe.patience:
+    elif task.recipe.is_plateau(run.stale, task.steps_per_epoch):
         run.stopped = "plateau"

@@ -10,6 +10,10 @@ import torch
 from torch import nn
 
 
+# An epoch of a few steps is too noisy to tell a plateau by.
+MIN_STALE_STEPS = 150
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One optimisation recipe.
@@ -31,7 +35,8 @@ class Recipe:
         For "sgd".
     weight_decay : float
     patience : int or None
-        Stop after so many epochs without an improvement of the mean training loss; None: never.
+        Stop after so many epochs, and at least `MIN_STALE_STEPS` steps, in which the mean training loss has
+        not improved; None: never.
     tolerance : float
         Relative improvement of the training loss that counts.
     max_steps : int or None
@@ -60,6 +65,12 @@ class Recipe:
             low, high = self.step_range
             steps = steps_per_epoch * max(1, round(min(max(steps, low), high) / steps_per_epoch))
         return steps
+
+    def is_plateau(self, stale_epochs: int, steps_per_epoch: int) -> bool:
+        """Whether so many epochs without an improvement are enough to stop."""
+        if self.patience is None or stale_epochs < self.patience:
+            return False
+        return stale_epochs * steps_per_epoch >= MIN_STALE_STEPS
 
     def learning_rate_at(self, step: int, total: int) -> float:
         """Learning rate of a step: a function of the step alone, so a resumed run needs no more state."""

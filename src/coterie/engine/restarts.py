@@ -72,7 +72,7 @@ def run_session(task: Task, session: Session, callbacks: Sequence[Callback] = ()
     if not session.kept:
         raise InputError(
             f"all {len(session.seeds)} restarts diverged to a loss that is not finite: "
-            "lower learning_rate, or check the scale of X"
+            "check the values and the scale of X, or train with a lower learning rate"
         )
     for info in session.runs:
         info["chosen"] = info["restart"] == session.kept[0].index

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from accelerate import Accelerator, PartialState
 from torch import Tensor, nn
 
-from coterie._errors import InputError
+from coterie._errors import InputError, InputTypeError
 from coterie._types import Rows
 from coterie.nn import convert_batchnorm
 
@@ -60,6 +60,14 @@ class Runtime:
             return local
         sizes = [len(part) for part in np.array_split(np.arange(total), self.world)]
         return cast(Tensor, _Gather.apply(local, sizes, self.rank))  # type: ignore[no-untyped-call]  # torch's
+
+    def anywhere(self, flag: bool) -> bool:
+        """Whether the flag is set on any process; all of them have to ask."""
+        if self.world == 1:
+            return flag
+        shared = torch.tensor([int(flag)], device=self.device)
+        dist.all_reduce(shared)
+        return bool(shared.item())
 
     def agree(self, number: int) -> int:
         """The first process's number, on all of them."""
@@ -111,6 +119,10 @@ def make_runtime(device: str | torch.device = "auto") -> Runtime:
 
 
 def _check_device(device: str | torch.device) -> torch.device:
+    if not isinstance(device, str | torch.device):
+        raise InputTypeError(
+            f"device: {device!r} of type {type(device).__name__}; 'auto' or a name is expected"
+        )
     try:
         chosen = torch.device(device)
         torch.empty(0, device=chosen)

@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +18,10 @@ import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import _check_n_features, check_is_fitted, validate_data
-from torch import nn
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor, nn
 
-from coterie._errors import CollapseWarning, InputError
+from coterie._errors import CollapseWarning, InputError, InputTypeError
 from coterie.data.arrays import (
     Items,
     ScaledSource,
@@ -39,13 +41,18 @@ from coterie.engine.restarts import Session, run_session
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
 from coterie.methods.checks import check_choice, check_integer
 from coterie.metrics import dominant_clusters
-from coterie.nn import ClusterNetwork, build_network, channels_last
+from coterie.nn import ClusterNetwork, build_network, channels_last, has_convolutions
 
 PRESETS = ("default", "paper", "code")
 AUGMENTS = ("auto", "none")
 PREDICT_BATCH = 1000
+# matrix products of fewer rows take other kernels, and an item's numbers would depend on its company
+ROWS_TOGETHER = 8
 # parameters that change where and how loudly a fit runs, but not what it computes
 _UNTRACED = ("checkpoint_dir", "verbose", "device", "random_state")
+
+# torch's generator and thread count are the process's, so that fits in several threads take turns
+_ONE_AT_A_TIME = threading.RLock()
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -154,25 +161,33 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _check_items(self, X: Any, *, reset: bool) -> Items:
         """X as rows of numbers; remembers its shape when `reset`, and holds new X against it otherwise."""
         X = from_tensor(X)
-        if is_dataset(X):
-            items: Items = read_dataset(X)
-            if reset:
-                self.n_features_in_ = items.shape[1]
-        else:
-            items = validate_data(self, X, reset=reset, ensure_2d=False, allow_nd=True, dtype="numeric")
-            if items.ndim < 2:
-                raise InputError(
-                    f"X: Expected 2D array, got {items.ndim}D array instead. Reshape your data with "
-                    "X.reshape(-1, 1) for one feature or X.reshape(1, -1) for one item"
-                )
-            # validate_data leaves this out where it does not insist on two axes
-            _check_n_features(self, items, reset=reset)
+        items: Items = read_dataset(X) if is_dataset(X) else self._check_array(X, reset)
         shape = items.shape[1:]
         if reset:
-            self.item_shape_ = shape
+            self.item_shape_, self.n_features_in_ = shape, shape[0]
+        elif len(shape) == len(self.item_shape_) == 1 and shape != self.item_shape_:
+            # scikit-learn's words
+            raise InputError(
+                f"X has {shape[0]} features, but {type(self).__name__} is expecting {self.item_shape_[0]} "
+                "features as input"
+            )
         elif shape != self.item_shape_:
             raise InputError(f"X: items of shape {shape}; shape {self.item_shape_} as in fit is expected")
         return items
+
+    def _check_array(self, X: Any, reset: bool) -> npt.NDArray[Any]:
+        """X as scikit-learn reads it, with errors that name X."""
+        try:
+            items = validate_data(self, X, reset=reset, ensure_2d=False, allow_nd=True, dtype="numeric")
+        except (TypeError, ValueError) as error:
+            kind = InputTypeError if isinstance(error, TypeError) else InputError
+            raise kind(_name_x(str(error))) from error
+        if items.ndim < 2:
+            raise InputError(
+                f"X: Expected 2D array, got {items.ndim}D array instead. Reshape your data with "
+                "X.reshape(-1, 1) for one feature or X.reshape(1, -1) for one item"
+            )
+        return cast(npt.NDArray[Any], items)
 
     def _check_common(self, n_items: int) -> None:
         """Parameters that all methods have."""
@@ -186,6 +201,12 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         for name in ("batch_size", "max_epochs", "max_steps"):
             if getattr(self, name) is not None:
                 check_integer(name, getattr(self, name), 2 if name == "batch_size" else 1)
+        _check_random_state(self.random_state)
+        if not isinstance(self.checkpoint_dir, str | os.PathLike | None):
+            kind = type(self.checkpoint_dir).__name__
+            raise InputTypeError(
+                f"checkpoint_dir: {self.checkpoint_dir!r} of type {kind}; a path is expected"
+            )
         if not (self.augment in AUGMENTS if isinstance(self.augment, str) else callable(self.augment)):
             raise InputError(f"augment: {self.augment!r}; 'auto', 'none' or a callable is expected")
         if n_items < 2:
@@ -216,15 +237,16 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Train all restarts, keep the one of lowest loss and describe the clustering it gives."""
         runtime = make_runtime(self.device)
         scaling = fit_scaling(items, self.scale)
-        base = runtime.agree(int(check_random_state(self.random_state).randint(2**31 - 1)))
+        base = runtime.agree(int(_check_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(items, scaling, runtime.device)
         task = Task(source, plan.objective, plan.recipe, runtime, self.make_network, plan.augment)
         fresh = Session([base + 1_000_003 * number for number in range(plan.n_restarts)])
-        threads = choose_threads(self.threads, self.make_network(0), runtime.device)
-        with torch_threads(threads), _own_random_numbers(runtime):
-            session = self._run(task, fresh, self._fingerprint(items, plan))
+        with _own_random_numbers(runtime):
+            network = self.make_network(0)
+            with torch_threads(choose_threads(self.threads, network, runtime.device)):
+                session = self._run(task, fresh, self._fingerprint(items, plan))
         best = session.kept[0]
-        self.network_ = self.make_network(0)
+        self.network_ = network
         self.network_.load_state_dict(best.state)
         self.network_.to(runtime.device).eval()
         self.scaling_ = scaling
@@ -253,8 +275,9 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return bool(self.verbose) and runtime.is_main
 
     def make_network(self, seed: int) -> ClusterNetwork:
-        """A fresh network for items as in ``fit``, its weights a function of the seed alone."""
-        return channels_last(build_network(self.backbone, self.item_shape_, self.n_clusters, seed))
+        """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
+        network = build_network(self.backbone, self.item_shape_, self.n_clusters, seed)
+        return channels_last(network.float())
 
     def _fingerprint(self, items: Items, plan: Training) -> str:
         """A digest of all that the result follows from, but the seeds, which a session holds itself."""
@@ -287,14 +310,39 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         device = next(self.network_.parameters()).device
         source = ScaledSource(items, self.scaling_, device)
         threads = choose_threads(self.threads, self.network_, device)
+        multiple = 1 if has_convolutions(self.network_) else ROWS_TOGETHER
         embeddings, probabilities = [], []
         with torch_threads(threads), torch.inference_mode(), _eval_mode(self.network_):
             for start in range(0, len(source), PREDICT_BATCH):
-                embedding, logits = self.network_(source.take(slice(start, start + PREDICT_BATCH)))
-                embeddings.append(embedding.cpu())
+                rows = source.take(slice(start, start + PREDICT_BATCH))
+                embedding, logits = self.network_(_fill_up(rows, multiple))
+                embeddings.append(embedding[: len(rows)].cpu())
                 # float64 rows sum to 1 to the last digit that a caller may check
-                probabilities.append(logits.double().softmax(dim=1).cpu())
+                probabilities.append(logits[: len(rows)].double().softmax(dim=1).cpu())
         return torch.cat(embeddings).numpy(), torch.cat(probabilities).numpy()
+
+
+def _name_x(text: str) -> str:
+    """scikit-learn's error about X, with X named and without advice on other estimators."""
+    reason = text if "feature names" in text else text.partition("\n")[0]
+    if "parse" in reason:
+        reason += "; X.toarray() is dense, and so is what TruncatedSVD or PCA makes of it"
+    return f"X: {reason}"
+
+
+def _check_random_state(value: Any) -> np.random.RandomState:
+    try:
+        return cast(np.random.RandomState, check_random_state(value))
+    except ValueError as error:
+        raise InputError(
+            f"random_state: {value!r}; an int in 0..2**32-1, a numpy RandomState or None is expected"
+        ) from error
+
+
+def _fill_up(rows: Tensor, multiple: int) -> Tensor:
+    """The rows with the last one repeated up to a multiple of some number of rows."""
+    missing = -len(rows) % multiple
+    return torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])]) if missing else rows
 
 
 @contextlib.contextmanager
@@ -309,7 +357,7 @@ def _eval_mode(network: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _own_random_numbers(runtime: Runtime) -> Iterator[None]:
-    """Leave the caller's torch generators as they were."""
+    """Leave the caller's torch generators as they were, and let no other thread draw from them meanwhile."""
     devices = [runtime.device] if runtime.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=devices):
         yield

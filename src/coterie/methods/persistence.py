@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import warnings
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ _OWN_BACKBONE = "<not a name>"
 
 def save(estimator: NeuralClusterer, path: str | Path) -> None:
     """Write a fitted estimator to one file, atomically and without pickle.
+
+    A network of the caller's is kept by its weights alone, and `load` asks for it; views and generators of
+    the caller's, which only another fit would use, are not kept.
 
     Parameters
     ----------
@@ -143,8 +147,13 @@ def _plain_params(estimator: NeuralClusterer) -> dict[str, Any]:
     params: dict[str, Any] = estimator.get_params()
     if not isinstance(params["backbone"], str):
         params["backbone"] = _OWN_BACKBONE
-    if not isinstance(params["random_state"], int | None):
+    if not isinstance(params["augment"], str):
+        params["augment"] = "auto"
+    if not isinstance(params["random_state"], numbers.Integral | None):
         params["random_state"] = None
+    params["device"] = str(params["device"])
+    if params["checkpoint_dir"] is not None:
+        params["checkpoint_dir"] = str(params["checkpoint_dir"])
     return {name: value.item() if isinstance(value, np.generic) else value for name, value in params.items()}
 
 

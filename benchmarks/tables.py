@@ -1,0 +1,209 @@
+"""Tables of all committed results: ``python -m benchmarks.tables`` writes docs/results.md.
+
+Every record is shown: a mean is over all draws that are there, and nothing is left out for being bad.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.published import published
+from benchmarks.record import RESULTS, ROOT, read_all
+from benchmarks.suites import SUITES
+from coterie.data.files import atomic_write
+
+PAGE = ROOT / "docs" / "results.md"
+FEATURES = "features_kmeans_"
+
+Record = dict[str, Any]
+Value = Callable[[Record], float | None]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A measured column: its head, what is read from one record, and how it is printed."""
+
+    head: str
+    value: Value
+    scale: float = 1.0
+    digits: int = 3
+
+    def cell(self, records: Sequence[Record]) -> str:
+        """Mean over the records, and their standard deviation where there are several."""
+        values = [self.scale * value for record in records if (value := self.value(record)) is not None]
+        if not values:
+            return ""
+        mean = f"{statistics.fmean(values):.{self.digits}f}"
+        if len(values) == 1:
+            return mean
+        return f"{mean} ± {statistics.stdev(values):.{self.digits}f}"
+
+
+def metric(head: str, name: str, scale: float = 1.0, digits: int = 3) -> Column:
+    """A column of one metric."""
+    return Column(head, lambda record: record["metrics"].get(name), scale, digits)
+
+
+def _of_restarts(pick: Callable[[Iterable[float]], float]) -> Value:
+    def value(record: Record) -> float | None:
+        found = [run["test_purity"] for run in record["runs"] if run.get("test_purity") is not None]
+        return pick(found) if len(found) > 1 else None
+
+    return value
+
+
+SECONDS = Column("seconds", lambda record: record["seconds"], digits=0)
+_CLUSTERING = (
+    metric("test purity", "test_purity"),
+    metric("test NMI (geometric)", "test_nmi_geometric"),
+    metric("test NMI (arithmetic)", "test_nmi_arithmetic"),
+    metric("test ACC", "test_accuracy"),
+    metric("dominant (test)", "test_dominant", digits=1),
+    metric("train purity", "train_purity"),
+    Column("worst restart, test purity", _of_restarts(min)),
+    Column("best restart, test purity", _of_restarts(max)),
+    SECONDS,
+)
+_FROM_LABELS = (
+    metric("test accuracy %, clusters mapped on training rows", "test_mapped_accuracy", 100, 2),
+    metric("test ACC %", "test_accuracy", 100, 2),
+    metric("test NMI (arithmetic)", "test_nmi_arithmetic"),
+    metric("train ACC %", "train_accuracy", 100, 2),
+    SECONDS,
+)
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    "pairs": _CLUSTERING,
+    "noise": _CLUSTERING,
+    "outputs": _CLUSTERING,
+    "labels": _FROM_LABELS,
+    "cifar10": _FROM_LABELS,
+    "mnist-ccl": _FROM_LABELS,
+    "step": (
+        metric("ours / bare, medians of wall time", "ratio"),
+        metric("median of the chunks' ratios", "ratio_of_pairs"),
+        metric("ours / bare, processor time", "processor_ratio"),
+        metric("ours, s a chunk", "ours_seconds"),
+        metric("bare, s a chunk", "bare_seconds"),
+        metric("chunks", "chunks", digits=0),
+    ),
+    "pair-losses": (
+        metric("times faster", "times_faster", digits=0),
+        metric("times less memory (tensors)", "times_less_tensor_memory", digits=0),
+        metric("times less memory (resident growth)", "times_less_resident_growth", digits=0),
+        metric("blocks: s", "block_seconds", digits=1),
+        metric("blocks: peak MiB", "block_peak_mib", digits=0),
+    ),
+}
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Sort key under which n300 comes before n1200."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text) if part]
+
+
+def _with_features(records: list[Record]) -> list[Record]:
+    """The records, and for those that hold k-means on the features a row of its own."""
+    rows = list(records)
+    for record in records:
+        found = {
+            name.removeprefix(FEATURES): value
+            for name, value in record["metrics"].items()
+            if name.startswith(FEATURES)
+        }
+        if found:
+            method = f"{record['method']}, features + k-means"
+            rows.append(record | {"method": method, "metrics": found, "runs": []})
+    return rows
+
+
+def _groups(records: list[Record]) -> list[list[Record]]:
+    """Records that differ in their draw alone, in the order of data, variant and method."""
+    groups: dict[tuple[str, str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record["data"], record["variant"], record["method"]), []).append(record)
+    order = sorted(groups, key=lambda key: (key[0], _natural(key[1]), key[2]))
+    return [groups[key] for key in order]
+
+
+def table(suite: str, records: list[Record]) -> list[str]:
+    """One Markdown table: a row per data set, variant and method."""
+    groups = _groups(_with_features(records))
+    columns = [column for column in COLUMNS[suite] if any(column.cell(group) for group in groups)]
+    heads = ["data", "variant", "method", "draws", *(column.head for column in columns), "published"]
+    lines = [_row(heads), _row(["---"] * len(heads))]
+    for group in groups:
+        one = group[0]
+        draws = ", ".join(str(record["draw"]) for record in sorted(group, key=lambda each: each["draw"]))
+        cells = [one["data"], one["variant"], one["method"], f"{len(group)} ({draws})"]
+        lines.append(_row([*cells, *(column.cell(group) for column in columns), published(one)]))
+    return lines
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def section(suite: str, records: list[Record]) -> list[str]:
+    """A suite's heading, table, departures, commands and machines."""
+    lines = [f"## {suite}", "", f"{SUITES[suite].about}.", "", *table(suite, records), ""]
+    departures: dict[str, set[str]] = {}
+    for record in records:
+        for departure in record["departures"]:
+            departures.setdefault(departure, set()).add(record["method"])
+    if departures:
+        lines += ["Departures from the paper's protocol:", ""]
+        lines += [f"- {', '.join(sorted(by))}: {text}" for text, by in sorted(departures.items())]
+        lines.append("")
+    lines += ["Made by:", ""]
+    lines += [f"- `{command}`" for command in sorted({record["command"] for record in records})]
+    lines += ["", "Taken on:", ""]
+    lines += [f"- {place}" for place in sorted({_place(record) for record in records})]
+    return [*lines, ""]
+
+
+def _place(record: Record) -> str:
+    machine, versions, commit = record["machine"], record["versions"], record["commit"]
+    revision = (commit["revision"] or "unknown")[:10] + (" with changes" if commit["dirty"] else "")
+    device = "" if machine["device"] == "cpu" else f", {machine['device']}"
+    return (
+        f"{machine['cpu'] or 'unknown processor'}, {machine['cpu_count']} cores, "
+        f"{machine['torch_threads']} torch thread{'s' if machine['torch_threads'] > 1 else ''}{device}; "
+        f"torch {versions['torch']}, Python {versions['python']}; commit {revision}"
+    )
+
+
+def page(records: list[Record]) -> str:
+    """The whole page."""
+    lines = [
+        "# Results",
+        "",
+        "Made by `make tables` from `benchmarks/results/`; do not edit. Every result that is there is shown: "
+        "the mean over all draws and, behind ±, their standard deviation. Labels draw the constraints and "
+        "measure at the end; they choose no restart, epoch or checkpoint. "
+        "ACC matches clusters to classes one to one on the rows it is measured on.",
+        "",
+    ]
+    for suite in SUITES:
+        of_suite = [record for record in records if record["suite"] == suite]
+        if of_suite:
+            lines += section(suite, of_suite)
+    if not records:
+        lines += ["No results have been committed yet.", ""]
+    return "\n".join(lines)
+
+
+def main(folder: Path = RESULTS, target: Path = PAGE) -> None:
+    """Write the page."""
+    text = page(read_all(folder))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""Figures of a clustering: each function draws on matplotlib axes, given or made, and returns them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+from sklearn.manifold import TSNE
+
+from coterie._errors import InputError
+
+# more classes than the palette has colours are told apart by a continuous one
+_PALETTE = 10
+
+
+def _axes(ax: Axes | None) -> Axes:
+    """The axes given, or those of a new figure."""
+    if ax is not None:
+        return ax
+    made: Axes = plt.subplots(layout="constrained")[1]
+    return made
+
+
+def _finite(name: str, values: ArrayLike, ndim: int) -> npt.NDArray[Any]:
+    array = np.asarray(values)
+    if array.ndim != ndim or array.size == 0:
+        raise InputError(f"{name}: {ndim} axes and at least one value are expected, got shape {array.shape}")
+    if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+        raise InputError(f"{name}: finite numbers are expected")
+    return array
+
+
+def contingency_table(
+    table: ArrayLike,
+    ax: Axes | None = None,
+    *,
+    class_names: Sequence[object] | None = None,
+    sort: bool = True,
+) -> Axes:
+    """Draw how many samples of each class lie in each cluster, as a heat map with its numbers.
+
+    Parameters
+    ----------
+    table : array-like of shape (n_classes, n_clusters)
+        Counts, as `coterie.metrics.contingency` gives them; empty clusters may be columns of zeros.
+    ax : Axes, optional
+        Where to draw; by default a new figure is made.
+    class_names : sequence, optional
+        One name per row; by default 0, 1, ...
+    sort : bool, default=True
+        Put the clusters in order of their commonest class, larger ones first and empty ones last, so that a
+        good clustering shows as a staircase. Their numbers stay those of the columns.
+
+    Returns
+    -------
+    Axes
+        Clusters run down, classes across; zeros are left blank.
+
+    Raises
+    ------
+    InputError
+        If the table is no table of finite numbers of at least 0, or the names do not fit its rows.
+
+    Examples
+    --------
+    >>> ax = contingency_table([[5, 0, 1], [0, 7, 0]])
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['0', '2', '1']
+    >>> plt.close(ax.figure)
+    """
+    counts = _finite("table", table, 2)
+    if (counts < 0).any():
+        raise InputError("table: counts of at least 0 are expected")
+    names = [str(name) for name in (range(len(counts)) if class_names is None else class_names)]
+    if len(names) != len(counts):
+        raise InputError(f"class_names: {len(counts)} are expected, one per row, got {len(names)}")
+    order = _staircase(counts) if sort else np.arange(counts.shape[1])
+    shown = counts[:, order].T
+    ax = _axes(ax)
+    ax.imshow(shown, cmap="Blues", aspect="auto", vmin=0, vmax=max(1, shown.max()))
+    ax.set_xticks(range(len(names)), names)
+    ax.set_yticks(range(len(order)), [str(cluster) for cluster in order])
+    ax.set_xlabel("class")
+    ax.set_ylabel("cluster")
+    for cluster, label in zip(*np.nonzero(shown), strict=True):
+        value = shown[cluster, label]
+        colour = "white" if value > shown.max() / 2 else "black"
+        ax.text(label, cluster, f"{value:g}", ha="center", va="center", fontsize="x-small", color=colour)
+    return ax
+
+
+def _staircase(counts: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Columns in order of their largest row, then of size; empty ones last."""
+    sizes = counts.sum(axis=0)
+    commonest = np.where(sizes > 0, counts.argmax(axis=0), len(counts))
+    return np.lexsort((-sizes, commonest))
+
+
+def embedding_map(
+    probabilities: ArrayLike,
+    labels: ArrayLike,
+    ax: Axes | None = None,
+    *,
+    perplexity: float = 30.0,
+    random_state: int | None = None,
+) -> Axes:
+    """Draw rows in the plane by t-SNE, coloured by class.
+
+    Parameters
+    ----------
+    probabilities : array-like of shape (n, d), n >= 2
+        Softmax rows, or an embedding.
+    labels : array-like of shape (n,)
+        Classes or clusters, of any one type that sorts.
+    ax : Axes, optional
+        Where to draw; by default a new figure is made.
+    perplexity : float, default=30.0
+        Of t-SNE; lowered where there are too few rows for it.
+    random_state : int, optional
+        Makes the map repeatable.
+
+    Returns
+    -------
+    Axes
+        One point per row, in the order of the rows; without ticks, since the axes mean nothing.
+
+    Raises
+    ------
+    InputError
+        If the rows are not finite numbers, fewer than two, or not as many as the labels.
+
+    Examples
+    --------
+    >>> rows = np.repeat(np.eye(3), 4, axis=0)
+    >>> ax = embedding_map(rows, np.repeat([0, 1, 2], 4), random_state=0)
+    >>> len(ax.collections[0].get_offsets())
+    12
+    >>> plt.close(ax.figure)
+    """
+    rows = _finite("probabilities", probabilities, 2).astype(np.float32)
+    values, codes = np.unique(np.asarray(labels), return_inverse=True)
+    if len(rows) < 2 or len(rows) != len(codes):
+        raise InputError(
+            "probabilities, labels: at least 2 rows and as many labels are expected, "
+            f"got {len(rows)} and {len(codes)}"
+        )
+    allowed = min(perplexity, (len(rows) - 1) / 3)
+    # PCA would start constant columns (unused clusters) from a division by zero
+    model = TSNE(2, perplexity=allowed, init="random", random_state=random_state)
+    points = model.fit_transform(rows)
+    ax = _axes(ax)
+    palette = plt.get_cmap("tab10" if len(values) <= _PALETTE else "gist_ncar", max(_PALETTE, len(values)))
+    ax.scatter(points[:, 0], points[:, 1], c=palette(codes), s=4, linewidths=0)
+    handles = [ax.scatter([], [], color=palette(code), label=str(value)) for code, value in enumerate(values)]
+    if len(values) <= _PALETTE:
+        ax.legend(handles=handles, fontsize="x-small", markerscale=0.6, loc="best")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    return ax
+
+
+def score_curves(
+    curves: Mapping[str, Mapping[float, Sequence[float]]],
+    ax: Axes | None = None,
+    *,
+    x_label: str = "",
+    y_label: str = "",
+    log: bool = False,
+) -> Axes:
+    """Draw scores against a quantity that was varied: the mean of several runs, and each run as a point.
+
+    Parameters
+    ----------
+    curves : mapping of str to mapping of float to sequence of float
+        Name of the curve -> position on the x axis -> scores of the runs there, at least one.
+    ax : Axes, optional
+        Where to draw; by default a new figure is made.
+    x_label, y_label : str
+        Names of the axes.
+    log : bool, default=False
+        Logarithmic x axis.
+
+    Returns
+    -------
+    Axes
+        With one line per curve and a legend.
+
+    Raises
+    ------
+    InputError
+        If there is no curve, or no score at some position.
+
+    Examples
+    --------
+    >>> ax = score_curves({"ours": {300: [0.5, 0.7], 1200: [0.9]}}, log=True)
+    >>> ax.lines[0].get_ydata().tolist()
+    [0.6, 0.9]
+    >>> plt.close(ax.figure)
+    """
+    if not curves or not all(runs and all(map(len, runs.values())) for runs in curves.values()):
+        raise InputError("curves: at least one curve, and a score at each of its positions, are expected")
+    ax = _axes(ax)
+    for name, runs in curves.items():
+        positions = sorted(runs)
+        (line,) = ax.plot(positions, [float(np.mean(runs[at])) for at in positions], label=name)
+        points = np.array([(at, score) for at in positions for score in runs[at]], dtype=np.float64)
+        ax.scatter(points[:, 0], points[:, 1], s=14, color=line.get_color(), zorder=3)
+    if log:
+        ax.set_xscale("log")
+    ax.set_xlabel(x_label)
+    ax.set_ylabel(y_label)
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize="small")
+    return ax

@@ -1,0 +1,107 @@
+"""Figures hold what was given to them, draw where they are told to, and refuse what cannot be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+from coterie._errors import InputError
+from coterie.report.figures import contingency_table, embedding_map, score_curves
+
+mpl.use("Agg")
+ROWS = np.repeat(np.eye(3), 5, axis=0)
+CLASSES = np.repeat(["a", "b", "c"], 5)
+
+
+@pytest.fixture(autouse=True)
+def _close_figures() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+def test_contingency_numbers_zeros_blank() -> None:
+    ax = contingency_table([[5, 0, 1], [0, 7, 0]], class_names=["cat", "dog"])
+    texts = {text.get_text() for text in ax.texts}
+    assert texts == {"5", "1", "7"}
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["cat", "dog"]
+
+
+def test_contingency_sorted_with_empty_clusters_last() -> None:
+    table = [[0, 0, 3, 9], [0, 4, 0, 0]]
+    ax = contingency_table(table)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["3", "2", "1", "0"]
+    shown = ax.images[0].get_array()
+    assert shown is not None
+    assert shown.tolist() == [[9, 0], [3, 0], [0, 4], [0, 0]]
+
+
+def test_contingency_unsorted_keeps_order() -> None:
+    ax = contingency_table([[0, 2], [1, 0]], sort=False)
+    shown = ax.images[0].get_array()
+    assert shown is not None
+    assert shown.tolist() == [[0, 1], [2, 0]]
+
+
+def test_given_axes_are_used() -> None:
+    ax = plt.subplots()[1]
+    assert contingency_table([[1]], ax) is ax
+    assert score_curves({"one": {1: [0.5]}}, ax) is ax
+    assert embedding_map(ROWS, CLASSES, ax, random_state=0) is ax
+    assert len(plt.get_fignums()) == 1
+
+
+def test_embedding_map_is_repeatable_and_complete() -> None:
+    maps = [embedding_map(ROWS, CLASSES, random_state=3).collections[0].get_offsets() for _ in range(2)]
+    first, second = (np.asarray(points) for points in maps)
+    assert first.shape == (15, 2)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_embedding_map_takes_unused_clusters_and_half_precision() -> None:
+    rows = np.pad(ROWS, ((0, 0), (0, 4))).astype(np.float16)
+    ax = embedding_map(rows, CLASSES, random_state=0)
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c"]
+
+
+def test_embedding_map_of_many_classes_has_no_legend() -> None:
+    ax = embedding_map(np.random.default_rng(0).random((12, 3)), np.arange(12), random_state=0)
+    assert ax.get_legend() is None
+
+
+def test_score_curves_show_means_and_every_run() -> None:
+    ax = score_curves({"ours": {2: [0.2, 0.4], 1: [0.1]}, "other": {1: [0.5]}}, x_label="pairs", log=True)
+    assert np.asarray(ax.lines[0].get_xdata()).tolist() == [1, 2]
+    assert np.asarray(ax.lines[0].get_ydata()) == pytest.approx([0.1, 0.3])
+    assert len(np.asarray(ax.collections[0].get_offsets())) == 3
+    assert ax.get_xscale() == "log"
+    assert ax.get_xlabel() == "pairs"
+
+
+@pytest.mark.parametrize("table", [[1, 2], [[1.0, np.nan]], [[-1, 2]], np.empty((0, 3))])
+def test_contingency_refuses(table: object) -> None:
+    with pytest.raises(InputError, match="table"):
+        contingency_table(table)  # type: ignore[arg-type]
+
+
+def test_contingency_refuses_wrong_names() -> None:
+    with pytest.raises(InputError, match="class_names: 1"):
+        contingency_table([[1, 2]], class_names=["a", "b"])
+
+
+def test_embedding_map_refuses() -> None:
+    with pytest.raises(InputError, match="15 and 3"):
+        embedding_map(ROWS, [0, 1, 2])
+    with pytest.raises(InputError, match="finite"):
+        embedding_map([[np.inf, 0.0], [0.0, 1.0]], [0, 1])
+
+
+@pytest.mark.parametrize("curves", [{}, {"a": {}}, {"a": {1: []}}])
+def test_score_curves_refuse(curves: dict[str, dict[float, list[float]]]) -> None:
+    with pytest.raises(InputError, match="curves"):
+        score_curves(curves)
