@@ -77,7 +77,8 @@ def figure_4(records: list[Record], data: str, folder: Path) -> Figure | None:
 
 def _arrays_path(record: Record, folder: Path) -> Path:
     name = f"{record['method']}-{record['data']}-{record['variant']}-draw{record['draw']}.npz"
-    return folder / record["suite"] / name
+    path: Path = folder / record["suite"] / name
+    return path
 
 
 def figure_5(records: list[Record], data: str) -> Figure | None:

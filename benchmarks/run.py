@@ -42,6 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="a parameter of the estimator, its value as JSON; may be repeated",
     )
+    parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name holds this text")
     parser.add_argument("--out", type=Path, help=f"folder of the results; default {record.RESULTS}")
     parser.add_argument("--redo", action="store_true", help="run cases that have a result again")
     parser.add_argument("--list", action="store_true", help="list the cases and what is there; run nothing")
@@ -89,20 +90,30 @@ def main(arguments: list[str] | None = None) -> int:
     suite = SUITES[parsed.suite]
     command = shlex.join(["python", "-m", "benchmarks.run", *given])
     try:
-        cases = suite.make_cases(options)
+        cases = [case for case in suite.make_cases(options) if parsed.only in case.name]
         if parsed.list:
             _list(cases, out)
             return 0
-        for number, case in enumerate(cases, start=1):
-            _report(f"[{number}/{len(cases)}] {case.suite}/{case.name}")
-            if is_done(case, out) and not parsed.redo:
-                _report("  already there")
-            else:
-                run_case(suite, case, out, command)
+        return _run_all(
+            suite, [case for case in cases if parsed.redo or not is_done(case, out)], out, command
+        )
     except (DataMissingError, ValueError) as error:
         _report(f"error: {error}")
         return 2
-    return 0
+
+
+def _run_all(suite: Suite, cases: list[Case], out: Path, command: str) -> int:
+    """Run cases; one that fails (every restart diverged, say) is named, and the others run."""
+    failed = []
+    for number, case in enumerate(cases, start=1):
+        _report(f"[{number}/{len(cases)}] {case.suite}/{case.name}")
+        try:
+            run_case(suite, case, out, command)
+        except ValueError as error:
+            _report(f"  failed: {error}")
+            failed.append(case.name)
+    _report(f"{len(cases) - len(failed)} run, {len(failed)} failed")
+    return 2 if failed else 0
 
 
 def _report(line: str) -> None:

@@ -87,6 +87,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("ours / bare, medians of wall time", "ratio"),
         metric("median of the chunks' ratios", "ratio_of_pairs"),
         metric("ours / bare, processor time", "processor_ratio"),
+        metric("bare / bare (noise of the machine)", "control_ratio"),
         metric("ours, s a chunk", "ours_seconds"),
         metric("bare, s a chunk", "bare_seconds"),
         metric("chunks", "chunks", digits=0),

@@ -1,7 +1,8 @@
 """What the engine costs: a training step against a bare loop, and `predict` against a bare forward pass.
 
 Both sides have the same network, memory layout, fused optimizer and loss function; the bare side has its
-batches ready in memory, scaled, with their labels or pairs as tensors. Both run in turn in short chunks.
+batches ready in memory, scaled, with their labels or pairs as tensors. Both run in turn in short chunks, and
+a second bare side beside them shows what the noise of the machine makes of two sides that are the same.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def _fitted(case: Case, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.in
 def _alternate(
     sides: dict[str, Callable[[], None]], chunks: int, seed: int
 ) -> dict[str, float | int | list[float]]:
-    """Wall and processor seconds of both sides, run in turn; which goes first is drawn."""
+    """Ratios of wall and processor seconds of the sides, run in turn; which goes first is drawn."""
     rng = np.random.default_rng(seed)
     wall: dict[str, list[float]] = {name: [] for name in sides}
     processor: dict[str, list[float]] = {name: [] for name in sides}
@@ -108,6 +109,7 @@ def _alternate(
         "ratio": statistics.median(ours) / statistics.median(bare),
         "ratio_of_pairs": statistics.median(a / b for a, b in zip(ours, bare, strict=True)),
         "processor_ratio": statistics.median(processor["ours"]) / statistics.median(processor["bare"]),
+        "control_ratio": statistics.median(wall["control"]) / statistics.median(bare),
         "ours_seconds": statistics.median(ours),
         "bare_seconds": statistics.median(bare),
         "chunks": chunks,
@@ -126,7 +128,8 @@ def _step_sides(task: Task, steps: int) -> dict[str, Callable[[], None]]:
         run.stopped = None
         train(dataclasses.replace(task, recipe=recipe), run, [bar])
 
-    return {"ours": ours, "bare": _bare_loop(task, start_run(task, 0, seed=0), steps)}
+    bare, control = (_bare_loop(task, start_run(task, 0, seed=0), steps) for _ in range(2))
+    return {"ours": ours, "bare": bare, "control": control}
 
 
 def _bare_loop(task: Task, run: Run, steps: int) -> Callable[[], None]:
@@ -161,7 +164,7 @@ def _predict_sides(model: _TaskTaker, images: npt.NDArray[np.uint8]) -> dict[str
         with torch.inference_mode():
             torch.cat([network(part)[1].argmax(dim=1) for part in ready])
 
-    return {"ours": lambda: _discard(model.predict(images)), "bare": bare}
+    return {"ours": lambda: _discard(model.predict(images)), "bare": bare, "control": bare}
 
 
 def _discard(_: Any) -> None:

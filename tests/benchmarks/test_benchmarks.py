@@ -1,0 +1,258 @@
+"""The benchmarks run, their records follow the schema, and the pages show what the records hold."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from benchmarks.estimators import HingeObjective, RecordedCCN
+from benchmarks.suites import SUITES, Options
+from benchmarks.suites.from_labels import draw_rows
+from benchmarks.suites.from_pairs import read_split
+from benchmarks.suites.supervised import crop_and_flip
+
+from benchmarks import datasets, figures, record, run, tables
+from coterie import Pairs
+from coterie._types import Batch, Output
+from coterie.data.batches import PairBatches
+
+# pair-losses starts processes, each of which takes longer than any test here; cifar10 needs its images
+FAST = sorted(set(SUITES) - {"pair-losses", "cifar10"})
+
+
+@pytest.fixture
+def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a tiny data set in MNIST's files: each class a bright row of its own."""
+    rng = np.random.default_rng(0)
+    where = tmp_path / "data" / "mnist"
+    where.mkdir(parents=True)
+    for prefix, n in (("train", 240), ("t10k", 120)):
+        labels = np.tile(np.arange(10, dtype=np.uint8), n // 10)
+        images = rng.integers(0, 60, (n, 28, 28), dtype=np.uint8)
+        images[np.arange(n), 4 + 2 * labels] = 255
+        write_idx(where / f"{prefix}-images-idx3-ubyte.gz", images)
+        write_idx(where / f"{prefix}-labels-idx1-ubyte.gz", labels)
+    monkeypatch.setenv(datasets.VARIABLE, str(where.parent))
+    return where.parent
+
+
+@pytest.fixture(autouse=True)
+def _fresh_splits() -> None:
+    read_split.cache_clear()
+
+
+def write_idx(path: Path, values: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
+    header = struct.pack(f">I{values.ndim}I", 0x0800 + values.ndim, *values.shape)
+    path.write_bytes(gzip.compress(header + values.tobytes()))
+
+
+def quick(suite: str, out: Path, *more: str) -> list[dict[str, Any]]:
+    assert run.main([suite, "--quick", "--out", str(out), "--draws", "3", *more]) == 0
+    return record.read_all(out)
+
+
+def test_committed_records_follow_the_schema() -> None:
+    for path in sorted(record.RESULTS.glob("**/*.json")):
+        found = record.read(path)
+        assert found["suite"] in SUITES, path
+        named = [found["method"], found["data"], found["variant"], f"draw{found['draw']}"]
+        stem = "-".join(part for part in named if part)
+        assert path == record.RESULTS / found["suite"] / f"{stem}.json"
+        assert path.stat().st_size < 100_000, path
+
+
+def test_results_page_is_what_the_records_give() -> None:
+    assert tables.PAGE.read_text(encoding="utf-8") == tables.page(record.read_all()), "run `make tables`"
+
+
+@pytest.mark.parametrize("suite", FAST)
+def test_suite_runs_end_to_end(suite: str, mnist: Path, tmp_path: Path) -> None:
+    records = quick(suite, tmp_path / "out")
+    assert records
+    for found in records:
+        assert found["draw"] == 3
+        assert found["command"].startswith(f"python -m benchmarks.run {suite} --quick")
+        assert found["resolved"]["recipe"]["learning_rate"] > 0
+    page = tables.page(records)
+    assert all(f"| {found['method']} |" in page for found in records)
+    assert all(f"- `{found['command']}`" in page for found in records)
+
+
+def test_pairs_records_hold_all_restarts_and_the_rows_of_the_maps(mnist: Path, tmp_path: Path) -> None:
+    (found,) = quick("pairs", tmp_path, "--methods", "ccn-kcl")
+    assert [one["restart"] for one in found["runs"]] == [0, 1]
+    chosen = [one for one in found["runs"] if one["chosen"]]
+    assert len(chosen) == 1
+    assert chosen[0]["loss"] == min(one["loss"] for one in found["runs"])
+    assert chosen[0]["test_purity"] == found["metrics"]["test_purity"]
+    assert np.sum(found["metrics"]["test_contingency"]) == found["metrics"]["test_rows"] == 120
+    assert found["settings"]["parameters"]["max_steps"] == found["resolved"]["steps"]
+    with np.load(tmp_path / "pairs" / "ccn-kcl-mnist-n300-draw3.npz", allow_pickle=False) as arrays:
+        assert arrays["probabilities"].shape == (120, 10)
+        assert len(arrays["labels"]) == 120
+
+
+def test_a_result_with_the_same_settings_is_not_run_again(
+    mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--methods", "cross-entropy", "--sizes", "3")
+    quick("labels", tmp_path, *arguments)
+    (path,) = tmp_path.glob("labels/*.json")
+    before = path.stat().st_mtime_ns
+    quick("labels", tmp_path, *arguments)
+    assert "0 run, 0 failed" in capsys.readouterr().err
+    assert path.stat().st_mtime_ns == before
+    quick("labels", tmp_path, *arguments, "--set", "max_steps=5")
+    assert path.stat().st_mtime_ns > before
+    assert record.read(path)["resolved"]["steps"] == 5
+
+
+def test_figures_of_records(mnist: Path, tmp_path: Path) -> None:
+    for suite in ("pairs", "outputs", "noise"):
+        quick(suite, tmp_path / "results", "--methods", "ccn-kcl")
+    written = figures.draw(tmp_path / "results", tmp_path / "figures")
+    assert len(written) == 4
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
+    assert figures.draw(tmp_path / "nothing", tmp_path / "figures") == []
+
+
+def test_digits_need_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(datasets.VARIABLE, raising=False)
+    records = quick("pairs", tmp_path, "--data", "digits", "--methods", "ccn-kcl-paper,siamese+kmeans")
+    assert {found["data"] for found in records} == {"digits"}
+
+
+def test_missing_data_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(datasets.VARIABLE, raising=False)
+    assert run.main(["labels", "--quick", "--out", str(tmp_path)]) == 2
+    assert "COTERIE_DATA is not set" in capsys.readouterr().err
+    monkeypatch.setenv(datasets.VARIABLE, str(tmp_path))
+    assert run.main(["labels", "--quick", "--out", str(tmp_path)]) == 2
+    assert "no folder mnist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--methods", "magic"], ["--data", "magic"]])
+def test_unknown_names_are_refused(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run.main(["labels", "--quick", "--out", str(tmp_path), *arguments]) == 2
+    assert "magic" in capsys.readouterr().err
+
+
+def test_validation_split_never_shows_the_test_rows(mnist: Path) -> None:
+    whole, validation = datasets.load("mnist"), datasets.load("mnist-validation")
+    assert len(validation.x_train) + len(validation.x_test) == len(whole.x_train)
+    joined = np.concatenate([validation.x_train, validation.x_test])
+    np.testing.assert_array_equal(joined, whole.x_train)
+    assert "validation" in validation.departures[0]
+
+
+def test_reported_draws_were_not_tuned_on() -> None:
+    for suite in SUITES.values():
+        if suite.name not in ("step", "pair-losses"):
+            assert min(suite.draws) >= 100
+
+
+def test_noise_and_outputs_share_the_cases_of_pairs() -> None:
+    cases = {suite: SUITES[suite].make_cases(Options()) for suite in ("pairs", "noise", "outputs")}
+    for suite in ("noise", "outputs"):
+        shared = [case for case in cases[suite] if case.suite == "pairs"]
+        assert shared
+        assert all(case in cases["pairs"] for case in shared)
+    names = [case.name for case in cases["noise"]]
+    assert len(set(names)) == len(names)
+
+
+@pytest.fixture
+def valid(mnist: Path, tmp_path: Path) -> dict[str, Any]:
+    return quick("labels", tmp_path, "--methods", "cross-entropy", "--sizes", "2")[0]
+
+
+def test_schema_names_every_fault(valid: dict[str, Any], tmp_path: Path) -> None:
+    broken = copy.deepcopy(valid)
+    del broken["suite"]
+    broken["draw"] = "3"
+    broken["machine"]["colour"] = "grey"
+    broken["departures"] = [1]
+    with pytest.raises(record.RecordError) as caught:
+        record.validate(broken)
+    message = str(caught.value)
+    for fault in ("suite is missing", "record.draw: int", "colour is not in", "record.departures[0]: str"):
+        assert fault in message
+    path = tmp_path / "broken.json"
+    path.write_text(json.dumps(broken))
+    with pytest.raises(record.RecordError, match=r"broken\.json"):
+        record.read(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"metrics": {}}, "at least one metric"),
+        ({"metrics": {"loss": float("nan")}}, "loss: not finite"),
+        ({"date": "yesterday"}, "ISO date"),
+        ({"schema": 0}, "1 is expected"),
+        ({"seconds": True}, "float is expected"),
+    ],
+)
+def test_schema_refuses_content(valid: dict[str, Any], changes: dict[str, Any], fault: str) -> None:
+    with pytest.raises(record.RecordError, match=fault):
+        record.validate(valid | changes)
+
+
+def test_unknown_commit_is_allowed(valid: dict[str, Any]) -> None:
+    record.validate(valid | {"commit": {"revision": None, "dirty": None}})
+
+
+def test_draw_rows_takes_as_many_of_each_class() -> None:
+    labels = np.repeat([0, 1, 2], [5, 9, 7])
+    rows = draw_rows(labels, 4, 100)
+    assert np.bincount(labels[rows]).tolist() == [4, 4, 4]
+    np.testing.assert_array_equal(rows, draw_rows(labels, 4, 100))
+    assert not np.array_equal(rows, draw_rows(labels, 4, 101))
+    assert len(draw_rows(labels, 0, 100)) == len(labels)
+
+
+def test_hinge_objective_is_torchs_on_distances() -> None:
+    pairs = Pairs([0, 1, 2], [3, 4, 5], [1, -1, -1])
+    objective = HingeObjective(PairBatches(pairs, 3), margin=1.0)
+    logits = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)) / 4
+    same = torch.zeros(6, 6, dtype=torch.int8)
+    for i, j, kind in zip(pairs.i, pairs.j, pairs.same, strict=True):
+        same[i, j] = same[j, i] = int(kind)
+    found = objective.terms(Output(logits, logits), Batch(torch.arange(6), same))["hinge"]
+    distance = (logits[:3] - logits[3:]).norm(dim=1)
+    expected = torch.nn.functional.hinge_embedding_loss(distance, torch.tensor([1.0, -1.0, -1.0]))
+    torch.testing.assert_close(found, expected)
+
+
+def test_restarts_put_the_chosen_weights_back() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 5)), rng.integers(0, 3, 60)
+    model = RecordedCCN(n_clusters=3, n_restarts=3, max_steps=5, over_clustering=True, random_state=0)
+    model.fit(x, y)
+    chosen = model.predict_proba(x)
+    rows = [model.predict_proba(x) for _ in model.restarts()]
+    index = next(one["restart"] for one in model.runs_ if one["chosen"])
+    np.testing.assert_array_equal(rows[index], chosen)
+    assert not np.array_equal(rows[0], rows[1])
+    np.testing.assert_array_equal(model.predict_proba(x), chosen)
+
+
+def test_crop_and_flip_moves_whole_images() -> None:
+    image = torch.arange(32.0 * 32).reshape(1, 1, 32, 32).expand(64, 3, 32, 32)
+    views = crop_and_flip(image, torch.Generator().manual_seed(0))
+    assert views.shape == image.shape
+    centre = views[:, :, 8:24, 8:24]
+    steps = centre[:, :, :, 1:] - centre[:, :, :, :-1]
+    assert np.unique(steps.numpy()).tolist() == [-1.0, 1.0]
+    assert np.unique((centre[:, :, 1:] - centre[:, :, :-1]).numpy()).tolist() == [32.0]
