@@ -708,3 +708,21 @@ def test_a_million_pairs_are_built_and_checked_whole() -> None:
     assert Pairs(pairs.j, pairs.i, pairs.same) == pairs
     pairs.check_consistent()
     assert pairs.conflicts() == []
+
+
+def test_from_sequence_takes_its_limits_from_the_usual_step() -> None:
+    times = np.r_[np.arange(30) * 0.5, 100.0]
+    defaults = Pairs.from_sequence(times, random_state=0)
+    assert defaults == Pairs.from_sequence(times, window=0.5, gap=5.0, random_state=0)
+    assert not defaults.certain
+
+
+def test_noise_and_guesses_are_not_certain_and_parts_inherit_it() -> None:
+    pairs = Pairs([0, 1, 0], [1, 2, 3], [1, 1, -1])
+    assert pairs.certain
+    noisy = pairs.with_noise(0.5, random_state=0)
+    assert not noisy.certain
+    assert not noisy.restrict([0, 1, 2, 3]).certain
+    assert not noisy.sample(2, random_state=0).certain
+    assert not pickle.loads(pickle.dumps(noisy)).certain
+    assert not pairs.union(Pairs([4], [5], [1], certain=False)).certain

@@ -154,7 +154,7 @@ def _check_run(run: Path, resume: bool, overwrite: bool) -> None:
 
 
 def _open_run(run: Path, overwrite: bool) -> None:
-    """Make the run's folder; an old checkpoint goes, the other old files stay until the new ones are there."""
+    """Make the run's folder; an old checkpoint goes, other old files stay until new ones are there."""
     if overwrite and (run / CHECKPOINT).is_dir():
         shutil.rmtree(run / CHECKPOINT)
     try:

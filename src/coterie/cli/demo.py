@@ -32,8 +32,8 @@ def run_demo(random_state: int = 0, verbose: int = 1) -> str:
     X, y = load_digits(return_X_y=True)
     rows = [
         _row("k-means", "nothing", y, *_timed(lambda: _k_means(X, random_state))),
-        _row("CCN", f"{N_PAIRS} random pairs", y, *_timed(lambda: _from_pairs(X, y, random_state, verbose))),
-        _row("CCN", f"{N_LABELS} labels", y, *_timed(lambda: _from_labels(X, y, random_state, verbose))),
+        _row("CCN, KCL", f"{N_PAIRS} random pairs", y, *_timed(lambda: _from_pairs(X, y, random_state, verbose))),
+        _row("CCN, CCL", f"{N_LABELS} labels", y, *_timed(lambda: _from_labels(X, y, random_state, verbose))),
     ]
     header = ("method", "told", "ACC", "NMI", "purity", "dominant", "seconds")
     share = N_PAIRS / (len(y) * (len(y) - 1) / 2)
@@ -63,7 +63,7 @@ def _k_means(X: npt.NDArray[np.float64], seed: int) -> IntArray:
 
 def _from_pairs(X: npt.NDArray[np.float64], y: IntArray, seed: int, verbose: int) -> IntArray:
     pairs = Pairs.from_labels(y, N_PAIRS, random_state=seed)
-    return CCN(n_clusters=10, random_state=seed, verbose=verbose).fit_predict(X, pairs=pairs)
+    return CCN(n_clusters=10, loss="kcl", random_state=seed, verbose=verbose).fit_predict(X, pairs=pairs)
 
 
 def _from_labels(X: npt.NDArray[np.float64], y: IntArray, seed: int, verbose: int) -> IntArray:

@@ -55,7 +55,7 @@ class DatasetRows:
         item = self._item(number)
         if item.shape != self.shape[1:]:
             raise InputError(
-                f"X: item {number} has shape {item.shape}; shape {self.shape[1:]}, as that of item 0, is expected"
+                f"X: item {number} has shape {item.shape}; that of item 0, {self.shape[1:]}, is expected"
             )
         if item.dtype.kind == "f" and not np.isfinite(item).all():
             raise InputError(f"X: item {number} contains NaN or infinity; finite values are expected")
@@ -109,7 +109,7 @@ def read_dataset(dataset: Dataset) -> DatasetRows:
 
 
 def chunks(items: Items) -> Iterator[Array]:
-    """The rows in order as float64, in pieces of bounded size, so that a memmap never lies in memory whole."""
+    """The rows in order as float64, in pieces of bounded size: a memmap never lies in memory whole."""
     size = max(1, CHUNK_BYTES // max(1, int(np.prod(items.shape[1:])) * 8))
     for start in range(0, len(items), size):
         yield items[start : start + size].astype(np.float64)

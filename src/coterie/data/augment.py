@@ -50,7 +50,11 @@ class AffineJitter:
         angle, size = draws[0] * math.radians(self.degrees), 1 + draws[1] * self.zoom
         across, down = size * angle.cos(), size * angle.sin()
         shift = draws[2:] * 2 * self.shift
-        rows = [torch.stack([across, -down, shift[0]], 1), torch.stack([down, across, shift[1]], 1)]
+        tall = x.shape[-2] / x.shape[-1]  # a rotation is rigid in pixels, not in coordinates of [-1, 1]
+        rows = [
+            torch.stack([across, -down * tall, shift[0]], 1),
+            torch.stack([down / tall, across, shift[1]], 1),
+        ]
         return torch.stack(rows, 1)
 
 

@@ -69,17 +69,15 @@ def pairs_of_neighbors(
 def pairs_in_time(
     times: npt.ArrayLike,
     groups: npt.ArrayLike | None,
-    limits: tuple[float, float],
+    limits: tuple[float | None, float | None],
     n_dissimilar: int | None,
     random_state: RandomState,
 ) -> tuple[Ints, Ints, Signs]:
     """Pair samples by their distance in time, limits = (window, gap), see `Pairs.from_sequence`."""
-    window, gap = check_real("window", limits[0]), check_real("gap", limits[1])
-    if not 0 <= window <= gap:
-        raise InputError(f"window and gap must satisfy 0 <= window <= gap; got {window} and {gap}")
     moments = _times(times)
     recordings = _recordings(groups, len(moments))
     order = np.lexsort((moments, recordings))
+    window, gap = _time_limits(limits, moments[order], recordings[order])
     near, beyond, end = _reach(moments[order], recordings[order], window, gap)
     following = np.arange(len(order)) + 1
     n_near, n_beyond = int((near - following).sum()), int((end - beyond).sum())
@@ -93,6 +91,19 @@ def pairs_in_time(
     i, j = decode_ranges(following, near - following, np.arange(n_near))
     a, b = decode_ranges(beyond, end - beyond, draw_distinct(n_beyond, wanted, generator(random_state)))
     return order[np.r_[i, a]], order[np.r_[j, b]], _kinds(n_near, wanted)
+
+
+def _time_limits(
+    limits: tuple[float | None, float | None], moments: Floats, recordings: Ints
+) -> tuple[float, float]:
+    """Window and gap as given, or from the median step between neighbours of one recording."""
+    steps = np.diff(moments)[np.diff(recordings) == 0]
+    usual = float(np.median(steps)) if len(steps) else 0.0
+    window = usual if limits[0] is None else check_real("window", limits[0])
+    gap = 10 * window if limits[1] is None else check_real("gap", limits[1])
+    if not 0 <= window <= gap:
+        raise InputError(f"window and gap must satisfy 0 <= window <= gap; got {window} and {gap}")
+    return window, gap
 
 
 def _kinds(n_similar: int, n_dissimilar: int) -> Signs:

@@ -266,8 +266,8 @@ class Pairs:
         cls,
         times: npt.ArrayLike,
         *,
-        window: float,
-        gap: float,
+        window: float | None = None,
+        gap: float | None = None,
         n_dissimilar: int | None = None,
         groups: npt.ArrayLike | None = None,
         random_state: RandomState = None,
@@ -281,10 +281,10 @@ class Pairs:
         ----------
         times : array-like of shape (n,)
             Finite times (or positions) of the samples, in any order.
-        window : float, 0 or above
-            Largest distance in time of a similar pair.
-        gap : float, at least `window`
-            Dissimilar pairs are further apart than this.
+        window : float, 0 or above, optional
+            Largest distance in time of a similar pair; by default the median step from one sample to the next.
+        gap : float, at least `window`, optional
+            Dissimilar pairs are further apart than this; by default ten windows.
         n_dissimilar : int, 0 or above, optional
             Dissimilar pairs; by default as many as there are similar ones, or all there are if that is fewer.
         groups : array-like of shape (n,), optional

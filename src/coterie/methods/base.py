@@ -213,7 +213,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             raise InputError(f"X: n_samples={n_items}; at least 2 samples are expected to train a network")
         if n_items < self.n_clusters:
             raise InputError(
-                f"n_clusters: {self.n_clusters} for n_samples={n_items} items; at most one per item is expected"
+                f"n_clusters: {self.n_clusters} for n_samples={n_items} items; at most as many are expected"
             )
 
     def _choose_augment(self, wanted: bool) -> Augment | None:

@@ -1,0 +1,34 @@
+"""What all tests share: one torch thread, and scikit-learn's digits in small portions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+Digits = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """On shared cores a second torch thread makes small steps slower."""
+    torch.set_num_threads(1)
+    yield
+
+
+@pytest.fixture(scope="session")
+def all_digits() -> Digits:
+    """1,797 rows of 64 pixels."""
+    X, y = load_digits(return_X_y=True)
+    return X, y
+
+
+@pytest.fixture
+def digits(all_digits: Digits) -> Digits:
+    """The first 150 rows."""
+    X, y = all_digits
+    return X[:150].copy(), y[:150].copy()

@@ -1,0 +1,209 @@
+"""What scikit-learn and this library promise of every method."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError, SkipTestWarning
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+import coterie
+from coterie import Pairs
+from coterie.methods.base import NeuralClusterer
+from coterie.methods.registry import METHODS
+from coterie.metrics import nmi
+
+Digits = Any
+QUICK = {"n_restarts": 1, "max_steps": 20, "random_state": 0}
+
+
+@pytest.fixture(params=sorted(METHODS))
+def method(request: pytest.FixtureRequest) -> type[NeuralClusterer]:
+    """Each method of the registry in turn."""
+    return METHODS[request.param]
+
+
+def make(method: type[NeuralClusterer], **params: Any) -> Any:
+    return method(**({"n_clusters": 10, "over_clustering": True} | QUICK | params))
+
+
+@pytest.mark.filterwarnings("ignore::coterie.CollapseWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+def test_scikit_learn_s_own_checks(method: type[NeuralClusterer]) -> None:
+    with pytest.warns(SkipTestWarning):  # scikit-learn leaves its check of array-API input out
+        checks = check_estimator(method(n_restarts=1, max_steps=10), on_fail=None)
+    assert len(checks) > 40
+    left_out = {check["check_name"] for check in checks if check["status"] == "skipped"}
+    failed = {check["check_name"]: check["exception"] for check in checks if check["status"] == "failed"}
+    assert not failed
+    assert not any(check["expected_to_fail"] for check in checks)
+    assert left_out <= {"check_array_api_input"}
+
+
+def test_clone_and_parameters(method: type[NeuralClusterer]) -> None:
+    model = make(method, checkpoint_dir="x", batch_size=64)
+    twin = clone(model)
+    assert twin.get_params() == model.get_params()
+    twin.set_params(n_clusters=4)
+    assert (twin.n_clusters, model.n_clusters) == (4, 10)
+
+
+def test_every_parameter_has_a_default(method: type[NeuralClusterer]) -> None:
+    parameters = inspect.signature(method).parameters.values()
+    assert all(parameter.default is not inspect.Parameter.empty for parameter in parameters)
+    assert {"random_state", "device", "backbone", "batch_size", "max_epochs", "max_steps"} <= {
+        parameter.name for parameter in parameters
+    }
+
+
+def section(doc: str, name: str) -> list[str]:
+    """Names that a numpydoc section describes."""
+    body = re.split(rf"^{name}\n-+\n", inspect.cleandoc(doc), flags=re.MULTILINE)[1]
+    body = re.split(r"^\w+\n-+\n", body, flags=re.MULTILINE)[0]
+    described = re.findall(r"^([\w, ]+) : ", body, flags=re.MULTILINE)
+    return [name for names in described for name in names.split(", ")]
+
+
+def test_the_docstring_names_the_parameters(method: type[NeuralClusterer]) -> None:
+    assert section(method.__doc__ or "", "Parameters") == list(inspect.signature(method).parameters)
+    for public in ("fit", "predict", "predict_proba", "transform"):
+        function = getattr(method, public)
+        expected = [name for name in inspect.signature(function).parameters if name != "self"]
+        assert section(function.__doc__ or "", "Parameters") == expected
+
+
+def test_fitted_attributes(method: type[NeuralClusterer], digits: Digits) -> None:
+    X, y = digits
+    model = make(method).fit(X, y)
+    assert set(section(method.__doc__ or "", "Attributes")) <= set(vars(model))
+    assert model.labels_.shape == (len(X),)
+    assert model.labels_.dtype == np.int64
+    assert model.n_clusters_ == len(np.unique(model.labels_))
+    assert model.n_dominant_ <= model.n_clusters_
+    assert isinstance(model.loss_, float)
+    assert len(model.runs_) == 1
+    proba = model.predict_proba(X)
+    assert proba.shape == (len(X), 10)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=0, atol=1e-12)
+    assert (model.predict(X) == proba.argmax(axis=1)).all()
+    assert (model.predict(X) == model.labels_).all()
+    assert model.transform(X).dtype == np.float32
+
+
+def test_an_item_s_result_does_not_depend_on_its_company(
+    method: type[NeuralClusterer], digits: Digits
+) -> None:
+    X, y = digits
+    model = make(method).fit(X, y)
+    for result in (model.predict_proba, model.transform):
+        whole = result(X)
+        for size in (1, 2, 3, 7, 20):
+            np.testing.assert_array_equal(result(X[:size]), whole[:size])
+        np.testing.assert_array_equal(result(X[::-1]), whole[::-1])
+
+
+def test_fit_predict_is_fit_and_labels(method: type[NeuralClusterer], digits: Digits) -> None:
+    X, y = digits
+    assert (make(method).fit_predict(X, y) == make(method).fit(X, y).labels_).all()
+
+
+def test_save_and_load(method: type[NeuralClusterer], digits: Digits, tmp_path: Path) -> None:
+    X, y = digits
+    model = make(method).fit(X, y)
+    coterie.save(model, tmp_path / "deep" / "model")
+    loaded: Any = coterie.load(tmp_path / "deep" / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(loaded.labels_, model.labels_)
+    assert loaded.get_params() == model.get_params()
+    for name in ("loss_", "history_", "runs_", "n_clusters_", "n_dominant_", "n_features_in_", "item_shape_"):
+        assert getattr(loaded, name) == getattr(model, name)
+
+
+def test_pickling(method: type[NeuralClusterer], digits: Digits) -> None:
+    X, y = digits
+    model = make(method).fit(X, y)
+    twin = pickle.loads(pickle.dumps(model))  # noqa: S301
+    np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+
+
+def test_pandas_output(method: type[NeuralClusterer], digits: Digits) -> None:
+    X, y = digits
+    frame = make(method).set_output(transform="pandas").fit(X, y).transform(X)
+    name = method.__name__.lower()
+    assert list(frame.columns[:2]) == [f"{name}0", f"{name}1"]
+    assert len(frame) == len(X)
+
+
+def test_pipeline(method: type[NeuralClusterer], digits: Digits) -> None:
+    X, y = digits
+    pipeline = make_pipeline(StandardScaler(), make(method, max_steps=60)).fit(X, y)
+    assert nmi(y, pipeline.predict(X)) > 0.5
+
+
+def test_folds_of_pairs(method: type[NeuralClusterer], digits: Digits) -> None:
+    X, y = digits
+    pairs = Pairs.from_labels(y, 900, random_state=0)
+    for train, test in KFold(3, shuffle=True, random_state=0).split(X):
+        model = make(method, max_steps=150).fit(X[train], pairs=pairs.restrict(train))
+        assert nmi(y[test], model.predict(X[test])) > 0.5
+
+
+def test_the_same_seed_is_bitwise_the_same(method: type[NeuralClusterer], digits: Digits) -> None:
+    X, y = digits
+    first, second = make(method).fit(X, y), make(method).fit(X, y)
+    np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
+    assert (first.loss_, first.history_, first.runs_) == (second.loss_, second.history_, second.runs_)
+    other = make(method, random_state=1).fit(X, y)
+    assert (other.predict_proba(X) != first.predict_proba(X)).any()
+
+
+def test_a_generator_as_random_state(method: type[NeuralClusterer], digits: Digits) -> None:
+    X, y = digits
+    generator = np.random.RandomState(3)
+    first = make(method, random_state=generator).fit(X, y)
+    second = make(method, random_state=generator).fit(X, y)
+    again = make(method, random_state=np.random.RandomState(3)).fit(X, y)
+    assert first.loss_ == again.loss_ != second.loss_
+
+
+def test_the_callers_state_is_left_alone(method: type[NeuralClusterer], digits: Digits) -> None:
+    X, y = digits
+    X.setflags(write=False)
+    torch.manual_seed(1)
+    expected, threads, default = torch.rand(3), torch.get_num_threads(), torch.get_default_dtype()
+    torch.manual_seed(1)
+    make(method).fit(X, y).predict(X)
+    assert torch.equal(torch.rand(3), expected)
+    assert (torch.get_num_threads(), torch.get_default_dtype()) == (threads, default)
+
+
+def test_fits_in_threads_equal_fits_in_turn(
+    method: type[NeuralClusterer], digits: Digits, tmp_path: Path
+) -> None:
+    X, y = digits
+    jobs = [make(method, random_state=seed, checkpoint_dir=str(tmp_path / str(seed))) for seed in range(3)]
+    fitted = Parallel(n_jobs=3, backend="threading")(delayed(job.fit)(X, y) for job in jobs)
+    for seed, model in enumerate(fitted):
+        assert model.loss_ == make(method, random_state=seed).fit(X, y).loss_
+
+
+def test_nothing_works_before_fit(method: type[NeuralClusterer], digits: Digits, tmp_path: Path) -> None:
+    X, _ = digits
+    model = make(method)
+    for use in (model.predict, model.predict_proba, model.transform):
+        with pytest.raises(NotFittedError):
+            use(X)
+    with pytest.raises(NotFittedError):
+        coterie.save(model, tmp_path / "model")

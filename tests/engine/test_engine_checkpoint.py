@@ -1,0 +1,196 @@
+"""Checkpoints: a run stopped at any step goes on as if it had not been."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from coterie import DamagedFileError, InputError, Interrupted
+from coterie.engine.checkpoint import FILE_NAME, Checkpointer
+from coterie.engine.loop import Run, Task
+from coterie.engine.restarts import Session, run_session
+
+MakeTask = Callable[..., Task]
+SEEDS = [11, 12]
+STEPS = 7  # of each restart, at 3 an epoch: the last epoch is cut short
+
+
+class Stop(Exception):
+    """Stands for whatever ends a process."""
+
+
+class StopAfter:
+    """Ends the session after so many steps, counted over restarts."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def on_step(self, run: Run) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Stop
+
+
+class Raise:
+    """Sends this process a signal after so many steps."""
+
+    def __init__(self, number: signal.Signals, steps: int) -> None:
+        self.number, self.left = number, steps
+
+    def on_step(self, run: Run) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), self.number)
+
+
+def jitter(x: Tensor, generator: Generator) -> Tensor:
+    return x + 0.1 * torch.randn(x.shape, generator=generator)
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "adam": {"optimizer": "adam", "weight_decay": 0.01},
+    "momentum": {"optimizer": "sgd", "momentum": 0.9},
+    "plain sgd": {"optimizer": "sgd"},
+    "augment": {"optimizer": "adam", "augment": jitter},
+}
+
+
+def session_in(folder: Path, task: Task, *callbacks: Any, fingerprint: str = "same", keep: int = 2) -> Session:
+    checkpointer = Checkpointer(folder, fingerprint, task)
+    with checkpointer.active():
+        session = checkpointer.restore(Session(SEEDS.copy(), keep))
+        run_session(task, session, [*callbacks[:-1], checkpointer, *callbacks[-1:]])
+        checkpointer.write()
+    return session
+
+
+def assert_equal(first: Session, second: Session) -> None:
+    assert first.runs == second.runs
+    assert first.history == second.history
+    assert [(kept.index, kept.loss) for kept in first.kept] == [(kept.index, kept.loss) for kept in second.kept]
+    for one, other in zip(first.kept, second.kept, strict=True):
+        assert all(torch.equal(one.state[name], other.state[name]) for name in one.state)
+
+
+@pytest.fixture(autouse=True)
+def write_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Checkpointer, "seconds", 0.0)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_resume_is_bitwise_after_every_step(make_task: MakeTask, tmp_path: Path, variant: str) -> None:
+    task = make_task(max_steps=STEPS, **VARIANTS[variant])
+    whole = Session(SEEDS.copy(), 2)
+    run_session(task, whole)
+    for step in range(1, 2 * STEPS + 1):
+        folder = tmp_path / str(step)
+        with pytest.raises(Stop):
+            session_in(folder, task, StopAfter(step))
+        torch.manual_seed(step)  # what another process would have there
+        again = make_task(max_steps=STEPS, **VARIANTS[variant])
+        assert_equal(session_in(folder, again), whole)
+
+
+def test_resume_after_every_single_step(make_task: MakeTask, tmp_path: Path) -> None:
+    task = make_task(max_steps=STEPS)
+    whole = Session(SEEDS.copy(), 2)
+    run_session(task, whole)
+    for _ in range(2 * STEPS):
+        with pytest.raises(Stop):
+            session_in(tmp_path, task, StopAfter(1))
+    assert_equal(session_in(tmp_path, task), whole)
+
+
+def test_steps_since_the_last_checkpoint_are_done_again(
+    make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make_task(max_steps=STEPS)
+    whole = Session(SEEDS.copy(), 2)
+    run_session(task, whole)
+    with pytest.raises(Stop):
+        session_in(tmp_path, task, StopAfter(4))
+    monkeypatch.setattr(Checkpointer, "seconds", 1e9)
+    with pytest.raises(Stop):
+        session_in(tmp_path, task, StopAfter(6))
+    assert_equal(session_in(tmp_path, task), whole)
+
+
+def test_a_finished_session_is_read_back(make_task: MakeTask, tmp_path: Path) -> None:
+    task = make_task(max_steps=STEPS)
+    whole = session_in(tmp_path, task)
+    never = StopAfter(1)
+    assert_equal(session_in(tmp_path, task, never), whole)
+    assert never.left == 1
+
+
+def test_the_callers_generator_is_no_part_of_a_run(make_task: MakeTask) -> None:
+    sessions = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        session = Session(SEEDS.copy())
+        run_session(make_task(max_steps=STEPS), session)
+        sessions.append(session)
+    assert_equal(*sessions)
+
+
+def test_another_fit_is_refused(make_task: MakeTask, tmp_path: Path) -> None:
+    task = make_task(max_steps=STEPS)
+    session_in(tmp_path, task)
+    with pytest.raises(InputError, match="belongs to a fit with other parameters or other data"):
+        session_in(tmp_path, task, fingerprint="other")
+
+
+@pytest.mark.parametrize("size", [0, 100, -1])
+def test_a_damaged_checkpoint_is_named(make_task: MakeTask, tmp_path: Path, size: int) -> None:
+    task = make_task(max_steps=STEPS)
+    session_in(tmp_path, task)
+    file = tmp_path / FILE_NAME
+    file.write_bytes(file.read_bytes()[:size])
+    with pytest.raises(DamagedFileError, match=str(file)):
+        session_in(tmp_path, task)
+
+
+def test_two_at_once_are_refused(make_task: MakeTask, tmp_path: Path) -> None:
+    task = make_task(max_steps=STEPS)
+    with Checkpointer(tmp_path, "same", task).active():
+        with pytest.raises(InputError, match="another process is training in"):
+            session_in(tmp_path, task)
+    session_in(tmp_path, task)
+
+
+def test_a_folder_that_cannot_be_made_is_named(make_task: MakeTask, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    for folder in (file, file / "below", Path("/proc/none")):
+        with pytest.raises(InputError, match=f"checkpoint_dir: {folder} is no folder"):
+            session_in(folder, make_task())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("step", [1, 5, STEPS, 2 * STEPS])
+def test_a_signal_ends_with_a_checkpoint(
+    make_task: MakeTask, tmp_path: Path, number: signal.Signals, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Checkpointer, "seconds", 1e9)
+    task = make_task(max_steps=STEPS)
+    whole = Session(SEEDS.copy(), 2)
+    run_session(task, whole)
+    handlers = [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(Interrupted, match=f"stopped by {number.name} .*{FILE_NAME}"):
+        session_in(tmp_path, task, Raise(number, step), StopAfter(-1))
+    assert [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert_equal(session_in(tmp_path, task), whole)
+
+
+def test_a_signal_after_the_last_step_is_not_lost(make_task: MakeTask, tmp_path: Path) -> None:
+    task = make_task(max_steps=STEPS)
+    with pytest.raises(Interrupted, match="after the last step"):
+        session_in(tmp_path, task, Raise(signal.SIGINT, 2 * STEPS))
+    assert session_in(tmp_path, task).finished

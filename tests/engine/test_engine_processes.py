@@ -1,0 +1,97 @@
+"""Two processes compute what one computes with the joint batch."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from coterie._types import Batch, Output
+from coterie.losses.ccl import ccl_matrix
+from coterie.losses.pairs import as_matrix
+
+WORKER = Path(__file__).with_name("worker.py")
+Results = dict[str, Tensor]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def launch(folder: Path, rank: int, world: int, port: int) -> subprocess.Popen[str]:
+    places = {"WORLD_SIZE": world, "RANK": rank, "LOCAL_RANK": rank, "MASTER_PORT": port}
+    environment = os.environ | {name: str(value) for name, value in places.items()}
+    environment |= {"MASTER_ADDR": "127.0.0.1", "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(WORKER), str(folder)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, Results, Results]:
+    """Of one process, and of both of two."""
+    folder, port = tmp_path_factory.mktemp("processes"), free_port()
+    places = ((0, 1), (0, 2), (1, 2))
+    processes = [launch(folder, rank, world, port) for rank, world in places]
+    try:
+        printed = [process.communicate(timeout=240)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0, 0], "\n".join(printed)
+    one, first, second = (load_file(folder / f"{world}-{rank}.safetensors") for rank, world in places)
+    return one, first, second
+
+
+@pytest.mark.parametrize("size", [7, 10])
+@pytest.mark.parametrize("loss", ["ccl", "kcl"])
+@pytest.mark.parametrize("kind", ["labels", "pairs"])
+def test_two_processes_equal_one(
+    results: tuple[Results, Results, Results], kind: str, loss: str, size: int
+) -> None:
+    one, *both = results
+    names = [name for name in one if name.startswith(f"{kind}-{loss}-{size}/")]
+    assert any(name.endswith("running_var") for name in names)
+    assert any(name.endswith("/loss") for name in names)
+    for two in both:
+        for name in names:
+            torch.testing.assert_close(two[name], one[name], rtol=0, atol=1e-10, msg=name)
+
+
+def test_an_estimator_is_the_same_on_both_processes(results: tuple[Results, Results, Results]) -> None:
+    one, first, second = results
+    assert torch.equal(first["fit/labels"], second["fit/labels"])
+    assert torch.equal(first["fit/loss"], second["fit/loss"])
+    torch.testing.assert_close(first["fit/loss"], one["fit/loss"], rtol=1e-3, atol=0)
+    assert (first["fit/labels"] == one["fit/labels"]).double().mean() > 0.97
+
+
+def test_without_a_seed_the_processes_agree_on_one(results: tuple[Results, Results, Results]) -> None:
+    _, first, second = results
+    assert torch.equal(first["free/labels"], second["free/labels"])
+
+
+def test_local_pairs_alone_would_give_another_gradient() -> None:
+    torch.manual_seed(0)
+    x, labels = torch.randn(12, 4, dtype=torch.float64), torch.arange(12) % 3
+    layer = nn.Linear(4, 3).double()
+
+    def gradient(rows: Tensor) -> Tensor:
+        output = Output(x[rows], layer(x[rows]))
+        batch = Batch(rows, labels=labels[rows])
+        assert batch.labels is not None
+        loss = ccl_matrix(output.prob, as_matrix(batch.labels))
+        return torch.autograd.grad(loss, layer.weight)[0]
+
+    joint = gradient(torch.arange(12))
+    local = (gradient(torch.arange(6)) + gradient(torch.arange(6, 12))) / 2
+    assert (local - joint).norm() > 0.05 * joint.norm()

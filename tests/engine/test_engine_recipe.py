@@ -1,0 +1,59 @@
+"""Recipes: number of steps, learning rates, optimizers, plateaus."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from coterie.engine.recipe import MIN_STALE_STEPS, Recipe
+
+BASE = Recipe("sgd", learning_rate=0.1, batch_size=10, max_epochs=4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "per_epoch", "expected"),
+    [
+        ({}, 7, 28),
+        ({"step_range": (100, 200)}, 7, 98),
+        ({"step_range": (100, 200)}, 90, 180),
+        ({"step_range": (100, 200)}, 1000, 1000),
+        ({"step_range": (10, 200)}, 7, 28),
+        ({"max_steps": 5}, 7, 5),
+        ({"max_steps": 5, "step_range": (100, 200)}, 7, 5),
+    ],
+)
+def test_total_steps(changes: dict[str, object], per_epoch: int, expected: int) -> None:
+    recipe = dataclasses.replace(BASE, **changes)  # type: ignore[arg-type]
+    assert recipe.total_steps(per_epoch) == expected
+
+
+def test_drops_are_fractions_of_the_whole_run() -> None:
+    recipe = dataclasses.replace(BASE, drops=(0.5, 0.75), drop_factor=0.1)
+    rates = [recipe.learning_rate_at(step, 8) for step in range(8)]
+    assert rates == pytest.approx([0.1] * 4 + [0.01] * 2 + [0.001] * 2, rel=1e-12)
+
+
+def test_without_drops_the_rate_stays() -> None:
+    assert {BASE.learning_rate_at(step, 9) for step in range(9)} == {0.1}
+
+
+def test_a_plateau_takes_epochs_and_steps() -> None:
+    recipe = dataclasses.replace(BASE, patience=3)
+    assert not recipe.is_plateau(2, MIN_STALE_STEPS)
+    assert recipe.is_plateau(3, MIN_STALE_STEPS)
+    assert not recipe.is_plateau(3, 1)
+    assert recipe.is_plateau(MIN_STALE_STEPS, 1)
+    assert not BASE.is_plateau(10**6, 10**6)
+
+
+def test_optimizers_take_the_recipe_s_numbers() -> None:
+    parameters = [nn.Parameter(torch.zeros(2))]
+    sgd = dataclasses.replace(BASE, momentum=0.9, weight_decay=0.01).make_optimizer(parameters)
+    adam = dataclasses.replace(BASE, optimizer="adam", weight_decay=0.02).make_optimizer(parameters)
+    assert isinstance(sgd, torch.optim.SGD)
+    assert isinstance(adam, torch.optim.Adam)
+    assert (sgd.defaults["lr"], sgd.defaults["momentum"], sgd.defaults["weight_decay"]) == (0.1, 0.9, 0.01)
+    assert (adam.defaults["lr"], adam.defaults["weight_decay"]) == (0.1, 0.02)

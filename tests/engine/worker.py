@@ -1,0 +1,116 @@
+"""What each process of `test_engine_processes` runs: small fits whose results it writes to a file."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+
+from coterie import CCN, Pairs
+from coterie._types import Rows
+from coterie.data import LabelBatches, PairBatches, Sampler
+from coterie.engine.loop import Task, evaluate, start_run, train
+from coterie.engine.recipe import Recipe
+from coterie.engine.runtime import Runtime, make_runtime
+from coterie.losses.pairs import DEFAULT_OPTIONS
+from coterie.methods.ccn import PairObjective
+from coterie.nn import ClusterNetwork
+from coterie.nn.backbone import Backbone
+
+N = 45
+LABELS = np.random.default_rng(1).integers(-1, 4, N)
+
+
+@dataclass(frozen=True)
+class Points:
+    rows: Tensor
+
+    def take(self, rows: Rows) -> Tensor:
+        return self.rows[torch.from_numpy(rows)]
+
+
+class Normed(Backbone):
+    """Two layers with batch norm, in float64."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(6, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, 5), nn.BatchNorm1d(5), nn.Tanh()
+        )
+        self.out_features = 5
+
+    def forward(self, x: Tensor) -> Tensor:
+        embedding: Tensor = self.layers(x)
+        return embedding
+
+
+def make_network(seed: int) -> ClusterNetwork:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return ClusterNetwork(Normed(), 4).double()
+
+
+def make_sampler(kind: str, batch_size: int) -> Sampler:
+    if kind == "labels":
+        return LabelBatches(LABELS, batch_size)
+    pairs = Pairs.from_labels(np.arange(N) % 4, 60, random_state=0)
+    # the cross entropy needs labels beside the pairs
+    return PairBatches(pairs, batch_size, labels=LABELS)
+
+
+def make_task(kind: str, loss: str, batch_size: int, runtime: Runtime) -> Task:
+    points = Points(torch.randn(N, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
+    objective = PairObjective(make_sampler(kind, batch_size), loss, 2.0, DEFAULT_OPTIONS, 0.3)
+    recipe = Recipe("sgd", 0.1, batch_size, max_epochs=1, max_steps=9, momentum=0.9)
+    return Task(points, objective, recipe, runtime, make_network)
+
+
+CASES = [
+    (kind, loss, size) for kind in ("labels", "pairs") for loss in ("ccl", "kcl") for size in (7, 10)
+]
+
+
+def train_all(runtime: Runtime) -> dict[str, Tensor]:
+    """Weights and evaluated loss of every case."""
+    results = {}
+    for kind, loss, size in CASES:
+        task = make_task(kind, loss, size, runtime)
+        run = start_run(task, 0, 3)
+        train(task, run)
+        name = f"{kind}-{loss}-{size}"
+        results[f"{name}/loss"] = torch.tensor(evaluate(task, run.network), dtype=torch.float64)
+        results |= {f"{name}/{key}": value for key, value in run.network.state_dict().items()}
+    return results
+
+
+def fit_digits(rank: int) -> dict[str, Tensor]:
+    """Labels and loss of an estimator, with a seed and without."""
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:120], y[:120]
+    np.random.seed(rank)  # noqa: NPY002 - where random_state=None looks
+    model = CCN(10, n_restarts=2, max_steps=12, batch_size=31, over_clustering=True, augment="none")
+    free = clone(model).fit(X, pairs=Pairs.from_labels(y, 80, 0))
+    model.set_params(random_state=0).fit(X, y)
+    return {
+        "fit/labels": torch.from_numpy(model.labels_),
+        "fit/loss": torch.tensor(model.loss_, dtype=torch.float64),
+        "free/labels": torch.from_numpy(free.labels_),
+    }
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    here = make_runtime("cpu")
+    out = {name: value.contiguous() for name, value in (train_all(here) | fit_digits(here.rank)).items()}
+    save_file(out, Path(sys.argv[1]) / f"{here.world}-{here.rank}.safetensors")
+    if here.world > 1:
+        torch.distributed.destroy_process_group()

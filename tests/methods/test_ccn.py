@@ -1,0 +1,271 @@
+"""CCN on digits: from labels, from pairs, in every form of X and with every kind of network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Generator, Tensor, nn
+
+from coterie import CCN, CollapseWarning, Pairs
+from coterie.engine.checkpoint import Checkpointer
+from coterie.metrics import clustering_accuracy, nmi
+
+Digits = Any
+
+
+def quick(**params: Any) -> CCN:
+    settings = {"n_clusters": 10, "n_restarts": 1, "max_steps": 15, "random_state": 0, "over_clustering": True}
+    return CCN(**(settings | params))
+
+
+class Listed:
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Any:
+        return torch.from_numpy(self.rows[index]), "what a loader gives beside it"
+
+
+def test_500_pairs_find_the_digits(all_digits: Digits) -> None:
+    """The default preset reaches 0.80 to 0.92 over seeds and draws; k-means 0.74."""
+    X, y = all_digits
+    pairs = Pairs.from_labels(y, 500, random_state=0)
+    model = CCN(n_clusters=10, n_restarts=2, random_state=0).fit(X, pairs=pairs)
+    assert nmi(y, model.labels_) > 0.74
+    assert model.n_clusters_ == 10
+    unseen = np.setdiff1d(np.arange(len(y)), pairs.rows())
+    assert nmi(y[unseen], model.predict(X[unseen])) > 0.7
+
+
+@pytest.mark.parametrize("loss", ["ccl", "kcl"])
+def test_from_labels(all_digits: Digits, loss: str) -> None:
+    X, y = all_digits
+    known = y[:600].astype(object)
+    known[::2] = None
+    model = quick(loss=loss, max_steps=150).fit(X[:600], known)
+    assert clustering_accuracy(y[:600], model.labels_) > 0.85
+    assert clustering_accuracy(y[600:], model.predict(X[600:])) > 0.75
+    assert model.classes_.tolist() == list(range(10))
+
+
+@pytest.mark.parametrize("loss", ["ccl", "kcl"])
+@pytest.mark.parametrize("preset", ["default", "paper", "code"])
+@pytest.mark.parametrize("source", ["labels", "pairs"])
+def test_every_preset_learns(digits: Digits, loss: str, preset: str, source: str) -> None:
+    X, y = digits
+    told: dict[str, Any] = {"y": y} if source == "labels" else {"pairs": Pairs.from_labels(y, 300, 0)}
+    before = quick(loss=loss, preset=preset, max_steps=1).fit(X, **told)
+    after = quick(loss=loss, preset=preset, max_steps=60).fit(X, **told)
+    assert after.loss_ < before.loss_
+    assert list(after.history_[0]) == ["restart", "epoch", "step", "learning_rate", loss, "loss"]
+
+
+def test_labels_of_any_type_say_the_same(digits: Digits) -> None:
+    X, y = digits
+    expected = quick().fit(X, y).labels_
+    for same in (y.tolist(), y.astype(str), [f"class {label}" for label in y], pd.Series(y, dtype="Int64")):
+        np.testing.assert_array_equal(quick().fit(X, same).labels_, expected)
+
+
+def test_rows_without_a_label_take_no_part(digits: Digits) -> None:
+    X, y = digits
+    partly = np.where(np.arange(len(y)) < 100, y, -1)
+    moved = X.copy()
+    moved[100:] = moved[100:][::-1]
+    first, second = quick().fit(X, partly), quick().fit(moved, partly)
+    assert first.loss_ == pytest.approx(second.loss_, rel=1e-5)
+    np.testing.assert_array_equal(first.labels_[100:], second.labels_[100:][::-1])
+
+
+def test_balanced_pairs_weigh_both_kinds_the_same(digits: Digits) -> None:
+    X, y = digits
+    pairs = Pairs.from_labels(y, 300, random_state=0)
+    plain, balanced = quick().fit(X, pairs=pairs), quick(pair_weight="balanced").fit(X, pairs=pairs)
+    assert plain.loss_ != balanced.loss_
+    alike = Pairs([0, 2], [1, 3], [1, 1])
+    # nothing to balance
+    assert quick().fit(X, pairs=alike).loss_ == quick(pair_weight="balanced").fit(X, pairs=alike).loss_
+
+
+def test_cross_entropy_makes_clusters_the_classes(all_digits: Digits) -> None:
+    X, y = all_digits[0][:400], all_digits[1][:400]
+    alone = quick(cross_entropy_weight=1.0, max_steps=100).fit(X, y)
+    assert (alone.labels_ == y).mean() > 0.95
+    assert list(alone.history_[0])[4:] == ["ccl", "cross_entropy", "loss"]
+    epoch = alone.history_[-1]
+    assert epoch["loss"] == pytest.approx(epoch["ccl"] + epoch["cross_entropy"], rel=1e-5)
+    partly = np.where(np.arange(len(y)) % 4 == 0, y, -1)
+    both = quick(cross_entropy_weight=1.0, max_steps=200)
+    both.fit(X, partly, pairs=Pairs.from_labels(y, 600, random_state=0))
+    assert (both.labels_ == y).mean() > 0.8
+
+
+@pytest.mark.parametrize("preset", ["default", "paper", "code"])
+def test_cross_entropy_beside_pairs_in_every_preset(digits: Digits, preset: str) -> None:
+    X, y = digits
+    model = quick(preset=preset, cross_entropy_weight=0.5).fit(X, y, pairs=Pairs.from_labels(y, 100, 0))
+    assert np.isfinite(model.loss_)
+
+
+def test_restarts_are_ranked_by_their_loss(digits: Digits) -> None:
+    X, y = digits
+    model = quick(n_restarts=3).fit(X, y)
+    losses = [run["loss"] for run in model.runs_]
+    assert model.loss_ == min(losses)
+    assert [run["chosen"] for run in model.runs_] == [loss == min(losses) for loss in losses]
+    assert len(quick(n_restarts="auto", max_steps=2).fit(X, y).runs_) == 5
+
+
+def test_more_clusters_than_classes(all_digits: Digits) -> None:
+    X, y = all_digits[0][:500], all_digits[1][:500]
+    model = quick(n_clusters=30, max_steps=400).fit(X, y)
+    assert nmi(y, model.labels_) > 0.85
+    assert 8 <= model.n_dominant_ <= 12
+    sizes = np.bincount(model.labels_, minlength=30)
+    assert model.n_dominant_ == (sizes >= 500 / 30).sum()
+
+
+def test_an_unused_cluster_is_warned_of(digits: Digits) -> None:
+    X, y = digits
+    with pytest.warns(CollapseWarning, match=r"of n_clusters=12 .* over_clustering=True") as caught:
+        quick(n_clusters=12, over_clustering=False, max_steps=100).fit(X, y % 2)
+    assert caught[0].filename == __file__
+    quick(n_clusters=12, max_steps=100).fit(X, y % 2)
+
+
+def test_one_cluster(digits: Digits) -> None:
+    X, y = digits
+    assert set(quick(n_clusters=1).fit(X, y).labels_) == {0}
+
+
+def encoder() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 12), nn.ReLU())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
+def test_a_module_as_backbone_keeps_its_weights_and_is_not_changed(digits: Digits, dtype: torch.dtype) -> None:
+    X, y = digits
+    module = encoder().to(dtype)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    model = quick(backbone=module, n_restarts=2).fit(X, y)
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+    assert model.transform(X).shape == (len(X), 12)
+    start = quick(backbone=module).fit(X, y).make_network(7).backbone.state_dict()
+    torch.testing.assert_close(start["module.1.weight"], before["1.weight"].float())
+
+
+def test_a_callable_as_backbone_is_called_for_each_restart(digits: Digits) -> None:
+    X, y = digits
+    calls: list[int] = []
+
+    def fresh() -> nn.Module:
+        calls.append(1)
+        return encoder()
+
+    first = quick(backbone=fresh, n_restarts=3).fit(X, y)
+    assert len(calls) >= 3
+    assert first.loss_ == quick(backbone=fresh, n_restarts=3).fit(X, y).loss_
+
+
+def test_a_frozen_backbone_is_not_trained(digits: Digits) -> None:
+    X, y = digits
+    module = encoder().requires_grad_(False)
+    model = quick(backbone=module).fit(X, y)
+    assert torch.equal(model.network_.backbone.state_dict()["module.1.weight"], module[1].weight)
+
+
+@pytest.mark.parametrize(
+    ("shape", "backbone"),
+    [((8, 8), "auto"), ((1, 8, 8), "mlp"), ((16, 16), "auto"), ((3, 16, 16), "lenet-code"), ((28, 28), "lenet")],
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_images(shape: tuple[int, ...], backbone: str, dtype: type) -> None:
+    X = (np.random.default_rng(0).random((40, *shape)) * 255).astype(dtype)
+    model = quick(n_clusters=3, backbone=backbone, max_steps=3, batch_size=10).fit(X, np.arange(40) % 3)
+    assert model.predict_proba(X[:5]).shape == (5, 3)
+    assert (model.predict(X) == model.labels_).all()
+
+
+def test_every_form_of_x_gives_the_same(digits: Digits, tmp_path: Path) -> None:
+    X, y = digits
+    np.save(tmp_path / "x.npy", X)
+    expected = quick().fit(X, y)
+    forms = (X.tolist(), np.load(tmp_path / "x.npy", mmap_mode="r"), torch.from_numpy(X), Listed(X), X.astype(">f8"))
+    for same in forms:
+        model = quick().fit(same, y)
+        assert model.loss_ == expected.loss_
+        np.testing.assert_array_equal(model.predict_proba(same), expected.predict_proba(X))
+    frame = pd.DataFrame(X, columns=[f"pixel {number}" for number in range(64)])
+    model = quick().fit(frame, y)
+    np.testing.assert_array_equal(model.predict_proba(frame), expected.predict_proba(X))
+    assert model.feature_names_in_[1] == "pixel 1"
+
+
+def test_without_scaling_x_is_taken_as_it_is(digits: Digits) -> None:
+    X, y = digits
+    model = quick(scale=False).fit(X, y)
+    assert float(model.scaling_.factor) == 1
+    assert model.loss_ != quick().fit(X, y).loss_
+    scaled = (X - X.mean(axis=0)) / np.where(X.std(axis=0) > 0, X.std(axis=0), 1)
+    assert quick(scale=False).fit(scaled, y).loss_ == pytest.approx(quick().fit(X, y).loss_, rel=1e-4)
+
+
+def test_views_of_one_s_own(digits: Digits) -> None:
+    X, y = digits
+    seen: list[tuple[int, ...]] = []
+
+    def augment(x: Tensor, generator: Generator) -> Tensor:
+        seen.append(tuple(x.shape))
+        return x + torch.randn(x.shape, generator=generator)
+
+    model = quick(augment=augment, batch_size=50).fit(X, y)
+    assert seen == [(50, 64)] * 15
+    assert model.loss_ == quick(augment=augment, batch_size=50).fit(X, y).loss_
+    assert model.loss_ != quick(augment="none", batch_size=50).fit(X, y).loss_
+
+
+def test_uncertain_pairs_may_contradict(digits: Digits) -> None:
+    X, _ = digits
+    pairs = Pairs([0, 1, 0], [1, 2, 2], [1, 1, -1], certain=False)
+    assert np.isfinite(quick().fit(X, pairs=pairs).loss_)
+
+
+def test_a_second_fit_forgets_the_first(digits: Digits) -> None:
+    X, y = digits
+    model = quick().fit(X[:, :32].reshape(-1, 4, 8), y).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), quick().fit(X, y).predict_proba(X))
+
+
+def test_a_checkpoint_is_gone_on_with(
+    digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = digits
+    monkeypatch.setattr(Checkpointer, "seconds", 0.0)
+    calls: list[int] = []
+
+    class Stop(Exception):
+        pass
+
+    def augment(x: Tensor, generator: Generator) -> Tensor:
+        calls.append(1)
+        if len(calls) == 20:
+            raise Stop
+        return x + 0.1 * torch.randn(x.shape, generator=generator)
+
+    settings = {"augment": augment, "n_restarts": 2, "batch_size": 40, "random_state": None}
+    with pytest.raises(Stop):
+        quick(**settings, checkpoint_dir=tmp_path / "c").fit(X, y)
+    resumed = quick(**settings, checkpoint_dir=tmp_path / "c").fit(X, y)
+    # the seeds are those of the first call: 19 steps are not done again
+    assert len(calls) == 20 + (30 - 19)
+    again = quick(**settings, checkpoint_dir=tmp_path / "c").fit(X, y)
+    assert (again.runs_, again.history_) == (resumed.runs_, resumed.history_)
+    np.testing.assert_array_equal(again.predict_proba(X), resumed.predict_proba(X))
