@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -14,10 +12,9 @@ Digits = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
+def one_thread() -> None:
     """On shared cores a second torch thread makes small steps slower."""
     torch.set_num_threads(1)
-    yield
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError, SkipTestWarning
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.parallel import Parallel, delayed
 
 import coterie
 from coterie import Pairs
@@ -129,6 +129,7 @@ def test_save_and_load(method: type[NeuralClusterer], digits: Digits, tmp_path: 
     assert loaded.get_params() == model.get_params()
     for name in ("loss_", "history_", "runs_", "n_clusters_", "n_dominant_", "n_features_in_", "item_shape_"):
         assert getattr(loaded, name) == getattr(model, name)
+    assert list(loaded.history_[0]) == list(model.history_[0])
 
 
 def test_pickling(method: type[NeuralClusterer], digits: Digits) -> None:

@@ -60,7 +60,7 @@ def test_byte_vectors_are_standardised_over_all_pixels() -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_images_are_standardised_per_channel(dtype: type) -> None:
-    X = (RNG.random((40, 3, 5, 6)) * [[[40]], [[90]], [[250]]]).astype(dtype)
+    X: Any = (RNG.random((40, 3, 5, 6)) * [[[40]], [[90]], [[250]]]).astype(dtype)
     expected = (X - X.mean(axis=(0, 2, 3), keepdims=True)) / X.std(axis=(0, 2, 3), keepdims=True)
     np.testing.assert_allclose(scaled(X), expected, atol=1e-5)
 
@@ -195,7 +195,16 @@ def test_an_odd_item_is_named(item: npt.NDArray[np.float64], message: str) -> No
 
 def test_what_counts_as_a_data_set() -> None:
     assert is_dataset(Listed([1]))
-    arraylike: list[object] = [np.zeros(2), [1], (1,), "a", {"a": 1}, csr_array(np.eye(2)), torch.zeros(2), None]
+    arraylike: list[object] = [
+        np.zeros(2),
+        [1],
+        (1,),
+        "a",
+        {"a": 1},
+        csr_array(np.eye(2)),
+        torch.zeros(2),
+        None,
+    ]
     assert not any(is_dataset(X) for X in arraylike)
 
 
@@ -214,3 +223,13 @@ def test_a_digest_tells_data_apart() -> None:
     others = (changed, X.astype(np.float32), X.reshape(10, 12), X[:19], None)
     assert len({data_digest(other) for other in (X, *others)}) == 6
     assert data_digest(X) == data_digest(X.copy()) == data_digest(DatasetRows(Listed(X)))
+
+
+def test_data_that_lives_on_the_device_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    source = ScaledSource(X, fit_scaling(X, True), torch.device("cpu"))
+    expected = source.take(slice(0, 4))
+    monkeypatch.setattr(source, "_resident", torch.from_numpy(X.copy()))
+    for rows in (slice(0, 4), np.arange(4)):
+        torch.testing.assert_close(source.take(rows), expected, rtol=0, atol=0)
+        torch.testing.assert_close(source.take(rows), expected, rtol=0, atol=0)

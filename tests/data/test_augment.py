@@ -99,7 +99,7 @@ def test_noise_and_dropout_of_features() -> None:
     noise = FeatureJitter(noise=0.3, dropout=0)(zeros, generator())
     assert noise.std() == pytest.approx(0.3, rel=0.05)
     dropped = FeatureJitter(noise=0, dropout=0.25)(ones, generator())
-    assert dropped.unique().tolist() == [0, 1]
+    assert set(dropped.flatten().tolist()) == {0, 1}
     assert 1 - dropped.mean().item() == pytest.approx(0.25, abs=0.02)
 
 

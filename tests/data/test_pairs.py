@@ -724,5 +724,5 @@ def test_noise_and_guesses_are_not_certain_and_parts_inherit_it() -> None:
     assert not noisy.certain
     assert not noisy.restrict([0, 1, 2, 3]).certain
     assert not noisy.sample(2, random_state=0).certain
-    assert not pickle.loads(pickle.dumps(noisy)).certain
+    assert not pickle.loads(pickle.dumps(noisy)).certain  # noqa: S301 - bytes made on this line
     assert not pairs.union(Pairs([4], [5], [1], certain=False)).certain

@@ -73,9 +73,7 @@ MakeTask = Callable[..., Task]
 def make_task() -> MakeTask:
     """A task of 3 steps an epoch; keywords change its recipe."""
 
-    def make(
-        augment: Augment | None = None, objective: Objective | None = None, **changes: Any
-    ) -> Task:
+    def make(augment: Augment | None = None, objective: Objective | None = None, **changes: Any) -> Task:
         points = Points(torch.randn(30, 10, generator=torch.Generator().manual_seed(0)))
         settings: dict[str, Any] = {
             "optimizer": "adam",

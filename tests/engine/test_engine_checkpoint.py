@@ -62,7 +62,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def session_in(folder: Path, task: Task, *callbacks: Any, fingerprint: str = "same", keep: int = 2) -> Session:
+def session_in(
+    folder: Path, task: Task, *callbacks: Any, fingerprint: str = "same", keep: int = 2
+) -> Session:
     checkpointer = Checkpointer(folder, fingerprint, task)
     with checkpointer.active():
         session = checkpointer.restore(Session(SEEDS.copy(), keep))
@@ -74,7 +76,12 @@ def session_in(folder: Path, task: Task, *callbacks: Any, fingerprint: str = "sa
 def assert_equal(first: Session, second: Session) -> None:
     assert first.runs == second.runs
     assert first.history == second.history
-    assert [(kept.index, kept.loss) for kept in first.kept] == [(kept.index, kept.loss) for kept in second.kept]
+    assert [list(entry) for entry in first.history + first.runs] == [
+        list(entry) for entry in second.history + second.runs
+    ]
+    assert [(kept.index, kept.loss) for kept in first.kept] == [
+        (kept.index, kept.loss) for kept in second.kept
+    ]
     for one, other in zip(first.kept, second.kept, strict=True):
         assert all(torch.equal(one.state[name], other.state[name]) for name in one.state)
 
@@ -159,9 +166,9 @@ def test_a_damaged_checkpoint_is_named(make_task: MakeTask, tmp_path: Path, size
 
 def test_two_at_once_are_refused(make_task: MakeTask, tmp_path: Path) -> None:
     task = make_task(max_steps=STEPS)
-    with Checkpointer(tmp_path, "same", task).active():
-        with pytest.raises(InputError, match="another process is training in"):
-            session_in(tmp_path, task)
+    refused = pytest.raises(InputError, match="another process is training in")
+    with Checkpointer(tmp_path, "same", task).active(), refused:
+        session_in(tmp_path, task)
     session_in(tmp_path, task)
 
 

@@ -143,9 +143,16 @@ def test_evaluate_is_one_pass_in_eval_mode(make_task: MakeTask) -> None:
 
 def test_threads_are_put_back() -> None:
     before = torch.get_num_threads()
-    with pytest.raises(KeyError), torch_threads(3):
+    with torch_threads(3):
         assert torch.get_num_threads() == 3
-        raise KeyError
+    assert torch.get_num_threads() == before
+
+    def fail() -> None:
+        with torch_threads(3):
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert torch.get_num_threads() == before
 
 

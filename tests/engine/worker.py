@@ -73,9 +73,7 @@ def make_task(kind: str, loss: str, batch_size: int, runtime: Runtime) -> Task:
     return Task(points, objective, recipe, runtime, make_network)
 
 
-CASES = [
-    (kind, loss, size) for kind in ("labels", "pairs") for loss in ("ccl", "kcl") for size in (7, 10)
-]
+CASES = [(kind, loss, size) for kind in ("labels", "pairs") for loss in ("ccl", "kcl") for size in (7, 10)]
 
 
 def train_all(runtime: Runtime) -> dict[str, Tensor]:

@@ -44,7 +44,7 @@ def with_value(value: float) -> np.ndarray[Any, Any]:
         (X + 1j, "X: Complex data not supported"),
         (X * 1e300, "X: values so large"),
         (torch.full((40, 6), torch.nan), "X: Input X contains NaN"),
-        (pd.DataFrame(X).assign(text="a"), "X: could not convert string to float"),
+        (pd.DataFrame(X, columns=list("abcdef")).assign(text="a"), "X: could not convert string to float"),
     ],
 )
 def test_x(wrong: Any, message: str) -> None:
@@ -117,7 +117,8 @@ def test_one_source_of_similarity_is_expected() -> None:
 
 
 @pytest.mark.parametrize(
-    "pairs", [([0], [1], [1]), [(0, 1, 1)], np.array([[0, 1, 1]]), pd.DataFrame({"i": [0], "j": [1], "same": [1]})]
+    "pairs",
+    [([0], [1], [1]), [(0, 1, 1)], np.array([[0, 1, 1]]), pd.DataFrame({"i": [0], "j": [1], "same": [1]})],
 )
 def test_pairs_of_another_type(pairs: Any) -> None:
     with pytest.raises(InputTypeError, match=rf"pairs: {type(pairs).__name__}; coterie.Pairs is expected"):
@@ -204,7 +205,7 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path: Path) -> None:
         (X, Y, {"backbone": "mlp"}),
     ]
     for other_x, other_y, changes in others:
-        with pytest.raises(InputError, match="checkpoint_dir: .* belongs to a fit with other"):
+        with pytest.raises(InputError, match=r"checkpoint_dir: .* belongs to a fit with other"):
             quick(**(settings | changes)).fit(other_x, other_y)
     quick(**settings).fit(X, Y)
 

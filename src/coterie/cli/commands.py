@@ -146,10 +146,10 @@ def _check_run(run: Path, resume: bool, overwrite: bool) -> None:
         raise InputError("--resume, --overwrite: one of them is expected")
     if run.exists() and not run.is_dir():
         raise InputError(f"--out: {run} is a file; a folder is expected")
-    if resume and not run.exists():
+    found = any((run / name).exists() for name in (MODEL, LABELS, HISTORY, CHECKPOINT))
+    if resume and not found:
         raise InputError(f"--resume: no run at {run}")
-    ours = [run / name for name in (MODEL, LABELS, HISTORY, CHECKPOINT)]
-    if not (resume or overwrite) and any(path.exists() for path in ours):
+    if found and not (resume or overwrite):
         raise InputError(f"--out: {run} holds a run; --resume goes on with it, --overwrite replaces it")
 
 

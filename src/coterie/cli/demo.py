@@ -32,7 +32,12 @@ def run_demo(random_state: int = 0, verbose: int = 1) -> str:
     X, y = load_digits(return_X_y=True)
     rows = [
         _row("k-means", "nothing", y, *_timed(lambda: _k_means(X, random_state))),
-        _row("CCN, KCL", f"{N_PAIRS} random pairs", y, *_timed(lambda: _from_pairs(X, y, random_state, verbose))),
+        _row(
+            "CCN, KCL",
+            f"{N_PAIRS} random pairs",
+            y,
+            *_timed(lambda: _from_pairs(X, y, random_state, verbose)),
+        ),
         _row("CCN, CCL", f"{N_LABELS} labels", y, *_timed(lambda: _from_labels(X, y, random_state, verbose))),
     ]
     header = ("method", "told", "ACC", "NMI", "purity", "dominant", "seconds")

@@ -222,7 +222,7 @@ class ScaledSource:
         """Scaled rows, float32 of shape (len(rows), ...)."""
         if self._resident is not None:
             index = rows if isinstance(rows, slice) else torch.from_numpy(rows).to(self._device)
-            raw = self._resident[index].to(self._work)
+            raw = self._resident[index].to(self._work, copy=True)
         else:
             raw = torch.from_numpy(_for_torch(self._items[rows])).to(self._device, self._work, copy=True)
         return raw.sub_(self._offset).mul_(self._factor).float()

@@ -282,7 +282,7 @@ class Pairs:
         times : array-like of shape (n,)
             Finite times (or positions) of the samples, in any order.
         window : float, 0 or above, optional
-            Largest distance in time of a similar pair; by default the median step from one sample to the next.
+            Largest distance in time of a similar pair; by default the median step between neighbours.
         gap : float, at least `window`, optional
             Dissimilar pairs are further apart than this; by default ten windows.
         n_dissimilar : int, 0 or above, optional

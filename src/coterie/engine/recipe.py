@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-
 # An epoch of a few steps is too noisy to tell a plateau by.
 MIN_STALE_STEPS = 150
 

@@ -49,7 +49,7 @@ def write_tensors(
         JSON data.
     """
     plain = {name: _plain(tensor) for name, tensor in tensors.items()}
-    text = json.dumps(meta, sort_keys=True)
+    text = json.dumps(meta)  # in the order that came: the columns of a history are to come back in theirs
     header = {"format": FORMAT, "kind": kind, "meta": text, "sha256": _digest(plain, text)}
     with atomic_write(path) as temporary:
         Path(temporary).write_bytes(save(plain, metadata=header))

@@ -110,7 +110,11 @@ def _rebuild(tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any) ->
                 "backbone: the model was fitted with a network of your own; load(path, backbone=...) needs it"
             )
         params["backbone"] = backbone
-    estimator = METHODS[meta["method"]](**params)
+    kind = METHODS[meta["method"]]
+    unknown = params.keys() - kind().get_params().keys()
+    if unknown:
+        raise KeyError(*unknown)
+    estimator = kind(**params)
     estimator.device = _usable_device(params["device"])
     for name in _PLAIN:
         setattr(estimator, name, meta[name])

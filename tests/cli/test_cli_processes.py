@@ -1,0 +1,98 @@
+"""Runs that are killed or stopped from outside go on as if they had not been."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from coterie.cli import main
+from coterie.engine.checkpoint import FILE_NAME
+
+WORKER = [sys.executable, str(Path(__file__).with_name("worker.py"))]
+Digits = Any
+
+
+def start(words: Sequence[str], folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*WORKER, *words],
+        cwd=folder,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def stop_amid(process: subprocess.Popen[str], run: Path, number: signal.Signals) -> tuple[str, str]:
+    """Send a signal once the run has written a checkpoint and some steps more."""
+    end = time.monotonic() + 120
+    while not (run / "checkpoint" / FILE_NAME).exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    process.send_signal(number)
+    return process.communicate(timeout=60)
+
+
+@pytest.fixture
+def files(digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    X, y = digits
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", X)
+    np.save("y.npy", y)
+    return tmp_path
+
+
+def fit_words(run: str, steps: int) -> list[str]:
+    sizes = ["--n-clusters", "10", "--n-restarts", "2", "--max-steps", str(steps), "--random-state", "3"]
+    return ["fit", "x.npy", "--labels", "y.npy", "--out", run, *sizes, "--over-clustering", "true"]
+
+
+def results(run: str) -> dict[str, Any]:
+    """labels, history and every weight of a run."""
+    with safe_open(Path(run, "model"), framework="np") as file:
+        tensors = {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
+    return tensors | {name: Path(run, name).read_text() for name in ("labels.csv", "history.csv")}
+
+
+def test_killed_and_stopped_runs_go_on_bitwise(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kinds = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
+    processes = [start(fit_words(kind.name, 700), files) for kind in kinds]
+    printed = [
+        stop_amid(*each) for each in zip(processes, [files / kind.name for kind in kinds], kinds, strict=True)
+    ]
+    assert [process.returncode for process in processes] == [-signal.SIGKILL, 130, 130]
+    assert not any(Path(kind.name, "model").exists() for kind in kinds)
+    for kind, (out, err) in zip(kinds[1:], printed[1:], strict=True):
+        assert out == ""
+        assert f"stopped by {kind.name} at step" in err
+        again = shlex.join(["coterie", *fit_words(kind.name, 700), "--resume"])
+        assert err.endswith(f"to go on: {again}\n")
+        assert "Traceback" not in err
+
+    assert main(fit_words("whole", 700)) == 0
+    for kind in kinds:
+        assert main([*fit_words(kind.name, 700), "--resume"]) == 0
+        assert results(kind.name) == results("whole")
+    capsys.readouterr()
+
+
+def test_python_m_coterie(files: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "coterie", "evaluate", "y.npy", "--labels", "y.npy"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1].split()[:5] == ["150", "1.000", "1.000", "1.000", "10"]
