@@ -50,7 +50,8 @@ def save(estimator: NeuralClusterer, path: str | Path) -> None:
     >>> import coterie
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
-    >>> model = coterie.CCN(n_clusters=10, n_restarts=1, max_steps=50, random_state=0).fit(X, y)
+    >>> model = coterie.CCN(n_clusters=10, loss="kcl", n_restarts=1, max_steps=300, random_state=0)
+    >>> _ = model.fit(X, y)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     coterie.save(model, f"{folder}/model")
     ...     (coterie.load(f"{folder}/model").predict(X) == model.labels_).all()
