@@ -61,7 +61,7 @@ class Run:
     history : list of dict
         One flat dict per closed epoch.
     best : float
-        Lowest epoch loss so far.
+        Epoch loss of the last improvement that counted.
     stale : int
         Epochs since it improved.
     stopped : str or None
@@ -191,9 +191,10 @@ def _close_epoch(task: Task, run: Run, total: int) -> None:
     if not math.isfinite(loss):
         run.stopped = "diverged"
         return
-    improved = loss < run.best - task.recipe.tolerance * abs(run.best) or not math.isfinite(run.best)
-    run.best = min(run.best, loss)
-    run.stale = 0 if improved else run.stale + 1
+    if not math.isfinite(run.best) or loss < run.best - task.recipe.tolerance * abs(run.best):
+        run.best, run.stale = loss, 0
+    else:
+        run.stale += 1
     if run.step >= total:
         run.stopped = "budget"
     elif task.recipe.is_plateau(run.stale, task.steps_per_epoch):

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -17,19 +16,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from coterie._errors import CollapseWarning, InputError, InputTypeError
+from coterie._errors import CollapseWarning, InputError
 from coterie.data.arrays import (
     Items,
     ScaledSource,
     data_digest,
     fit_scaling,
-    from_tensor,
-    is_dataset,
-    read_dataset,
 )
 from coterie.data.augment import Augment, default_augment
 from coterie.engine.checkpoint import Checkpointer
@@ -39,7 +35,8 @@ from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import Session, run_session
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
-from coterie.methods.checks import check_choice, check_integer
+from coterie.methods.checks import as_random_state, check_choice, check_integer, check_path
+from coterie.methods.items import check_item_shape, check_items
 from coterie.metrics import dominant_clusters
 from coterie.nn import ClusterNetwork, build_network, channels_last, has_convolutions
 
@@ -160,34 +157,12 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _check_items(self, X: Any, *, reset: bool) -> Items:
         """X as rows of numbers; remembers its shape when `reset`, and holds new X against it otherwise."""
-        X = from_tensor(X)
-        items: Items = read_dataset(X) if is_dataset(X) else self._check_array(X, reset)
-        shape = items.shape[1:]
+        items = check_items(self, X, reset)
         if reset:
-            self.item_shape_, self.n_features_in_ = shape, shape[0]
-        elif len(shape) == len(self.item_shape_) == 1 and shape != self.item_shape_:
-            # scikit-learn's words
-            raise InputError(
-                f"X has {shape[0]} features, but {type(self).__name__} is expecting {self.item_shape_[0]} "
-                "features as input"
-            )
-        elif shape != self.item_shape_:
-            raise InputError(f"X: items of shape {shape}; shape {self.item_shape_} as in fit is expected")
+            self.item_shape_, self.n_features_in_ = items.shape[1:], items.shape[1]
+        else:
+            check_item_shape(self, items, self.item_shape_)
         return items
-
-    def _check_array(self, X: Any, reset: bool) -> npt.NDArray[Any]:
-        """X as scikit-learn reads it, with errors that name X."""
-        try:
-            items = validate_data(self, X, reset=reset, ensure_2d=False, allow_nd=True, dtype="numeric")
-        except (TypeError, ValueError) as error:
-            kind = InputTypeError if isinstance(error, TypeError) else InputError
-            raise kind(_name_x(str(error))) from error
-        if items.ndim < 2:
-            raise InputError(
-                f"X: Expected 2D array, got {items.ndim}D array instead. Reshape your data with "
-                "X.reshape(-1, 1) for one feature or X.reshape(1, -1) for one item"
-            )
-        return cast(npt.NDArray[Any], items)
 
     def _check_common(self, n_items: int) -> None:
         """Parameters that all methods have."""
@@ -201,12 +176,8 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         for name in ("batch_size", "max_epochs", "max_steps"):
             if getattr(self, name) is not None:
                 check_integer(name, getattr(self, name), 2 if name == "batch_size" else 1)
-        _check_random_state(self.random_state)
-        if not isinstance(self.checkpoint_dir, str | os.PathLike | None):
-            kind = type(self.checkpoint_dir).__name__
-            raise InputTypeError(
-                f"checkpoint_dir: {self.checkpoint_dir!r} of type {kind}; a path is expected"
-            )
+        as_random_state(self.random_state)
+        check_path("checkpoint_dir", self.checkpoint_dir)
         if not (self.augment in AUGMENTS if isinstance(self.augment, str) else callable(self.augment)):
             raise InputError(f"augment: {self.augment!r}; 'auto', 'none' or a callable is expected")
         if n_items < 2:
@@ -237,7 +208,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Train all restarts, keep the one of lowest loss and describe the clustering it gives."""
         runtime = make_runtime(self.device)
         scaling = fit_scaling(items, self.scale)
-        base = runtime.agree(int(_check_random_state(self.random_state).randint(2**31 - 1)))
+        base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(items, scaling, runtime.device)
         task = Task(source, plan.objective, plan.recipe, runtime, self.make_network, plan.augment)
         fresh = Session([base + 1_000_003 * number for number in range(plan.n_restarts)])
@@ -320,23 +291,6 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 # float64 rows sum to 1 to the last digit that a caller may check
                 probabilities.append(logits[: len(rows)].double().softmax(dim=1).cpu())
         return torch.cat(embeddings).numpy(), torch.cat(probabilities).numpy()
-
-
-def _name_x(text: str) -> str:
-    """scikit-learn's error about X, with X named and without advice on other estimators."""
-    reason = text if "feature names" in text else text.partition("\n")[0]
-    if "parse" in reason:
-        reason += "; X.toarray() is dense, and so is what TruncatedSVD or PCA makes of it"
-    return f"X: {reason}"
-
-
-def _check_random_state(value: Any) -> np.random.RandomState:
-    try:
-        return cast(np.random.RandomState, check_random_state(value))
-    except ValueError as error:
-        raise InputError(
-            f"random_state: {value!r}; an int in 0..2**32-1, a numpy RandomState or None is expected"
-        ) from error
 
 
 def _fill_up(rows: Tensor, multiple: int) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from coterie._errors import DamagedFileError, InputError, InputTypeError
 from coterie.data.arrays import Scaling
+from coterie.engine.runtime import make_runtime
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.base import NeuralClusterer
 from coterie.methods.registry import METHODS
@@ -137,8 +138,7 @@ def _load_network(estimator: NeuralClusterer, tensors: dict[str, Tensor]) -> Clu
         network.load_state_dict(state)
     except RuntimeError as error:
         raise InputError(f"backbone: does not match the saved weights: {error}") from error
-    network.eval()
-    return network
+    return network.to(make_runtime(estimator.device).device).eval()
 
 
 def _method_of(estimator: object) -> str:
