@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from torch import Generator, Tensor, nn
 
 from coterie import CCN, CollapseWarning, Pairs
 from coterie.engine.checkpoint import Checkpointer
+from coterie.losses.pairs import PairOptions
+from coterie.methods import ccn
 from coterie.metrics import clustering_accuracy, nmi
 
 Digits = Any
@@ -41,11 +45,11 @@ class Listed:
 
 
 def test_500_pairs_find_the_digits(all_digits: Digits) -> None:
-    """Two restarts of the default preset gave an NMI of 0.74 to 0.81 over four draws and seeds."""
+    """Five restarts gave an NMI of 0.80 to 0.85 over four draws; k-means has 0.74."""
     X, y = all_digits
     pairs = Pairs.from_labels(y, 500, random_state=0)
-    model = quick(n_restarts=2, max_steps=None).fit(X, pairs=pairs)
-    assert nmi(y, model.labels_) > 0.72
+    model = quick(loss="kcl", n_restarts=5, max_steps=None).fit(X, pairs=pairs)
+    assert nmi(y, model.labels_) > 0.76
     assert model.n_clusters_ >= 8
     unseen = np.setdiff1d(np.arange(len(y)), pairs.rows())
     assert nmi(y[unseen], model.predict(X[unseen])) > 0.65
@@ -290,3 +294,18 @@ def test_a_checkpoint_is_gone_on_with(
     again = quick(**settings, checkpoint_dir=tmp_path / "c").fit(X, y)
     assert (again.runs_, again.history_) == (resumed.runs_, resumed.history_)
     np.testing.assert_array_equal(again.predict_proba(X), resumed.predict_proba(X))
+
+
+def test_default_pair_recipe_is_the_torch7_code_s_restated_for_a_mean() -> None:
+    """Rate times and decay over the number of pairs: the same steps as of a sum."""
+    X, y = load_digits(return_X_y=True)
+    pairs = Pairs.from_labels(y, 320, random_state=0)
+    summed = ccn.Preset(
+        dataclasses.replace(ccn._FROM_VECTOR_PAIRS, learning_rate=0.01, weight_decay=5e-3), PairOptions("sum")
+    )
+    model = quick(loss="kcl", max_steps=40, batch_size=32)
+    ours = model.fit(X, pairs=pairs).predict_proba(X)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ccn.DEFAULTS, "pairs of vectors", summed)
+        theirs = model.fit(X, pairs=pairs).predict_proba(X)
+    np.testing.assert_allclose(ours, theirs, atol=1e-3)

@@ -620,6 +620,7 @@ class Pairs:
             shortest = links.shortest()
             raise ConflictError(
                 f"pairs contradict each other: {links.n_conflicts} of {self.n_dissimilar} dissimilar pairs "
-                f"are linked by similar ones; the shortest chain: {shortest}. Pairs.conflicts() lists all"
+                f"are linked by similar ones; the shortest chain: {shortest}. Pairs.conflicts() lists all; "
+                "certain=False lets them be"
             )
         return links

@@ -111,11 +111,14 @@ _FROM_LABELS = Recipe(
     drops=(0.5, 0.75),
     patience=10,
 )
+# The Torch7 code's rate and decay for a sum over 16 pairs, restated for a mean: they stay right when the batch
+# size is another.
+_SUMMED = 16
 _FROM_PAIRS = Recipe(
     "sgd",
-    learning_rate=0.01,
+    learning_rate=0.01 * _SUMMED,
     momentum=0.9,
-    weight_decay=5e-4,
+    weight_decay=5e-4 / _SUMMED,
     batch_size=32,
     max_epochs=60,
     step_range=(1_500, 4_500),
@@ -123,8 +126,9 @@ _FROM_PAIRS = Recipe(
     drop_factor=0.5,
 )
 
-# Noise on vectors holds an MLP back less than jittered images do a LeNet.
-_FROM_VECTOR_PAIRS = dataclasses.replace(_FROM_PAIRS, weight_decay=5e-3)
+# Noise on vectors holds an MLP back less than jittered images do a LeNet, hence the decay; the batch: ACC on
+# digits from 500 pairs, mean of 5 draws, was 0.81 with 32 samples and 0.84 with 100 (KCL; CCL 0.76, 0.81).
+_FROM_VECTOR_PAIRS = dataclasses.replace(_FROM_PAIRS, batch_size=100, weight_decay=5e-3 / _SUMMED)
 
 PAPER_AND_CODE = {
     ("paper", "kcl"): Preset(_TORCH7, PairOptions("sum")),
@@ -134,8 +138,8 @@ PAPER_AND_CODE = {
 }
 DEFAULTS = {
     "labels": Preset(_FROM_LABELS),
-    "pairs of images": Preset(_FROM_PAIRS, PairOptions("sum")),
-    "pairs of vectors": Preset(_FROM_VECTOR_PAIRS, PairOptions("sum")),
+    "pairs of images": Preset(_FROM_PAIRS),
+    "pairs of vectors": Preset(_FROM_VECTOR_PAIRS),
 }
 
 # With this little evidence the start decides: the best of five by loss, as in the paper.
