@@ -12,9 +12,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from coterie._checks import check_int
 from coterie._errors import InputError
 from coterie._types import Plan, Rows
-from coterie.data.checks import check_int
 from coterie.data.pairs import Pairs
 
 _SMALLEST_BATCH = 2  # batch normalisation refuses a batch of one row

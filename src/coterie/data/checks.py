@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from coterie._checks import check_int
 from coterie._errors import InputError, InputTypeError
 
 RandomState = int | np.random.Generator | np.random.RandomState | None
-
-
-def check_int(name: str, value: object, *, low: int, high: int | None = None) -> int:
-    """Return `value` as an int of the range low..high, or raise an error that names it."""
-    expected = f"an int, at least {low}" if high is None else f"an int in {low}..{high}"
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        raise InputTypeError(f"{name} must be {expected}; got {value!r}")
-    number = int(value)
-    if number < low or (high is not None and number > high):
-        raise InputError(f"{name} must be {expected}; got {number}")
-    return number
 
 
 def check_real(name: str, value: object) -> float:

@@ -10,8 +10,9 @@ from sklearn.metrics import pairwise_distances_chunked
 from sklearn.metrics.pairwise import paired_euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
+from coterie._checks import check_int
 from coterie._errors import InputError, InputTypeError
-from coterie.data.checks import RandomState, as_array, check_int, check_real, generator, one_dim
+from coterie.data.checks import RandomState, as_array, check_real, generator, one_dim
 from coterie.data.labels import encode_labels
 from coterie.data.pair_arrays import (
     LARGEST_INDEX,

@@ -9,8 +9,9 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from coterie._checks import check_int
 from coterie._errors import ConflictError, InputError, InputTypeError
-from coterie.data.checks import RandomState, as_array, check_int, check_real, generator, one_dim
+from coterie.data.checks import RandomState, as_array, check_real, generator, one_dim
 from coterie.data.pair_arrays import (
     Ints,
     Signs,

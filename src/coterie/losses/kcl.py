@@ -10,6 +10,7 @@ from functools import partial
 
 from torch import Tensor
 
+from coterie._checks import check_number
 from coterie.losses import pairs
 from coterie.losses.numerics import log_floored, probability_floor
 from coterie.losses.pairs import (
@@ -17,7 +18,6 @@ from coterie.losses.pairs import (
     PairOptions,
     as_matrix,
     blockwise_total,
-    check_number,
     check_prob,
     check_same,
     columns,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from coterie._checks import check_number
 from coterie._errors import InputError, InputTypeError
 
 # Above this many rows the n x n intermediates cost more memory than the walk costs time.
@@ -49,14 +49,6 @@ class PairOptions:
         check_number("eps", self.eps, positive=False)
         if self.kind_weights is not None:
             _check_kind_weights(self.kind_weights)
-
-
-def check_number(name: str, value: object, *, positive: bool) -> None:
-    """Raise unless ``value`` is a finite number > 0 (or >= 0 where ``positive`` is False)."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputTypeError(f"{name} must be a number, got {type(value).__name__}.")
-    if not math.isfinite(value) or value < 0 or (positive and value == 0):
-        raise InputError(f"{name} must be finite and {'> 0' if positive else '>= 0'}, got {value}.")
 
 
 def _check_kind_weights(weights: object) -> None:

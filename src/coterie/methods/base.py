@@ -20,6 +20,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from coterie._checks import check_int
 from coterie._errors import CollapseWarning, InputError
 from coterie.data.arrays import (
     Items,
@@ -35,7 +36,7 @@ from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import Session, run_session
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
-from coterie.methods.checks import as_random_state, check_choice, check_integer, check_path
+from coterie.methods.checks import as_random_state, check_choice, check_path
 from coterie.methods.items import check_item_shape, check_items
 from coterie.metrics import dominant_clusters
 from coterie.nn import ClusterNetwork, build_network, channels_last, has_convolutions
@@ -166,16 +167,16 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _check_common(self, n_items: int) -> None:
         """Parameters that all methods have."""
-        check_integer("n_clusters", self.n_clusters, 1)
+        check_int("n_clusters", self.n_clusters, low=1)
         if self.n_restarts != "auto":
-            check_integer("n_restarts", self.n_restarts, 1)
+            check_int("n_restarts", self.n_restarts, low=1)
         if self.threads != "auto":
-            check_integer("threads", self.threads, 1)
+            check_int("threads", self.threads, low=1)
         check_choice("preset", self.preset, PRESETS)
         check_choice("scale", self.scale, (True, False))
         for name in ("batch_size", "max_epochs", "max_steps"):
             if getattr(self, name) is not None:
-                check_integer(name, getattr(self, name), 2 if name == "batch_size" else 1)
+                check_int(name, getattr(self, name), low=2 if name == "batch_size" else 1)
         as_random_state(self.random_state)
         check_path("checkpoint_dir", self.checkpoint_dir)
         if not (self.augment in AUGMENTS if isinstance(self.augment, str) else callable(self.augment)):
