@@ -268,7 +268,7 @@ BAD = [
     (fit_words("x.npy", LABELS, "--method", "nonsense"), "--method: 'nonsense'; one of ccn is expected"),
     (fit_words("x.npy", LABELS, "--method"), "argument --method: expected one argument"),
     (fit_words("x.npy", LABELS, "--n-clusters", "three"), "--n-clusters: Expected int. Got value: three"),
-    (fit_words("x.npy", LABELS, "--n-clusters", "0"), "n_clusters: 0"),
+    (fit_words("x.npy", LABELS, "--n-clusters", "0"), "n_clusters must be an int, at least 1; got 0"),
     (fit_words("x.npy", LABELS, "--n-clusters"), "--n-clusters: expected one argument"),
     (fit_words("x.npy", LABELS, "--n-restarts", "few"), "restarts"),
     (fit_words("x.npy", LABELS, "--loss", "typo"), "loss: 'typo'; one of 'ccl', 'kcl' is expected"),

@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 
 from coterie import CCN, CollapseWarning, Pairs
 from coterie.engine.checkpoint import Checkpointer
+from coterie.engine.recipe import Recipe
 from coterie.losses.pairs import PairOptions
 from coterie.methods import ccn
 from coterie.metrics import clustering_accuracy, nmi
@@ -309,3 +310,21 @@ def test_default_pair_recipe_is_the_torch7_code_s_restated_for_a_mean() -> None:
         patch.setitem(ccn.DEFAULTS, "pairs of vectors", summed)
         theirs = model.fit(X, pairs=pairs).predict_proba(X)
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+
+@pytest.mark.parametrize(("n_pairs", "batch_size"), [(ccn.MANY_PAIRS, 32), (ccn.MANY_PAIRS + 1, 100)])
+def test_many_pairs_of_images_take_larger_batches(
+    n_pairs: int, batch_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    override = CCN._override
+
+    def spy(model: CCN, recipe: Recipe) -> Recipe:
+        seen.append(recipe.batch_size)
+        return override(model, recipe)
+
+    monkeypatch.setattr(CCN, "_override", spy)
+    images = np.random.default_rng(0).normal(size=(150, 4, 4))
+    pairs = Pairs.from_labels(np.arange(150) % 3, n_pairs, random_state=0)
+    quick(max_steps=1).fit(images, pairs=pairs)
+    assert seen == [batch_size]

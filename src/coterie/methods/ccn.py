@@ -131,8 +131,8 @@ _FROM_PAIRS = Recipe(
 # digits from 500 pairs, mean of 5 draws, was 0.81 with 32 samples and 0.84 with 100 (KCL; CCL 0.76, 0.81).
 _FROM_VECTOR_PAIRS = dataclasses.replace(_FROM_PAIRS, batch_size=100, weight_decay=5e-3 / _SUMMED)
 
-# From many pairs a larger batch averages wrong ones out: MNIST, 12,000 pairs, 10% flipped, NMI 0.93 on held-out
-# training images, where 32 samples a step gave 0.81.
+# From many pairs a larger batch averages wrong ones out: MNIST, 12,000 pairs, 10% flipped, NMI 0.93 held out
+# from training, where 32 samples a step gave 0.81 on the test set.
 _FROM_MANY_PAIRS = dataclasses.replace(_FROM_PAIRS, batch_size=100, max_epochs=16)
 MANY_PAIRS = 5_000
 
@@ -212,7 +212,7 @@ class CCN(NeuralClusterer):
         Network below the softmax layer: chosen from the shape of X, a name, a module (copied, its weights
         kept) or a callable that gives a fresh module for each restart.
     preset : {"default", "paper", "code"}, default="default"
-        Optimisation as tuned here, as in the loss's paper, or as in its released code.
+        Optimisation as tuned here (in larger steps above 5,000 pairs), as in the loss's paper, or as in its released code.
     batch_size : int or None, default=None
         Samples a step, at least 2; None takes the preset's. A step from pairs takes half as many pairs.
     max_epochs : int or None, default=None
