@@ -212,7 +212,8 @@ class CCN(NeuralClusterer):
         Network below the softmax layer: chosen from the shape of X, a name, a module (copied, its weights
         kept) or a callable that gives a fresh module for each restart.
     preset : {"default", "paper", "code"}, default="default"
-        Optimisation as tuned here (in larger steps above 5,000 pairs), as in the loss's paper, or as in its released code.
+        Optimisation as tuned here (larger steps above 5,000 pairs), as in the loss's paper, or as in its
+        released code.
     batch_size : int or None, default=None
         Samples a step, at least 2; None takes the preset's. A step from pairs takes half as many pairs.
     max_epochs : int or None, default=None
