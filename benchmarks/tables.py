@@ -163,12 +163,15 @@ def section(suite: str, records: list[Record]) -> list[str]:
         lines += [f"- {', '.join(sorted(by))}: {text}" for text, by in sorted(departures.items())]
         lines.append("")
     lines += ["Made by:", ""]
-    # where the records were put says nothing of how they were made
-    commands = {re.sub(r" --out \S+", "", record["command"]) for record in records}
-    lines += [f"- `{command}`" for command in sorted(commands)]
+    lines += [f"- `{command}`" for command in sorted({shown_command(record) for record in records})]
     lines += ["", "Taken on:", ""]
     lines += [f"- {place}" for place in sorted({_place(record) for record in records})]
     return [*lines, ""]
+
+
+def shown_command(record: Record) -> str:
+    """The command without the folder of its records, which says nothing of how they were made."""
+    return re.sub(r" --out \S+", "", record["command"])
 
 
 def _seen_departures(record: Record) -> list[str]:

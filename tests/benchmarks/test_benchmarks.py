@@ -82,7 +82,8 @@ def test_suite_runs_end_to_end(suite: str, mnist: Path, tmp_path: Path) -> None:
         assert found["resolved"]["recipe"]["learning_rate"] > 0
     page = tables.page(records)
     assert all(f"| {found['method']} |" in page for found in records)
-    assert all(f"- `{found['command']}`" in page for found in records)
+    assert all(f"- `{tables.shown_command(found)}`" in page for found in records)
+    assert "--out" not in page
 
 
 def test_pairs_records_hold_all_restarts_and_the_rows_of_the_maps(mnist: Path, tmp_path: Path) -> None:
