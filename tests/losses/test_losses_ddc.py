@@ -218,8 +218,8 @@ def test_the_median_of_many_rows_is_taken_over_a_sample() -> None:
 
 
 def test_terms_are_bounded_and_collapse_is_the_worst() -> None:
-    hidden, logits = random_rows(30, 4, 3)
-    terms = ddc(hidden, logits.detach().softmax(1))
+    hidden, logits = (rows.detach() for rows in random_rows(30, 4, 3))
+    terms = ddc(hidden, logits.softmax(1))
     assert all(0 <= float(term) <= 1 for term in terms.values())
     collapsed = ddc(hidden, torch.eye(3, dtype=torch.float64)[torch.zeros(30, dtype=torch.long)])
     assert all(float(collapsed[name]) == pytest.approx(1) for name in terms)
