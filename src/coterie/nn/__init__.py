@@ -6,7 +6,7 @@ from coterie.nn.ddc import DDCConvolutions, DDCPerceptron
 from coterie.nn.joint_batchnorm import JointBatchNorm, convert_batchnorm
 from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
-from coterie.nn.network import ClusterNetwork, build_network, channels_last, has_convolutions
+from coterie.nn.network import ClusterNetwork, Network, build_network, channels_last, has_convolutions
 from coterie.nn.resnet import PreActResNet
 from coterie.nn.vgg import VGG
 
@@ -22,6 +22,7 @@ __all__ = [
     "GivenBackbone",
     "JointBatchNorm",
     "LeNet",
+    "Network",
     "PreActResNet",
     "auto_backbone",
     "build_backbone",
