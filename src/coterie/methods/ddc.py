@@ -114,7 +114,7 @@ class DDC(ClusterMixin, NeuralClusterer):
     Parameters
     ----------
     n_clusters : int, default=8
-        Number of outputs, at least 2 and at most the number of distinct rows.
+        Number of outputs, at least 1 and at most the number of distinct rows.
     n_restarts : int or "auto", default=20
         Runs from different starts, of which those of lowest loss are kept; "auto" is 20, as in the paper.
     vote : int, default=0
@@ -272,7 +272,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         Warns
         -----
         CollapseWarning
-            A cluster is used by no row, or X has fewer than two rows for each cluster.
+            A cluster is used by no row, or X has fewer than two rows for each cluster, or n_clusters is 1.
         """
         items = self._check_items(X, reset=True)
         self._check_common(len(items))
@@ -315,7 +315,6 @@ class DDC(ClusterMixin, NeuralClusterer):
         return auto_backbone(shape)
 
     def _check_own(self, n_restarts: int) -> None:
-        check_int("n_clusters", self.n_clusters, low=2)
         check_int("vote", self.vote, low=0)
         if 0 < self.vote < SMALLEST_VOTE:
             raise InputError(f"vote: {self.vote}; 0 or at least {SMALLEST_VOTE} is expected")
@@ -342,7 +341,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         distinct = count_distinct(items, self.n_clusters)
         if distinct < self.n_clusters:
             raise InputError(
-                f"n_clusters: {self.n_clusters} for {distinct} distinct rows of X; at most as many are expected"
+                f"n_clusters: {self.n_clusters} for {distinct} distinct rows; at most as many are expected"
             )
         needed = ROWS_A_CLUSTER * self.n_clusters
         if self.batch_size is not None and self.batch_size < needed:
@@ -350,12 +349,14 @@ class DDC(ClusterMixin, NeuralClusterer):
                 f"batch_size: {self.batch_size} for n_clusters={self.n_clusters}; at least two rows for each "
                 f"cluster, {needed}, are expected"
             )
-        if len(items) < needed:
-            warnings.warn(
+        if self.n_clusters == 1:
+            _warn(
+                "n_clusters=1: all rows are one cluster, there is nothing to separate and nothing is learnt"
+            )
+        elif len(items) < needed:
+            _warn(
                 f"X has {len(items)} rows for n_clusters={self.n_clusters} clusters: with fewer than two for "
-                "each, some will hardly be used",
-                CollapseWarning,
-                stacklevel=3,
+                "each, some will hardly be used"
             )
 
     def _recipe(self, preset: Preset) -> Recipe:
@@ -393,6 +394,10 @@ class DDC(ClusterMixin, NeuralClusterer):
             return super()._probabilities(items)
         votes = [self._infer(items, member)[1].argmax(axis=1) for member in self.members_]
         return vote_shares(votes, self.n_clusters)
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, CollapseWarning, stacklevel=4)
 
 
 def _rename(network: ClusterNetwork, names: IntArray) -> None:
