@@ -240,8 +240,12 @@ def test_one_row_is_finite() -> None:
 def test_free_sizes_do_not_mind_unequal_clusters() -> None:
     labels = torch.tensor([0] * 27 + [1, 1, 1])
     p = torch.eye(2)[labels]
-    assert float(orthogonality(p)) > 0.8
-    assert float(column_orthogonality(p)) < 1e-6
+    hidden = p + 0.01 * torch.randn(30, 2, generator=torch.Generator().manual_seed(0))
+    equal = ddc(hidden, p, bandwidth=5.0)
+    free = ddc(hidden, p, bandwidth=5.0, sizes="free")
+    assert float(equal["orthogonality"]) > 0.8
+    assert float(free["orthogonality"]) < 1e-6
+    assert float(free["corners"]) < 0.1 * float(equal["corners"])
 
 
 def test_kl_is_one_for_equal_clusters_and_zero_for_clusters_apart() -> None:

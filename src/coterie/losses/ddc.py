@@ -6,6 +6,7 @@ Neural Networks 2019 (arXiv 1902.04981); "released code" is DanielTrosten/mvc an
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,10 @@ WITHIN_FLOOR = 1e-18
 # Density (at most 1) below which a cluster is absent at a row: clusters e^-20 apart are apart.
 DENSITY_FLOOR = 2e-9
 
+# `corners` of a row at another corner, and the share of it that `raised_corners` leaves.
+FAR_CORNER = math.exp(-2)
+FAR_CORNER_LEFT = 1e-3
+
 BANDWIDTH_RULES = ("squared", "distance")
 REDUCTIONS = ("mean", "paper")
 DIVERGENCES = ("cs", "kl")
@@ -46,7 +51,8 @@ class DDCOptions:
     divergence : {"cs", "kl"}
         `cs_divergence` or `kl_divergence`.
     sizes : {"equal", "free"}
-        `orthogonality` between rows, which favours equal clusters, or `column_orthogonality`.
+        `orthogonality` between rows and `corners`, which favour equal clusters, or `column_orthogonality`
+        and `raised_corners`.
     """
 
     bandwidth: float = 0.15
@@ -102,8 +108,8 @@ def ddc(  # noqa: PLR0913 - the published contract names these arguments
     divergence : {"cs", "kl"}
         Cauchy-Schwarz, or the symmetrised Kullback-Leibler divergence in its place (section 4.8).
     sizes : {"equal", "free"}
-        "free" takes the inner products between columns of `p` in place of those between its rows, so that
-        clusters of equal size are no longer favoured.
+        "free" takes `column_orthogonality` and `raised_corners` in place of the paper's terms, which favour
+        clusters of equal size.
 
     Returns
     -------
@@ -141,11 +147,12 @@ def ddc_terms(hidden: Tensor, p: Tensor, options: DDCOptions = DEFAULT_OPTIONS) 
     """Unchecked `ddc`, for every training step; call it outside autocast."""
     kernel = gaussian_kernel(hidden, options)
     between = cs_divergence if options.divergence == "cs" else kl_divergence
-    regular = orthogonality if options.sizes == "equal" else column_orthogonality
+    equal = options.sizes == "equal"
+    right_angles, nearness = (orthogonality, corners) if equal else (column_orthogonality, raised_corners)
     return {
         "divergence": between(kernel, p, options.reduction),
-        "orthogonality": regular(p, options.reduction),
-        "corners": between(kernel, corners(p), options.reduction),
+        "orthogonality": right_angles(p, options.reduction),
+        "corners": between(kernel, nearness(p), options.reduction),
     }
 
 
@@ -317,6 +324,15 @@ def column_orthogonality(p: Tensor, reduction: str = "mean") -> Tensor:
 def corners(p: Tensor) -> Tensor:
     """``m_qi = exp(-|p_q - e_i|^2)``: nearness of rows (n, k) to the simplex corners, (n, k) in (0, 1]."""
     return torch.exp(2 * p - p.square().sum(dim=1, keepdim=True) - 1)
+
+
+def raised_corners(p: Tensor) -> Tensor:
+    """`corners` above what a row at another corner has of them: rows (n, k) -> (n, k) in (0, 1].
+
+    That is e^-2, which counts little in a cluster of n / k rows and is nearly all of a small one, so that
+    small clusters look alike. A thousandth of it is left, as columns of zeros have no direction.
+    """
+    return (corners(p) - (1 - FAR_CORNER_LEFT) * FAR_CORNER).clamp_min(FAR_CORNER_LEFT * FAR_CORNER)
 
 
 def _over_clusters(pairs: Tensor, reduction: str) -> Tensor:

@@ -125,8 +125,8 @@ class DDC(ClusterMixin, NeuralClusterer):
     divergence : {"cs", "kl"}, default="cs"
         Cauchy-Schwarz, or the symmetrised Kullback-Leibler divergence.
     balance : bool, default=False
-        Clusters may differ in size: the orthogonality term, smallest in clusters of equal size, gives way to
-        one that does not depend on their sizes.
+        Clusters may differ in size: the orthogonality and the corner term, both smallest in clusters of equal
+        size, give way to forms that do not depend on their sizes.
     bandwidth : float, default=0.15
         Factor of the median distance in the kernel's bandwidth; above 0.
     bandwidth_rule : {"squared", "distance"} or None, default=None
