@@ -381,9 +381,8 @@ class DDC(ClusterMixin, NeuralClusterer):
         """The best run's network and, for a vote, the next ones with their clusters named as in the best."""
         super()._adopt(items, kept)
         self.members_ = [self.network_]
-        if len(kept) > 1:
-            reference = self._infer(items)[1].argmax(axis=1)
-        for run in kept[1:]:
+        reference = self._infer(items)[1].argmax(axis=1)
+        for run in kept[1 : self.vote]:
             member = self.load_network(run.state)
             labels = self._infer(items, member)[1].argmax(axis=1)
             _rename(member, align_clusters(reference, labels, self.n_clusters))
