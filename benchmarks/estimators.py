@@ -55,7 +55,7 @@ class RecordedCCN(CCN):
         self.kept_ = session.kept
         return session
 
-    def restarts(self) -> Iterator[Kept]:
+    def each_restart(self) -> Iterator[Kept]:
         """Each finished restart, by its number; meanwhile the estimator predicts with its weights."""
         chosen = self.kept_[0].state
         try:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
@@ -33,7 +33,7 @@ from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.objective import Objective
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import Session, run_session
+from coterie.engine.restarts import RESTARTS, SEED_STRIDE, Kept, Session, choose_how, run_session
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
 from coterie.engine.task import Task
 from coterie.methods.checks import as_random_state, check_choice, check_path
@@ -69,6 +69,8 @@ class Training:
         Random views of each training batch.
     evidence : str
         A digest of what the objective knows beside X: it tells one fit's checkpoint from another's.
+    keep : int
+        How many of the best restarts `_adopt` gets.
     """
 
     objective: Objective
@@ -76,6 +78,7 @@ class Training:
     n_restarts: int
     augment: Augment | None
     evidence: str
+    keep: int = 1
 
 
 class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -87,6 +90,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     n_clusters: int
     n_restarts: int | str
+    restarts: str
     backbone: Any
     preset: str
     batch_size: int | None
@@ -172,6 +176,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             check_int("n_restarts", self.n_restarts, low=1)
         if self.threads != "auto":
             check_int("threads", self.threads, low=1)
+        check_choice("restarts", self.restarts, RESTARTS)
         check_choice("preset", self.preset, PRESETS)
         check_choice("scale", self.scale, (True, False))
         for name in ("batch_size", "max_epochs", "max_steps"):
@@ -212,21 +217,25 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(items, scaling, runtime.device)
         task = Task(source, plan.objective, plan.recipe, runtime, self.make_network, plan.augment)
-        fresh = Session([base + 1_000_003 * number for number in range(plan.n_restarts)])
+        seeds = [base + SEED_STRIDE * number for number in range(plan.n_restarts)]
         with _own_random_numbers(runtime):
-            network = self.make_network(0)
-            with torch_threads(choose_threads(self.threads, network, runtime.device)):
+            threads = choose_threads(self.threads, self.make_network(0), runtime.device)
+            with torch_threads(threads):
+                fresh = Session(seeds, plan.keep, choose_how(task, self.restarts, seeds))
                 session = self._run(task, fresh, self._fingerprint(items, plan))
-        best = session.kept[0]
-        self.network_ = network
-        self.network_.load_state_dict(best.state)
-        self.network_.to(runtime.device).eval()
+            self._adopt(session.kept, runtime.device)
         self.scaling_ = scaling
-        self.loss_ = best.loss
+        self.loss_ = session.kept[0].loss
         self.history_ = session.history
         self.runs_ = session.runs
         self._describe(items)
         return self
+
+    def _adopt(self, kept: Sequence[Kept], device: torch.device) -> None:
+        """Take over the best restarts, best first: the first one's network predicts."""
+        self.network_ = self.make_network(0)
+        self.network_.load_state_dict(kept[0].state)
+        self.network_.to(device).eval()
 
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
         """Run a session with a progress bar and, where a folder is given, checkpoints."""
