@@ -43,7 +43,8 @@ class Recorded(NeuralClusterer):
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
         recipe = dataclasses.replace(task.recipe, **(self.recipe_changes or {}))
         task = dataclasses.replace(task, objective=self.objective_for(task.objective), recipe=recipe)
-        fresh.keep = len(fresh.seeds)
+        if fresh.how != "racing":  # which would have nobody to leave behind
+            fresh.keep = len(fresh.seeds)
         self.resolved_ = {
             "parameters": self.get_params(),
             "recipe": dataclasses.asdict(recipe),
@@ -56,7 +57,7 @@ class Recorded(NeuralClusterer):
         self.kept_ = session.kept
         return session
 
-    def restarts(self) -> Iterator[Kept]:
+    def each_restart(self) -> Iterator[Kept]:
         """Each finished restart, by its number; meanwhile the estimator predicts with its weights."""
         chosen = self.kept_[0].state
         try:

@@ -261,7 +261,7 @@ def test_restarts_put_the_chosen_weights_back() -> None:
     model = RecordedCCN(n_clusters=3, n_restarts=3, max_steps=5, over_clustering=True, random_state=0)
     model.fit(x, y)
     chosen = model.predict_proba(x)
-    rows = [model.predict_proba(x) for _ in model.restarts()]
+    rows = [model.predict_proba(x) for _ in model.each_restart()]
     index = next(one["restart"] for one in model.runs_ if one["chosen"])
     np.testing.assert_array_equal(rows[index], chosen)
     assert not np.array_equal(rows[0], rows[1])

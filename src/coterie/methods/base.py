@@ -33,7 +33,7 @@ from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.objective import Objective
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import Kept, Session, run_session
+from coterie.engine.restarts import RESTARTS, SEED_STRIDE, Kept, Session, choose_how, run_session
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
 from coterie.engine.task import Task
 from coterie.methods.checks import as_random_state, check_choice, check_path
@@ -70,7 +70,7 @@ class Training:
     evidence : str
         A digest of what the objective knows beside X: it tells one fit's checkpoint from another's.
     keep : int
-        How many of the best restarts are handed over when all have ended.
+        How many of the best restarts `_adopt` gets.
     """
 
     objective: Objective
@@ -90,6 +90,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     n_clusters: int
     n_restarts: int | str
+    restarts: str
     backbone: Any
     preset: str
     batch_size: int | None
@@ -175,6 +176,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             check_int("n_restarts", self.n_restarts, low=1)
         if self.threads != "auto":
             check_int("threads", self.threads, low=1)
+        check_choice("restarts", self.restarts, RESTARTS)
         check_choice("preset", self.preset, PRESETS)
         check_choice("scale", self.scale, (True, False))
         for name in ("batch_size", "max_epochs", "max_steps"):
@@ -215,28 +217,29 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(items, scaling, runtime.device)
         task = Task(source, plan.objective, plan.recipe, runtime, self.make_network, plan.augment)
-        fresh = Session([base + 1_000_003 * number for number in range(plan.n_restarts)], plan.keep)
+        seeds = [base + SEED_STRIDE * number for number in range(plan.n_restarts)]
         with _own_random_numbers(runtime):
             threads = choose_threads(self.threads, self.make_network(0), runtime.device)
             with torch_threads(threads):
+                fresh = Session(seeds, plan.keep, choose_how(task, self.restarts, seeds))
                 session = self._run(task, fresh, self._fingerprint(items, plan))
+            self._adopt(session.kept, runtime.device)
         self.scaling_ = scaling
+        self.loss_ = session.kept[0].loss
         self.history_ = session.history
         self.runs_ = session.runs
-        self._adopt(items, session.kept)
         self._describe(items)
         return self
 
-    def _adopt(self, items: Items, kept: Sequence[Kept]) -> None:
-        """Make the kept restarts, best first, the model."""
-        self.loss_ = kept[0].loss
-        self.network_ = self.load_network(kept[0].state)
+    def _adopt(self, kept: Sequence[Kept], device: torch.device) -> None:
+        """Take over the best restarts, best first: the first one's network predicts."""
+        self.network_ = self.load_network(kept[0].state, device)
 
-    def load_network(self, state: Mapping[str, Tensor]) -> ClusterNetwork:
+    def load_network(self, state: Mapping[str, Tensor], device: torch.device) -> ClusterNetwork:
         """A network for items as in ``fit`` with the weights of `state`, in eval mode on the device."""
         network = self.make_network(0)
         network.load_state_dict(state)
-        return network.to(make_runtime(self.device).device).eval()
+        return network.to(device).eval()
 
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
         """Run a session with a progress bar and, where a folder is given, checkpoints."""

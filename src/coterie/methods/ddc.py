@@ -85,7 +85,7 @@ _DEFAULT = Recipe(
     "adam",
     learning_rate=1e-3,
     batch_size=100,
-    max_epochs=30,
+    max_epochs=60,
     step_range=(100, 3_000),
     drops=(0.75,),
     patience=10,
@@ -117,6 +117,10 @@ class DDC(ClusterMixin, NeuralClusterer):
         Number of outputs, at least 1 and at most the number of distinct rows.
     n_restarts : int or "auto", default=20
         Runs from different starts, of which those of lowest loss are kept; "auto" is 20, as in the paper.
+    restarts : {"auto", "in turn", "stacked", "racing"}, default="racing"
+        How they run. "racing": after 1/16, 1/8 and 1/4 of the steps the half of higher loss goes, down to
+        three or as many as vote; one after another; all at once with stacked weights; or "auto", the faster
+        of the last two. A restart that ends in a single cluster is replaced.
     vote : int, default=0
         0: the best run. 3 or more: so many of the best runs, aligned to the best one, vote for the cluster of
         each row (DDC-VOTE); probabilities then are shares of votes, and ties go to the best run.
@@ -204,6 +208,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         self,
         n_clusters: int = 8,
         n_restarts: int | str = 20,
+        restarts: str = "racing",
         vote: int = 0,
         weights: dict[str, float] | None = None,
         divergence: str = "cs",
@@ -227,6 +232,7 @@ class DDC(ClusterMixin, NeuralClusterer):
     ) -> None:
         self.n_clusters = n_clusters
         self.n_restarts = n_restarts
+        self.restarts = restarts
         self.vote = vote
         self.weights = weights
         self.divergence = divergence
@@ -377,16 +383,19 @@ class DDC(ClusterMixin, NeuralClusterer):
             "free" if self.balance else "equal",
         )
 
-    def _adopt(self, items: Items, kept: Sequence[Kept]) -> None:
-        """The best run's network and, for a vote, the next ones with their clusters named as in the best."""
-        super()._adopt(items, kept)
+    def _adopt(self, kept: Sequence[Kept], device: torch.device) -> None:
+        """The best run's network and, for a vote, the next ones."""
+        super()._adopt(kept, device)
         self.members_ = [self.network_]
+        self.members_ += [self.load_network(run.state, device) for run in kept[1 : self.vote]]
+
+    def _describe(self, items: Items) -> None:
+        """Name the clusters of all that vote as in the best run, and describe what they give together."""
         reference = self._infer(items)[1].argmax(axis=1)
-        for run in kept[1 : self.vote]:
-            member = self.load_network(run.state)
+        for member in self.members_[1:]:
             labels = self._infer(items, member)[1].argmax(axis=1)
             _rename(member, align_clusters(reference, labels, self.n_clusters))
-            self.members_.append(member)
+        super()._describe(items)
 
     def _probabilities(self, items: Items) -> FloatArray:
         if len(self.members_) == 1:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from coterie._errors import DamagedFileError, InputError, InputTypeError
 from coterie.data.arrays import Scaling
+from coterie.engine.runtime import make_runtime
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.base import NeuralClusterer
 from coterie.methods.ddc import DDC
@@ -143,7 +144,7 @@ def _load_network(estimator: NeuralClusterer, tensors: dict[str, Tensor], number
     prefix = _folder(number)
     state = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     try:
-        return estimator.load_network(state)
+        return estimator.load_network(state, make_runtime(estimator.device).device)
     except RuntimeError as error:
         raise InputError(f"backbone: does not match the saved weights: {error}") from error
 
