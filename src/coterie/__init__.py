@@ -11,12 +11,14 @@ from coterie._errors import (
 )
 from coterie.data import Pairs
 from coterie.methods.ccn import CCN
+from coterie.methods.ddc import DDC
 from coterie.methods.persistence import load, save
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CCN",
+    "DDC",
     "CollapseWarning",
     "ConflictError",
     "DamagedFileError",

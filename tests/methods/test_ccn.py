@@ -303,6 +303,7 @@ def test_a_checkpoint_is_gone_on_with(
         return x + 0.1 * torch.randn(x.shape, generator=generator)
 
     settings = {"augment": augment, "n_restarts": 2, "batch_size": 40, "random_state": None}
+    settings["restarts"] = "in turn"
     with pytest.raises(Stop):
         quick(**settings, checkpoint_dir=tmp_path / "c").fit(X, y)
     resumed = quick(**settings, checkpoint_dir=tmp_path / "c").fit(X, y)

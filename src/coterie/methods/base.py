@@ -8,7 +8,7 @@ import hashlib
 import json
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
@@ -33,7 +33,7 @@ from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.objective import Objective
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import Session, run_session
+from coterie.engine.restarts import RESTARTS, SEED_STRIDE, Kept, Session, choose_how, run_session
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
 from coterie.engine.task import Task
 from coterie.methods.checks import as_random_state, check_choice, check_path
@@ -69,6 +69,8 @@ class Training:
         Random views of each training batch.
     evidence : str
         A digest of what the objective knows beside X: it tells one fit's checkpoint from another's.
+    keep : int
+        How many of the best restarts `_adopt` gets.
     """
 
     objective: Objective
@@ -76,6 +78,7 @@ class Training:
     n_restarts: int
     augment: Augment | None
     evidence: str
+    keep: int = 1
 
 
 class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -87,6 +90,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     n_clusters: int
     n_restarts: int | str
+    restarts: str
     backbone: Any
     preset: str
     batch_size: int | None
@@ -115,7 +119,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             Rows in [0, 1] that sum to 1.
         """
         check_is_fitted(self, "network_")
-        return self._infer(self._check_items(X, reset=False))[1]
+        return self._probabilities(self._check_items(X, reset=False))
 
     def predict(self, X: Any) -> IntArray:
         """Most probable cluster of new items.
@@ -172,6 +176,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             check_int("n_restarts", self.n_restarts, low=1)
         if self.threads != "auto":
             check_int("threads", self.threads, low=1)
+        check_choice("restarts", self.restarts, RESTARTS)
         check_choice("preset", self.preset, PRESETS)
         check_choice("scale", self.scale, (True, False))
         for name in ("batch_size", "max_epochs", "max_steps"):
@@ -212,21 +217,29 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(items, scaling, runtime.device)
         task = Task(source, plan.objective, plan.recipe, runtime, self.make_network, plan.augment)
-        fresh = Session([base + 1_000_003 * number for number in range(plan.n_restarts)])
+        seeds = [base + SEED_STRIDE * number for number in range(plan.n_restarts)]
         with _own_random_numbers(runtime):
-            network = self.make_network(0)
-            with torch_threads(choose_threads(self.threads, network, runtime.device)):
+            threads = choose_threads(self.threads, self.make_network(0), runtime.device)
+            with torch_threads(threads):
+                fresh = Session(seeds, plan.keep, choose_how(task, self.restarts, seeds))
                 session = self._run(task, fresh, self._fingerprint(items, plan))
-        best = session.kept[0]
-        self.network_ = network
-        self.network_.load_state_dict(best.state)
-        self.network_.to(runtime.device).eval()
+            self._adopt(session.kept, runtime.device)
         self.scaling_ = scaling
-        self.loss_ = best.loss
+        self.loss_ = session.kept[0].loss
         self.history_ = session.history
         self.runs_ = session.runs
         self._describe(items)
         return self
+
+    def _adopt(self, kept: Sequence[Kept], device: torch.device) -> None:
+        """Take over the best restarts, best first: the first one's network predicts."""
+        self.network_ = self.load_network(kept[0].state, device)
+
+    def load_network(self, state: Mapping[str, Tensor], device: torch.device) -> ClusterNetwork:
+        """A network for items as in ``fit`` with the weights of `state`, in eval mode on the device."""
+        network = self.make_network(0)
+        network.load_state_dict(state)
+        return network.to(device).eval()
 
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
         """Run a session with a progress bar and, where a folder is given, checkpoints."""
@@ -265,7 +278,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _describe(self, items: Items) -> None:
         """Labels of the training items and what they say about the clusters."""
-        self.labels_: IntArray = self._infer(items)[1].argmax(axis=1)
+        self.labels_: IntArray = self._probabilities(items).argmax(axis=1)
         self.n_clusters_ = len(np.unique(self.labels_))
         self.n_dominant_ = dominant_clusters(self.labels_, self.n_clusters)
         if self.n_clusters_ < self.n_clusters and not self.over_clustering:
@@ -277,17 +290,24 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 stacklevel=4,
             )
 
-    def _infer(self, items: Items) -> tuple[npt.NDArray[np.float32], FloatArray]:
+    def _probabilities(self, items: Items) -> FloatArray:
+        """Probability of each cluster for checked items."""
+        return self._infer(items)[1]
+
+    def _infer(
+        self, items: Items, network: ClusterNetwork | None = None
+    ) -> tuple[npt.NDArray[np.float32], FloatArray]:
         """Embedding and probabilities of checked items, in batches of bounded size."""
-        device = next(self.network_.parameters()).device
+        network = network or self.network_
+        device = next(network.parameters()).device
         source = ScaledSource(items, self.scaling_, device)
-        threads = choose_threads(self.threads, self.network_, device)
-        multiple = 1 if has_convolutions(self.network_) else ROWS_TOGETHER
+        threads = choose_threads(self.threads, network, device)
+        multiple = 1 if has_convolutions(network) else ROWS_TOGETHER
         embeddings, probabilities = [], []
-        with torch_threads(threads), torch.inference_mode(), _eval_mode(self.network_):
+        with torch_threads(threads), torch.inference_mode(), _eval_mode(network):
             for start in range(0, len(source), PREDICT_BATCH):
                 rows = source.take(slice(start, start + PREDICT_BATCH))
-                found = self.network_.named(self.network_(_fill_up(rows, multiple)))
+                found = network.named(network(_fill_up(rows, multiple)))
                 embeddings.append(found["embedding"][: len(rows)].cpu())
                 # float64 rows sum to 1 to the last digit that a caller may check
                 probabilities.append(found["logits"][: len(rows)].double().softmax(dim=1).cpu())

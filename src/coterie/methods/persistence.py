@@ -18,6 +18,7 @@ from coterie.data.arrays import Scaling
 from coterie.engine.runtime import make_runtime
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.base import NeuralClusterer
+from coterie.methods.ddc import DDC
 from coterie.methods.registry import METHODS
 from coterie.nn import ClusterNetwork
 
@@ -62,7 +63,13 @@ def save(estimator: NeuralClusterer, path: str | Path) -> None:
     check_is_fitted(estimator, "network_")
     meta: dict[str, Any] = {name: getattr(estimator, name) for name in _PLAIN}
     meta |= {"method": method, "params": _plain_params(estimator), "item_shape": list(estimator.item_shape_)}
-    tensors = {f"network/{name}": value for name, value in estimator.network_.state_dict().items()}
+    members = getattr(estimator, "members_", [estimator.network_])
+    meta["members"] = len(members)
+    tensors = {
+        f"{_folder(number)}{name}": value
+        for number, network in enumerate(members)
+        for name, value in network.state_dict().items()
+    }
     tensors |= {
         "labels": torch.from_numpy(estimator.labels_),
         "offset": torch.from_numpy(np.asarray(estimator.scaling_.offset)),
@@ -126,19 +133,25 @@ def _rebuild(tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any) ->
     estimator.item_shape_ = tuple(meta["item_shape"])
     estimator.labels_ = tensors["labels"].numpy()
     estimator.scaling_ = Scaling(tensors["offset"].numpy(), tensors["factor"].numpy())
-    estimator.network_ = _load_network(estimator, tensors)
+    members = [_load_network(estimator, tensors, number) for number in range(meta.get("members", 1))]
+    estimator.network_ = members[0]
+    if isinstance(estimator, DDC):
+        estimator.members_ = members
     return estimator
 
 
-def _load_network(estimator: NeuralClusterer, tensors: dict[str, Tensor]) -> ClusterNetwork:
-    network = estimator.make_network(seed=0)
-    prefix = "network/"
+def _load_network(estimator: NeuralClusterer, tensors: dict[str, Tensor], number: int) -> ClusterNetwork:
+    prefix = _folder(number)
     state = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     try:
-        network.load_state_dict(state)
+        return estimator.load_network(state, make_runtime(estimator.device).device)
     except RuntimeError as error:
         raise InputError(f"backbone: does not match the saved weights: {error}") from error
-    return network.to(make_runtime(estimator.device).device).eval()
+
+
+def _folder(number: int) -> str:
+    """Where the weights of the best network, or of a further one that votes, lie in the file."""
+    return f"member/{number}/" if number else "network/"
 
 
 def _method_of(estimator: object) -> str:

@@ -65,7 +65,7 @@ class ClusterNetwork(Network):
         if n_clusters < 1:
             raise InputError(f"n_clusters: expected a positive number, got {n_clusters}")
         self.backbone = backbone
-        self.head = nn.Linear(backbone.out_features, n_clusters)
+        self.head = backbone.make_head(n_clusters)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map x (b, *item_shape) to the embedding (b, out_features) and the logits (b, n_clusters)."""
