@@ -42,7 +42,8 @@ class RecordedCCN(CCN):
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
         recipe = dataclasses.replace(task.recipe, **(self.recipe_changes or {}))
         task = dataclasses.replace(task, objective=self.objective_for(task.objective), recipe=recipe)
-        fresh.keep = len(fresh.seeds)
+        if fresh.how != "racing":  # which would have nobody to leave behind
+            fresh.keep = len(fresh.seeds)
         self.resolved_ = {
             "parameters": self.get_params(),
             "recipe": dataclasses.asdict(recipe),
