@@ -14,8 +14,8 @@ import numpy.typing as npt
 import torch
 
 from benchmarks import datasets
+from benchmarks.estimators import RecordedCCN
 from benchmarks.suites.base import Case, Options, Outcome, Suite
-from coterie import CCN
 from coterie.metrics import clustering_accuracy
 
 # method -> (data set, backbone, rows, steps): the LeNet's are for the time alone, on noise
@@ -63,7 +63,7 @@ def run(case: Case) -> Outcome:
     metrics["stacked_ratio"] = metrics["stacked_processor_seconds"] / metrics["in_turn_processor_seconds"]
     metrics["racing_of_one"] = metrics["racing_processor_seconds"] / one
     metrics["parameters"] = sum(parameter.numel() for parameter in model.network_.parameters())
-    return Outcome(metrics, runs, {"threads": torch.get_num_threads(), "parameters": model.get_params()})
+    return Outcome(metrics, runs, model.resolved_ | {"threads": torch.get_num_threads()})
 
 
 def _data(case: Case) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
@@ -75,8 +75,8 @@ def _data(case: Case) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     return split.x_train, split.y_train
 
 
-def _model(case: Case, way: str) -> CCN:
-    model = CCN(
+def _model(case: Case, way: str) -> RecordedCCN:
+    model = RecordedCCN(
         n_clusters=10,
         restarts=way,
         augment="none",
