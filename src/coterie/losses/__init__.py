@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from coterie.losses.adc import norm, sparsity, transformation, visit, walker
 from coterie.losses.ccl import ccl
 from coterie.losses.kcl import kcl
 
-__all__ = ["ccl", "kcl"]
+__all__ = ["ccl", "kcl", "norm", "sparsity", "transformation", "visit", "walker"]
