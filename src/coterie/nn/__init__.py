@@ -6,12 +6,14 @@ from coterie.nn.joint_batchnorm import JointBatchNorm, convert_batchnorm
 from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
 from coterie.nn.network import ClusterNetwork, build_network, channels_last, has_convolutions
-from coterie.nn.resnet import PreActResNet
+from coterie.nn.resnet import PreActResNet, ResNet
+from coterie.nn.vcnn import VCNN
 from coterie.nn.vgg import VGG
 
 __all__ = [
     "BACKBONES",
     "MLP",
+    "VCNN",
     "VGG",
     "Backbone",
     "BackboneSpec",
@@ -20,6 +22,7 @@ __all__ = [
     "JointBatchNorm",
     "LeNet",
     "PreActResNet",
+    "ResNet",
     "auto_backbone",
     "build_backbone",
     "build_network",
