@@ -30,12 +30,12 @@ from coterie.data.arrays import (
 )
 from coterie.data.augment import Augment, default_augment
 from coterie.engine.checkpoint import Checkpointer
-from coterie.engine.loop import Task
 from coterie.engine.objective import Objective
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import Session, run_session
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
+from coterie.engine.task import Task
 from coterie.methods.checks import as_random_state, check_choice, check_path
 from coterie.methods.items import check_item_shape, check_items
 from coterie.metrics import dominant_clusters
@@ -287,10 +287,10 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         with torch_threads(threads), torch.inference_mode(), _eval_mode(self.network_):
             for start in range(0, len(source), PREDICT_BATCH):
                 rows = source.take(slice(start, start + PREDICT_BATCH))
-                embedding, logits = self.network_(_fill_up(rows, multiple))
-                embeddings.append(embedding[: len(rows)].cpu())
+                found = self.network_.named(self.network_(_fill_up(rows, multiple)))
+                embeddings.append(found["embedding"][: len(rows)].cpu())
                 # float64 rows sum to 1 to the last digit that a caller may check
-                probabilities.append(logits[: len(rows)].double().softmax(dim=1).cpu())
+                probabilities.append(found["logits"][: len(rows)].double().softmax(dim=1).cpu())
         return torch.cat(embeddings).numpy(), torch.cat(probabilities).numpy()
 
 

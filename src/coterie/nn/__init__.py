@@ -5,7 +5,7 @@ from coterie.nn.build import BACKBONES, BackboneSpec, GivenBackbone, auto_backbo
 from coterie.nn.joint_batchnorm import JointBatchNorm, convert_batchnorm
 from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
-from coterie.nn.network import ClusterNetwork, build_network, channels_last, has_convolutions
+from coterie.nn.network import ClusterNetwork, Network, build_network, channels_last, has_convolutions
 from coterie.nn.resnet import PreActResNet, ResNet
 from coterie.nn.vcnn import VCNN
 from coterie.nn.vgg import VGG
@@ -21,6 +21,7 @@ __all__ = [
     "GivenBackbone",
     "JointBatchNorm",
     "LeNet",
+    "Network",
     "PreActResNet",
     "ResNet",
     "auto_backbone",
