@@ -10,12 +10,14 @@ from coterie._errors import (
     Interrupted,
 )
 from coterie.data import Pairs
+from coterie.methods.adc import ADC
 from coterie.methods.ccn import CCN
 from coterie.methods.persistence import load, save
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ADC",
     "CCN",
     "CollapseWarning",
     "ConflictError",

@@ -173,7 +173,11 @@ def test_recipes() -> None:
 @pytest.mark.parametrize(
     ("name", "shape", "words"),
     [
-        ("objects", (1, 8, 8), "augment: hue and saturation need images of 3 channels, got 1; 'digits' takes"),
+        (
+            "objects",
+            (1, 8, 8),
+            "augment: hue and saturation need images of 3 channels, got 1; 'digits' takes",
+        ),
         ("objects", (8, 8), "need images of 3 channels, got 1"),
         ("digits", (10,), r"augment: items of shape \(10,\); images \(h, w\) or \(c, h, w\) are expected"),
         ("letters", (8, 8), "augment: 'letters'; one of auto, digits, objects, none or a callable"),

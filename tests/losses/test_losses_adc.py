@@ -118,7 +118,9 @@ FUNCTIONS: list[tuple[str, Callable[..., Tensor], list[tuple[int, int]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("function", "shapes"), [row[1:] for row in FUNCTIONS], ids=[f[0] for f in FUNCTIONS])
+@pytest.mark.parametrize(
+    ("function", "shapes"), [row[1:] for row in FUNCTIONS], ids=[f[0] for f in FUNCTIONS]
+)
 def test_gradients(function: Callable[..., Tensor], shapes: list[tuple[int, int]]) -> None:
     leaves = [draw(*shape, seed=number).requires_grad_() for number, shape in enumerate(shapes)]
     assert torch.autograd.gradcheck(function, leaves)
@@ -128,7 +130,9 @@ def test_gradients(function: Callable[..., Tensor], shapes: list[tuple[int, int]
 def test_gradients_of_the_transformation(per_pair: bool) -> None:
     z, z_aug = draw(3, 4).requires_grad_(), draw(3, 4, seed=1).requires_grad_()
     logits, logits_aug = draw(3, 2, seed=2), draw(3, 2, seed=3)
-    assert torch.autograd.gradcheck(lambda a, b: transformation(a, b, logits, logits_aug, per_pair), (z, z_aug))
+    assert torch.autograd.gradcheck(
+        lambda a, b: transformation(a, b, logits, logits_aug, per_pair), (z, z_aug)
+    )
 
 
 def test_targets_of_the_transformation_are_constants() -> None:
@@ -187,7 +191,7 @@ BAD: list[tuple[Callable[[], Tensor], type[Exception], str]] = [
     (lambda: sparsity(A, reduction=""), InputError, "reduction must be .* got ''"),
     (lambda: norm(A[0]), InputError, r"z must have two axes.* got shape \(3,\)"),
     (lambda: transformation(A, A, A, A[:, :2]), InputError, "logits and logits_aug must have the same width"),
-    (lambda: transformation(A, B, A, A), InputError, "2, 4, 2 and 2 rows; as many of each are expected"),
+    (lambda: transformation(A, B, A, A), InputError, "2, 4, 2, 2 rows; as many of each are expected"),
 ]
 
 

@@ -163,7 +163,7 @@ def test_resnet_forms(form: str, convolutions: int, parameters: int | None) -> N
 
 
 def test_resnet_shortcut_skips_pixels_and_adds_empty_channels() -> None:
-    block = next(block for block in ResNet((3, 16, 16)).blocks if block.added).eval()  # type: ignore[union-attr]
+    block = next(block for block in ResNet((3, 16, 16)).blocks if block.added).eval()
     for parameter in block.parameters():
         nn.init.zeros_(parameter)
     x = torch.rand(2, 16, 8, 8)
@@ -182,7 +182,9 @@ def test_unknown_forms() -> None:
         PreActResNet((3, 32, 32), 50)
 
 
-@pytest.mark.parametrize("name", ["mlp", "lenet", "lenet-bn", "lenet-code", "vggs", "vgg8", "vcnn", "preact18"])
+@pytest.mark.parametrize(
+    "name", ["mlp", "lenet", "lenet-bn", "lenet-code", "vggs", "vgg8", "vcnn", "preact18"]
+)
 def test_images_without_a_channel_axis_are_one_channel(name: str) -> None:
     torch.manual_seed(0)
     network = build_backbone(name, (32, 32)).eval()

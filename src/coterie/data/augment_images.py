@@ -84,10 +84,8 @@ class ImageViews:
         """Map images (b, c, h, w) or (b, h, w) to images of the same shape."""
         self.check_shape(tuple(x.shape[1:]))
         low, high = torch.aminmax(x)
-        if self.crop or self.flip or self.degrees:
-            views = warp(x, self._matrices(x, generator))
-        else:
-            views = x.clone()
+        moves = bool(self.crop or self.flip or self.degrees)
+        views = warp(x, self._matrices(x, generator)) if moves else x.clone()
         shape = views.shape
         pixels = views.view(len(x), -1, shape[-2] * shape[-1])
         pixels = self._recoloured(pixels, high - low, generator)
@@ -125,7 +123,7 @@ class ImageViews:
         return torch.stack(rows, 1)
 
     def _recoloured(self, pixels: Tensor, span: Tensor, generator: Generator) -> Tensor:
-        """Brightness, contrast, saturation and hue of pixels (b, c, h w) as one affine map of the channels."""
+        """Brightness, contrast, saturation and hue of pixels (b, c, h w) as one affine map of channels."""
         if not (self.brightness or self.needs_colour or self.contrast != (1.0, 1.0)):
             return pixels
         n = len(pixels)
@@ -175,9 +173,9 @@ def recipe_for(name: str, item_shape: Sequence[int]) -> Augment | None:
     Parameters
     ----------
     name : {"auto", "digits", "objects", "none"}
-        "digits": crop, rotation, brightness and noise. "objects": crop, mirror, rotation, contrast, saturation
-        and hue. "auto": noise and dropout of features for vectors and images below 8 pixels, "objects" for
-        images of three channels, else "digits".
+        "digits": crop, rotation, brightness and noise. "objects": crop, mirror, rotation, contrast,
+        saturation and hue. "auto": noise and dropout of features for vectors and images below 8 pixels,
+        "objects" for images of three channels, else "digits".
     item_shape : sequence of int
 
     Returns

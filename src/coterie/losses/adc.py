@@ -1,7 +1,7 @@
 """ADC: associative deep clustering.
 
-Haeusser, Plapp, Golkov, Aljalbout and Cremers, "Associative deep clustering: training a classification network
-with no labels", GCPR 2018; "released code" is jplapp/associative_deep_clustering.
+Haeusser, Plapp, Golkov, Aljalbout and Cremers, "Associative deep clustering: training a classification
+network with no labels", GCPR 2018; "released code" is jplapp/associative_deep_clustering.
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ def norm(z: Tensor, *, reduction: str = "mean") -> Tensor:
     _check_rows("z", z)
     _check_reduction(reduction)
     with full_precision(z):
-        costs = (torch.linalg.vector_norm(_widened(z), dim=1) - 1).square()
+        lengths: Tensor = torch.linalg.vector_norm(_widened(z), dim=1)
+        costs = (lengths - 1).square()
         return costs.mean() if reduction == "mean" else costs.sum()
 
 
@@ -185,7 +186,7 @@ def transformation(
     _check_pair("logits", logits, "logits_aug", logits_aug)
     if not len(z) == len(z_aug) == len(logits) == len(logits_aug):
         raise InputError(
-            f"z, z_aug, logits, logits_aug: {len(z)}, {len(z_aug)}, {len(logits)} and {len(logits_aug)} rows; "
+            f"z, z_aug, logits, logits_aug: {len(z)}, {len(z_aug)}, {len(logits)}, {len(logits_aug)} rows; "
             "as many of each are expected"
         )
     with full_precision(z):
@@ -198,7 +199,7 @@ def transformation(
 
 
 def _log_transition(prob: Tensor, eps: float) -> Tensor:
-    """Logarithm of rows (..., m) that sum to 1, after `eps` is added and they are scaled to sum to 1 again."""
+    """Logarithm of rows (..., m) that sum to 1, after `eps` is added and they are made to sum to 1 again."""
     return (prob + eps).log() - math.log1p(eps * prob.shape[-1])
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from coterie._checks import check_number
-from coterie._errors import InputError, InputTypeError
+from coterie._errors import InputError
 from coterie._types import Batch, Output
 from coterie.data import Pairs
 from coterie.data.arrays import data_digest
@@ -30,7 +30,7 @@ from coterie.losses.ccl import ccl_matrix
 from coterie.losses.kcl import kcl_matrix
 from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions, as_matrix
 from coterie.methods.base import IntArray, NeuralClusterer, Training
-from coterie.methods.checks import check_choice
+from coterie.methods.checks import check_choice, check_pairs
 
 
 class PairObjective(Objective):
@@ -372,19 +372,13 @@ class CCN(NeuralClusterer):
                 "CCN requires y to be passed, but the target y is None; pass labels of some rows as y, or "
                 "pairs=Pairs(...)"
             )
-        if pairs is not None and not isinstance(pairs, Pairs):
-            raise InputTypeError(
-                f"pairs: {type(pairs).__name__}; coterie.Pairs is expected, e.g. Pairs(i, j, same)"
-            )
+        if pairs is not None:
+            check_pairs(pairs, n_items)
         combined = self.cross_entropy_weight > 0
         if y is not None and pairs is not None and not combined:
             raise InputError("y, pairs: one of them is expected; both only with cross_entropy_weight above 0")
         if y is None and combined:
             raise InputError("cross_entropy_weight: above 0, but y is None; labels of some rows are expected")
-        if pairs is not None:
-            pairs.check_rows(n_items)
-            if pairs.certain:
-                pairs.check_consistent()
         return _Evidence(self._check_labels(n_items, y) if y is not None else None, pairs)
 
     def _check_labels(self, n_items: int, y: Any) -> npt.NDArray[np.int64]:

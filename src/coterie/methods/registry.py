@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from coterie.methods.adc import ADC
 from coterie.methods.base import NeuralClusterer
 from coterie.methods.ccn import CCN
 
-METHODS: dict[str, type[NeuralClusterer]] = {"ccn": CCN}
+METHODS: dict[str, type[NeuralClusterer]] = {"adc": ADC, "ccn": CCN}

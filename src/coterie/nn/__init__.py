@@ -2,6 +2,7 @@
 
 from coterie.nn.backbone import Backbone
 from coterie.nn.build import BACKBONES, BackboneSpec, GivenBackbone, auto_backbone, build_backbone
+from coterie.nn.centroids import CentroidNetwork, build_centroid_network
 from coterie.nn.joint_batchnorm import JointBatchNorm, convert_batchnorm
 from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
@@ -17,6 +18,7 @@ __all__ = [
     "VGG",
     "Backbone",
     "BackboneSpec",
+    "CentroidNetwork",
     "ClusterNetwork",
     "GivenBackbone",
     "JointBatchNorm",
@@ -26,6 +28,7 @@ __all__ = [
     "ResNet",
     "auto_backbone",
     "build_backbone",
+    "build_centroid_network",
     "build_network",
     "channels_last",
     "convert_batchnorm",

@@ -154,9 +154,9 @@ class _PostBlock(nn.Module):
         """Add the residual; without weights, a shortcut skips pixels and fills new channels with zeros."""
         residual: Tensor = self.residual(x)
         if self.shortcut is not None:
-            return (residual + self.shortcut(x)).relu()
+            return functional.relu(residual + self.shortcut(x))
         kept = functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.added))
-        return (residual + kept).relu()
+        return functional.relu(residual + kept)
 
 
 def _convolution_norm(before: int, after: int, stride: int) -> list[nn.Module]:

@@ -76,7 +76,8 @@ class VCNN(Backbone):
 
 
 def _start(layer: nn.Module) -> None:
-    """He-normal weights and biases of zero: torch's own start lets six layers without a norm fade the signal."""
+    """Glorot-uniform weights and biases of zero: torch's own start fades the signal layer by layer."""
     if isinstance(layer, nn.Conv2d | nn.Linear):
-        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.xavier_uniform_(layer.weight)
+        assert layer.bias is not None
         nn.init.zeros_(layer.bias)
