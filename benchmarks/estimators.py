@@ -12,18 +12,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from coterie import CCN
+from coterie import ADC, CCN
 from coterie._types import Batch, Output
 from coterie.data.batches import Sampler
 from coterie.engine.objective import Objective
 from coterie.engine.restarts import Kept, Session
 from coterie.engine.task import Task
+from coterie.methods.base import NeuralClusterer
 
 Floats = npt.NDArray[np.float64]
 
 
-class RecordedCCN(CCN):
-    """CCN that keeps the weights of every restart and remembers the recipe it was trained with.
+class Recorded(NeuralClusterer):
+    """Keeps the weights of every restart and remembers the recipe an estimator was trained with.
 
     Attributes
     ----------
@@ -36,7 +37,7 @@ class RecordedCCN(CCN):
     recipe_changes: dict[str, Any] | None = None
 
     def objective_for(self, preset: Objective) -> Objective:
-        """The objective to train in place of CCN's own, on the same batches."""
+        """The objective to train in place of the estimator's own, on the same batches."""
         return preset
 
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
@@ -64,6 +65,14 @@ class RecordedCCN(CCN):
                 yield kept
         finally:
             self.network_.load_state_dict(chosen)
+
+
+class RecordedCCN(Recorded, CCN):
+    """CCN on record."""
+
+
+class RecordedADC(Recorded, ADC):
+    """ADC on record."""
 
 
 class CrossEntropyObjective(Objective):

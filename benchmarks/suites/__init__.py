@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.suites.adc import ADC_SUITE
 from benchmarks.suites.augment import AUGMENT
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.from_labels import LABELS
@@ -12,7 +13,18 @@ from benchmarks.suites.supervised import CIFAR10_SUITE, MNIST_SUITE
 
 SUITES: dict[str, Suite] = {
     suite.name: suite
-    for suite in (PAIRS, NOISE, OUTPUTS, LABELS, CIFAR10_SUITE, MNIST_SUITE, STEP, PAIR_LOSSES, AUGMENT)
+    for suite in (
+        PAIRS,
+        NOISE,
+        OUTPUTS,
+        LABELS,
+        CIFAR10_SUITE,
+        MNIST_SUITE,
+        STEP,
+        PAIR_LOSSES,
+        AUGMENT,
+        ADC_SUITE,
+    )
 }
 
 __all__ = ["SUITES", "Case", "Options", "Outcome", "Suite"]

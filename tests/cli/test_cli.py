@@ -102,7 +102,7 @@ def test_usage_version_and_methods(call: Call) -> None:
     assert code == 0
     assert all(re.search(rf"^  {name} ", out, re.MULTILINE) for name in COMMANDS)
     assert call("--version") == (0, "coterie 0.1.0\n", "")
-    assert re.match(r"ccn +\w+", call("methods")[1])
+    assert re.search(r"^ccn +\w+", call("methods")[1], re.MULTILINE)
 
 
 @pytest.mark.parametrize("data", ["x.npy", "both.npz", "x.csv", "x.idx", "images-idx3-ubyte.gz"])
