@@ -1,4 +1,4 @@
-"""Clustering without labels: ADC on digits and MNIST, from nothing and from random pairs, k-means beside it."""
+"""Clustering without labels: ADC on digits and MNIST, alone and with random pairs, beside k-means."""
 
 from __future__ import annotations
 
