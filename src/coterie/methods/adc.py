@@ -172,26 +172,30 @@ class ADCObjective(Objective):
     n_views : int
     per_cluster : int
         Centroids of each cluster.
-    as_in_code : bool
-        Sums in place of means in the norm, and one cross entropy for all pairs of the transformation loss.
+    per_pair : bool
+        Whether each pair of the transformation loss has its own cross entropy.
+
+    Notes
+    -----
+    Norm and absolute values are summed over plain rows, views and centroids, as in the released code: the
+    paper's gamma is chosen for a sum, and a mean of that weight would do nothing.
     """
 
     def __init__(
-        self, sampler: Sampler, phases: tuple[Phase, ...], n_views: int, per_cluster: int, as_in_code: bool
+        self, sampler: Sampler, phases: tuple[Phase, ...], n_views: int, per_cluster: int, per_pair: bool
     ) -> None:
         super().__init__(sampler, phases=phases)
         self.n_views = n_views
         self._per_cluster = per_cluster
-        self._reduction = "sum" if as_in_code else "mean"
-        self._per_pair = not as_in_code
+        self._per_pair = per_pair
 
     def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Every term that has a weight in some phase."""
         computed = {
             "view_walker": self._view_walker,
             "view_visit": lambda output: visit(_embeddings(output.views), output.embedding),
-            "norm": lambda output: norm(self._all_embeddings(output), reduction=self._reduction),
-            "sparsity": lambda output: sparsity(self._all_embeddings(output), reduction=self._reduction),
+            "norm": lambda output: norm(_all_embeddings(output), reduction="sum"),
+            "sparsity": lambda output: sparsity(_all_embeddings(output), reduction="sum"),
             "centroid_walker": lambda output: walker(
                 output["centroids"], output.embedding, self._centroid_labels(output)
             ),
@@ -217,9 +221,6 @@ class ADCObjective(Objective):
         view = output.views[0]
         return transformation(output.embedding, view.embedding, output.logits, view.logits, self._per_pair)
 
-    def _all_embeddings(self, output: Output) -> Tensor:
-        return torch.cat([output.embedding, _embeddings(output.views), output["centroids"]])
-
     def _centroid_labels(self, output: Output) -> Tensor:
         clusters = torch.arange(output.logits.shape[1], device=output.logits.device)
         return clusters.repeat_interleave(self._per_cluster)
@@ -227,6 +228,10 @@ class ADCObjective(Objective):
 
 def _embeddings(views: tuple[Output, ...]) -> Tensor:
     return torch.cat([view.embedding for view in views])
+
+
+def _all_embeddings(output: Output) -> Tensor:
+    return torch.cat([output.embedding, _embeddings(output.views), output["centroids"]])
 
 
 @dataclass(frozen=True)
@@ -245,8 +250,8 @@ class Preset:
         Whether k-means sets the head too.
     resets_optimizer : bool
         Whether it starts afresh with the centroids.
-    as_in_code : bool
-        Reductions of the released code.
+    per_pair : bool
+        Whether each pair of the transformation loss has its own cross entropy, as in equation 4.
     """
 
     recipe: Recipe
@@ -256,7 +261,7 @@ class Preset:
     warm_up: tuple[int, float]
     starts_head: bool = False
     resets_optimizer: bool = False
-    as_in_code: bool = False
+    per_pair: bool = True
 
 
 _PAPER_RECIPE = Recipe(
@@ -313,7 +318,7 @@ PRESET_OF = {
         n_views=3,
         per_cluster=4,
         warm_up=(0, 0.0),
-        as_in_code=True,
+        per_pair=False,
     ),
 }
 
@@ -494,7 +499,7 @@ class ADC(ClusterMixin, NeuralClusterer):
             self._phases(recipe.total_steps(sampler.n_steps), has_pairs=pairs is not None),
             self.n_views or preset.n_views,
             self._per_cluster,
-            preset.as_in_code,
+            preset.per_pair,
         )
         n_restarts = 1 if self.n_restarts == "auto" else int(self.n_restarts)
         arrays = (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)
