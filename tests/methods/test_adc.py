@@ -97,8 +97,8 @@ def test_kmeans_start_gives_centres_and_a_head_that_agrees() -> None:
     assert torch.equal(logits.argmax(dim=1), nearest)
     assert clustering_accuracy(corner.numpy(), nearest.numpy()) == 1
     sure = logits.softmax(dim=1).max(dim=1).values
-    assert sure.min() > 0.9
-    assert sure.max() < 0.9999
+    assert sure.min() > 0.5
+    assert sure.max() < 0.7
 
 
 def test_kmeans_start_of_the_paper_leaves_the_head() -> None:
@@ -124,7 +124,7 @@ def test_several_centroids_of_a_cluster_lie_around_its_centre() -> None:
 
 def test_kmeans_start_of_identical_embeddings_is_finite() -> None:
     values = KMeansStart(3, per_cluster=2)(lambda: torch.ones(20, 4), 0)
-    assert all(bool(value.isfinite().all()) for value in values.values())
+    assert all(float(value.abs().max()) < 1e4 for value in values.values())
 
 
 def output(n: int = 6, k: int = 3, m: int = 1, n_views: int = 2) -> Output:

@@ -118,8 +118,9 @@ class KMeansStart:
     per_cluster: int = 1
     starts_head: bool = True
 
-    # logits of a centre exceed those at the mean distance by this much: sure enough, and not saturated
-    MARGIN: ClassVar[float] = 5.0
+    # A centre's logit exceeds those of the others by about this much: right from the start, but unsure, so
+    # that the classification loss goes on turning the head to where the centroids move.
+    MARGIN: ClassVar[float] = 1.0
 
     def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
         """New values of the network's parameters, by name."""
@@ -155,10 +156,12 @@ class KMeansStart:
         return torch.cat([copy.expand(self.per_cluster, -1) for copy in copies])
 
     def _head(self, centres: Tensor) -> dict[str, Tensor]:
-        """Weights whose logits are ``scale (2 c.z - c.c)``: largest for the nearest centre."""
+        """Weights whose logits are ``scale * (2 c.z - c.c)``: largest for the nearest centre."""
         squares = centres.square().sum(dim=1)
         distances = torch.cdist(centres, centres).square().sum() / max(1, len(centres) * (len(centres) - 1))
-        scale = self.MARGIN / distances.clamp_min(torch.finfo(centres.dtype).tiny ** 0.5)
+        # centres that coincide give no direction, and must not give weights without bound
+        floor = 1e-3 * squares.mean() + torch.finfo(centres.dtype).tiny ** 0.5
+        scale = self.MARGIN / torch.maximum(distances, floor)
         return {"head.weight": 2 * scale * centres, "head.bias": -scale * squares}
 
 
