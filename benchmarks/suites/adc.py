@@ -23,9 +23,10 @@ MNIST_ROWS = 10_000
 
 
 def _cases(options: Options) -> list[Case]:
+    known = ("digits",) if options.quick else ("digits", "mnist")
     return [
         _case(method, data, options, draw)
-        for data in ([options.data] if options.data else ["digits", "mnist"])
+        for data in ((options.data,) if options.data else known)
         for draw in options.draws or DRAWS
         for method in options.pick_methods(METHODS)
     ]
