@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from coterie import CCN, DDC
+from coterie import ADC, CCN, DDC
 from coterie._types import Batch, Output
 from coterie.data.batches import Sampler
 from coterie.engine.objective import Objective
@@ -70,6 +70,10 @@ class Recorded(NeuralClusterer):
 
 class RecordedCCN(Recorded, CCN):
     """CCN on record."""
+
+
+class RecordedADC(Recorded, ADC):
+    """ADC on record."""
 
 
 class RecordedDDC(Recorded, DDC):

@@ -113,6 +113,19 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("bare, s a chunk", "bare_seconds"),
         metric("chunks", "chunks", digits=0),
     ),
+    "adc": (
+        metric("ACC %", "accuracy", 100, 1),
+        metric("NMI (arithmetic)", "nmi_arithmetic"),
+        metric("clusters used", "clusters_used", digits=1),
+        metric("test ACC %", "test_accuracy", 100, 1),
+        metric("processor seconds", "processor_seconds", digits=0),
+        SECONDS,
+    ),
+    "augment": (
+        metric("ours / kornia, medians of wall time", "ratio"),
+        metric("ours, s a batch", "ours_seconds", digits=4),
+        metric("kornia, s a batch", "kornia_seconds", digits=4),
+    ),
     "pair-losses": (
         metric("times faster", "times_faster", digits=0),
         metric("times less memory (tensors)", "times_less_tensor_memory", digits=0),

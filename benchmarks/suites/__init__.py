@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from benchmarks.suites.adc import ADC_SUITE
+from benchmarks.suites.augment import AUGMENT
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.ddc import DDC_SUITES
 from benchmarks.suites.from_labels import LABELS
@@ -16,7 +18,8 @@ SUITES: dict[str, Suite] = {
     for suite in (
         *(PAIRS, NOISE, OUTPUTS, LABELS, CIFAR10_SUITE, MNIST_SUITE),
         *DDC_SUITES,
-        *(STEP, PAIR_LOSSES, RESTARTS),
+        ADC_SUITE,
+        *(STEP, PAIR_LOSSES, AUGMENT, RESTARTS),
     )
 }
 

@@ -10,6 +10,7 @@ from coterie._errors import (
     Interrupted,
 )
 from coterie.data import Pairs
+from coterie.methods.adc import ADC
 from coterie.methods.ccn import CCN
 from coterie.methods.ddc import DDC
 from coterie.methods.persistence import load, save
@@ -17,6 +18,7 @@ from coterie.methods.persistence import load, save
 __version__ = "0.1.0"
 
 __all__ = [
+    "ADC",
     "CCN",
     "DDC",
     "CollapseWarning",

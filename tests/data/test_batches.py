@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from coterie._errors import InputError, InputTypeError
 from coterie._types import Plan
-from coterie.data import LabelBatches, PairBatches, Pairs, Sampler
+from coterie.data import LabelBatches, PairBatches, Pairs, RowBatches, Sampler
 
 LABELS = np.array([3, -1, 0, 1, 1, -1, 0, 2, 0, 5])
 
@@ -28,6 +28,8 @@ def samplers() -> list[Sampler]:
         LabelBatches(LABELS, 3),
         PairBatches(pairs_of(), 8),
         PairBatches(pairs_of(10, 40), 8, labels=LABELS),
+        RowBatches(30, 7),
+        RowBatches(30, 7, pairs=pairs_of(), batch_pairs=8),
     ]
 
 
@@ -48,7 +50,7 @@ def assert_same(first: Plan, second: Plan) -> None:
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(5))
 def test_a_plan_depends_on_its_arguments_alone(number: int) -> None:
     sampler, other = samplers()[number], samplers()[number]
     forward = {(e, s): sampler.plan(7, e, s) for e in range(3) for s in range(sampler.n_steps)}
@@ -58,7 +60,7 @@ def test_a_plan_depends_on_its_arguments_alone(number: int) -> None:
         assert_same(copied.plan(7, 1, 0), forward[1, 0])
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(5))
 def test_seeds_and_epochs_shuffle(number: int) -> None:
     sampler = samplers()[number]
     orders = [
@@ -68,7 +70,7 @@ def test_seeds_and_epochs_shuffle(number: int) -> None:
     assert len({tuple(order) for order in orders}) == 3
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(5))
 def test_samplers_keep_the_protocol(number: int) -> None:
     sampler = samplers()[number]
     assert isinstance(sampler, Sampler)
@@ -221,3 +223,50 @@ def test_evaluation_leaves_no_plan_without_pairs_or_labels(m: int, n_labelled: i
 def test_pair_batches_refuse(size: Any, labels: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         PairBatches(pairs_of(), size, labels=labels)
+
+
+@given(n=st.integers(2, 40), size=st.integers(2, 15))
+def test_row_batches_draw_whole_batches_of_distinct_rows(n: int, size: int) -> None:
+    sampler = RowBatches(n, size)
+    plans = epoch(sampler)
+    drawn = np.concatenate([plan.rows for plan in plans])
+    assert len(np.unique(drawn)) == len(drawn)
+    assert {len(plan.rows) for plan in plans} == {min(n, size)}
+    assert sampler.n_steps == max(1, n // size)
+    evaluated = [plan.rows for plan in sampler.evaluation_plans()]
+    assert sorted(np.concatenate(evaluated).tolist()) == list(range(n))
+    assert max(map(len, evaluated)) - min(map(len, evaluated)) <= 1
+    assert all(plan.same is None and plan.labels is None for plan in plans)
+
+
+def test_pairs_cycle_independently_of_the_rows() -> None:
+    pairs = pairs_of(30, 50)
+    sampler = RowBatches(30, 10, pairs=pairs, batch_pairs=8)
+    seen: dict[tuple[int, int], int] = {}
+    steps = [sampler.plan(0, number // 3, number % 3) for number in range(7)]
+    for plan in steps:
+        assert len(plan.rows) == len(np.unique(plan.rows)) >= 10
+        seen |= pairs_in(plan)
+    assert len(seen) == pairs.n_pairs  # 7 chunks of 8 are one round
+    assert [len(pairs_in(plan)) for plan in steps] == [8] * 6 + [2]
+
+
+@pytest.mark.parametrize("m", [3, 50])
+def test_evaluation_of_rows_holds_every_row_and_every_pair(m: int) -> None:
+    pairs = pairs_of(30, m)
+    plans = list(RowBatches(30, 7, pairs=pairs, batch_pairs=8).evaluation_plans())
+    assert {int(row) for plan in plans for row in plan.rows} == set(range(30))
+    found: dict[tuple[int, int], int] = {}
+    for plan in plans:
+        assert pairs_in(plan)
+        found |= pairs_in(plan)
+    assert len(found) == m
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "chunk", "words"),
+    [(1, 4, 1, "n_rows must be"), (9, 1, 1, "batch_size must be"), (9, 4, 0, "batch_pairs must be")],
+)
+def test_row_batches_refuse(n: int, size: int, chunk: int, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        RowBatches(n, size, batch_pairs=chunk)

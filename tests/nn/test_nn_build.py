@@ -238,7 +238,16 @@ def test_image_networks_refuse_vectors(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "smallest"),
-    [("lenet", 16), ("lenet-code", 4), ("vggs", 16), ("vgg8", 32), ("vgg16", 32), ("preact18", 8)],
+    [
+        ("lenet", 16),
+        ("lenet-code", 4),
+        ("vcnn", 8),
+        ("vggs", 16),
+        ("vgg8", 32),
+        ("vgg16", 32),
+        ("resnet20", 8),
+        ("preact18", 8),
+    ],
 )
 def test_image_networks_refuse_smaller_images_and_only_those(name: str, smallest: int) -> None:
     message = rf"^backbone: '.+' needs images of at least {smallest} x {smallest}, got items of shape"

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from coterie._errors import InputError
-from coterie.nn import MLP, VGG, LeNet, PreActResNet, build_backbone
+from coterie.nn import MLP, VCNN, VGG, LeNet, PreActResNet, ResNet, build_backbone
 from coterie.nn.backbone import flat_size, image_shape, item_shape_of
 
 
@@ -126,14 +126,65 @@ def test_preact_block_without_residual_is_the_identity() -> None:
     torch.testing.assert_close(block(x), x, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize(
+    ("item_shape", "flat"),
+    [((28, 28), 9 * 128), ((3, 32, 32), 16 * 128), ((8, 8), 4 * 128), ((1, 15, 40), 3 * 10 * 128)],
+)
+def test_vcnn_features(item_shape: tuple[int, ...], flat: int) -> None:
+    network = VCNN(item_shape)
+    assert network.flat_features == flat
+    assert network(torch.randn(3, *item_shape)).shape == (3, 128)
+
+
+def test_vcnn_layers() -> None:
+    network = VCNN((28, 28))
+    convolutions = 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128
+    biases = 2 * (32 + 64 + 128)
+    assert n_parameters(network) == 9 * convolutions + biases + 1152 * 128 + 128
+    kinds = [type(part).__name__ for part in network.features]
+    pair = ["Conv2d", "ELU", "Conv2d", "ELU", "MaxPool2d"]
+    assert kinds == [*pair, "Dropout", *pair, "Dropout", *pair]
+    assert n_parameters(VCNN((3, 32, 32), repeats=3)) > n_parameters(VCNN((3, 32, 32)))
+
+
+@pytest.mark.parametrize(
+    ("form", "convolutions", "parameters"),
+    [("resnet20", 19, 269_072), ("resnet32", 31, 463_504), ("resnet-stl", 28, None)],
+)
+def test_resnet_forms(form: str, convolutions: int, parameters: int | None) -> None:
+    network = ResNet((3, 32, 32), form).eval()
+    with torch.no_grad():
+        assert network(torch.randn(2, 3, 32, 32)).shape == (2, 64)
+    layers = [part for part in network.modules() if isinstance(part, nn.Conv2d)]
+    assert len(layers) == convolutions
+    if parameters is not None:
+        # 19 (31) convolutions and their norms: He et al. count 0.27 M and 0.46 M with the head of 10 outputs
+        assert n_parameters(network) == parameters
+
+
+def test_resnet_shortcut_skips_pixels_and_adds_empty_channels() -> None:
+    block = next(block for block in ResNet((3, 16, 16)).blocks if block.added).eval()
+    for parameter in block.parameters():
+        nn.init.zeros_(parameter)
+    x = torch.rand(2, 16, 8, 8)
+    y = block(x)
+    torch.testing.assert_close(y[:, :16], x[:, :, ::2, ::2], rtol=0, atol=0)
+    assert y.shape == (2, 32, 4, 4)
+    assert not y[:, 16:].any()
+
+
 def test_unknown_forms() -> None:
+    with pytest.raises(InputError, match="form: expected one of resnet20, resnet32, resnet-stl, got 'x'"):
+        ResNet((3, 32, 32), "x")
     with pytest.raises(InputError, match="name: expected one of vggs, vgg8, vgg11, vgg16, got 'vgg9'"):
         VGG((3, 32, 32), "vgg9")
     with pytest.raises(InputError, match="depth: expected 18 or 101, got 50"):
         PreActResNet((3, 32, 32), 50)
 
 
-@pytest.mark.parametrize("name", ["mlp", "lenet", "lenet-bn", "lenet-code", "vggs", "vgg8", "preact18"])
+@pytest.mark.parametrize(
+    "name", ["mlp", "lenet", "lenet-bn", "lenet-code", "vggs", "vgg8", "vcnn", "preact18"]
+)
 def test_images_without_a_channel_axis_are_one_channel(name: str) -> None:
     torch.manual_seed(0)
     network = build_backbone(name, (32, 32)).eval()
@@ -142,7 +193,7 @@ def test_images_without_a_channel_axis_are_one_channel(name: str) -> None:
         torch.testing.assert_close(network(images), network(images.unsqueeze(1)), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", ["mlp", "lenet", "lenet-code", "vggs", "preact18"])
+@pytest.mark.parametrize("name", ["mlp", "lenet", "lenet-code", "vggs", "vcnn", "resnet20", "preact18"])
 def test_gradient_reaches_every_parameter(name: str) -> None:
     torch.manual_seed(0)
     network = build_backbone(name, (1, 16, 16))

@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 from jsonargparse import ArgumentParser
 
 from coterie._errors import InputError
-from coterie.methods.base import AUGMENTS, NeuralClusterer
+from coterie.methods.base import NeuralClusterer
 from coterie.methods.registry import METHODS
 
 # set by the command itself, or of types that a command line cannot write
-_NOT_OPTIONS = {"checkpoint_dir", "verbose", "augment", "backbone", "random_state"}
+_NOT_OPTIONS = {"checkpoint_dir", "verbose", "augment", "backbone", "random_state", "weights"}
 
 
 _METAVARS = {
@@ -113,5 +113,7 @@ def add_method_options(parser: DashedParser, method: type[NeuralClusterer]) -> l
     parser.add_argument(
         "--random_state", type=int, default=None, metavar="SEED", help="Without it each run differs."
     )
-    parser.add_argument("--augment", choices=AUGMENTS, default="auto", help="Random views of each batch.")
+    parser.add_argument(
+        "--augment", choices=method.augments, default="auto", help="Random views of each batch."
+    )
     return [*added, "augment", "backbone", "random_state"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coterie.data.batches import LabelBatches, PairBatches, Sampler
+from coterie.data.batches import LabelBatches, PairBatches, RowBatches, Sampler
 from coterie.data.files import atomic_write
 from coterie.data.pair_links import Conflict
 from coterie.data.pairs import Pairs
@@ -13,6 +13,7 @@ __all__ = [
     "LabelBatches",
     "PairBatches",
     "Pairs",
+    "RowBatches",
     "Sampler",
     "atomic_write",
     "read_array",

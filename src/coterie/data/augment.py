@@ -13,6 +13,17 @@ from torch.nn import functional
 Augment = Callable[[Tensor, Generator], Tensor]
 
 
+def warp(x: Tensor, matrices: Tensor) -> Tensor:
+    """Resample images (b, c, h, w) or (b, h, w) by matrices (b, 2, 3); edges are repeated outwards.
+
+    A matrix maps coordinates of the result to those of the image, both in [-1, 1] as in `affine_grid`.
+    """
+    images = x if x.dim() == 4 else x.unsqueeze(1)
+    grid = functional.affine_grid(matrices, list(images.shape), align_corners=False)
+    moved = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    return moved.view_as(x)
+
+
 @dataclass(frozen=True)
 class AffineJitter:
     """Small random rotations, zooms and shifts of images.
@@ -39,10 +50,7 @@ class AffineJitter:
 
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
         """Map images (b, c, h, w) or (b, h, w) to images of the same shape; edges are repeated outwards."""
-        images = x if x.dim() == 4 else x.unsqueeze(1)
-        grid = functional.affine_grid(self._matrices(x, generator), list(images.shape), align_corners=False)
-        moved = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
-        return moved.view_as(x)
+        return warp(x, self._matrices(x, generator))
 
     def _matrices(self, x: Tensor, generator: Generator) -> Tensor:
         """One 2 x 3 matrix per image, in the coordinates [-1, 1] of `affine_grid`."""

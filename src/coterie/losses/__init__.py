@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from coterie.losses.adc import norm, sparsity, transformation, visit, walker
 from coterie.losses.ccl import ccl
 from coterie.losses.ddc import ddc
 from coterie.losses.kcl import kcl
 
-__all__ = ["ccl", "ddc", "kcl"]
+__all__ = ["ccl", "ddc", "kcl", "norm", "sparsity", "transformation", "visit", "walker"]

@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,6 @@ from coterie.metrics import dominant_clusters
 from coterie.nn import ClusterNetwork, build_network, channels_last, has_convolutions
 
 PRESETS = ("default", "paper", "code")
-AUGMENTS = ("auto", "none")
 PREDICT_BATCH = 1000
 # matrix products of fewer rows take other kernels, and an item's numbers would depend on its company
 ROWS_TOGETHER = 8
@@ -104,6 +103,8 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     random_state: Any
     checkpoint_dir: str | None
     verbose: int
+    # views that the method knows by name
+    augments: ClassVar[tuple[str, ...]] = ("auto", "none")
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Probability of each cluster for new items.
@@ -184,8 +185,9 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 check_int(name, getattr(self, name), low=2 if name == "batch_size" else 1)
         as_random_state(self.random_state)
         check_path("checkpoint_dir", self.checkpoint_dir)
-        if not (self.augment in AUGMENTS if isinstance(self.augment, str) else callable(self.augment)):
-            raise InputError(f"augment: {self.augment!r}; 'auto', 'none' or a callable is expected")
+        if not (self.augment in self.augments if isinstance(self.augment, str) else callable(self.augment)):
+            names = ", ".join(map(repr, self.augments))
+            raise InputError(f"augment: {self.augment!r}; {names} or a callable is expected")
         if n_items < 2:
             raise InputError(f"X: n_samples={n_items}; at least 2 samples are expected to train a network")
         if n_items < self.n_clusters:

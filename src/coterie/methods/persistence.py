@@ -34,7 +34,7 @@ def save(estimator: NeuralClusterer, path: str | Path) -> None:
 
     Parameters
     ----------
-    estimator : CCN
+    estimator : CCN or ADC
         Fitted.
     path : str or Path
         The file, conventionally ending in ``.safetensors``; its folder is made where it is missing.
@@ -94,7 +94,7 @@ def load(path: str | Path, backbone: Any = None) -> NeuralClusterer:
 
     Returns
     -------
-    CCN
+    CCN or ADC
         Fitted; predicts what the saved one did.
 
     Raises

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from coterie.methods.adc import ADC
 from coterie.methods.base import NeuralClusterer
 from coterie.methods.ccn import CCN
 from coterie.methods.ddc import DDC
 
-METHODS: dict[str, type[NeuralClusterer]] = {"ccn": CCN, "ddc": DDC}
+METHODS: dict[str, type[NeuralClusterer]] = {"adc": ADC, "ccn": CCN, "ddc": DDC}

@@ -2,20 +2,24 @@
 
 from coterie.nn.backbone import Backbone
 from coterie.nn.build import BACKBONES, BackboneSpec, GivenBackbone, auto_backbone, build_backbone
+from coterie.nn.centroids import CentroidNetwork, build_centroid_network
 from coterie.nn.ddc import DDCConvolutions, DDCPerceptron
 from coterie.nn.joint_batchnorm import JointBatchNorm, convert_batchnorm
 from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
 from coterie.nn.network import ClusterNetwork, Network, build_network, channels_last, has_convolutions
-from coterie.nn.resnet import PreActResNet
+from coterie.nn.resnet import PreActResNet, ResNet
+from coterie.nn.vcnn import VCNN
 from coterie.nn.vgg import VGG
 
 __all__ = [
     "BACKBONES",
     "MLP",
+    "VCNN",
     "VGG",
     "Backbone",
     "BackboneSpec",
+    "CentroidNetwork",
     "ClusterNetwork",
     "DDCConvolutions",
     "DDCPerceptron",
@@ -24,8 +28,10 @@ __all__ = [
     "LeNet",
     "Network",
     "PreActResNet",
+    "ResNet",
     "auto_backbone",
     "build_backbone",
+    "build_centroid_network",
     "build_network",
     "channels_last",
     "convert_batchnorm",

@@ -16,7 +16,8 @@ from coterie.nn.backbone import Backbone, Shape, flat_size, item_shape_of, with_
 from coterie.nn.ddc import DDCConvolutions, DDCPerceptron
 from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
-from coterie.nn.resnet import PreActResNet
+from coterie.nn.resnet import PreActResNet, ResNet
+from coterie.nn.vcnn import VCNN
 from coterie.nn.vgg import VGG
 
 BackboneSpec = str | nn.Module | Callable[[], nn.Module]
@@ -31,6 +32,11 @@ BACKBONES: Mapping[str, Callable[[Shape], Backbone]] = MappingProxyType(
         "vgg8": lambda shape: VGG(shape, "vgg8"),
         "vgg11": lambda shape: VGG(shape, "vgg11"),
         "vgg16": lambda shape: VGG(shape, "vgg16"),
+        "vcnn": VCNN,
+        "vcnn-svhn": lambda shape: VCNN(shape, repeats=3),
+        "resnet20": lambda shape: ResNet(shape, "resnet20"),
+        "resnet32": lambda shape: ResNet(shape, "resnet32"),
+        "resnet-stl": lambda shape: ResNet(shape, "resnet-stl"),
         "preact18": lambda shape: PreActResNet(shape, 18),
         "preact101": lambda shape: PreActResNet(shape, 101),
         "ddc-mlp": lambda shape: DDCPerceptron(flat_size(shape)),

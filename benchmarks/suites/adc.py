@@ -1,0 +1,107 @@
+"""Clustering without labels: ADC on digits and MNIST, alone and with random pairs, beside k-means."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from benchmarks import scores
+from benchmarks.datasets import Split
+from benchmarks.estimators import RecordedADC
+from benchmarks.suites.base import Case, Options, Outcome, Suite
+from benchmarks.suites.from_pairs import read_split
+from coterie import Pairs
+
+METHODS = ("adc", "adc-pairs", "kmeans")
+DRAWS = (100, 101, 102, 103, 104)
+# digits have no test set of their own: all rows are clustered and measured
+WHOLE = ("digits",)
+N_PAIRS = {"digits": 200, "mnist": 1_200}
+MNIST_ROWS = 10_000
+
+
+def _cases(options: Options) -> list[Case]:
+    known = ("digits",) if options.quick else ("digits", "mnist")
+    return [
+        _case(method, data, options, draw)
+        for data in ((options.data,) if options.data else known)
+        for draw in options.draws or DRAWS
+        for method in options.pick_methods(METHODS)
+    ]
+
+
+def _case(method: str, data: str, options: Options, draw: int) -> Case:
+    limits = options.limits()
+    if data.startswith("mnist") and not options.quick:
+        limits["train_rows"] = options.train_rows or MNIST_ROWS
+    n_pairs = N_PAIRS[data.partition("-")[0]] if method == "adc-pairs" else 0
+    settings = {**limits, "n_pairs": n_pairs, "parameters": options.estimator(n_clusters=10)}
+    return Case("adc", method, data, f"n{n_pairs}" if n_pairs else "", draw, settings)
+
+
+def run(case: Case) -> Outcome:
+    """Cluster the training rows; labels draw the pairs where there are any, and measure at the end."""
+    split = _rows(case)
+    if case.method == "kmeans":
+        return _kmeans(case, split)
+    model = RecordedADC(**case.settings["parameters"], random_state=case.draw).set_params(threads=1)
+    n_pairs = case.settings["n_pairs"]
+    pairs = Pairs.from_labels(split.y_train, n_pairs, random_state=case.draw) if n_pairs else None
+    start = time.process_time()
+    model.fit(split.x_train, pairs=pairs)
+    measured: dict[str, Any] = {"loss": model.loss_, "processor_seconds": time.process_time() - start}
+    measured |= _scores("", split.y_train, model.labels_)
+    measured["contingency"] = scores.table(split.y_train, model.labels_, 10)
+    restarts, seed = case.settings["kmeans_restarts"], case.draw
+    on_embedding = scores.kmeans(model.transform(split.x_train), 10, restarts, seed)
+    measured |= _scores("features_kmeans_", split.y_train, on_embedding)
+    if case.data not in WHOLE:
+        measured |= _scores("test_", split.y_test, model.predict(split.x_test))
+    return Outcome(measured, model.runs_, model.resolved_, [*split.departures, *_departures(case)])
+
+
+def _rows(case: Case) -> Split:
+    split = read_split(case.data, case.settings["train_rows"], case.settings["test_rows"])
+    if case.data not in WHOLE:
+        return split
+    images, labels = (
+        np.concatenate([split.x_train, split.x_test]),
+        np.concatenate([split.y_train, split.y_test]),
+    )
+    return Split(split.name, images, labels, images, labels, split.departures)
+
+
+def _kmeans(case: Case, split: Split) -> Outcome:
+    """Best of many runs on the pixels, by its own inertia."""
+    points = split.x_train.reshape(len(split.x_train), -1)
+    found = scores.kmeans(points, 10, case.settings["kmeans_restarts"], case.draw)
+    return Outcome(_scores("", split.y_train, found), departures=list(split.departures))
+
+
+def _scores(prefix: str, truth: scores.Labels, found: scores.Labels) -> dict[str, Any]:
+    return {
+        f"{prefix}{name.removeprefix('all_')}": value
+        for name, value in scores.scores("all", truth, found, 10).items()
+    }
+
+
+def _departures(case: Case) -> list[str]:
+    parameters = case.settings["parameters"]
+    found = []
+    if parameters.get("preset", "default") == "default":
+        found.append("recipe: this library's default preset, tuned on MNIST images shrunk to 8x8")
+    if case.settings["n_pairs"]:
+        found.append("pairs: not in the paper")
+    return found
+
+
+ADC_SUITE = Suite(
+    "adc",
+    "ADC on digits and MNIST (ADC paper, table 1), from nothing and from random pairs",
+    METHODS,
+    DRAWS,
+    _cases,
+    run,
+)

@@ -1,0 +1,578 @@
+"""Associative deep clustering (ADC): a network and centroids, trained by walks between embeddings.
+
+Haeusser, Plapp, Golkov, Aljalbout and Cremers, "Associative deep clustering: training a classification
+network with no labels", GCPR 2018; "released code" is jplapp/associative_deep_clustering.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import ClusterMixin
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from coterie._checks import check_int, check_number
+from coterie._errors import InputError, InputTypeError
+from coterie._types import Batch, Output
+from coterie.data import Pairs
+from coterie.data.arrays import Items, count_distinct, data_digest
+from coterie.data.augment import Augment
+from coterie.data.augment_images import recipe_for
+from coterie.data.batches import RowBatches, Sampler
+from coterie.engine.objective import Objective, Phase
+from coterie.engine.recipe import Recipe
+from coterie.losses.adc import norm, sparsity, transformation, visit, walker
+from coterie.losses.ccl import ccl_matrix
+from coterie.methods.base import NeuralClusterer, Training
+from coterie.methods.checks import check_pairs
+from coterie.nn import CentroidNetwork, auto_backbone, build_centroid_network, channels_last
+
+# Rows from which k-means finds the first centroids: more change them little and cost minutes.
+KMEANS_ROWS = 20_000
+KMEANS_STARTS = 10
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each part of the loss counts.
+
+    Attributes
+    ----------
+    centroids : float
+        Alpha: walks between centroids and embeddings.
+    views : float
+        Beta: walks between views and plain embeddings.
+    views_later : float
+        Beta once the centroids have started.
+    visit, view_visit : float
+        Of the visit loss, as a share of alpha and of beta.
+    norm : float
+        Gamma.
+    transformation : float
+        Delta.
+    classification : float
+        Cross entropy of the head on the centroids.
+    sparsity : float
+        Absolute values of embeddings, in the released code alone.
+    pairs : float
+        The pair term, where pairs are given.
+    """
+
+    centroids: float = 1.0
+    views: float = 0.9
+    views_later: float = 0.9
+    visit: float = 0.3
+    view_visit: float = 0.3
+    norm: float = 1e-5
+    transformation: float = 2e-5
+    classification: float = 1.0
+    sparsity: float = 0.0
+    pairs: float = 1.0
+
+    def warm_up(self) -> dict[str, float]:
+        """Weights of the terms before there are centroids."""
+        terms = {
+            "view_walker": self.views,
+            "view_visit": self.views * self.view_visit,
+            "norm": self.norm,
+            "sparsity": self.sparsity,
+        }
+        return {name: weight for name, weight in terms.items() if weight}
+
+    def clustering(self, has_pairs: bool) -> dict[str, float]:
+        """Weights of the terms that train the clustering."""
+        later = dataclasses.replace(self, views=self.views_later).warm_up()
+        terms = {
+            "centroid_walker": self.centroids,
+            "centroid_visit": self.centroids * self.visit,
+            "classification": self.classification,
+            "transformation": self.transformation,
+            "pairs": self.pairs if has_pairs else 0.0,
+        }
+        return {name: weight for name, weight in terms.items() if weight} | later
+
+
+@dataclass(frozen=True)
+class KMeansStart:
+    """Centroids from k-means on the embeddings, and a head that agrees with them.
+
+    Attributes
+    ----------
+    n_clusters, per_cluster : int
+    starts_head : bool
+        Whether the head is set too, so that it assigns each embedding to its nearest centre; else it keeps
+        its weights and learns the centroids from the classification loss, as in the paper.
+    """
+
+    n_clusters: int
+    per_cluster: int = 1
+    starts_head: bool = True
+
+    # A centre's logit exceeds those of the others by about this much: right from the start, but unsure, so
+    # that the classification loss goes on turning the head to where the centroids move.
+    MARGIN: ClassVar[float] = 1.0
+
+    def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
+        """New values of the network's parameters, by name."""
+        embeddings = embed()
+        points = embeddings.cpu().numpy()
+        draws = np.random.default_rng(seed)
+        if len(points) > KMEANS_ROWS:
+            points = points[draws.choice(len(points), KMEANS_ROWS, replace=False)]
+        kmeans = KMeans(self.n_clusters, n_init=KMEANS_STARTS, random_state=seed)
+        with warnings.catch_warnings():
+            # fewer distinct points than clusters: clusters that stay empty are warned of after the training
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            assigned = kmeans.fit_predict(points)
+        centres = torch.from_numpy(kmeans.cluster_centers_).to(embeddings)
+        values = {"centroids": self._spread(centres, points, assigned, draws)}
+        return values | self._head(centres) if self.starts_head else values
+
+    def _spread(
+        self,
+        centres: Tensor,
+        points: npt.NDArray[Any],
+        assigned: npt.NDArray[Any],
+        draws: np.random.Generator,
+    ) -> Tensor:
+        """Every centre `per_cluster` times, each copy a tenth of the way to a member of its cluster."""
+        if self.per_cluster == 1:
+            return centres
+        copies = []
+        for number, centre in enumerate(centres):
+            members = points[assigned == number]
+            chosen = members[draws.integers(len(members), size=self.per_cluster)] if len(members) else centre
+            copies.append(centre + 0.1 * (torch.as_tensor(chosen).to(centre) - centre))
+        return torch.cat([copy.expand(self.per_cluster, -1) for copy in copies])
+
+    def _head(self, centres: Tensor) -> dict[str, Tensor]:
+        """Weights whose logits are ``scale * (2 c.z - c.c)``: largest for the nearest centre."""
+        squares = centres.square().sum(dim=1)
+        distances = torch.cdist(centres, centres).square().sum() / max(1, len(centres) * (len(centres) - 1))
+        # centres that coincide give no direction, and must not give weights without bound
+        floor = 1e-3 * squares.mean() + torch.finfo(centres.dtype).tiny ** 0.5
+        scale = self.MARGIN / torch.maximum(distances, floor)
+        return {"head.weight": 2 * scale * centres, "head.bias": -scale * squares}
+
+
+class ADCObjective(Objective):
+    """The terms of equations 5-8 on a batch, its views and the network's centroids.
+
+    Parameters
+    ----------
+    sampler : Sampler
+    phases : tuple of Phase
+    n_views : int
+    per_cluster : int
+        Centroids of each cluster.
+    per_pair : bool
+        Whether each pair of the transformation loss has its own cross entropy.
+
+    Notes
+    -----
+    Norm and absolute values are summed over plain rows, views and centroids, as in the released code: the
+    paper's gamma is chosen for a sum, and a mean of that weight would do nothing.
+    """
+
+    def __init__(
+        self, sampler: Sampler, phases: tuple[Phase, ...], n_views: int, per_cluster: int, per_pair: bool
+    ) -> None:
+        super().__init__(sampler, phases=phases)
+        self.n_views = n_views
+        self._per_cluster = per_cluster
+        self._per_pair = per_pair
+
+    def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        """Every term that has a weight in some phase."""
+        computed = {
+            "view_walker": self._view_walker,
+            "view_visit": lambda output: visit(_embeddings(output.views), output.embedding),
+            "norm": lambda output: norm(_all_embeddings(output), reduction="sum"),
+            "sparsity": lambda output: sparsity(_all_embeddings(output), reduction="sum"),
+            "centroid_walker": lambda output: walker(
+                output["centroids"], output.embedding, self._centroid_labels(output)
+            ),
+            "centroid_visit": lambda output: visit(output["centroids"], output.embedding),
+            "classification": lambda output: functional.cross_entropy(
+                output["centroid_logits"], self._centroid_labels(output)
+            ),
+            "transformation": self._transformation,
+        }
+        terms = {name: computed[name](output) for name in self.weights if name != "pairs"}
+        if "pairs" in self.weights:
+            assert batch.same is not None
+            each = [ccl_matrix(one.prob, batch.same) for one in (output, *output.views)]
+            terms["pairs"] = torch.stack(each).mean()
+        return terms
+
+    def _view_walker(self, output: Output) -> Tensor:
+        """Walks from views over plain rows, whose labels are the rows' numbers."""
+        rows = torch.arange(len(output.embedding), device=output.embedding.device)
+        return walker(_embeddings(output.views), output.embedding, rows.repeat(len(output.views)))
+
+    def _transformation(self, output: Output) -> Tensor:
+        view = output.views[0]
+        return transformation(output.embedding, view.embedding, output.logits, view.logits, self._per_pair)
+
+    def _centroid_labels(self, output: Output) -> Tensor:
+        clusters = torch.arange(output.logits.shape[1], device=output.logits.device)
+        return clusters.repeat_interleave(self._per_cluster)
+
+
+def _embeddings(views: tuple[Output, ...]) -> Tensor:
+    return torch.cat([view.embedding for view in views])
+
+
+def _all_embeddings(output: Output) -> Tensor:
+    return torch.cat([output.embedding, _embeddings(output.views), output["centroids"]])
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A recipe, the weights of the terms and what else the paper and its code do differently.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    weights : Weights
+    n_views, per_cluster : int
+    warm_up : (steps, share)
+        Steps on views alone, and the largest share of the whole run that they may take; no steps: all terms
+        from the start, and centroids without k-means.
+    starts_head : bool
+        Whether k-means sets the head too.
+    resets_optimizer : bool
+        Whether it starts afresh with the centroids.
+    per_pair : bool
+        Whether each pair of the transformation loss has its own cross entropy, as in equation 4.
+    """
+
+    recipe: Recipe
+    weights: Weights
+    n_views: int
+    per_cluster: int
+    warm_up: tuple[int, float]
+    starts_head: bool = False
+    resets_optimizer: bool = False
+    per_pair: bool = True
+
+
+_PAPER_RECIPE = Recipe(
+    "adam",
+    learning_rate=8e-4,
+    betas=(0.8, 0.9),
+    batch_size=100,
+    weight_decay=1e-3,
+    max_epochs=1,
+    # the paper never says how long it trains: three of its drops of the rate are seen through
+    step_range=(30_000, 30_000),
+    drop_every=10_000,
+    drop_factor=1 / 3,
+    warmup_steps=2_000,
+)
+
+PRESET_OF = {
+    "default": Preset(
+        Recipe(
+            "adam",
+            learning_rate=8e-4,
+            betas=(0.8, 0.9),
+            batch_size=100,
+            max_epochs=60,
+            step_range=(1_600, 2_400),
+            drops=(0.7, 0.85),
+            drop_factor=1 / 3,
+            warmup_steps=200,
+        ),
+        Weights(views_later=0.18),
+        n_views=2,
+        per_cluster=1,
+        warm_up=(2_400, 3 / 8),
+        starts_head=True,
+        resets_optimizer=True,
+    ),
+    "paper": Preset(_PAPER_RECIPE, Weights(), n_views=4, per_cluster=1, warm_up=(5_000, 0.5)),
+    "code": Preset(
+        dataclasses.replace(
+            _PAPER_RECIPE,
+            learning_rate=2e-4,
+            step_range=(200_000, 200_000),
+            drop_every=5_000,
+            warmup_steps=1_000,
+        ),
+        Weights(
+            visit=0.5,
+            view_visit=1.0,
+            norm=2e-4,
+            transformation=0.0,
+            classification=0.5,
+            sparsity=2e-4,
+        ),
+        n_views=3,
+        per_cluster=4,
+        warm_up=(0, 0.0),
+        per_pair=False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class _Finite:
+    """A caller's views, held to finite values."""
+
+    augment: Augment
+
+    def __call__(self, x: Tensor, generator: Generator) -> Tensor:
+        views = self.augment(x, generator)
+        if isinstance(views, Tensor) and not bool(views.isfinite().all()):
+            raise InputError("augment: gave NaN or infinity; finite values are expected")
+        return views
+
+
+class ADC(ClusterMixin, NeuralClusterer):
+    """Associative deep clustering: clusters without labels, from views of each item.
+
+    A network and centroids are trained together: walks from the views of an item over the batch are to come
+    back to views of the same item, walks from a centroid to the same centroid, and all items are to be
+    visited (eqs. 1-8 of Haeusser et al. 2018). Training starts on views alone; k-means on the embeddings
+    then gives the first centroids. The softmax output of a linear head, trained on the centroids, is the
+    clustering.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of outputs, at least 1 and at most the number of distinct rows.
+    centroids_per_cluster : int or None, default=None
+        None takes the preset's: 1, or 4 in the released code.
+    n_views : int or None, default=None
+        Random views of each row in a step, at least 1; None takes the preset's: 2, or 4 in the paper and 3 in
+        its code.
+    weights : dict or None, default=None
+        Weights of parts of the loss in place of the preset's, by name: centroids, views, views_later, visit,
+        view_visit, norm, transformation, classification, sparsity, pairs; see `coterie.methods.adc.Weights`.
+    n_restarts : int or "auto", default=1
+        Runs from different starts, of which the one of lowest loss is kept; "auto" is 1.
+    restarts : {"auto", "in turn", "stacked", "racing"}, default="auto"
+        How they run: one after another; all at once with stacked weights; or racing, where after 1/16, 1/8
+        and 1/4 of the steps the half of higher loss goes, down to three. "auto" stacks where that was faster
+        and all have batches of one size: on an accelerator, and on a CPU small networks without convolutions.
+        A restart that ends in a single cluster is replaced.
+    backbone : "auto", str, nn.Module or callable, default="auto"
+        Network below the softmax layer: chosen from the shape of X, a name, a module (copied, its weights
+        kept) or a callable that gives a fresh module for each restart. "auto": the paper's VCNN for images
+        from 8 pixels, else an MLP.
+    preset : {"default", "paper", "code"}, default="default"
+        Steps, weights and views as tuned here for minutes on a CPU, as in the paper, or as the defaults of
+        its released code.
+    batch_size : int or None, default=None
+        Rows a step, at least 2, beside their views; None takes the preset's. With pairs a step takes a
+        quarter as many pairs too.
+    max_epochs : int or None, default=None
+        Passes over the rows; None takes the preset's number of steps.
+    max_steps : int or None, default=None
+        Optimisation steps of one restart; overrides `max_epochs`.
+    augment : {"auto", "digits", "objects", "none"} or callable, default="auto"
+        Random views, drawn anew at every step. "digits": crop, rotation, brightness and noise. "objects":
+        crop, mirror, rotation, contrast, saturation and hue. "auto": noise and dropout of features for
+        vectors, "objects" for images of three channels, else "digits". "none": copies, which dropout alone
+        tells apart. A callable maps a scaled batch and a torch.Generator to a batch of that shape.
+    scale : bool, default=True
+        Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
+    over_clustering : bool, default=False
+        `n_clusters` is an upper bound: unused clusters are no reason for a warning.
+    threads : int or "auto", default="auto"
+        Torch threads. "auto": one for small networks, whose steps a second thread slows down.
+    device : str, default="auto"
+        "auto" takes an accelerator where there is one.
+    random_state : int, RandomState or None, default=None
+    checkpoint_dir : str or None, default=None
+        Folder for checkpoints. A fit that was stopped goes on from the last one, bitwise, when called again
+        with the same arguments.
+    verbose : int, default=0
+        Above 0 a progress bar is shown on standard error.
+
+    Attributes
+    ----------
+    labels_ : int64 array of shape (n,)
+        Cluster of each row of X.
+    n_clusters_ : int
+        Clusters that are used.
+    n_dominant_ : int
+        Clusters with at least n / n_clusters rows: an estimate of the number of clusters where `n_clusters`
+        was chosen larger.
+    loss_ : float
+        The objective of the last phase in eval mode after training; it alone ranks restarts.
+    history_, runs_ : list of dict
+        One entry per epoch, and one per restart.
+    network_ : nn.Module
+        Maps scaled items to (embedding, logits, centroids, logits of the centroids).
+    n_features_in_ : int
+    item_shape_ : tuple of int
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from coterie import ADC
+    >>> X = load_digits().images
+    >>> model = ADC(n_clusters=10, max_steps=40, random_state=0).fit(X)
+    >>> model.predict_proba(X[:2]).shape, model.network_.centroids.shape
+    ((2, 10), torch.Size([10, 128]))
+    """
+
+    augments: ClassVar[tuple[str, ...]] = ("auto", "digits", "objects", "none")
+
+    def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
+        self,
+        n_clusters: int = 8,
+        centroids_per_cluster: int | None = None,
+        n_views: int | None = None,
+        weights: dict[str, float] | None = None,
+        n_restarts: int | str = 1,
+        restarts: str = "auto",
+        backbone: Any = "auto",
+        preset: str = "default",
+        batch_size: int | None = None,
+        max_epochs: int | None = None,
+        max_steps: int | None = None,
+        augment: Any = "auto",
+        scale: bool = True,
+        over_clustering: bool = False,
+        threads: int | str = "auto",
+        device: str = "auto",
+        random_state: Any = None,
+        checkpoint_dir: str | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.centroids_per_cluster = centroids_per_cluster
+        self.n_views = n_views
+        self.weights = weights
+        self.n_restarts = n_restarts
+        self.restarts = restarts
+        self.backbone = backbone
+        self.preset = preset
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.max_steps = max_steps
+        self.augment = augment
+        self.scale = scale
+        self.over_clustering = over_clustering
+        self.threads = threads
+        self.device = device
+        self.random_state = random_state
+        self.checkpoint_dir = checkpoint_dir
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None, *, pairs: Pairs | None = None) -> Self:
+        """Cluster X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), (n, h, w) or (n, c, h, w), or map-style data set
+            Float or uint8.
+        y : ignored
+            Present for scikit-learn's conventions.
+        pairs : Pairs, optional
+            Rows of X known to belong together or apart; their likelihood (CCL) becomes one more term.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError, InputTypeError
+            For input or parameters out of range; ConflictError where pairs contradict each other.
+        """
+        items = self._check_items(X, reset=True)
+        self._check_common(len(items))
+        self._check_own(items)
+        if pairs is not None:
+            check_pairs(pairs, len(items))
+        preset = PRESET_OF[self.preset]
+        recipe = self._override(preset.recipe)
+        sampler = RowBatches(
+            len(items), recipe.batch_size, pairs=pairs, batch_pairs=max(1, recipe.batch_size // 4)
+        )
+        objective = ADCObjective(
+            sampler,
+            self._phases(recipe.total_steps(sampler.n_steps), has_pairs=pairs is not None),
+            self.n_views or preset.n_views,
+            self._per_cluster,
+            preset.per_pair,
+        )
+        n_restarts = 1 if self.n_restarts == "auto" else int(self.n_restarts)
+        arrays = (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)
+        return self._train(
+            items, Training(objective, recipe, n_restarts, self._views(), data_digest(*arrays))
+        )
+
+    def make_network(self, seed: int) -> CentroidNetwork:
+        """A fresh float32 network with centroids for items as in ``fit``, a function of the seed alone."""
+        backbone = self.backbone
+        if isinstance(backbone, str) and backbone == "auto":
+            backbone = _auto_backbone(self.item_shape_)
+        network = build_centroid_network(backbone, self.item_shape_, self.n_clusters, seed, self._per_cluster)
+        return channels_last(network.float())
+
+    @property
+    def _per_cluster(self) -> int:
+        return self.centroids_per_cluster or PRESET_OF[self.preset].per_cluster
+
+    def _check_own(self, items: Items) -> None:
+        for name in ("centroids_per_cluster", "n_views"):
+            if getattr(self, name) is not None:
+                check_int(name, getattr(self, name), low=1)
+        known = {one.name for one in dataclasses.fields(Weights)}
+        if not isinstance(self.weights, dict | None):
+            raise InputTypeError(f"weights: {type(self.weights).__name__}; a dict or None is expected")
+        for name, weight in (self.weights or {}).items():
+            if name not in known:
+                raise InputError(f"weights: {name!r}; names among {', '.join(sorted(known))} are expected")
+            check_number(f"weights[{name!r}]", weight, positive=False)
+        distinct = count_distinct(items, self.n_clusters)
+        if distinct < self.n_clusters:
+            raise InputError(
+                f"n_clusters: {self.n_clusters}, but X has {distinct} distinct rows; at most as many "
+                "clusters are expected"
+            )
+
+    def _phases(self, total: int, *, has_pairs: bool) -> tuple[Phase, ...]:
+        """Views alone and then all terms, or all terms from the start."""
+        preset = PRESET_OF[self.preset]
+        weights = dataclasses.replace(preset.weights, **(self.weights or {}))
+        steps, share = preset.warm_up
+        warm_up = min(steps, round(share * total))
+        clustering = weights.clustering(has_pairs)
+        if not steps:
+            return (Phase("clustering", None, clustering),)
+        start = KMeansStart(self.n_clusters, self._per_cluster, preset.starts_head)
+        last = Phase("clustering", None, clustering, start, preset.resets_optimizer)
+        return (Phase("warm-up", warm_up, weights.warm_up()), last) if warm_up else (last,)
+
+    def _views(self) -> Augment:
+        """The views asked for, as a callable."""
+        if callable(self.augment):
+            return _Finite(self.augment)
+        return recipe_for(self.augment, self.item_shape_) or _copies
+
+
+def _auto_backbone(item_shape: tuple[int, ...]) -> str:
+    """The paper's own network for images of 8 to 64 pixels, else what other methods take."""
+    is_image = len(item_shape) in (2, 3) and min(item_shape[-2:]) >= 8 and max(item_shape[-2:]) <= 64
+    return "vcnn" if is_image else auto_backbone(item_shape)
+
+
+def _copies(x: Tensor, generator: Generator) -> Tensor:
+    """Views that are the items themselves."""
+    return x

@@ -1,0 +1,74 @@
+"""A cluster network whose parameters hold centroids in the space of its embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from coterie._errors import InputError
+from coterie.nn.backbone import Backbone
+from coterie.nn.build import BackboneSpec
+from coterie.nn.network import ClusterNetwork, build_network
+
+
+class CentroidNetwork(ClusterNetwork):
+    """A backbone, a linear head, and centroids that pass through the same head.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    n_clusters : int
+    per_cluster : int
+        Centroids of each cluster.
+
+    Attributes
+    ----------
+    centroids : parameter of shape (n_clusters * per_cluster, e)
+        Those of one cluster follow each other.
+
+    Examples
+    --------
+    >>> from coterie.nn import MLP
+    >>> network = CentroidNetwork(MLP(10), 3, per_cluster=2)
+    >>> [tuple(value.shape) for value in network(torch.zeros(4, 10))]
+    [(4, 128), (4, 3), (6, 128), (6, 3)]
+    """
+
+    outputs = ("embedding", "logits", "centroids", "centroid_logits")
+    shared_outputs = frozenset({"centroids", "centroid_logits"})
+
+    def __init__(self, backbone: Backbone, n_clusters: int, per_cluster: int = 1) -> None:
+        super().__init__(backbone, n_clusters)
+        if per_cluster < 1:
+            raise InputError(f"per_cluster: expected a positive number, got {per_cluster}")
+        width = backbone.out_features
+        self.centroids = nn.Parameter(torch.randn(n_clusters * per_cluster, width) / width**0.5)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Map x (b, *item_shape) to embedding (b, e), logits (b, k), centroids (m, e), their logits."""
+        embedding = self.embed(x)
+        # given out here, the centroids take part in the forward pass that several processes synchronise
+        centroids = self.centroids + 0.0
+        return embedding, self.head(embedding), centroids, self.head(centroids)
+
+
+def build_centroid_network(
+    spec: BackboneSpec, item_shape: Sequence[int], n_clusters: int, seed: int, per_cluster: int = 1
+) -> CentroidNetwork:
+    """Build a network with centroids whose initial weights depend on the seed alone: see `build_network`.
+
+    Examples
+    --------
+    >>> first, second = (build_centroid_network("mlp", (4,), 3, seed=0) for _ in range(2))
+    >>> torch.equal(first.centroids, second.centroids)
+    True
+    """
+    plain = build_network(spec, item_shape, n_clusters, seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(int(seed))
+        network = CentroidNetwork(plain.backbone, n_clusters, per_cluster)
+    network.head.load_state_dict(plain.head.state_dict())
+    like = plain.head.weight
+    return network.to(device=like.device, dtype=like.dtype)
