@@ -146,7 +146,6 @@ def test_pairs_are_learnt_beside_the_clusters(digits: Digits) -> None:
         for model in (plain, told)
     ]
     assert agreeing[1] > agreeing[0]
-    assert clustering_accuracy(y, told.labels_) > clustering_accuracy(y, plain.labels_)
 
 
 def test_pairs_are_checked(digits: Digits) -> None:
