@@ -24,7 +24,7 @@ from coterie._types import Batch, Output
 from coterie.data.batches import PairBatches
 
 # pair-losses starts processes, each of which takes longer than any test here; cifar10 needs its images
-FAST = sorted(set(SUITES) - {"pair-losses", "cifar10"})
+FAST = sorted(set(SUITES) - {"pair-losses", "cifar10", "adc", "augment"})
 
 
 @pytest.fixture
@@ -84,6 +84,21 @@ def test_suite_runs_end_to_end(suite: str, mnist: Path, tmp_path: Path) -> None:
     assert all(f"| {found['method']} |" in page for found in records)
     assert all(f"- `{tables.shown_command(found)}`" in page for found in records)
     assert "--out" not in page
+
+
+def test_suite_adc_measures_the_network_its_embedding_and_kmeans(tmp_path: Path) -> None:
+    found = {one["method"]: one for one in quick("adc", tmp_path, "--set", "max_steps=2")}
+    assert set(found) == {"adc", "adc-pairs", "kmeans"}
+    for method in ("adc", "adc-pairs"):
+        assert found[method]["resolved"]["recipe"]["learning_rate"] > 0
+        assert {"accuracy", "features_kmeans_accuracy", "processor_seconds"} <= set(found[method]["metrics"])
+    assert "| kmeans |" in tables.page(list(found.values()))
+
+
+def test_suite_augment_runs_with_and_without_kornia(tmp_path: Path) -> None:
+    (found,) = quick("augment", tmp_path)
+    assert found["metrics"]["ours_seconds"] > 0
+    assert ("ratio" in found["metrics"]) == ("kornia" in found["resolved"])
 
 
 def test_pairs_records_hold_all_restarts_and_the_rows_of_the_maps(mnist: Path, tmp_path: Path) -> None:
