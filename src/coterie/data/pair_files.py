@@ -11,6 +11,7 @@ from coterie._errors import InputError
 from coterie.data.files import atomic_write
 from coterie.data.pair_arrays import LARGEST_INDEX, Ints, Signs
 from coterie.data.readers import check_file, csv_rows
+from coterie.data.readers.parquet import load_arrow
 
 _KINDS = {"1": 1, "-1": -1, "true": 1, "false": -1, "same": 1, "different": -1}
 _KINDS_TEXT = "1, true or same (similar), or -1, false or different (dissimilar)"
@@ -43,7 +44,7 @@ def write_csv(path: str | os.PathLike[str], i: Ints, j: Ints, same: Signs) -> No
 
 def read_parquet(path: str | os.PathLike[str]) -> tuple[Any, Any, Any]:
     """Return the columns i, j and same of a Parquet file, see `Pairs.from_parquet`."""
-    arrow, parquet = _arrow()
+    arrow, parquet = load_arrow()
     file = check_file(path)
     try:
         _columns(path, parquet.read_schema(file).names)
@@ -59,7 +60,7 @@ def read_parquet(path: str | os.PathLike[str]) -> tuple[Any, Any, Any]:
 
 def write_parquet(path: str | os.PathLike[str], i: Ints, j: Ints, same: Signs) -> None:
     """Write a Parquet file whole or not at all, see `Pairs.to_parquet`."""
-    arrow, parquet = _arrow()
+    arrow, parquet = load_arrow()
     with atomic_write(path) as temporary:
         parquet.write_table(arrow.table({"i": i, "j": j, "same": same}), temporary)
 
@@ -88,14 +89,3 @@ def _read_kind(path: str | os.PathLike[str], line: int, text: str) -> int:
     if kind is None:
         raise InputError(f"{path}, line {line}: same must be {_KINDS_TEXT}; got {text!r}")
     return kind
-
-
-def _arrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ImportError(
-            "Parquet files need pyarrow, which is not installed: pip install 'coterie[parquet]'"
-        ) from error
-    return pyarrow, pyarrow.parquet
