@@ -125,11 +125,17 @@ def test_rows_without_a_label_are_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "words"), [(("x", "?"), "id '?' is none of the 3 rows"), (("x", "x"), "an id is given twice")]
+    ("ids", "words"), [(("?", "!"), "id '?' is none of the 3 rows"), (("x", "x"), "an id is given twice")]
 )
 def test_labels_of_no_row(ids: tuple[str, ...], words: str) -> None:
     with pytest.raises(InputError, match=words.replace("?", r"\?")):
         LabelTable(np.array([1, 2]), ids, "y.csv").for_rows(("x", "y", "z"), 3)
+
+
+def test_labels_of_other_rows_are_left_out() -> None:
+    with pytest.warns(UserWarning, match=r"y.csv: 1 ids are none of the 2 rows, 'broken' for one"):
+        found = LabelTable(np.array([1, 2, 3]), ("y", "broken", "x"), "y.csv").for_rows(("x", "y"), 2)
+    assert found.tolist() == [3, 1]
 
 
 @contextlib.contextmanager

@@ -41,7 +41,8 @@ def test_columns_that_make_an_item() -> None:
 def test_pictures_of_one_kind() -> None:
     grey, red = Image.new("L", (3, 2), 7), Image.new("RGB", (3, 2), (9, 0, 0))
     found = read_dataset(Records([{"img": grey, "label": 0}, {"img": red, "label": 1}]))
-    assert (found.shape, found.dtype) == ((2, 2, 3), np.uint8)
+    assert found.shape == (2, 2, 3)
+    assert found.dtype == np.uint8
     colour = read_dataset(Records([{"img": red}, {"img": grey}]))[np.array([0, 1])]
     assert colour.shape == (2, 3, 2, 3)
     assert colour[:, 0, 0, 0].tolist() == [9, 7]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,11 @@ _KINDS = {"1": 1, "-1": -1, "true": 1, "false": -1, "same": 1, "different": -1}
 _KINDS_TEXT = "1, true or same (similar), or -1, false or different (dissimilar)"
 
 
-def read_csv(path: str | os.PathLike[str]) -> tuple[list[int], list[int], list[int]]:
+def read_csv(
+    path: str | os.PathLike[str], ids: Sequence[str] | None = None
+) -> tuple[list[int], list[int], list[int]]:
     """Return the columns i, j and same of a CSV file, see `Pairs.from_csv`."""
+    rows_of = _rows_of(ids)
     rows = ((line, cells) for line, cells in csv_rows(path) if any(cells))
     header = next(rows, None)
     if header is None:
@@ -29,8 +33,8 @@ def read_csv(path: str | os.PathLike[str]) -> tuple[list[int], list[int], list[i
     for line, cells in rows:
         if len(cells) != width:
             raise InputError(f"{path}, line {line}: {len(cells)} entries where the header has {width}")
-        i.append(_read_index(path, line, "i", cells[places[0]]))
-        j.append(_read_index(path, line, "j", cells[places[1]]))
+        i.append(_read_index(path, line, "i", cells[places[0]], rows_of))
+        j.append(_read_index(path, line, "j", cells[places[1]], rows_of))
         same.append(_read_kind(path, line, cells[places[2]]))
     return i, j, same
 
@@ -74,11 +78,22 @@ def _columns(path: str | os.PathLike[str], names: list[str]) -> tuple[int, int, 
     return names.index("i"), names.index("j"), names.index("same")
 
 
-def _read_index(path: str | os.PathLike[str], line: int, name: str, text: str) -> int:
+def _rows_of(ids: Sequence[str] | None) -> dict[str, int]:
+    """Row number of each id."""
+    return {} if ids is None else {name: row for row, name in enumerate(ids)}
+
+
+def _read_index(
+    path: str | os.PathLike[str], line: int, name: str, text: str, rows_of: Mapping[str, int]
+) -> int:
+    if text.strip() in rows_of:
+        return rows_of[text.strip()]
     try:
         value = int(text)
     except ValueError:
-        raise InputError(f"{path}, line {line}: {name} must be a row number; got {text!r}") from None
+        raise InputError(
+            f"{path}, line {line}: {name} must be a row number{' or an id' * bool(rows_of)}; got {text!r}"
+        ) from None
     if not 0 <= value <= LARGEST_INDEX:
         raise InputError(f"{path}, line {line}: {name} must be in 0..{LARGEST_INDEX}; got {text}")
     return value

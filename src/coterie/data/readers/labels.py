@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,26 +43,30 @@ class LabelTable:
         Raises
         ------
         InputError
-            An id of the file is given twice or is none of the rows.
+            An id of the file is given twice, or all of them belong to other rows.
         """
         if self.ids is None or self.ids == names:
             return self.values
         places = {name: row for row, name in enumerate(names or map(str, range(n_rows)))}
-        unknown = next((name for name in self.ids if name not in places), None)
-        if unknown is not None and names is None and len(self.ids) == n_rows:
+        unknown = [name for name in self.ids if name not in places]
+        if unknown and names is None and len(self.ids) == n_rows:
             return self.values  # ids of some other source: the order has to serve
-        if unknown is not None:
-            raise InputError(f"{self.path}: id {unknown!r} is none of the {n_rows} rows")
+        if len(unknown) == len(self.ids):
+            raise InputError(f"{self.path}: id {unknown[0]!r} is none of the {n_rows} rows, nor is any other")
+        if unknown:
+            warnings.warn(
+                f"{self.path}: {len(unknown)} ids are none of the {n_rows} rows, {unknown[0]!r} for one; "
+                "left out",
+                stacklevel=2,
+            )
         if len(set(self.ids)) < len(self.ids):
             raise InputError(f"{self.path}: an id is given twice; one label for each is expected")
-        rows = np.array([places[name] for name in self.ids])
-        if len(rows) == n_rows:
-            ordered = np.empty_like(self.values)
-            ordered[rows] = self.values
-            return ordered
-        sparse = np.full(n_rows, None, dtype=object)
-        sparse[rows] = self.values.tolist()
-        return sparse
+        taken = [place for place, name in enumerate(self.ids) if name in places]
+        rows = [places[self.ids[place]] for place in taken]
+        whole = len(rows) == n_rows
+        found = np.empty_like(self.values, shape=n_rows) if whole else np.full(n_rows, None, dtype=object)
+        found[rows] = self.values[taken] if whole else self.values[taken].tolist()
+        return found
 
 
 def check_one_label_each(path: str | os.PathLike[str], found: Array) -> Array:
