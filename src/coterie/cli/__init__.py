@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from coterie._errors import InputTypeError
-from coterie.cli import completion, demo, evaluate, fit, methods, predict
+from coterie.cli import completion, demo, evaluate, fit, methods, predict, report
 from coterie.cli.parser import DashedParser, option_names, version
 
 
@@ -32,6 +32,7 @@ COMMANDS = {
     "fit": Command(fit.run, fit.HELP, fit.parser),
     "predict": Command(predict.run, predict.HELP, predict.parser),
     "evaluate": Command(evaluate.run, evaluate.HELP, evaluate.parser),
+    "report": Command(report.run, report.HELP, report.parser),
     "methods": Command(methods.run, methods.HELP, methods.parser),
     "completion": Command(_complete, completion.HELP, completion.parser),
 }
