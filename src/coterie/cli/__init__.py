@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from coterie._errors import InputTypeError
-from coterie.cli import completion, demo, evaluate, fit, methods, predict, report
+from coterie.cli import completion, demo, evaluate, fit, label, methods, predict, report
 from coterie.cli.parser import DashedParser, option_names, version
 
 
@@ -33,6 +33,7 @@ COMMANDS = {
     "predict": Command(predict.run, predict.HELP, predict.parser),
     "evaluate": Command(evaluate.run, evaluate.HELP, evaluate.parser),
     "report": Command(report.run, report.HELP, report.parser),
+    "label": Command(label.run, label.HELP, label.parser),
     "methods": Command(methods.run, methods.HELP, methods.parser),
     "completion": Command(_complete, completion.HELP, completion.parser),
 }

@@ -90,6 +90,7 @@ def _parser(name: str) -> tuple[DashedParser, list[str]]:
         "--pairs", type=str, default=None, metavar="FILE", help="CSV or parquet with columns i, j, same"
     )
     made.add_argument("--uncertain_pairs", action="store_true", help="pairs may contradict each other")
+    made.add_argument("--closure", action="store_true", help="use the pairs that follow from those given too")
     made.add_argument("--init", type=str, default=None, metavar="RUN", help="start from the weights of a run")
     made.add_argument("--resume", action="store_true", help="go on with the run in RUN where it stopped")
     made.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
@@ -108,7 +109,8 @@ def _evidence(options: Any, name: str, estimator: NeuralClusterer, samples: Samp
     if options.labels is not None:
         told["y"] = read_label_table(options.labels).for_rows(samples.ids, len(samples.items))
     if options.pairs is not None:
-        told["pairs"] = _read_pairs(options.pairs, not options.uncertain_pairs, samples)
+        pairs = _read_pairs(options.pairs, not options.uncertain_pairs, samples)
+        told["pairs"] = pairs.closure() if options.closure else pairs
     accepted = inspect.signature(estimator.fit).parameters
     for key in told.keys() - accepted.keys():
         raise InputError(f"--{key}: {name} takes none")

@@ -30,14 +30,16 @@ def value_range(items: npt.NDArray[Any]) -> tuple[float, float]:
     return float(low), float(max(high, low + 1e-12))
 
 
-def item_picture(item: npt.NDArray[Any], limits: tuple[float, float]) -> str:
-    """One item as a data address, at most 56 pixels wide and high.
+def item_picture(item: npt.NDArray[Any], limits: tuple[float, float], side: int = SIDE) -> str:
+    """One item as a data address.
 
     Parameters
     ----------
     item : array of shape (h, w) or (c, h, w)
     limits : (float, float)
         Values of black and white.
+    side : int, default=56
+        Larger pictures are made to fit; smaller ones stay as they are.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def item_picture(item: npt.NDArray[Any], limits: tuple[float, float]) -> str:
     if values.ndim == 3:
         values = np.moveaxis(values, 0, 2) if values.shape[0] == 3 else values[0]
     image = Image.fromarray(values)
-    image.thumbnail((SIDE, SIDE))
+    image.thumbnail((side, side))
     buffer = io.BytesIO()
     grey = values.ndim == 2
     image.save(buffer, "PNG" if grey else "JPEG", optimize=True, **({} if grey else {"quality": 85}))
