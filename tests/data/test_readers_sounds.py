@@ -56,6 +56,8 @@ def test_new_sounds_take_the_form_of_the_old(tmp_path: Path) -> None:
     old = read_samples(tmp_path / "old")
     with pytest.warns(UserWarning, match=r"1 of 1 sounds are not 0.5 s long"):
         assert read_samples(tmp_path / "new", ReadOptions(like=old.how)).items.shape == old.items.shape
+    with pytest.raises(InputError, match="holds sounds; images as in the fit are expected"):
+        read_samples(tmp_path / "old", ReadOptions(like={"kind": "images", "size": [3, 4], "colour": False}))
 
 
 def test_broken_sounds(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def run(words: list[str]) -> None:
         print(json.dumps(listed))
         return
     for entry in listed:
-        print(f"{entry['name']:<8}{entry['does']} ({', '.join(entry['papers'])})")
+        print(f"{entry['name']:<8}{entry['does']} {', '.join(entry['papers'])}".rstrip())
 
 
 def papers(kind: type[NeuralClusterer]) -> list[str]:

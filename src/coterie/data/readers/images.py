@@ -127,8 +127,8 @@ def _common_shape(
     like = options.like or {}
     colour = bool(like.get("colour", any(header.colour for header in headers)))
     found = Counter(header.size for header in headers)
-    asked = options.image_size or (tuple(like["size"]) if like else None)
-    size = asked or _usual_size(found)
+    earlier = like.get("size")
+    size = options.image_size or (_usual_size(found) if earlier is None else (earlier[0], earlier[1]))
     n_others = len(headers) - found[size]
     if n_others and options.strict and options.image_size is None:
         raise InputError(

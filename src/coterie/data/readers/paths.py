@@ -21,13 +21,16 @@ def check_file(path: str | os.PathLike[str]) -> Path:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files in a folder and those below it, in the order of their paths; hidden ones are left out."""
+    """All files in a folder and those below it, in the order of their paths.
+
+    Hidden ones are left out, and so are folders that are links, which may lead back to where they lie.
+    """
 
     def refuse(error: OSError) -> None:
         raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
 
     found = []
-    for place, below, names in os.walk(folder, onerror=refuse, followlinks=True):
+    for place, below, names in os.walk(folder, onerror=refuse):
         below[:] = [name for name in below if not name.startswith(".")]
         found += [Path(place, name) for name in names if not name.startswith(".")]
     return sorted(found, key=lambda file: file.relative_to(folder).parts)

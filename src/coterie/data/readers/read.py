@@ -67,7 +67,8 @@ def read_samples(path: str | os.PathLike[str], options: ReadOptions | None = Non
     place = Path(path)
     samples = _read_folder(place, options) if os.path.isdir(place) else _read_file(place)
     like = dict(options.like or {})
-    if like and like["kind"] != samples.how["kind"]:
+    kinds = {like.get("kind"), samples.how["kind"]}
+    if kinds == {"images", "sounds"}:
         raise InputError(f"{path} holds {samples.how['kind']}; {like['kind']} as in the fit are expected")
     wanted, columns = like.get("columns"), samples.how.get("columns")
     if wanted and columns and wanted != columns:
