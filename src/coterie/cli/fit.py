@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from coterie._errors import InputError, Interrupted
+from coterie._errors import InputError
 from coterie.cli.labels_out import UNASSIGNED, check_threshold, label_rows, write_csv, write_labels
 from coterie.cli.parser import (
     DashedParser,
@@ -29,11 +29,13 @@ from coterie.cli.run_folder import (
     MODEL,
     check_run,
     load_model,
+    naming_the_way_on,
     open_run,
+    read_pairs,
     write_facts,
 )
 from coterie.cli.table import format_table
-from coterie.data import Pairs, Samples, read_samples
+from coterie.data import Samples, read_samples
 from coterie.data.readers import read_label_table
 from coterie.methods.base import NeuralClusterer
 from coterie.methods.persistence import save
@@ -66,11 +68,8 @@ def run(words: list[str]) -> None:
     if options.init is not None:
         estimator.start_from(load_model(options.init))
     open_run(folder, options.overwrite)
-    try:
+    with naming_the_way_on("fit", words):
         estimator.fit(samples.items, **told)
-    except Interrupted as stop:
-        kept = [word for word in words if word not in ("--overwrite", "--resume")]
-        raise Interrupted(f"{stop}\nto go on: {shlex.join(['coterie', 'fit', *kept, '--resume'])}") from stop
     sizes = _write_run(folder, estimator, samples, options.threshold)
     write_facts(folder, _facts(words, options, samples))
     print(
@@ -109,7 +108,7 @@ def _evidence(options: Any, name: str, estimator: NeuralClusterer, samples: Samp
     if options.labels is not None:
         told["y"] = read_label_table(options.labels).for_rows(samples.ids, len(samples.items))
     if options.pairs is not None:
-        pairs = _read_pairs(options.pairs, not options.uncertain_pairs, samples)
+        pairs = read_pairs(options.pairs, not options.uncertain_pairs, samples.ids)
         told["pairs"] = pairs.closure() if options.closure else pairs
     accepted = inspect.signature(estimator.fit).parameters
     for key in told.keys() - accepted.keys():
@@ -117,12 +116,6 @@ def _evidence(options: Any, name: str, estimator: NeuralClusterer, samples: Samp
     if not told and estimator.__sklearn_tags__().target_tags.required:
         raise InputError(f"--labels, --pairs: none came; {name} expects one of them")
     return told
-
-
-def _read_pairs(path: str, certain: bool, samples: Samples) -> Pairs:
-    if path.endswith((".parquet", ".pq")):
-        return Pairs.from_parquet(path, certain=certain)
-    return Pairs.from_csv(path, certain=certain, ids=samples.ids)
 
 
 def _write_run(folder: Path, estimator: NeuralClusterer, samples: Samples, threshold: float) -> Counter[int]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from coterie._errors import DamagedFileError, InputError
+from coterie._errors import DamagedFileError, InputError, Interrupted
+from coterie.data import Pairs
 from coterie.data.files import atomic_write
 from coterie.methods.base import NeuralClusterer
 from coterie.methods.persistence import load
@@ -37,6 +40,24 @@ def open_run(run: Path, overwrite: bool) -> None:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out: {run} cannot be made: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def naming_the_way_on(command: str, words: Sequence[str]) -> Iterator[None]:
+    """Say with what command a fit that is stopped inside goes on."""
+    try:
+        yield
+    except Interrupted as stop:
+        kept = [word for word in words if word not in ("--overwrite", "--resume")]
+        call = shlex.join(["coterie", *command.split(), *kept, "--resume"])
+        raise Interrupted(f"{stop}\nto go on: {call}") from stop
+
+
+def read_pairs(path: str, certain: bool, ids: Sequence[str] | None = None) -> Pairs:
+    """Pairs of a CSV file, whose rows may be named by their ids, or of a Parquet file."""
+    if path.endswith((".parquet", ".pq")):
+        return Pairs.from_parquet(path, certain=certain)
+    return Pairs.from_csv(path, certain=certain, ids=ids)
 
 
 def load_model(run: str | Path) -> NeuralClusterer:

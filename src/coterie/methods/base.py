@@ -119,7 +119,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             Rows in [0, 1] that sum to 1.
         """
         check_is_fitted(self, "network_")
-        return self._infer(self._check_items(X, reset=False), "probabilities")
+        return self._probabilities(self._check_items(X, reset=False))
 
     def predict(self, X: Any) -> IntArray:
         """Most probable cluster of new items.
@@ -147,7 +147,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         float32 array of shape (n, e)
         """
         check_is_fitted(self, "network_")
-        return self._infer(self._check_items(X, reset=False), "embedding")
+        return self._infer(self._check_items(X, reset=False))[0]
 
     def start_from(self, fitted: NeuralClusterer | None) -> Self:
         """Let `fit` begin with the weights and the scaling of a fitted estimator, all restarts alike.
@@ -312,7 +312,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _describe(self, items: Items) -> None:
         """Labels of the training items and what they say about the clusters."""
-        self.labels_: IntArray = self._infer(items, "probabilities").argmax(axis=1)
+        self.labels_: IntArray = self._probabilities(items).argmax(axis=1)
         self.n_clusters_ = len(np.unique(self.labels_))
         self.n_dominant_ = dominant_clusters(self.labels_, self.n_clusters)
         if self.n_clusters_ < self.n_clusters and not self.over_clustering:
@@ -324,25 +324,33 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 stacklevel=4,
             )
 
-    def _infer(self, items: Items, wanted: str) -> npt.NDArray[Any]:
-        """Embedding or probabilities of checked items, in batches of bounded size."""
+    def _probabilities(self, items: Items) -> FloatArray:
+        """Probability of each cluster for checked items."""
+        return self._infer(items, embed=False)[1]
+
+    def _infer(self, items: Items, *, embed: bool = True) -> tuple[npt.NDArray[np.float32], FloatArray]:
+        """Embedding (of no columns unless `embed`) and probabilities of checked items, batch by batch.
+
+        Each result is one array from the start: parts put together at the end would take twice the memory,
+        and an embedding that nobody wants may be larger than X.
+        """
         device = next(self.network_.parameters()).device
         source = ScaledSource(items, self.scaling_, device)
         threads = choose_threads(self.threads, self.network_, device)
         multiple = 1 if has_convolutions(self.network_) else ROWS_TOGETHER
-        found: npt.NDArray[Any] | None = None
+        n = len(source)
+        embeddings = np.empty((n, self._n_features_out if embed else 0), dtype=np.float32)
+        probabilities = np.empty((n, self.n_clusters), dtype=np.float64)
         with torch_threads(threads), torch.inference_mode(), _eval_mode(self.network_):
-            for start in range(0, len(source), PREDICT_BATCH):
-                rows = source.take(slice(start, start + PREDICT_BATCH))
+            for start in range(0, n, PREDICT_BATCH):
+                part = slice(start, start + PREDICT_BATCH)
+                rows = source.take(part)
                 embedding, logits = self.network_(_fill_up(rows, multiple))
+                if embed:
+                    embeddings[part] = embedding[: len(rows)].cpu().numpy()
                 # float64 rows sum to 1 to the last digit that a caller may check
-                each = embedding if wanted == "embedding" else logits.double().softmax(dim=1)
-                batch = each[: len(rows)].cpu().numpy()
-                if found is None:  # one array for all: parts put together at the end would take twice as much
-                    found = np.empty((len(source), batch.shape[1]), dtype=batch.dtype)
-                found[start : start + len(rows)] = batch
-        assert found is not None
-        return found
+                probabilities[part] = logits[: len(rows)].double().softmax(dim=1).cpu().numpy()
+        return embeddings, probabilities
 
 
 def _fill_up(rows: Tensor, multiple: int) -> Tensor:
