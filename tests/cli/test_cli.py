@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import re
-import struct
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 import coterie
-from coterie import Pairs
-from coterie.cli import COMMANDS, main
+from coterie.cli import COMMANDS
 from coterie.cli import demo as demo_module
 from coterie.cli.demo import run_demo
 from coterie.engine.restarts import run_session
@@ -30,45 +25,8 @@ QUICK += ["--over-clustering", "true"]
 LABEL_HEADER = ["id", "label", "probability", "second", "second_probability"]
 
 
-def as_idx(X: Any) -> bytes:
-    images: npt.NDArray[np.uint8] = X.reshape(-1, 8, 8).astype(np.uint8)
-    return struct.pack(">BBBB3I", 0, 0, 8, 3, *images.shape) + images.tobytes()
-
-
-@pytest.fixture
-def folder(digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with the same digits in every format."""
-    X, y = digits
-    monkeypatch.chdir(tmp_path)
-    np.save("x.npy", X)
-    np.savez("both.npz", X=X, y=y)
-    np.savetxt("x.csv", X, fmt="%g", delimiter=",")
-    Path("x.idx").write_bytes(as_idx(X))
-    Path("images-idx3-ubyte.gz").write_bytes(gzip.compress(as_idx(X)))
-    np.save("y.npy", y)
-    Path("y.csv").write_text("label\n" + "\n".join(map(str, y)) + "\n")
-    Pairs.from_labels(y, 600, random_state=0).to_csv("pairs.csv")
-    return tmp_path
-
-
 Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run a command; its exit code and what it printed."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        code = main(words)
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
-
-
-def table(path: str | Path) -> list[list[str]]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.reader(file))
+Table = Callable[[str | Path], list[list[str]]]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -106,7 +64,7 @@ def test_usage_version_and_methods(call: Call) -> None:
 
 
 @pytest.mark.parametrize("data", ["x.npy", "both.npz", "x.csv", "x.idx", "images-idx3-ubyte.gz"])
-def test_fit_predict_evaluate(folder: Path, call: Call, digits: Digits, data: str) -> None:
+def test_fit_predict_evaluate(folder: Path, call: Call, table: Table, digits: Digits, data: str) -> None:
     labels = "both.npz" if data == "both.npz" else "y.csv"
     code, out, err = call("fit", data, "--labels", labels, "--out", "run", *QUICK)
     assert code == 0
@@ -118,6 +76,7 @@ def test_fit_predict_evaluate(folder: Path, call: Call, digits: Digits, data: st
         "history.csv",
         "labels.csv",
         "model",
+        "run.json",
     ]
     header, *rows = table("run/labels.csv")
     assert header == LABEL_HEADER
@@ -182,7 +141,7 @@ def test_warnings_go_to_stderr_in_one_line(folder: Path, call: Call) -> None:
     assert re.search(r"^.*coterie: warning: .* of n_clusters=40 .*$", err, re.MULTILINE)
 
 
-def test_a_run_is_not_overwritten_unasked(folder: Path, call: Call) -> None:
+def test_a_run_is_not_overwritten_unasked(folder: Path, call: Call, table: Table) -> None:
     words = ["fit", "x.npy", "--labels", "y.npy", "--out", "run", *QUICK]
     assert call(*words)[0] == 0
     before = Path("run/labels.csv").read_text()

@@ -5,16 +5,37 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from coterie._errors import InputTypeError
-from coterie.cli import commands
+from coterie.cli import completion, demo, evaluate, fit, label, methods, predict, report
+from coterie.cli.parser import DashedParser, option_names, version
 
-COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
-    "demo": (commands.demo, "cluster scikit-learn's digits in three ways and compare"),
-    "fit": (commands.fit, "cluster a data set and write the run's folder"),
-    "predict": (commands.predict, "assign new items to a run's clusters"),
-    "evaluate": (commands.evaluate, "compare a clustering with known labels"),
-    "methods": (commands.methods, "list the methods"),
+
+class Command(NamedTuple):
+    """What a command does, the line about it, and its options."""
+
+    run: Callable[[list[str]], None]
+    help: str
+    parser: Callable[[Sequence[str]], DashedParser]
+
+
+def _complete(words: list[str]) -> None:
+    shell = completion.parser(words).parse(words).shell
+    print(
+        completion.script(shell, {name: option_names(it.parser([])) for name, it in COMMANDS.items()}), end=""
+    )
+
+
+COMMANDS = {
+    "demo": Command(demo.run, demo.HELP, demo.parser),
+    "fit": Command(fit.run, fit.HELP, fit.parser),
+    "predict": Command(predict.run, predict.HELP, predict.parser),
+    "evaluate": Command(evaluate.run, evaluate.HELP, evaluate.parser),
+    "report": Command(report.run, report.HELP, report.parser),
+    "label": Command(label.run, label.HELP, label.parser),
+    "methods": Command(methods.run, methods.HELP, methods.parser),
+    "completion": Command(_complete, completion.HELP, completion.parser),
 }
 
 _BAD_INPUT = 2
@@ -28,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_usage())
         return 0 if words else _BAD_INPUT
     if words[0] == "--version":
-        print(commands.version())
+        print(version())
         return 0
     if words[0] not in COMMANDS:
         return _complain(f"unknown command {words[0]!r}; one of {', '.join(COMMANDS)} is expected")
@@ -39,7 +60,7 @@ def _run(name: str, words: list[str]) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes any rest
         try:
-            COMMANDS[name][0](words)
+            COMMANDS[name].run(words)
         except KeyboardInterrupt as stop:
             print(f"coterie {name}: {stop or 'stopped'}", file=sys.stderr)
             return _STOPPED
@@ -60,7 +81,7 @@ def _show_warning(message: Warning | str, *details: object) -> None:
 
 
 def _usage() -> str:
-    lines = [f"  {name:<10}{text}" for name, (_, text) in COMMANDS.items()]
+    lines = [f"  {name:<12}{command.help}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             "usage: coterie COMMAND [OPTIONS]\n\nEnd-to-end neural clustering.\n\ncommands:",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,28 @@ import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
+from coterie.cli.parser import DashedParser, make_parser
 from coterie.cli.table import format_table
 from coterie.data import Pairs
 from coterie.methods.ccn import CCN
 from coterie.metrics import clustering_accuracy, dominant_clusters, nmi, purity
 
+HELP = "cluster scikit-learn's digits in three ways and compare"
 N_PAIRS = 500
 N_LABELS = 100
 IntArray = npt.NDArray[np.int64]
+
+
+def parser(words: Sequence[str]) -> DashedParser:
+    """The options."""
+    made = make_parser("demo", "Cluster scikit-learn's digits: k-means, CCN from pairs, CCN from labels.")
+    made.add_argument("--random_state", type=int, default=0, metavar="SEED", help="seed (default: 0)")
+    return made
+
+
+def run(words: list[str]) -> None:
+    """Print the comparison."""
+    print(run_demo(parser(words).parse(words).random_state), end="")
 
 
 def run_demo(random_state: int = 0, verbose: int = 1) -> str:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version as installed_version
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
 
 from coterie._errors import InputError
+from coterie.data import ReadOptions
 from coterie.methods.base import NeuralClusterer
 from coterie.methods.registry import METHODS
 
 # set by the command itself, or of types that a command line cannot write
 _NOT_OPTIONS = {"checkpoint_dir", "verbose", "augment", "backbone", "random_state", "weights"}
 
-
+_WIDTH = 100
+_METHOD_LINE = re.compile(r"""^[\s{]*["']?method["']?\s*:\s*["']?([\w-]+)""", re.MULTILINE)
 _METAVARS = {
     "pair_weight": "balanced",
     "device": "NAME",
     "margin": "X",
     "cross_entropy_weight": "X",
     "bandwidth": "X",
-    "weights": "JSON",
 }
 
 
@@ -70,14 +74,16 @@ def _with_underscores(word: str) -> str:
 
 
 def make_parser(command: str, description: str) -> DashedParser:
-    return DashedParser(prog=f"coterie {command}", description=description, formatter_class=_Formatter)
+    """A parser of one command; its description is wrapped here, since the methods' own is not to be."""
+    text = textwrap.fill(description, _WIDTH)
+    return DashedParser(prog=f"coterie {command}", description=text, formatter_class=_Formatter)
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Wide enough for option names and their help to stand on one line; shows defaults."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=32, width=100)
+        super().__init__(prog, max_help_position=32, width=_WIDTH)
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
@@ -92,13 +98,59 @@ class _MethodFinder(argparse.ArgumentParser):
 
 
 def method_of(words: Sequence[str]) -> str:
-    """The method that the words ask for, whose parameters then become options."""
+    """The method that the words or their config file ask for, whose parameters then become options."""
     finder = _MethodFinder(add_help=False, allow_abbrev=False)
-    finder.add_argument("--method", default="ccn")
-    name: str = finder.parse_known_args(words)[0].method
+    finder.add_argument("--method", default=None)
+    finder.add_argument("--config", default=None)
+    found = finder.parse_known_args(words)[0]
+    name = found.method or _method_in(found.config) or "ccn"
     if name not in METHODS:
         raise InputError(f"--method: {name!r}; one of {', '.join(METHODS)} is expected")
-    return name
+    return str(name)
+
+
+def _method_in(config: str | None) -> str | None:
+    """The method that a config file names; the file's faults are for the parser to find."""
+    if config is None or not os.path.isfile(config):
+        return None
+    with open(config, encoding="utf-8", errors="replace") as file:
+        named = _METHOD_LINE.search(file.read())
+    return named[1] if named else None
+
+
+def add_reading_options(parser: DashedParser, *, sizes: bool) -> None:
+    """Options on how files are read."""
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse images or sounds that would have to be made to fit"
+    )
+    parser.add_argument("--skip_broken", action="store_true", help="leave out files that cannot be read")
+    if sizes:
+        parser.add_argument(
+            "--image_size", type=str, default=None, metavar="HxW", help="size of all images, such as 32x32"
+        )
+
+
+def reading_options(options: Any, like: Mapping[str, Any] | None = None) -> ReadOptions:
+    """What the options say of reading; `like` comes from an earlier run."""
+    size = getattr(options, "image_size", None)
+    return ReadOptions(options.strict, options.skip_broken, None if size is None else _size(size), like)
+
+
+def _size(text: str) -> tuple[int, int]:
+    parts = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if parts is None:
+        raise InputError(f"--image-size: {text!r}; a height and a width such as 32x32 are expected")
+    return int(parts[1]), int(parts[2])
+
+
+def version() -> str:
+    """Name and version, as ``coterie --version`` prints them."""
+    return f"coterie {installed_version('coterie')}"
+
+
+def option_names(parser: DashedParser) -> list[str]:
+    """Options of a parser as they are written on the command line."""
+    return [_dashed(name) for name in parser._option_string_actions if name.startswith("--")]
 
 
 def add_method_options(parser: DashedParser, method: type[NeuralClusterer]) -> list[str]:

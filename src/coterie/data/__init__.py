@@ -6,16 +6,19 @@ from coterie.data.batches import LabelBatches, PairBatches, RowBatches, Sampler
 from coterie.data.files import atomic_write
 from coterie.data.pair_links import Conflict
 from coterie.data.pairs import Pairs
-from coterie.data.readers import read_array, read_labels
+from coterie.data.readers import ReadOptions, Samples, read_array, read_labels, read_samples
 
 __all__ = [
     "Conflict",
     "LabelBatches",
     "PairBatches",
     "Pairs",
+    "ReadOptions",
     "RowBatches",
     "Sampler",
+    "Samples",
     "atomic_write",
     "read_array",
     "read_labels",
+    "read_samples",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,8 @@ from torch import Tensor
 
 from coterie._errors import InputError, InputTypeError
 from coterie._types import Rows
+from coterie.data.pixels import has_colour, is_picture, picture_array
+from coterie.data.records import item_columns, record_values
 
 Array = npt.NDArray[Any]
 CHUNK_BYTES = 64 * 2**20
@@ -34,11 +36,16 @@ class DatasetRows:
     Parameters
     ----------
     dataset : Dataset
-        Items are arrays or tensors of one shape; of tuples the first entry is taken.
+        Items are arrays, tensors or pillow images of one shape; of tuples the first entry is taken, of
+        mappings (Hugging Face) the columns that `item_columns` names.
     """
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
+        given = dataset[0]
+        self._columns = item_columns(given) if isinstance(given, Mapping) else ()
+        value = self._value(0)
+        self._colour = is_picture(value) and has_colour(value)
         first = self._item(0)
         self.dtype = first.dtype
         self.shape = (len(dataset), *first.shape)
@@ -61,10 +68,17 @@ class DatasetRows:
             raise InputError(f"X: item {number} contains NaN or infinity; finite values are expected")
         return item
 
-    def _item(self, number: int) -> Array:
+    def _value(self, number: int) -> Any:
         item = self._dataset[number]
-        item = item[0] if isinstance(item, tuple | list) else item
-        return np.asarray(from_tensor(item))
+        if isinstance(item, Mapping):
+            return record_values(item, self._columns)
+        return item[0] if isinstance(item, tuple | list) else item
+
+    def _item(self, number: int) -> Array:
+        value = self._value(number)
+        if is_picture(value):
+            return picture_array(value, None, self._colour)
+        return np.asarray(from_tensor(value))
 
 
 Items = Array | DatasetRows

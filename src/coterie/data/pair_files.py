@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,17 @@ from coterie._errors import InputError
 from coterie.data.files import atomic_write
 from coterie.data.pair_arrays import LARGEST_INDEX, Ints, Signs
 from coterie.data.readers import check_file, csv_rows
+from coterie.data.readers.parquet import load_arrow
 
 _KINDS = {"1": 1, "-1": -1, "true": 1, "false": -1, "same": 1, "different": -1}
 _KINDS_TEXT = "1, true or same (similar), or -1, false or different (dissimilar)"
 
 
-def read_csv(path: str | os.PathLike[str]) -> tuple[list[int], list[int], list[int]]:
+def read_csv(
+    path: str | os.PathLike[str], ids: Sequence[str] | None = None
+) -> tuple[list[int], list[int], list[int]]:
     """Return the columns i, j and same of a CSV file, see `Pairs.from_csv`."""
+    rows_of = _rows_of(ids)
     rows = ((line, cells) for line, cells in csv_rows(path) if any(cells))
     header = next(rows, None)
     if header is None:
@@ -28,8 +33,8 @@ def read_csv(path: str | os.PathLike[str]) -> tuple[list[int], list[int], list[i
     for line, cells in rows:
         if len(cells) != width:
             raise InputError(f"{path}, line {line}: {len(cells)} entries where the header has {width}")
-        i.append(_read_index(path, line, "i", cells[places[0]]))
-        j.append(_read_index(path, line, "j", cells[places[1]]))
+        i.append(_read_index(path, line, "i", cells[places[0]], rows_of))
+        j.append(_read_index(path, line, "j", cells[places[1]], rows_of))
         same.append(_read_kind(path, line, cells[places[2]]))
     return i, j, same
 
@@ -43,7 +48,7 @@ def write_csv(path: str | os.PathLike[str], i: Ints, j: Ints, same: Signs) -> No
 
 def read_parquet(path: str | os.PathLike[str]) -> tuple[Any, Any, Any]:
     """Return the columns i, j and same of a Parquet file, see `Pairs.from_parquet`."""
-    arrow, parquet = _arrow()
+    arrow, parquet = load_arrow()
     file = check_file(path)
     try:
         _columns(path, parquet.read_schema(file).names)
@@ -59,7 +64,7 @@ def read_parquet(path: str | os.PathLike[str]) -> tuple[Any, Any, Any]:
 
 def write_parquet(path: str | os.PathLike[str], i: Ints, j: Ints, same: Signs) -> None:
     """Write a Parquet file whole or not at all, see `Pairs.to_parquet`."""
-    arrow, parquet = _arrow()
+    arrow, parquet = load_arrow()
     with atomic_write(path) as temporary:
         parquet.write_table(arrow.table({"i": i, "j": j, "same": same}), temporary)
 
@@ -73,11 +78,22 @@ def _columns(path: str | os.PathLike[str], names: list[str]) -> tuple[int, int, 
     return names.index("i"), names.index("j"), names.index("same")
 
 
-def _read_index(path: str | os.PathLike[str], line: int, name: str, text: str) -> int:
+def _rows_of(ids: Sequence[str] | None) -> dict[str, int]:
+    """Row number of each id."""
+    return {} if ids is None else {name: row for row, name in enumerate(ids)}
+
+
+def _read_index(
+    path: str | os.PathLike[str], line: int, name: str, text: str, rows_of: Mapping[str, int]
+) -> int:
+    if text.strip() in rows_of:
+        return rows_of[text.strip()]
     try:
         value = int(text)
     except ValueError:
-        raise InputError(f"{path}, line {line}: {name} must be a row number; got {text!r}") from None
+        raise InputError(
+            f"{path}, line {line}: {name} must be a row number{' or an id' * bool(rows_of)}; got {text!r}"
+        ) from None
     if not 0 <= value <= LARGEST_INDEX:
         raise InputError(f"{path}, line {line}: {name} must be in 0..{LARGEST_INDEX}; got {text}")
     return value
@@ -88,14 +104,3 @@ def _read_kind(path: str | os.PathLike[str], line: int, text: str) -> int:
     if kind is None:
         raise InputError(f"{path}, line {line}: same must be {_KINDS_TEXT}; got {text!r}")
     return kind
-
-
-def _arrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ImportError(
-            "Parquet files need pyarrow, which is not installed: pip install 'coterie[parquet]'"
-        ) from error
-    return pyarrow, pyarrow.parquet

@@ -312,7 +312,9 @@ class Pairs:
         return cls(*found, certain=False)
 
     @classmethod
-    def from_csv(cls, path: str | os.PathLike[str], *, certain: bool = True) -> Pairs:
+    def from_csv(
+        cls, path: str | os.PathLike[str], *, certain: bool = True, ids: Sequence[str] | None = None
+    ) -> Pairs:
         """Read pairs from a CSV file with the columns i, j and same.
 
         Parameters
@@ -322,6 +324,8 @@ class Pairs:
             for a similar pair and -1, false or different for a dissimilar one.
         certain : bool, default=True
             As of the class.
+        ids : sequence of str, optional
+            What the rows of the data set are called: i and j may then be ids too.
 
         Returns
         -------
@@ -337,7 +341,7 @@ class Pairs:
         --------
         to_csv : writes such a file.
         """
-        return cls._of_file(path, read_csv(path), certain)
+        return cls._of_file(path, read_csv(path, ids), certain)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the pairs as CSV: a header i,j,same and one line per pair, same being 1 or -1.

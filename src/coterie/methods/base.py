@@ -25,6 +25,7 @@ from coterie._errors import CollapseWarning, InputError
 from coterie.data.arrays import (
     Items,
     ScaledSource,
+    Scaling,
     data_digest,
     fit_scaling,
 )
@@ -45,6 +46,7 @@ PRESETS = ("default", "paper", "code")
 PREDICT_BATCH = 1000
 # matrix products of fewer rows take other kernels, and an item's numbers would depend on its company
 ROWS_TOGETHER = 8
+_HEAD = "head."
 # parameters that change where and how loudly a fit runs, but not what it computes
 _UNTRACED = ("checkpoint_dir", "verbose", "device", "random_state")
 
@@ -105,6 +107,8 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     verbose: int
     # views that the method knows by name
     augments: ClassVar[tuple[str, ...]] = ("auto", "none")
+    scaling_: Scaling
+    _start: NeuralClusterer | None = None
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Probability of each cluster for new items.
@@ -149,6 +153,26 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         check_is_fitted(self, "network_")
         return self._infer(self._check_items(X, reset=False))[0]
+
+    def start_from(self, fitted: NeuralClusterer | None) -> Self:
+        """Let `fit` begin with the weights and the scaling of a fitted estimator, all restarts alike.
+
+        Where the numbers of clusters differ, the last layer is fresh. This is no parameter: a clone starts
+        from nothing.
+
+        Parameters
+        ----------
+        fitted : estimator or None
+            Its network has to be built as this one's will be. None: start from nothing again.
+
+        Returns
+        -------
+        self
+        """
+        if fitted is not None:
+            check_is_fitted(fitted, "network_")
+        self._start = fitted
+        return self
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -215,10 +239,10 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _train(self, items: Items, plan: Training) -> Self:
         """Train all restarts, keep the one of lowest loss and describe the clustering it gives."""
         runtime = make_runtime(self.device)
-        scaling = fit_scaling(items, self.scale)
+        scaling = fit_scaling(items, self.scale) if self._start is None else self._start.scaling_
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(items, scaling, runtime.device)
-        task = Task(source, plan.objective, plan.recipe, runtime, self.make_network, plan.augment)
+        task = Task(source, plan.objective, plan.recipe, runtime, self._first_network, plan.augment)
         seeds = [base + SEED_STRIDE * number for number in range(plan.n_restarts)]
         with _own_random_numbers(runtime):
             threads = choose_threads(self.threads, self.make_network(0), runtime.device)
@@ -266,6 +290,26 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         network = build_network(self.backbone, self.item_shape_, self.n_clusters, seed)
         return channels_last(network.float())
 
+    def _first_network(self, seed: int) -> ClusterNetwork:
+        """The network with which a restart begins: fresh, or with the weights of `start_from`."""
+        network = self.make_network(seed)
+        if self._start is None:
+            return network
+        if self._start.item_shape_ != self.item_shape_:
+            raise InputError(
+                f"start_from: fitted to items of shape {self._start.item_shape_}, X has {self.item_shape_}"
+            )
+        given = self._start.network_.state_dict()
+        own = network.state_dict()
+        fits = {
+            name: value for name, value in given.items() if name in own and value.shape == own[name].shape
+        }
+        missing = [name for name in own if name not in fits and not name.startswith(_HEAD)]
+        if missing:
+            raise InputError(f"start_from: its network has no {missing[0]} of the same shape; is it another?")
+        network.load_state_dict(own | fits)
+        return network
+
     def _fingerprint(self, items: Items, plan: Training) -> str:
         """A digest of all that the result follows from, but the seeds, which a session holds itself."""
         params = {name: repr(value) for name, value in self.get_params().items() if name not in _UNTRACED}
@@ -276,6 +320,9 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             if not isinstance(getattr(self, name), str):
                 params[name] = type(getattr(self, name)).__name__
         parts = [type(self).__name__, params, plan.n_restarts, plan.evidence, data_digest(items)]
+        if self._start is not None:
+            weights = self._start.network_.state_dict().values()
+            parts.append(data_digest(*(value.cpu().numpy() for value in weights if value.dim())))
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _describe(self, items: Items) -> None:
@@ -294,26 +341,34 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _probabilities(self, items: Items) -> FloatArray:
         """Probability of each cluster for checked items."""
-        return self._infer(items)[1]
+        return self._infer(items, embed=False)[1]
 
     def _infer(
-        self, items: Items, network: ClusterNetwork | None = None
+        self, items: Items, network: ClusterNetwork | None = None, *, embed: bool = True
     ) -> tuple[npt.NDArray[np.float32], FloatArray]:
-        """Embedding and probabilities of checked items, in batches of bounded size."""
+        """Embedding (of no columns unless `embed`) and probabilities of checked items, batch by batch.
+
+        Each result is one array from the start: parts put together at the end would take twice the memory,
+        and an embedding that nobody wants may be larger than X.
+        """
         network = network or self.network_
         device = next(network.parameters()).device
         source = ScaledSource(items, self.scaling_, device)
         threads = choose_threads(self.threads, network, device)
         multiple = 1 if has_convolutions(network) else ROWS_TOGETHER
-        embeddings, probabilities = [], []
+        n = len(source)
+        embeddings = np.empty((n, self._n_features_out if embed else 0), dtype=np.float32)
+        probabilities = np.empty((n, self.n_clusters), dtype=np.float64)
         with torch_threads(threads), torch.inference_mode(), _eval_mode(network):
-            for start in range(0, len(source), PREDICT_BATCH):
-                rows = source.take(slice(start, start + PREDICT_BATCH))
+            for start in range(0, n, PREDICT_BATCH):
+                part = slice(start, start + PREDICT_BATCH)
+                rows = source.take(part)
                 found = network.named(network(_fill_up(rows, multiple)))
-                embeddings.append(found["embedding"][: len(rows)].cpu())
+                if embed:
+                    embeddings[part] = found["embedding"][: len(rows)].cpu().numpy()
                 # float64 rows sum to 1 to the last digit that a caller may check
-                probabilities.append(found["logits"][: len(rows)].double().softmax(dim=1).cpu())
-        return torch.cat(embeddings).numpy(), torch.cat(probabilities).numpy()
+                probabilities[part] = found["logits"][: len(rows)].double().softmax(dim=1).cpu().numpy()
+        return embeddings, probabilities
 
 
 def _fill_up(rows: Tensor, multiple: int) -> Tensor:

@@ -106,10 +106,11 @@ def embedding_map(
     labels: ArrayLike,
     ax: Axes | None = None,
     *,
+    method: str = "t-SNE",
     perplexity: float = 30.0,
     random_state: int | None = None,
 ) -> Axes:
-    """Draw rows in the plane by t-SNE, coloured by class.
+    """Draw rows in the plane, coloured by class.
 
     Parameters
     ----------
@@ -119,6 +120,8 @@ def embedding_map(
         Classes or clusters, of any one type that sorts.
     ax : Axes, optional
         Where to draw; by default a new figure is made.
+    method : {"t-SNE", "PCA"}, default="t-SNE"
+        t-SNE keeps neighbours together; PCA shows the two directions of largest variance.
     perplexity : float, default=30.0
         Of t-SNE; lowered where there are too few rows for it.
     random_state : int, optional
@@ -132,7 +135,8 @@ def embedding_map(
     Raises
     ------
     InputError
-        If the rows are not finite numbers, fewer than two, or not as many as the labels.
+        If the rows are not finite numbers, fewer than two, or not as many as the labels, or for another
+        method.
 
     Examples
     --------
@@ -149,10 +153,9 @@ def embedding_map(
             "probabilities, labels: at least 2 rows and as many labels are expected, "
             f"got {len(rows)} and {len(codes)}"
         )
-    allowed = min(perplexity, (len(rows) - 1) / 3)
-    # PCA would start constant columns (unused clusters) from a division by zero
-    model = TSNE(2, perplexity=allowed, init="random", random_state=random_state)
-    points = model.fit_transform(rows)
+    if method not in ("t-SNE", "PCA"):
+        raise InputError(f"method: {method!r}; 't-SNE' or 'PCA' is expected")
+    points = _principal(rows) if method == "PCA" else _neighbours(rows, perplexity, random_state)
     ax = _axes(ax)
     palette = plt.get_cmap("tab10" if len(values) <= _PALETTE else "gist_ncar", max(_PALETTE, len(values)))
     ax.scatter(points[:, 0], points[:, 1], c=palette(codes), s=4, linewidths=0)
@@ -162,6 +165,24 @@ def embedding_map(
     ax.set_xticks([])
     ax.set_yticks([])
     return ax
+
+
+def _neighbours(
+    rows: npt.NDArray[np.float32], perplexity: float, random_state: int | None
+) -> npt.NDArray[Any]:
+    allowed = min(perplexity, (len(rows) - 1) / 3)
+    # PCA would start constant columns (unused clusters) from a division by zero
+    model = TSNE(2, perplexity=allowed, init="random", random_state=random_state)
+    points: npt.NDArray[Any] = model.fit_transform(rows)
+    return points
+
+
+def _principal(rows: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    """Coordinates along the two directions of largest variance; the second may be missing."""
+    centred = rows.astype(np.float64) - rows.mean(axis=0)
+    left, lengths, _ = np.linalg.svd(centred, full_matrices=False)
+    points = (left * lengths)[:, :2]
+    return np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
 
 
 def score_curves(

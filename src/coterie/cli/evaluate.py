@@ -1,0 +1,65 @@
+"""`coterie evaluate`: compare a clustering with known labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from coterie._errors import InputError
+from coterie.cli.parser import DashedParser, make_parser
+from coterie.cli.table import format_table
+from coterie.data.labels import encode_labels
+from coterie.data.readers import read_label_table
+from coterie.metrics import clustering_accuracy, dominant_clusters, nmi, purity
+
+HELP = "compare a clustering with known labels"
+
+
+def parser(words: Sequence[str]) -> DashedParser:
+    """The options."""
+    made = make_parser(
+        "evaluate",
+        "Compare a clustering with known labels. Rows of unknown label or without a cluster are left out.",
+    )
+    made.add_argument(
+        "clusters", metavar="LABELS", type=str, help="file of clusters, such as the labels.csv of a run"
+    )
+    made.add_argument(
+        "--labels",
+        required=True,
+        type=str,
+        metavar="FILE",
+        help="file of known labels; empty or -1 is unknown",
+    )
+    made.add_argument("--json", action="store_true", help="print the results as JSON")
+    return made
+
+
+def run(words: list[str]) -> None:
+    """Print the scores."""
+    options = parser(words).parse(words)
+    table = read_label_table(options.clusters)
+    clusters, _ = encode_labels(table.values)
+    known = read_label_table(options.labels)
+    codes, _ = encode_labels(known.for_rows(table.ids, len(clusters)))
+    if len(clusters) != len(codes):
+        raise InputError(f"--labels: {len(codes)} labels for {len(clusters)} rows of {options.clusters}")
+    scored = (codes >= 0) & (clusters >= 0)
+    if not scored.any():
+        raise InputError(f"LABELS: no row of {options.clusters} has both a cluster and a known label")
+    found, true = clusters[scored], codes[scored]
+    n_clusters = len(np.unique(found))
+    scores = {
+        "rows": len(found),
+        "ACC": float(clustering_accuracy(true, found)),
+        "NMI": float(nmi(true, found)),
+        "purity": float(purity(true, found)),
+        "clusters": n_clusters,
+        "dominant": dominant_clusters(found, n_clusters),
+    }
+    unassigned = int(((codes >= 0) & (clusters < 0)).sum())
+    if unassigned:
+        scores["unassigned"] = unassigned
+    print(json.dumps(scores) if options.json else format_table(list(scores), [list(scores.values())]))

@@ -1,0 +1,166 @@
+"""`coterie fit`: cluster a data set and write the run's folder."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from coterie._errors import InputError
+from coterie.cli.labels_out import UNASSIGNED, check_threshold, label_rows, write_csv, write_labels
+from coterie.cli.parser import (
+    DashedParser,
+    add_method_options,
+    add_reading_options,
+    make_parser,
+    method_of,
+    reading_options,
+    version,
+)
+from coterie.cli.run_folder import (
+    CHECKPOINT,
+    HISTORY,
+    LABELS,
+    MODEL,
+    check_run,
+    load_model,
+    naming_the_way_on,
+    open_run,
+    read_pairs,
+    write_facts,
+)
+from coterie.cli.table import format_table
+from coterie.data import Samples, read_samples
+from coterie.data.readers import read_label_table
+from coterie.methods.base import NeuralClusterer
+from coterie.methods.persistence import save
+from coterie.methods.registry import METHODS
+
+HELP = "cluster a data set and write the run's folder"
+_DESCRIPTION = (
+    "Cluster a data set. DATA: an .npy, .npz, .csv, .parquet or idx file, or a folder of images or of sounds."
+)
+
+
+def parser(words: Sequence[str]) -> DashedParser:
+    """The options, those of the method that the words ask for among them."""
+    return _parser(method_of(words))[0]
+
+
+def run(words: list[str]) -> None:
+    """Fit, write the run and say what came out."""
+    name = method_of(words)
+    options_of, names = _parser(name)
+    options = options_of.parse(words)
+    folder = Path(options.out)
+    check_run(folder, options.resume, options.overwrite)
+    check_threshold(options.threshold)
+    samples = read_samples(options.data, reading_options(options))
+    estimator = METHODS[name](
+        **{key: getattr(options, key) for key in names}, checkpoint_dir=str(folder / CHECKPOINT), verbose=1
+    )
+    told = _evidence(options, name, estimator, samples)
+    if options.init is not None:
+        estimator.start_from(load_model(options.init))
+    open_run(folder, options.overwrite)
+    with naming_the_way_on("fit", words):
+        estimator.fit(samples.items, **told)
+    sizes = _write_run(folder, estimator, samples, options.threshold)
+    write_facts(folder, _facts(words, options, samples))
+    print(
+        json.dumps(_results(folder, estimator, sizes)) if options.json else _summary(folder, estimator, sizes)
+    )
+
+
+def _parser(name: str) -> tuple[DashedParser, list[str]]:
+    made = make_parser("fit", _DESCRIPTION)
+    made.add_argument("data", metavar="DATA", type=str, help="file of items, one row each, or a folder")
+    made.add_argument("--out", required=True, type=str, metavar="RUN", help="folder of the run")
+    made.add_argument("--method", default=name, metavar="NAME", help=f"one of {', '.join(METHODS)}")
+    made.add_argument(
+        "--labels", type=str, default=None, metavar="FILE", help="file of labels; empty or -1 is unknown"
+    )
+    made.add_argument(
+        "--pairs", type=str, default=None, metavar="FILE", help="CSV or parquet with columns i, j, same"
+    )
+    made.add_argument("--uncertain_pairs", action="store_true", help="pairs may contradict each other")
+    made.add_argument("--closure", action="store_true", help="use the pairs that follow from those given too")
+    made.add_argument("--init", type=str, default=None, metavar="RUN", help="start from the weights of a run")
+    made.add_argument("--resume", action="store_true", help="go on with the run in RUN where it stopped")
+    made.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
+    made.add_argument(
+        "--threshold", type=float, default=0.0, metavar="P", help="label rows less certain than P as -1"
+    )
+    made.add_argument("--json", action="store_true", help="print the results as JSON")
+    add_reading_options(made, sizes=True)
+    made.add_argument("--config", action="config", metavar="FILE", help="YAML file of these options")
+    return made, add_method_options(made, METHODS[name])
+
+
+def _evidence(options: Any, name: str, estimator: NeuralClusterer, samples: Samples) -> dict[str, Any]:
+    """What is known beside the items, as keyword arguments of `fit`."""
+    told: dict[str, Any] = {}
+    if options.labels is not None:
+        told["y"] = read_label_table(options.labels).for_rows(samples.ids, len(samples.items))
+    if options.pairs is not None:
+        pairs = read_pairs(options.pairs, not options.uncertain_pairs, samples.ids)
+        told["pairs"] = pairs.closure() if options.closure else pairs
+    accepted = inspect.signature(estimator.fit).parameters
+    for key in told.keys() - accepted.keys():
+        raise InputError(f"--{key}: {name} takes none")
+    if not told and estimator.__sklearn_tags__().target_tags.required:
+        raise InputError(f"--labels, --pairs: none came; {name} expects one of them")
+    return told
+
+
+def _write_run(folder: Path, estimator: NeuralClusterer, samples: Samples, threshold: float) -> Counter[int]:
+    save(estimator, folder / MODEL)
+    sizes = write_labels(folder / LABELS, label_rows(estimator, samples, threshold))
+    columns = list(dict.fromkeys(name for epoch in estimator.history_ for name in epoch))
+    rows = [[epoch.get(name, "") for name in columns] for epoch in estimator.history_]
+    write_csv(folder / HISTORY, columns, rows)
+    return sizes
+
+
+def _facts(words: list[str], options: Any, samples: Samples) -> dict[str, Any]:
+    """What another command needs to know of this run."""
+    paths = {
+        name: None if getattr(options, name) is None else os.path.abspath(getattr(options, name))
+        for name in ("data", "labels", "pairs", "init")
+    }
+    return {
+        "version": version(),
+        "command": shlex.join(["coterie", "fit", *words]),
+        **paths,
+        "reading": dict(samples.how),
+        "skip_broken": options.skip_broken,
+        "threshold": options.threshold,
+    }
+
+
+def _results(folder: Path, estimator: NeuralClusterer, sizes: Counter[int]) -> dict[str, Any]:
+    return {
+        "run": str(folder),
+        "rows": sum(sizes.values()),
+        "sizes": [sizes[number] for number in range(estimator.n_clusters)],
+        "unassigned": sizes[UNASSIGNED],
+        "clusters_used": estimator.n_clusters_,
+        "clusters_dominant": estimator.n_dominant_,
+        "loss": estimator.loss_,
+        "restarts": len(estimator.runs_),
+    }
+
+
+def _summary(folder: Path, estimator: NeuralClusterer, sizes: Counter[int]) -> str:
+    rows = [(str(number), sizes[number]) for number in range(estimator.n_clusters)]
+    rows += [("unassigned", sizes[UNASSIGNED])] if sizes[UNASSIGNED] else []
+    used = (
+        f"{estimator.n_clusters_} of {estimator.n_clusters} clusters used, {estimator.n_dominant_} dominant"
+    )
+    loss = f"loss {estimator.loss_:.4f}, the lowest of {len(estimator.runs_)} restarts"
+    return f"{format_table(('cluster', 'items'), rows)}\n\n{used}; {loss}\nwrote {folder}/"

@@ -1,0 +1,82 @@
+"""`coterie label`: a page on this machine that asks "same or different?" where the answer helps most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from coterie._errors import InputError
+from coterie.cli.label.answers import read_answers
+from coterie.cli.label.selection import representatives
+from coterie.cli.label.server import LabelServer
+from coterie.cli.label.sitting import Sitting
+from coterie.cli.parser import DashedParser, make_parser
+from coterie.cli.run_folder import data_of, load_model, read_facts
+from coterie.data import ReadOptions, read_samples
+
+HELP = "ask which pairs belong together, on a local page"
+FILE = "pairs.csv"
+
+
+def parser(words: Sequence[str]) -> DashedParser:
+    """The options."""
+    made = make_parser(
+        "label",
+        "Serve a page on this machine that asks whether pairs of rows belong together, those first whose "
+        "answer helps most. Answers are kept at once; fit --pairs FILE --closure --init RUN uses them.",
+    )
+    made.add_argument("run", metavar="RUN", type=str, help="folder that coterie fit wrote")
+    made.add_argument(
+        "--data", type=str, default=None, metavar="DATA", help="data of the fit, where it has moved since"
+    )
+    made.add_argument(
+        "--pairs", type=str, default=None, metavar="FILE", help=f"file of answers (default: {FILE} in RUN)"
+    )
+    made.add_argument("--port", type=int, default=0, metavar="N", help="port (default: a free one)")
+    return made
+
+
+def run(words: list[str]) -> None:
+    """Serve until the page's finish button or Ctrl-C; the answers are saved in either case."""
+    options = parser(words).parse(words)
+    sitting = _sitting(options.run, options.data, options.pairs)
+    with LabelServer(sitting, options.port) as server:
+        print(f"open {server.address}\nanswers go to {sitting.path}; Ctrl-C ends", flush=True)
+        try:
+            server.serve_forever(poll_interval=0.1)
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(f"stopped; {_ending(sitting, options.run)}") from stop
+    print(_ending(sitting, options.run))
+
+
+def _sitting(run: str, data: str | None, pairs: str | None) -> Sitting:
+    estimator = load_model(run)
+    reading = read_facts(run).get("reading") or {}
+    skip = bool(read_facts(run).get("skip_broken"))
+    place = data_of(run, data)
+    samples = read_samples(place, ReadOptions(skip_broken=skip, like=reading or None))
+    if len(samples.items) != len(estimator.labels_):
+        raise InputError(
+            f"--data: {place} has {len(samples.items)} rows, the fit had {len(estimator.labels_)}; the same "
+            "data are expected"
+        )
+    if len(samples.items) < 2:
+        raise InputError(f"--data: {place} has one row; two are expected")
+    probabilities = estimator.predict_proba(samples.items)
+    path = Path(run, FILE) if pairs is None else Path(pairs)
+    answers = read_answers(path, samples.ids, len(samples.items))
+    asked = [row for group in answers.groups() for row in group]
+    candidates = representatives(probabilities, np.asarray(estimator.transform(samples.items)), asked)
+    return Sitting(samples, candidates, answers, path, reading.get("columns"))
+
+
+def _ending(sitting: Sitting, run: str) -> str:
+    n_same, n_different = sitting.answers.count(1), sitting.answers.count(-1)
+    if not n_same + n_different:
+        return "no answers"
+    return (
+        f"{n_same + n_different} answers ({n_same} same) in {sitting.path}\n"
+        f"to use them: coterie fit DATA --pairs {sitting.path} --closure --init {run} --out NEW"
+    )

@@ -1,0 +1,112 @@
+"""Clusters of rows as a table: CSV or Parquet, written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from coterie._errors import InputError
+from coterie.data.files import atomic_write
+from coterie.data.readers import Samples
+from coterie.data.readers.parquet import load_arrow
+from coterie.methods.base import NeuralClusterer
+
+COLUMNS = ("id", "label", "probability", "second", "second_probability")
+UNASSIGNED = -1
+# rows whose probabilities are in memory at a time
+_CHUNK = 50_000
+_PARQUET = (".parquet", ".pq")
+
+Row = tuple[str, int, float, int | None, float | None]
+
+
+def label_rows(estimator: NeuralClusterer, samples: Samples, threshold: float) -> Iterator[Row]:
+    """Best and second cluster of each row; -1 where the best is less probable than the threshold."""
+    names = samples.names
+    for start in range(0, len(samples.items), _CHUNK):
+        proba = estimator.predict_proba(samples.items[slice(start, start + _CHUNK)])
+        yield from _rows(names[start : start + _CHUNK], proba, threshold)
+
+
+def _rows(names: Sequence[str], proba: npt.NDArray[np.float64], threshold: float) -> Iterator[Row]:
+    order = np.argsort(-proba, axis=1, kind="stable")
+    for name, row, best in zip(names, proba, order, strict=True):
+        label = int(best[0]) if row[best[0]] >= threshold else UNASSIGNED
+        second = (int(best[1]), float(row[best[1]])) if len(best) > 1 else (None, None)
+        yield name, label, float(row[best[0]]), *second
+
+
+def write_labels(path: Path, rows: Iterable[Row]) -> Counter[int]:
+    """Write the table; returns how many rows each cluster got."""
+    sizes: Counter[int] = Counter()
+    counted = _counted(rows, sizes)
+    with atomic_write(path) as temporary:
+        if path.suffix.lower() in _PARQUET:
+            _write_parquet(temporary, counted)
+        else:
+            with open(temporary, "w", newline="", encoding="utf-8") as file:
+                write_csv_rows(file, COLUMNS, map(_as_text, counted))
+    return sizes
+
+
+def print_labels(stream: Any, rows: Iterable[Row]) -> None:
+    """Write the table as CSV to a stream; nothing at all where the first row cannot be had."""
+    texts = map(_as_text, rows)
+    write_csv_rows(stream, COLUMNS, chain([next(texts)], texts))
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write any table as CSV."""
+    with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        write_csv_rows(file, header, rows)
+
+
+def write_csv_rows(stream: Any, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a header and rows to a stream."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+
+
+def check_threshold(value: float) -> float:
+    """A probability, or an error that names the option."""
+    if not (math.isfinite(value) and 0 <= value <= 1):
+        raise InputError(f"--threshold: {value}; a probability in 0..1 is expected")
+    return value
+
+
+def check_new(path: Path, overwrite: bool) -> None:
+    """Raise where a file would be replaced unasked."""
+    if path.exists() and not path.is_dir() and not overwrite:
+        raise InputError(f"--out: {path} exists; --overwrite replaces it")
+
+
+def _counted(rows: Iterable[Row], sizes: Counter[int]) -> Iterator[Row]:
+    for row in rows:
+        sizes[row[1]] += 1
+        yield row
+
+
+def _as_text(row: Row) -> tuple[object, ...]:
+    name, label, probability, second, second_probability = row
+    if second is None:
+        return name, label, f"{probability:.6f}", "", ""
+    return name, label, f"{probability:.6f}", second, f"{second_probability:.6f}"
+
+
+def _write_parquet(path: Path, rows: Iterator[Row]) -> None:
+    arrow, parquet = load_arrow()
+    types = (arrow.string(), arrow.int64(), arrow.float64(), arrow.int64(), arrow.float64())
+    schema = arrow.schema(list(zip(COLUMNS, types, strict=True)))
+    with parquet.ParquetWriter(path, schema) as writer:
+        while part := [row for _, row in zip(range(_CHUNK), rows, strict=False)]:
+            columns = [list(column) for column in zip(*part, strict=True)]
+            writer.write_table(arrow.table(dict(zip(COLUMNS, columns, strict=True)), schema=schema))

@@ -1,0 +1,70 @@
+"""`coterie report`: one HTML file about a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from coterie._errors import InputError
+from coterie.cli.parser import DashedParser, make_parser
+from coterie.cli.run_folder import data_of, load_model, read_facts
+from coterie.data import ReadOptions, read_samples
+from coterie.data.files import atomic_write
+from coterie.data.readers import read_label_table
+from coterie.report.html import ReportInput, render_report
+
+HELP = "write one HTML page about a run"
+FILE = "report.html"
+
+
+def parser(words: Sequence[str]) -> DashedParser:
+    """The options."""
+    made = make_parser(
+        "report", "Write one HTML page about a run. It opens anywhere and asks for nothing else."
+    )
+    made.add_argument("run", metavar="RUN", type=str, help="folder that coterie fit wrote")
+    made.add_argument(
+        "--data", type=str, default=None, metavar="DATA", help="data of the fit, where it has moved since"
+    )
+    made.add_argument(
+        "--labels",
+        type=str,
+        default=None,
+        metavar="FILE",
+        help="file of known labels (default: those of the fit); empty or -1 is unknown",
+    )
+    made.add_argument(
+        "--out", type=str, default=None, metavar="FILE", help=f"HTML file (default: {FILE} in RUN)"
+    )
+    return made
+
+
+def run(words: list[str]) -> None:
+    """Write the page; an older one of the same run is replaced."""
+    options = parser(words).parse(words)
+    estimator = load_model(options.run)
+    facts = read_facts(options.run)
+    data = data_of(options.run, options.data)
+    reading = facts.get("reading") or {}
+    samples = read_samples(
+        data, ReadOptions(skip_broken=bool(facts.get("skip_broken")), like=reading or None)
+    )
+    if len(samples.items) != len(estimator.labels_):
+        raise InputError(
+            f"--data: {data} has {len(samples.items)} rows, the fit had {len(estimator.labels_)}; the same "
+            "data are expected"
+        )
+    labels = options.labels or facts.get("labels")
+    truth = None if labels is None else read_label_table(labels).for_rows(samples.ids, len(samples.items))
+    if truth is not None and len(truth) != len(samples.items):
+        raise InputError(f"--labels: {len(truth)} labels for {len(samples.items)} rows of {data}")
+    said = {name: str(facts[name]) for name in ("command", "version", "pairs", "labels") if facts.get(name)}
+    page = render_report(
+        ReportInput(
+            estimator, samples.items, samples.names, {"data": data} | said, reading.get("columns"), truth
+        )
+    )
+    target = Path(options.run, FILE) if options.out is None else Path(options.out)
+    with atomic_write(target) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    print(f"wrote {target}")

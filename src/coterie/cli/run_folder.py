@@ -1,0 +1,95 @@
+"""What lies in the folder of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from coterie._errors import DamagedFileError, InputError, Interrupted
+from coterie.data import Pairs
+from coterie.data.files import atomic_write
+from coterie.methods.base import NeuralClusterer
+from coterie.methods.persistence import load
+
+MODEL, LABELS, HISTORY, CHECKPOINT, FACTS = "model", "labels.csv", "history.csv", "checkpoint", "run.json"
+
+
+def check_run(run: Path, resume: bool, overwrite: bool) -> None:
+    """Raise where the options do not fit what is at the run's place."""
+    if resume and overwrite:
+        raise InputError("--resume, --overwrite: one of them is expected")
+    if run.exists() and not run.is_dir():
+        raise InputError(f"--out: {run} is a file; a folder is expected")
+    found = any((run / name).exists() for name in (MODEL, LABELS, HISTORY, CHECKPOINT))
+    if resume and not found:
+        raise InputError(f"--resume: no run at {run}")
+    if found and not (resume or overwrite):
+        raise InputError(f"--out: {run} holds a run; --resume goes on with it, --overwrite replaces it")
+
+
+def open_run(run: Path, overwrite: bool) -> None:
+    """Make the run's folder; an old checkpoint goes, other old files stay until new ones are there."""
+    if overwrite and (run / CHECKPOINT).is_dir():
+        shutil.rmtree(run / CHECKPOINT)
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out: {run} cannot be made: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def naming_the_way_on(command: str, words: Sequence[str]) -> Iterator[None]:
+    """Say with what command a fit that is stopped inside goes on."""
+    try:
+        yield
+    except Interrupted as stop:
+        kept = [word for word in words if word not in ("--overwrite", "--resume")]
+        call = shlex.join(["coterie", *command.split(), *kept, "--resume"])
+        raise Interrupted(f"{stop}\nto go on: {call}") from stop
+
+
+def read_pairs(path: str, certain: bool, ids: Sequence[str] | None = None) -> Pairs:
+    """Pairs of a CSV file, whose rows may be named by their ids, or of a Parquet file."""
+    if path.endswith((".parquet", ".pq")):
+        return Pairs.from_parquet(path, certain=certain)
+    return Pairs.from_csv(path, certain=certain, ids=ids)
+
+
+def load_model(run: str | Path) -> NeuralClusterer:
+    """The fitted estimator of a run."""
+    return load(Path(run) / MODEL)
+
+
+def write_facts(run: Path, facts: Mapping[str, Any]) -> None:
+    """Write what the run was made from."""
+    with atomic_write(run / FACTS) as temporary:
+        temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def read_facts(run: str | Path) -> dict[str, Any]:
+    """What the run was made from; nothing where the run does not say."""
+    path = Path(run) / FACTS
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise DamagedFileError(f"{path} is damaged: {error}") from error
+    if not isinstance(found, dict):
+        raise DamagedFileError(f"{path} is damaged: it holds no names and values")
+    return found
+
+
+def data_of(run: str | Path, given: str | None) -> str:
+    """Path of the data: given, or the one that the run was fitted to."""
+    path = given or read_facts(run).get("data")
+    if path is None:
+        raise InputError(f"--data: {run} does not say what it was fitted to; a path is expected")
+    if given is None and not Path(path).exists():
+        raise InputError(f"--data: {path}, to which {run} was fitted, is gone; give its new place")
+    return str(path)

@@ -1,0 +1,70 @@
+"""Arrays in numpy's formats, and idx, the format of MNIST."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from coterie._errors import InputError
+
+Array = npt.NDArray[Any]
+
+_IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def read_numpy(file: Path, names: tuple[str, ...]) -> Array:
+    """Map an ``.npy`` file, or load one array of an ``.npz``: the only one, or the first called so."""
+    try:
+        if file.suffix.lower() == ".npz":
+            with file.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as archive:
+                return np.asarray(archive[_pick(file, archive.files, names)])
+        return np.lib.format.open_memmap(file, mode="r")
+    except InputError:
+        raise
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(
+            f"{file} cannot be read as {file.suffix.lower()} (damaged, or an array of objects): {error}"
+        ) from error
+
+
+def _pick(file: Path, found: list[str], names: tuple[str, ...]) -> str:
+    if len(found) == 1:
+        return found[0]
+    named = [name for name in names if name in found]
+    if not named:
+        wanted, held = " or ".join(names), ", ".join(found) or "none"
+        raise InputError(f"{file} must hold one array, or one called {wanted}; it holds {held}")
+    return named[0]
+
+
+def read_idx(file: Path) -> Array:
+    """An idx file, gzipped or not, in this machine's byte order."""
+    try:
+        content = gzip.decompress(file.read_bytes()) if file.suffix.lower() == ".gz" else file.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{file} cannot be unpacked (damaged, or no gzip): {error}") from error
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
+        raise InputError(
+            f"{file} is not in idx format: it must begin with 0, 0, a type and the number of axes"
+        )
+    dtype, n_axes = np.dtype(_IDX_TYPES[content[2]]), content[3]
+    start = 4 + 4 * n_axes
+    if len(content) < start:
+        raise InputError(f"{file} is truncated: it ends within its header")
+    shape = struct.unpack(f">{n_axes}I", content[4:start])
+    expected = start + math.prod(shape) * dtype.itemsize
+    if len(content) != expected:
+        what = "is truncated" if len(content) < expected else "is too long"
+        raise InputError(
+            f"{file} {what}: shape {shape} of {dtype.name} needs {expected} bytes; it has {len(content)}"
+        )
+    values = np.frombuffer(content, dtype, offset=start).reshape(shape)
+    return values.astype(dtype.newbyteorder("="), copy=False)

@@ -1,0 +1,153 @@
+"""A folder of images as one array: any mode and size, turned as the camera was held."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coterie._errors import InputError
+from coterie.data.pixels import has_colour, picture_array
+from coterie.data.readers.options import Broken, ReadOptions, Samples
+
+SUFFIXES = frozenset(
+    (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+)
+# Images of one size stay as they are up to the first side; those that must be resized get the second one,
+# for which a small network suffices.
+LARGEST_SIDE = 256
+USUAL_SIDE = 64
+_ORIENTATION = 0x0112
+_TURNED_SIDEWAYS = (5, 6, 7, 8)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Height and width of an image as it is to be seen, and whether it has colours."""
+
+    size: tuple[int, int]
+    colour: bool
+
+
+def read_images(folder: Path, files: Sequence[Path], options: ReadOptions) -> Samples:
+    """Read images into one uint8 array.
+
+    Parameters
+    ----------
+    folder : Path
+    files : sequence of Path
+        Images in it, at least one.
+    options : ReadOptions
+
+    Returns
+    -------
+    Samples
+        Items (n, h, w) where all images are grey, else (n, 3, h, w); transparent parts are white, and of an
+        animation the first frame counts. The ids are the paths in the folder.
+
+    Raises
+    ------
+    InputError
+        Files are broken and may not be skipped, or sizes differ and `strict` was asked for.
+    """
+    broken = Broken()
+    headers: dict[str, _Header] = {}
+    names = {file.relative_to(folder).as_posix(): file for file in files}
+    for name, file in names.items():
+        with broken.noting(name), _opened(file) as image:
+            headers[name] = _header(image)
+    broken.check(folder, len(files), options.skip_broken)
+    size, colour = _common_shape(folder, list(headers.values()), options)
+    values = np.empty((len(headers), *((3, *size) if colour else size)), dtype=np.uint8)
+    kept: list[str] = []
+    for name in headers:
+        with broken.noting(name), _opened(names[name]) as image:
+            values[len(kept)] = picture_array(_upright(image, size), size, colour)
+            kept.append(name)
+    broken.check(folder, len(files), options.skip_broken)
+    broken.warn(folder, len(files))
+    return Samples(values[: len(kept)], tuple(kept), {"kind": "images", "size": list(size), "colour": colour})
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image, ImageOps
+    except ImportError as error:
+        raise ImportError(
+            "image files need pillow, which is not installed: pip install 'coterie[image]'"
+        ) from error
+    return Image, ImageOps
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """Open an image; whatever pillow raises while it is used becomes an InputError."""
+    Image, _ = _pillow()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file) as image:
+                yield image
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputError("more pixels than an image should have") from error
+    except Image.UnidentifiedImageError as error:
+        raise InputError("not an image") from error
+    except OSError as error:
+        raise InputError(error.strerror or str(error)) from error
+    except (SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:  # as its decoders raise
+        raise InputError(str(error)) from error
+
+
+def _header(image: Any) -> _Header:
+    """What can be known without unpacking the pixels."""
+    width, height = image.size
+    sideways = image.getexif().get(_ORIENTATION) in _TURNED_SIDEWAYS
+    return _Header((width, height) if sideways else (height, width), has_colour(image))
+
+
+def _upright(image: Any, size: tuple[int, int]) -> Any:
+    """The image turned as its camera was held; a much larger JPEG is unpacked at a fraction of its size."""
+    _, ImageOps = _pillow()
+    image.draft(None, (2 * max(size), 2 * max(size)))
+    return ImageOps.exif_transpose(image)
+
+
+def _common_shape(
+    folder: Path, headers: Sequence[_Header], options: ReadOptions
+) -> tuple[tuple[int, int], bool]:
+    """Size of all images and whether they have colours; says where images have to be resized."""
+    like = options.like or {}
+    colour = bool(like.get("colour", any(header.colour for header in headers)))
+    found = Counter(header.size for header in headers)
+    earlier = like.get("size")
+    size = options.image_size or (_usual_size(found) if earlier is None else (earlier[0], earlier[1]))
+    n_others = len(headers) - found[size]
+    if n_others and options.strict and options.image_size is None:
+        raise InputError(
+            f"{folder}: {n_others} of {len(headers)} images are not of size {size[0]}x{size[1]}; with "
+            "--strict all have to be, or --image-size has to name one for them"
+        )
+    if n_others and options.image_size is None:
+        warnings.warn(
+            f"{folder}: {n_others} of {len(headers)} images were resized to {size[0]}x{size[1]} "
+            "(height x width); --image-size sets another size",
+            stacklevel=4,
+        )
+    return size, colour
+
+
+def _usual_size(found: Counter[tuple[int, int]]) -> tuple[int, int]:
+    """The size that all share, or the median of theirs made small."""
+    if len(found) == 1 and max(next(iter(found))) <= LARGEST_SIDE:
+        return next(iter(found))
+    height, width = np.median(list(found.elements()), axis=0)
+    factor = min(1.0, USUAL_SIDE / max(height, width))
+    return max(1, round(height * factor)), max(1, round(width * factor))

@@ -1,0 +1,95 @@
+"""How files are to be read, and what came of it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from coterie._errors import InputError
+from coterie.data.arrays import Items
+
+Facts = Mapping[str, Any]
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a file or folder is to be read.
+
+    Attributes
+    ----------
+    strict : bool
+        Refuse what would otherwise be made to fit: images of several sizes, sounds of several lengths.
+    skip_broken : bool
+        Leave files out that cannot be read, with a warning, instead of refusing the folder.
+    image_size : (height, width) or None
+        Size of all images; None finds one for them.
+    like : mapping or None
+        `Samples.how` of an earlier reading: new files are brought into the same shape.
+    """
+
+    strict: bool = False
+    skip_broken: bool = False
+    image_size: tuple[int, int] | None = None
+    like: Facts | None = None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Items that were read, and what they are called.
+
+    Attributes
+    ----------
+    items : array of shape (n, ...)
+    ids : tuple of str or None
+        Names of the rows: a column called id, or paths of files; None where they only have numbers.
+    how : mapping
+        JSON facts that reading other files in the same way needs.
+    """
+
+    items: Items
+    ids: tuple[str, ...] | None = None
+    how: Facts = field(default_factory=dict)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The ids, or the rows' numbers from 0."""
+        return [str(row) for row in range(len(self.items))] if self.ids is None else self.ids
+
+
+class Broken:
+    """Files of a folder that could not be read, and why."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[str, str] = {}
+
+    @contextmanager
+    def noting(self, name: str, *kinds: type[Exception]) -> Iterator[None]:
+        """Note a file whose reading raises an InputError, or one of other kinds."""
+        expected: tuple[type[Exception], ...] = (InputError, *kinds)
+        try:
+            yield
+        except expected as error:
+            self.reasons[name] = str(error).strip().partition("\n")[0] or type(error).__name__
+
+    def check(self, folder: Path, n_files: int, skip: bool) -> None:
+        """Raise where files are broken and may not be skipped, or where none is left."""
+        if self.reasons and not skip:
+            raise InputError(f"{self._text(folder, n_files)}; --skip-broken leaves them out")
+        if len(self.reasons) == n_files:
+            raise InputError(self._text(folder, n_files))
+
+    def warn(self, folder: Path, n_files: int) -> None:
+        """Say which files were left out."""
+        if self.reasons:
+            warnings.warn(f"{self._text(folder, n_files)}; left out", stacklevel=4)
+
+    def _text(self, folder: Path, n_files: int) -> str:
+        named = [f"{name} ({reason})" for name, reason in list(self.reasons.items())[:_SHOWN]]
+        more = len(self.reasons) - len(named)
+        rest = f" and {more} more" if more else ""
+        return f"{folder}: {len(self.reasons)} of {n_files} files cannot be read: {', '.join(named)}{rest}"

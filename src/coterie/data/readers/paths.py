@@ -1,0 +1,36 @@
+"""What is at a path: a file that opens, or the files of a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from coterie._errors import InputError
+
+
+def check_file(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a file that can be opened, or raise an error that says why not."""
+    file = Path(path)
+    if os.path.isdir(file):  # Path.is_dir raises where it may not look
+        raise InputError(f"{path} is a directory; expected a file")
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    return file
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files in a folder and those below it, in the order of their paths.
+
+    Hidden ones are left out, and so are folders that are links, which may lead back to where they lie.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+    found = []
+    for place, below, names in os.walk(folder, onerror=refuse):
+        below[:] = [name for name in below if not name.startswith(".")]
+        found += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted(found, key=lambda file: file.relative_to(folder).parts)

@@ -1,0 +1,121 @@
+"""A folder of sounds as one array of log-mel pictures of one length."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.signal import resample_poly
+
+from coterie._errors import InputError
+from coterie.data.audio import log_mel
+from coterie.data.readers.options import Broken, ReadOptions, Samples
+
+SUFFIXES = frozenset((".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".wav"))
+N_MELS = 40
+WINDOW_SECONDS = 0.032
+# more frames than this are averaged in blocks, so that a small network suffices
+MOST_FRAMES = 64
+
+
+def read_sounds(folder: Path, files: Sequence[Path], options: ReadOptions) -> Samples:
+    """Read sounds as log-mel spectrograms of one length.
+
+    Channels are averaged. Sounds of several rates are resampled to the lowest; all are cut at both ends, or
+    filled up with silence, to the median length. Spectrograms of more than 64 frames are averaged over blocks
+    of neighbouring frames.
+
+    Parameters
+    ----------
+    folder : Path
+    files : sequence of Path
+        Sounds in it, at least one.
+    options : ReadOptions
+
+    Returns
+    -------
+    Samples
+        Items (n, 40, frames), float32, in decibels. The ids are the paths in the folder.
+
+    Raises
+    ------
+    InputError
+        Files are broken and may not be skipped, or rates or lengths differ and `strict` was asked for.
+    """
+    soundfile = _soundfile()
+    broken = Broken()
+    names = {file.relative_to(folder).as_posix(): file for file in files}
+    headers: dict[str, tuple[int, int]] = {}
+    for name, file in names.items():
+        with broken.noting(name, soundfile.LibsndfileError):
+            found = soundfile.info(str(file))
+            headers[name] = (found.samplerate, found.frames)
+    broken.check(folder, len(files), options.skip_broken)
+    rate, length = _common_form(folder, list(headers.values()), options)
+    pictures: dict[str, npt.NDArray[np.float32]] = {}
+    for name in headers:
+        with broken.noting(name, soundfile.LibsndfileError):
+            samples, own = soundfile.read(str(names[name]), dtype="float32", always_2d=True)
+            pictures[name] = _picture(_fit(_resampled(samples.mean(axis=1), own, rate), length), rate)
+    broken.check(folder, len(files), options.skip_broken)
+    broken.warn(folder, len(files))
+    how = {"kind": "sounds", "rate": rate, "length": length}
+    return Samples(np.stack(list(pictures.values())), tuple(pictures), how)
+
+
+def _soundfile() -> Any:
+    try:
+        import soundfile
+    except ImportError as error:
+        raise ImportError(
+            "sound files need soundfile, which is not installed: pip install 'coterie[audio]'"
+        ) from error
+    return soundfile
+
+
+def _common_form(folder: Path, headers: Sequence[tuple[int, int]], options: ReadOptions) -> tuple[int, int]:
+    """Rate and number of samples of all sounds; says where they have to be changed."""
+    like = options.like or {}
+    rate = int(like.get("rate", min(own for own, _ in headers)))
+    lengths = [round(count * rate / own) for own, count in headers]
+    length = int(like.get("length", max(1, round(float(np.median(lengths))))))
+    changed = sum(own != rate or count != length for own, count in headers)
+    if not changed:
+        return rate, length
+    what = f"{folder}: {changed} of {len(headers)} sounds are not {length / rate:.3g} s long at {rate} Hz"
+    if options.strict:
+        raise InputError(f"{what}; with --strict all have to be")
+    warnings.warn(f"{what}; they were resampled, cut or filled up with silence", stacklevel=4)
+    return rate, length
+
+
+def _resampled(samples: npt.NDArray[np.float32], own: int, rate: int) -> npt.NDArray[np.float32]:
+    if not np.isfinite(samples).all():
+        raise InputError("its samples are not finite")
+    if own == rate or not len(samples):
+        return samples
+    common = math.gcd(own, rate)
+    return np.asarray(resample_poly(samples, rate // common, own // common), dtype=np.float32)
+
+
+def _fit(samples: npt.NDArray[np.float32], length: int) -> npt.NDArray[np.float32]:
+    """The middle of a longer sound; a shorter one between silence."""
+    spare = length - len(samples)
+    if spare < 0:
+        return samples[-spare // 2 :][:length]
+    return np.pad(samples, (spare // 2, spare - spare // 2))
+
+
+def _picture(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
+    """Log-mel spectrogram of one sound, of at most `MOST_FRAMES` frames."""
+    n_fft = 2 ** max(6, round(math.log2(rate * WINDOW_SECONDS)))
+    frames = log_mel(torch.from_numpy(samples), rate, n_fft=n_fft, hop=n_fft // 2, n_mels=N_MELS)
+    block = -(-frames.shape[1] // MOST_FRAMES)
+    whole = frames[:, : frames.shape[1] // block * block]
+    return whole.reshape(N_MELS, -1, block).mean(dim=2).numpy()

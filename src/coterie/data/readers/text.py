@@ -1,0 +1,129 @@
+"""Comma separated text: rows, tables of numbers, columns of labels."""
+
+from __future__ import annotations
+
+import csv
+import os
+from array import array
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from coterie._errors import InputError
+from coterie.data.readers.paths import check_file
+from coterie.data.readers.table import ID_NAME, Table, split_columns
+
+Array = npt.NDArray[Any]
+
+
+def csv_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line number, entries) of a comma separated UTF-8 file; a blank line has no entries."""
+    with check_file(path).open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream, strict=True)
+        try:
+            for cells in reader:
+                yield reader.line_num, cells
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path} is not UTF-8 text (after line {reader.line_num})") from error
+        except csv.Error as error:
+            raise InputError(f"{path}, line {reader.line_num}: {error}") from error
+
+
+def csv_table(file: Path) -> Table:
+    """Numbers of a file with or without a header, which may name a column of ids and one of labels."""
+    rows = ((line, cells) for line, cells in csv_rows(file) if cells)
+    first = next(rows, None)
+    if first is None:
+        raise InputError(f"{file} is empty; expected comma separated numbers")
+    width = len(first[1])
+    headed = _is_header(first[1])
+    columns = [cell.strip() for cell in first[1]] if headed else None
+    id_place, places = split_columns(file, columns or [""] * width)
+    values, ids = array("d"), []
+    for line, cells in rows if headed else chain([first], rows):
+        if len(cells) != width:
+            raise InputError(f"{file}, line {line}: {len(cells)} entries where the first line has {width}")
+        values.extend(_numbers(file, line, cells, places))
+        if id_place is not None:
+            ids.append(cells[id_place].strip())
+    found = np.array(values, dtype=np.float64).reshape(-1, len(places))
+    names = None if columns is None else tuple(columns[place] for place in places)
+    return Table(found, names, tuple(ids) if id_place is not None else None)
+
+
+def _numbers(file: Path, line: int, cells: list[str], places: list[int]) -> list[float]:
+    try:
+        return [float(cells[place]) for place in places]
+    except ValueError:
+        wrong = next(place for place in places if not is_number(cells[place]))
+        raise InputError(
+            f"{file}, line {line}, column {wrong + 1}: expected a number; got {cells[wrong]!r}"
+        ) from None
+
+
+def _is_header(cells: list[str]) -> bool:
+    """A first line is a header when nothing in it is a number: one odd entry is a mistake in a row."""
+    return not any(is_number(cell) for cell in cells)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is what ``float`` reads."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def csv_labels(file: Path) -> tuple[Array, tuple[str, ...] | None]:
+    """Labels of a file of one column, or of its column called label, and the ids beside them."""
+    rows = list(csv_rows(file))
+    if not rows:
+        raise InputError(f"{file} is empty; expected one label per line")
+    if max(len(cells) for _, cells in rows) <= 1:
+        return _typed(_one_column([cells[0].strip() if cells else "" for _, cells in rows])), None
+    names = [cell.strip().lower() for cell in rows[0][1]]
+    if "label" not in names:
+        held = ", ".join(names)
+        raise InputError(
+            f"{file} has several columns: its first line must call one of them label; got {held}"
+        )
+    kept = [cells for _, cells in rows[1:] if cells]
+    for line, cells in rows[1:]:
+        if cells and len(cells) != len(names):
+            raise InputError(f"{file}, line {line}: {len(cells)} entries where the header has {len(names)}")
+    entries = [cells[names.index("label")].strip() for cells in kept]
+    ids = tuple(cells[names.index(ID_NAME)].strip() for cells in kept) if ID_NAME in names else None
+    return _typed(entries), ids
+
+
+def _one_column(entries: list[str]) -> list[str]:
+    """Drop the first entry where it is a header: called label, or text above numbers only."""
+    head, rest = entries[0], entries[1:]
+    if head.lower() in ("label", "labels"):
+        return rest
+    numbers = [is_number(entry) for entry in rest if entry not in ("", "-1")]
+    return rest if head and not is_number(head) and numbers and all(numbers) else entries
+
+
+def _typed(entries: list[str]) -> Array:
+    """Entries as int64, float64 or text; as objects when some are empty or text stands beside -1."""
+    convert = _converter([entry for entry in entries if entry])
+    values = [convert(entry) if entry else None for entry in entries]
+    mixed = len({type(value) for value in values}) > 1 or None in values
+    return np.array(values, dtype=object if mixed else None)
+
+
+def _converter(given: list[str]) -> Callable[[str], int | float | str]:
+    for kind in (int, float):
+        try:
+            [kind(entry) for entry in given]
+        except ValueError:
+            continue
+        return kind
+    # the unknown label stays one in a column of text
+    return lambda entry: -1 if entry == "-1" else entry

@@ -1,0 +1,146 @@
+"""What a run found, as numbers for a page: sizes, certainty, examples, warnings in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from coterie.data.arrays import Items
+from coterie.methods.base import NeuralClusterer
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+# below this probability of its cluster an item counts as unsure
+UNSURE = 0.5
+MOST_ROWS = 100_000
+_CHUNK = 20_000
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A run's clustering of its rows, or of evenly spaced ones where there are very many.
+
+    Attributes
+    ----------
+    rows : int64 array of shape (n,)
+        Row numbers in the data.
+    probabilities : array of shape (n, k)
+    n_rows : int
+        Rows of the data.
+    """
+
+    rows: Ints
+    probabilities: Floats
+    n_rows: int
+
+    @property
+    def labels(self) -> Ints:
+        """Most probable cluster of each row."""
+        return np.asarray(self.probabilities.argmax(axis=1))
+
+    @property
+    def certainty(self) -> Floats:
+        """Probability of that cluster."""
+        return np.asarray(self.probabilities.max(axis=1))
+
+    @property
+    def sizes(self) -> Ints:
+        """Rows of each cluster."""
+        return np.bincount(self.labels, minlength=self.probabilities.shape[1])
+
+    @property
+    def unsure(self) -> Ints:
+        """Rows of each cluster whose certainty is below `UNSURE`."""
+        return np.bincount(self.labels[self.certainty < UNSURE], minlength=self.probabilities.shape[1])
+
+    def examples(self, cluster: int, n: int) -> tuple[Ints, Ints]:
+        """Places of the n most certain rows of a cluster, and of the n least certain others."""
+        own = np.flatnonzero(self.labels == cluster)
+        ordered = own[np.argsort(-self.certainty[own], kind="stable")]
+        return ordered[:n], ordered[n:][::-1][:n]
+
+    def confused(self, n: int) -> list[tuple[int, int, int]]:
+        """Pairs of clusters between which most unsure rows lie: (first, second, rows), most rows first."""
+        if self.probabilities.shape[1] < 2:
+            return []
+        best = np.sort(np.argsort(-self.probabilities, axis=1, kind="stable")[:, :2], axis=1)
+        pairs, counts = np.unique(best[self.certainty < UNSURE], axis=0, return_counts=True)
+        order = np.argsort(-counts, kind="stable")[:n]
+        return [(int(pairs[at, 0]), int(pairs[at, 1]), int(counts[at])) for at in order]
+
+
+def find(estimator: NeuralClusterer, items: Items) -> Findings:
+    """Cluster the rows, or evenly spaced ones of very many."""
+    n_rows = len(items)
+    rows = np.unique(np.linspace(0, n_rows - 1, min(n_rows, MOST_ROWS)).astype(np.int64))
+    parts = [
+        estimator.predict_proba(items[rows[start : start + _CHUNK]]) for start in range(0, len(rows), _CHUNK)
+    ]
+    return Findings(rows, np.concatenate(parts), n_rows)
+
+
+def cautions(
+    findings: Findings, history: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]]
+) -> list[str]:
+    """What somebody who looks at the clustering should know, in plain sentences.
+
+    Parameters
+    ----------
+    findings : Findings
+    history, runs : sequence of dict
+        `history_` and `runs_` of the estimator.
+    """
+    said = [
+        *_about_sizes(findings.sizes, len(findings.rows)),
+        *_about_certainty(findings),
+        *_about_training(history, runs),
+    ]
+    if findings.n_rows > len(findings.rows):
+        said.append(f"Of {findings.n_rows:,} rows, {len(findings.rows):,} evenly spaced ones are shown.")
+    return said
+
+
+def _about_sizes(sizes: Ints, n: int) -> list[str]:
+    said = []
+    empty = np.flatnonzero(sizes == 0)
+    if len(empty):
+        named = ", ".join(map(str, empty[:10])) + (" and others" if len(empty) > 10 else "")
+        said.append(
+            f"{len(empty)} of {len(sizes)} clusters are empty ({named}): the data may have fewer groups than "
+            "were asked for, or training collapsed. More restarts, or fewer clusters, would tell."
+        )
+    if len(sizes) > 1 and sizes.max() > n / 2:
+        said.append(
+            f"Cluster {sizes.argmax()} holds {sizes.max() / n:.0%} of all rows: it may be several groups."
+        )
+    small = np.flatnonzero((sizes > 0) & (sizes < 5))
+    if len(small):
+        said.append(f"{len(small)} clusters have fewer than 5 rows: they may be outliers rather than groups.")
+    return said
+
+
+def _about_certainty(findings: Findings) -> list[str]:
+    share = float((findings.certainty < UNSURE).mean())
+    if share < 0.1:
+        return []
+    return [
+        f"{share:.0%} of the rows are less than {UNSURE:.0%} certain of their cluster. Answers to a few more "
+        "pairs (coterie label) help most with these; --threshold leaves them unassigned."
+    ]
+
+
+def _about_training(history: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]]) -> list[str]:
+    said = []
+    diverged = [run for run in runs if run.get("stopped") == "diverged"]
+    if diverged:
+        said.append(f"{len(diverged)} of {len(runs)} restarts diverged and were left out.")
+    chosen = next((run["restart"] for run in runs if run.get("chosen")), 0)
+    losses = [epoch["loss"] for epoch in history if epoch.get("restart", 0) == chosen]
+    if len(losses) >= 5 and losses[-2] - losses[-1] > 0.02 * abs(losses[0] - losses[-1]):
+        said.append("The loss was still falling when training ended: more epochs may give better clusters.")
+    return said

@@ -1,0 +1,280 @@
+"""The report of a run: one HTML file that asks for nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from coterie.data.arrays import Items
+from coterie.data.labels import encode_labels
+from coterie.methods.base import NeuralClusterer
+from coterie.metrics import clustering_accuracy, nmi, purity
+from coterie.report.figures import contingency_table, embedding_map
+from coterie.report.findings import UNSURE, Findings, cautions, find
+from coterie.report.pictures import figure_png, figure_svg, is_pictorial, item_picture, value_range
+from coterie.report.run_figures import cluster_sizes, loss_curves, similarity_matrix
+
+# what keeps the page small and quick: rows on the maps and in the matrix, clusters with examples, examples
+_MAP_ROWS = 1500
+_MATRIX_ROWS = 400
+_SHOWN_CLUSTERS = 24
+_EXAMPLES = 8
+_COLUMNS = 8
+_LARGEST_TABLE = 40
+
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
+h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #d5dae0}h3{font-size:1rem}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums}
+td,th{padding:.15rem .7rem .15rem 0;text-align:left;vertical-align:top}
+th{font-weight:600}code{overflow-wrap:anywhere}
+figure{margin:1rem 0}figcaption,.note{color:#57606a;font-size:.9rem}
+svg,figure img{max-width:100%;height:auto}.scroll{overflow-x:auto}
+.items{display:flex;flex-wrap:wrap;gap:4px}.items img{width:56px;height:56px;object-fit:contain;
+background:#f3f4f6;image-rendering:pixelated}
+.caution{border-left:4px solid #d4850f;background:#fdf6e9;padding:.4rem .8rem;margin:.5rem 0}
+.pair{display:grid;grid-template-columns:1fr 1fr;gap:1rem}
+"""
+
+
+@dataclass(frozen=True)
+class ReportInput:
+    """What a report is made from.
+
+    Attributes
+    ----------
+    estimator : NeuralClusterer
+        Fitted.
+    items : array or DatasetRows of shape (n, ...)
+        The data of the fit.
+    names : sequence of str
+        What the n rows are called.
+    facts : mapping of str to str
+        What to say of the run beside the estimator's parameters.
+    columns : sequence of str or None
+        Names of the features, where the items are rows of a table.
+    truth : array of shape (n,) or None
+        Known labels, unknown ones as None or -1.
+    """
+
+    estimator: NeuralClusterer
+    items: Items
+    names: Sequence[str]
+    facts: Mapping[str, str] = field(default_factory=dict)
+    columns: Sequence[str] | None = None
+    truth: npt.NDArray[Any] | None = None
+
+
+def render_report(given: ReportInput) -> str:
+    """The page as text.
+
+    Parameters
+    ----------
+    given : ReportInput
+
+    Returns
+    -------
+    str
+        HTML whose pictures lie within it; it holds no script and no address that a browser would fetch.
+    """
+    found = find(given.estimator, given.items)
+    sections = [
+        _summary(given, found),
+        _asked(given),
+        _training(given),
+        _sizes(found),
+        _examples(given, found),
+        _maps(given, found),
+        _truth(given, found),
+        _matrix(found),
+    ]
+    body = "\n".join(f"<section>{section}</section>" for section in sections if section)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+        "style-src 'unsafe-inline'\">"
+        f"<title>coterie report</title><style>{_STYLE}</style></head><body>\n{body}\n</body></html>\n"
+    )
+
+
+def _summary(given: ReportInput, found: Findings) -> str:
+    estimator = given.estimator
+    used = int((found.sizes > 0).sum())
+    unsure = float((found.certainty < UNSURE).mean())
+    said = cautions(found, estimator.history_, estimator.runs_)
+    boxes = "".join(f'<p class="caution">{escape(text)}</p>' for text in said)
+    return (
+        f"<h1>{type(estimator).__name__}: {found.n_rows:,} rows in {used} clusters</h1>"
+        f"<p>{used} of {estimator.n_clusters} clusters are used, {estimator.n_dominant_} hold at least their "
+        f"share of the rows. {unsure:.1%} of the rows are unsure: their cluster has a probability below "
+        f"{UNSURE}. Loss {estimator.loss_:.4f}, the lowest of {len(estimator.runs_)} restarts.</p>{boxes}"
+    )
+
+
+def _asked(given: ReportInput) -> str:
+    params = {name: repr(value) for name, value in given.estimator.get_params().items()}
+    rows = [(name, value) for name, value in given.facts.items()]
+    kind = type(given.estimator)
+    changed = {name: value for name, value in params.items() if value != repr(kind().get_params()[name])}
+    same = ", ".join(f"{name}={value}" for name, value in params.items() if name not in changed)
+    return (
+        f"<h2>What was asked</h2>{_table((), [*rows, *changed.items()], code=True)}"
+        f'<p class="note">Defaults: <code>{escape(same)}</code></p>'
+    )
+
+
+def _training(given: ReportInput) -> str:
+    runs = given.estimator.runs_
+    chosen = next((run["restart"] for run in runs if run.get("chosen")), 0)
+    names = ("restart", "seed", "loss", "epochs", "steps", "stopped")
+    rows = [[*(_cell(run.get(name)) for name in names), "kept" * bool(run.get("chosen"))] for run in runs]
+    figure = _figure(
+        figure_svg(loss_curves(given.estimator.history_, chosen)),
+        "Each loss term by epoch. Blue: the restart that was kept, by its loss alone; grey: the others.",
+    )
+    return f"<h2>Training</h2>{figure}{_table((*names, ''), rows)}"
+
+
+def _sizes(found: Findings) -> str:
+    ax = cluster_sizes(found.sizes.tolist(), found.unsure.tolist())
+    figure = _figure(figure_svg(_figure_of(ax)), "Rows of each cluster.")
+    confused = [(f"{first} and {second}", count) for first, second, count in found.confused(6)]
+    listed = f"<h3>Unsure between two clusters</h3>{_table(('clusters', 'unsure rows'), confused)}"
+    return f"<h2>Clusters</h2>{figure}{listed if confused else ''}"
+
+
+def _examples(given: ReportInput, found: Findings) -> str:
+    order = np.argsort(-found.sizes, kind="stable")
+    shown = [int(cluster) for cluster in order if found.sizes[cluster]][:_SHOWN_CLUSTERS]
+    left_out = int((found.sizes > 0).sum()) - len(shown)
+    parts = []
+    for cluster in sorted(shown):
+        most, least = found.examples(cluster, _EXAMPLES)
+        parts.append(
+            f"<h3>Cluster {cluster}: {found.sizes[cluster]:,} rows, {found.unsure[cluster]:,} unsure</h3>"
+            f'<div class="pair"><div><p class="note">most certain</p>{_show(given, found, most)}</div>'
+            f'<div><p class="note">least certain</p>{_show(given, found, least)}</div></div>'
+        )
+    note = f'<p class="note">{left_out} smaller clusters are not shown.</p>' if left_out else ""
+    return f"<h2>Examples</h2>{''.join(parts)}{note}"
+
+
+def _show(given: ReportInput, found: Findings, places: npt.NDArray[np.int64]) -> str:
+    """Some rows as pictures, or as rows of a table."""
+    if not len(places):
+        return '<p class="note">none</p>'
+    values = np.asarray(given.items[found.rows[places]])
+    captions = [f"{given.names[found.rows[place]]} ({found.certainty[place]:.2f})" for place in places]
+    if is_pictorial(values.shape[1:]):
+        limits = value_range(values)
+        return (
+            '<div class="items">'
+            + "".join(
+                _picture(item_picture(value, limits), caption)
+                for value, caption in zip(values, captions, strict=True)
+            )
+            + "</div>"
+        )
+    flat = values.reshape(len(values), -1)[:, :_COLUMNS]
+    columns = given.columns or [str(number) for number in range(flat.shape[1])]
+    header = ("row (certainty)", *columns[: flat.shape[1]], *(["..."] if values[0].size > _COLUMNS else []))
+    rows = [
+        (caption, *(f"{value:.4g}" for value in row)) for caption, row in zip(captions, flat, strict=True)
+    ]
+    return f'<div class="scroll">{_table(header, rows)}</div>'
+
+
+def _maps(given: ReportInput, found: Findings) -> str:
+    places = _spread(len(found.rows), _MAP_ROWS)
+    if len(places) < 3:
+        return ""
+    embedding = given.estimator.transform(given.items[found.rows[places]])
+    figure = Figure(figsize=(9.6, 4.4), layout="constrained")
+    for ax, method in zip(figure.subplots(1, 2), ("t-SNE", "PCA"), strict=True):
+        embedding_map(np.asarray(embedding), found.labels[places], ax, method=method, random_state=0)
+        ax.set_title(method, fontsize="medium")
+    picture = _picture(figure_png(figure), "Two maps of the embedding, coloured by cluster")
+    caption = (
+        f"{len(places):,} rows, coloured by cluster. t-SNE keeps neighbours together, but its distances "
+        "between groups mean little; PCA keeps the largest variance."
+    )
+    return f"<h2>Map of the embedding</h2>{_figure(picture, caption)}"
+
+
+def _truth(given: ReportInput, found: Findings) -> str:
+    if given.truth is None:
+        return ""
+    codes, classes = encode_labels(given.truth)
+    known = codes[found.rows] >= 0
+    if not known.any():
+        return ""
+    true, clusters = codes[found.rows][known], found.labels[known]
+    scores = (
+        f"Over {len(true):,} rows with a known label, those told in training among them: accuracy "
+        f"{clustering_accuracy(true, clusters):.3f}, NMI {nmi(true, clusters):.3f}, purity "
+        f"{purity(true, clusters):.3f}."
+    )
+    head = f"<h2>Known labels</h2><p>{scores}</p>"
+    if max(len(classes), given.estimator.n_clusters) > _LARGEST_TABLE:
+        return head
+    table = np.zeros((len(classes), given.estimator.n_clusters), dtype=np.int64)
+    np.add.at(table, (true, clusters), 1)
+    size = (2.2 + 0.42 * table.shape[0], 1.6 + 0.3 * table.shape[1])
+    ax = contingency_table(table, Figure(size, layout="constrained").subplots(), class_names=list(classes))
+    return head + _figure(figure_svg(_figure_of(ax)), "Rows by cluster and known label.")
+
+
+def _matrix(found: Findings) -> str:
+    places = _spread(len(found.rows), _MATRIX_ROWS)
+    drawn = _figure_of(similarity_matrix(found.probabilities[places]))
+    picture = _picture(figure_png(drawn), "Matrix of the probability that two rows share a cluster")
+    caption = (
+        f"{len(places):,} rows, sorted by cluster. Black blocks on the diagonal: clusters that keep apart; "
+        "grey beside them shows two that are confused."
+    )
+    return f"<h2>How clusters keep apart</h2>{_figure(picture, caption)}"
+
+
+def _figure(content: str, caption: str) -> str:
+    return f"<figure>{content}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _picture(address: str, alt: str) -> str:
+    return f'<img src="{address}" alt="{escape(alt)}" title="{escape(alt)}">'
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _spread(n: int, most: int) -> npt.NDArray[np.int64]:
+    """At most so many places, drawn once and for all, in order: neighbours in a file are often alike."""
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(0).choice(n, most, replace=False))
+
+
+def _figure_of(ax: Any) -> Figure:
+    figure: Figure = ax.figure
+    return figure
+
+
+def _table(header: Sequence[object], rows: Sequence[Sequence[object]], *, code: bool = False) -> str:
+    head = "".join(f"<th>{escape(str(cell))}</th>" for cell in header)
+    lines = []
+    for first, *others in rows:
+        cells = "".join(
+            f"<td>{f'<code>{escape(str(c))}</code>' if code else escape(str(c))}</td>" for c in others
+        )
+        lines.append(f"<tr><td>{escape(str(first))}</td>{cells}</tr>")
+    top = f"<thead><tr>{head}</tr></thead>" if header else ""
+    return f"<table>{top}<tbody>{''.join(lines)}</tbody></table>"

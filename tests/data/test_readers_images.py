@@ -1,0 +1,157 @@
+"""Folders of images: every mode and size, turned, broken, absurd."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from coterie._errors import InputError
+from coterie.data import ReadOptions, read_samples
+
+GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+
+
+def save(folder: Path, name: str, values: Any, mode: str | None = None, **options: Any) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(values)
+    (image if mode is None else image.convert(mode)).save(folder / name, **options)
+
+
+def test_grey_images_in_the_order_of_their_paths(tmp_path: Path) -> None:
+    for number, name in enumerate(["b.png", "a/z.PNG", "a/b.bmp", ".hidden.png"]):
+        save(tmp_path, name, GREY + np.uint8(number), format="PNG")
+    samples = read_samples(tmp_path)
+    assert samples.ids == ("a/b.bmp", "a/z.PNG", "b.png")
+    assert isinstance(samples.items, np.ndarray)
+    assert samples.items.dtype == np.uint8
+    np.testing.assert_array_equal(samples.items, [GREY + 2, GREY + 1, GREY])
+    assert samples.how == {"kind": "images", "size": [3, 4], "colour": False}
+
+
+def test_one_colour_image_makes_all_colour(tmp_path: Path) -> None:
+    save(tmp_path, "grey.png", GREY)
+    save(tmp_path, "red.png", np.stack([GREY, 0 * GREY, 0 * GREY], axis=2))
+    items: Any = read_samples(tmp_path).items
+    assert items.shape == (2, 3, 3, 4)
+    np.testing.assert_array_equal(items[0], [GREY] * 3)
+    np.testing.assert_array_equal(items[1], [GREY, 0 * GREY, 0 * GREY])
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"), [("1", "png"), ("P", "gif"), ("CMYK", "tiff"), ("YCbCr", "jpg"), ("LAB", "tiff")]
+)
+def test_modes(tmp_path: Path, mode: str, suffix: str) -> None:
+    flat = np.full((3, 4, 3), 255, dtype=np.uint8)
+    image = Image.fromarray(flat)
+    if mode == "LAB":
+        image = Image.merge("LAB", [Image.new("L", (4, 3), value) for value in (255, 128, 128)])
+    image.convert(mode).save(tmp_path / f"x.{suffix}")
+    items: Any = read_samples(tmp_path).items
+    assert items.dtype == np.uint8
+    assert items.min() >= 253
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_transparent_is_white(tmp_path: Path, mode: str) -> None:
+    values = np.zeros((2, 2, 4), dtype=np.uint8)
+    values[0, 0] = (0, 0, 0, 255)
+    suffix = "tiff" if mode == "PA" else "png"
+    image = Image.fromarray(values)
+    image = image.convert("LA") if mode == "LA" else image
+    image.save(tmp_path / f"x.{suffix}")
+    items: Any = read_samples(tmp_path).items
+    assert items.reshape(-1, 4)[0].tolist() == [0, 255, 255, 255]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([[0, 65535, 257]], dtype=np.uint16), [0, 255, 1]),
+        (np.array([[0, 255, 7]], dtype=np.int32), [0, 255, 7]),
+        (np.array([[0, 65535, 514]], dtype=np.int32), [0, 255, 2]),
+        (np.array([[0, 1, 0.2]], dtype=np.float32), [0, 255, 51]),
+        (np.array([[-3, 255, 12]], dtype=np.float32), [0, 255, 12]),
+    ],
+)
+def test_wide_grey_values(tmp_path: Path, values: Any, expected: list[int]) -> None:
+    save(tmp_path, "x.tiff", values)
+    items: Any = read_samples(tmp_path).items
+    assert items.tolist() == [[expected]]
+
+
+def test_exif_turns(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save(tmp_path, "turned.png", GREY, exif=exif)
+    save(tmp_path, "upright.png", np.rot90(GREY, -1).copy())
+    items: Any = read_samples(tmp_path).items
+    assert items.shape == (2, 4, 3)
+    np.testing.assert_array_equal(items[0], items[1])
+
+
+def test_several_sizes_are_resized_with_a_word_or_refused(tmp_path: Path) -> None:
+    for number, side in enumerate((100, 100, 200)):
+        save(tmp_path, f"{number}.png", np.zeros((side, 2 * side), dtype=np.uint8))
+    with pytest.warns(UserWarning, match=r"3 of 3 images were resized to 32x64 \(height x width\)"):
+        assert read_samples(tmp_path).items.shape == (3, 32, 64)
+    with pytest.raises(InputError, match="3 of 3 images are not of size 32x64; with --strict"):
+        read_samples(tmp_path, ReadOptions(strict=True))
+    asked = read_samples(tmp_path, ReadOptions(strict=True, image_size=(5, 6)))
+    assert asked.items.shape == (3, 5, 6)
+
+
+def test_new_images_take_the_form_of_the_old(tmp_path: Path) -> None:
+    save(tmp_path / "old", "a.png", GREY)
+    save(tmp_path / "new", "a.png", np.dstack([GREY[:2, :2]] * 3))
+    old = read_samples(tmp_path / "old")
+    with pytest.warns(UserWarning, match="1 of 1 images were resized to 3x4"):
+        new = read_samples(tmp_path / "new", ReadOptions(like=old.how))
+    assert new.items.shape == old.items.shape
+
+
+def test_broken_files_are_named_and_skipped_only_when_asked(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "c.jpg"):
+        save(tmp_path, name, np.random.default_rng(0).integers(0, 255, (40, 40), dtype=np.uint8))
+    (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:-300])
+    (tmp_path / "d.png").write_text("no image")
+    (tmp_path / "e.gif").write_bytes(b"")
+    with pytest.raises(
+        InputError, match=r"3 of 5 files cannot be read: b.png \(.*trunc.*d.png \(not an image\), e.gif"
+    ):
+        read_samples(tmp_path)
+    with pytest.warns(UserWarning, match=r"3 of 5 files cannot be read: b.png .*; left out"):
+        samples = read_samples(tmp_path, ReadOptions(skip_broken=True))
+    assert samples.ids == ("a.png", "c.jpg")
+    assert len(samples.items) == 2
+
+
+def test_decompression_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path, "bomb.png", np.zeros((50, 50), dtype=np.uint8))
+    for limit in (2000, 1000):  # over the limit pillow warns, over twice the limit it raises
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        with pytest.raises(InputError, match=r"bomb.png \(more pixels than an image should have\)"):
+            read_samples(tmp_path)
+
+
+def test_folders_that_hold_nothing_to_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds 0 files, none of them an image or a sound"):
+        read_samples(tmp_path)
+    save(tmp_path, "a.png", GREY)
+    (tmp_path / "a.wav").write_bytes(b"")
+    with pytest.raises(InputError, match="holds 1 images and 1 sounds; a folder of images or of sounds"):
+        read_samples(tmp_path)
+    (tmp_path / "a.wav").rename(tmp_path / "a.txt")
+    with pytest.warns(UserWarning, match="1 other files were left out"):
+        assert read_samples(tmp_path).ids == ("a.png",)
+
+
+def test_reading_leaves_the_caller_s_warning_filters_alone(tmp_path: Path) -> None:
+    save(tmp_path, "a.png", GREY)
+    before = list(warnings.filters)
+    read_samples(tmp_path)
+    assert warnings.filters == before

@@ -1,0 +1,72 @@
+"""Folders of sounds: rates, lengths, channels, broken files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from coterie._errors import InputError
+from coterie.data import ReadOptions, read_samples
+
+
+def tone(hertz: float, rate: int, seconds: float) -> Any:
+    return 0.5 * np.sin(2 * np.pi * hertz * np.arange(round(rate * seconds)) / rate)
+
+
+def test_sounds_become_pictures(tmp_path: Path) -> None:
+    for name, hertz in (("low.wav", 200), ("high.flac", 3000)):
+        soundfile.write(tmp_path / name, tone(hertz, 8000, 0.5), 8000)
+    samples = read_samples(tmp_path)
+    items: Any = samples.items
+    assert samples.ids == ("high.flac", "low.wav")
+    assert items.shape == (2, 40, 32)
+    assert items.dtype == np.float32
+    high, low = items.mean(axis=2).argmax(axis=1)
+    assert high > 30 > 10 > low
+    assert samples.how == {"kind": "sounds", "rate": 8000, "length": 4000}
+
+
+def test_rates_and_lengths_are_brought_together_with_a_word(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(500, 8000, 0.5), 8000)
+    soundfile.write(tmp_path / "b.wav", tone(500, 16000, 0.5), 16000)
+    stereo = np.stack([tone(500, 8000, 0.8)] * 2, axis=1)
+    soundfile.write(tmp_path / "c.wav", stereo, 8000)
+    words = r"2 of 3 sounds are not 0.5 s long at 8000 Hz"
+    with pytest.warns(UserWarning, match=f"{words}; they were resampled, cut or filled up"):
+        items: Any = read_samples(tmp_path).items
+    assert np.abs(items[0] - items[1])[:36, 2:-2].max() < 12  # the same tone; only what is faint differs
+    assert (items.mean(axis=2).argmax(axis=1) == items[0].mean(axis=1).argmax()).all()
+    with pytest.raises(InputError, match=f"{words}; with --strict all have to be"):
+        read_samples(tmp_path, ReadOptions(strict=True))
+
+
+def test_long_sounds_keep_at_most_64_frames(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(500, 8000, 3.0), 8000)
+    assert read_samples(tmp_path).items.shape[1:] == (40, 62)
+
+
+def test_new_sounds_take_the_form_of_the_old(tmp_path: Path) -> None:
+    for folder, seconds in (("old", 0.5), ("new", 0.2)):
+        (tmp_path / folder).mkdir()
+        soundfile.write(tmp_path / folder / "a.wav", tone(500, 8000, seconds), 8000)
+    old = read_samples(tmp_path / "old")
+    with pytest.warns(UserWarning, match=r"1 of 1 sounds are not 0.5 s long"):
+        assert read_samples(tmp_path / "new", ReadOptions(like=old.how)).items.shape == old.items.shape
+    with pytest.raises(InputError, match="holds sounds; images as in the fit are expected"):
+        read_samples(tmp_path / "old", ReadOptions(like={"kind": "images", "size": [3, 4], "colour": False}))
+
+
+def test_broken_sounds(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(500, 8000, 0.5), 8000)
+    (tmp_path / "b.wav").write_bytes(b"RIFF")
+    with pytest.raises(InputError, match=r"1 of 2 files cannot be read: b.wav \(.*\); --skip-broken"):
+        read_samples(tmp_path)
+    with pytest.warns(UserWarning, match="b.wav .*; left out"):
+        assert read_samples(tmp_path, ReadOptions(skip_broken=True)).ids == ("a.wav",)
+    (tmp_path / "a.wav").unlink()
+    with pytest.raises(InputError, match="1 of 1 files cannot be read"):
+        read_samples(tmp_path, ReadOptions(skip_broken=True))

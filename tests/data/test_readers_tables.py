@@ -1,0 +1,161 @@
+"""Tables with ids and labels, Parquet, and labels that find their rows by id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from coterie._errors import InputError
+from coterie.data import ReadOptions, read_array, read_samples
+from coterie.data.readers import LabelTable, read_label_table
+
+TEXT = "id,a,b,Label\nx,1,2,cat\ny,3,4,dog\n"
+
+
+def test_csv_ids_name_rows_and_labels_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(TEXT)
+    with pytest.warns(UserWarning, match="column Label is not used as a feature"):
+        samples = read_samples(tmp_path / "t.csv")
+    np.testing.assert_array_equal(samples.items, [[1, 2], [3, 4]])
+    assert samples.ids == ("x", "y")
+    assert samples.how == {"kind": "tables", "columns": ["a", "b"]}
+    labels = read_label_table(tmp_path / "t.csv")
+    assert (labels.values.tolist(), labels.ids) == (["cat", "dog"], ("x", "y"))
+
+
+def test_rows_without_ids_are_numbered(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("1,2\n3,4\n")
+    samples = read_samples(tmp_path / "t.csv")
+    assert (samples.ids, list(samples.names)) == (None, ["0", "1"])
+
+
+def test_parquet(tmp_path: Path) -> None:
+    columns = {"id": ["x", "y"], "a": [1, 3], "b": [2.0, 4.5]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    samples = read_samples(tmp_path / "t.parquet")
+    np.testing.assert_array_equal(samples.items, [[1, 2], [3, 4.5]])
+    assert samples.ids == ("x", "y")
+    assert read_array(tmp_path / "t.parquet").dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.list_(pa.float32()), pa.list_(pa.float32(), 2), pa.large_list(pa.float32())]
+)
+def test_parquet_vectors(tmp_path: Path, kind: Any) -> None:
+    vectors = pa.array([[1, 2], [3, 4], [5, 6]], kind)
+    pq.write_table(pa.table({"embedding": vectors}), tmp_path / "t.pq", row_group_size=2)
+    samples = read_samples(tmp_path / "t.pq")
+    assert isinstance(samples.items, np.ndarray)
+    assert samples.items.dtype == np.float32
+    assert samples.items.tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+def test_parquet_labels(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": [7, 8], "label": ["a", None]}), tmp_path / "two.parquet")
+    labels = read_label_table(tmp_path / "two.parquet")
+    assert (labels.values.tolist(), labels.ids) == (["a", None], ("7", "8"))
+    pq.write_table(pa.table({"any": [3, 4]}), tmp_path / "one.parquet")
+    assert read_label_table(tmp_path / "one.parquet").values.tolist() == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"a": ["x"]}, "column a is of type string; numbers are expected"),
+        ({"a": [1, None]}, "column a has empty entries"),
+        ({"a": [[1.0], [1.0, 2.0]]}, "column a holds lists of different lengths"),
+        ({"a": [[1.0, None]]}, "column a has empty entries"),
+        ({"id": [1]}, "has no column of numbers; its columns are id"),
+    ],
+)
+def test_parquet_that_is_no_table_of_numbers(tmp_path: Path, columns: Any, words: str) -> None:
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=words):
+        read_samples(tmp_path / "t.parquet")
+
+
+def test_damaged_and_ambiguous_tables(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"t.parquet cannot be read as Parquet"):
+        read_samples(tmp_path / "t.parquet")
+    (tmp_path / "t.csv").write_text("id,ID,a\n1,2,3\n")
+    with pytest.raises(InputError, match="2 columns are called id"):
+        read_samples(tmp_path / "t.csv")
+    pq.write_table(pa.table({"a": [1], "b": [1]}), tmp_path / "y.parquet")
+    with pytest.raises(InputError, match="one of them must be called label; got a, b"):
+        read_label_table(tmp_path / "y.parquet")
+
+
+def test_new_tables_have_the_columns_of_the_old(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "new.csv").write_text("b,a\n1,2\n")
+    (tmp_path / "plain.csv").write_text("1,2\n")
+    how = read_samples(tmp_path / "old.csv").how
+    with pytest.raises(InputError, match="has the columns b, a; a, b are expected"):
+        read_samples(tmp_path / "new.csv", ReadOptions(like=how))
+    for like in (how, {"kind": "arrays"}):
+        assert len(read_samples(tmp_path / "plain.csv", ReadOptions(like=like)).items) == 1
+
+
+@pytest.mark.parametrize(
+    ("ids", "names", "expected"),
+    [
+        (None, ("x", "y", "z"), [5, 6, 7]),
+        (("z", "x", "y"), ("x", "y", "z"), [6, 7, 5]),
+        (("2", "0", "1"), None, [6, 7, 5]),
+        (("1", "2", "3"), None, [5, 6, 7]),
+    ],
+)
+def test_labels_find_their_rows(ids: Any, names: Any, expected: list[int]) -> None:
+    table = LabelTable(np.array([5, 6, 7]), ids, "y.csv")
+    assert table.for_rows(names, 3).tolist() == expected
+
+
+def test_rows_without_a_label_are_unknown() -> None:
+    table = LabelTable(np.array(["a"]), ("y",), "y.csv")
+    assert table.for_rows(("x", "y"), 2).tolist() == [None, "a"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "words"), [(("?", "!"), "id '?' is none of the 3 rows"), (("x", "x"), "an id is given twice")]
+)
+def test_labels_of_no_row(ids: tuple[str, ...], words: str) -> None:
+    with pytest.raises(InputError, match=words.replace("?", r"\?")):
+        LabelTable(np.array([1, 2]), ids, "y.csv").for_rows(("x", "y", "z"), 3)
+
+
+def test_labels_of_other_rows_are_left_out() -> None:
+    with pytest.warns(UserWarning, match=r"y.csv: 1 ids are none of the 2 rows, 'broken' for one"):
+        found = LabelTable(np.array([1, 2, 3]), ("y", "broken", "x"), "y.csv").for_rows(("x", "y"), 2)
+    assert found.tolist() == [3, 1]
+
+
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without root's right to read everything."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_what_may_not_be_read(tmp_path: Path) -> None:
+    folder = tmp_path / "secret"
+    folder.mkdir()
+    np.save(folder / "x.npy", np.zeros((2, 2)))
+    folder.chmod(0)
+    with as_nobody(), pytest.raises(InputError, match="cannot be read: Permission denied"):
+        read_samples(folder / "x.npy")
+    folder.chmod(0o700)

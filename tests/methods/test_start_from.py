@@ -1,0 +1,72 @@
+"""A fit that begins with another's weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from coterie import CCN, InputError, Pairs
+from coterie.metrics import clustering_accuracy
+
+Digits = Any
+QUICK: dict[str, Any] = {"n_clusters": 10, "n_restarts": 1, "over_clustering": True, "random_state": 0}
+
+
+def test_a_start_is_kept_where_training_hardly_moves(digits: Digits) -> None:
+    X, y = digits
+    first = CCN(**QUICK, max_steps=150).fit(X, y)
+    pairs = Pairs.from_labels(y, 30, random_state=0)
+    few: dict[str, Any] = {"max_steps": 1, "batch_size": 2}
+    second = CCN(**QUICK, **few).start_from(first).fit(X, pairs=pairs)
+    fresh = CCN(**QUICK, **few).fit(X, pairs=pairs)
+    assert clustering_accuracy(y, second.labels_) > clustering_accuracy(y, first.labels_) - 0.05
+    assert clustering_accuracy(y, fresh.labels_) < clustering_accuracy(y, second.labels_) - 0.2
+    assert second.scaling_ is first.scaling_
+
+
+def test_another_number_of_clusters_gets_a_fresh_last_layer(digits: Digits) -> None:
+    X, y = digits
+    first = CCN(**QUICK, max_steps=20).fit(X, y)
+    params = QUICK | {"n_clusters": 12, "max_steps": 1}
+    second: Any = CCN(**params).start_from(first)
+    second.fit(X, y)
+    assert second.predict_proba(X).shape == (150, 12)
+    distance = np.abs(second.transform(X) - first.transform(X)).max()
+    fresh: Any = CCN(**params).fit(X, y)
+    assert distance < np.abs(fresh.transform(X) - first.transform(X)).max() / 3
+
+
+def test_no_parameter_and_undone_by_none(digits: Digits) -> None:
+    X, y = digits
+    first = CCN(**QUICK, max_steps=5).fit(X, y)
+    started = CCN(**QUICK, max_steps=5).start_from(first)
+    assert started.get_params() == first.get_params()
+    for fresh in (clone(started), CCN(**QUICK, max_steps=5).start_from(first).start_from(None)):
+        np.testing.assert_array_equal(fresh.fit(X, y).predict_proba(X), first.predict_proba(X))
+
+
+def test_a_checkpoint_of_another_start_is_refused(digits: Digits, tmp_path: Path) -> None:
+    X, y = digits
+    params = QUICK | {"max_steps": 5}
+    first = CCN(**params).fit(X, y)
+    CCN(**params, checkpoint_dir=str(tmp_path)).fit(X, y)
+    with pytest.raises(InputError, match="belongs to a fit with other parameters"):
+        CCN(**params, checkpoint_dir=str(tmp_path)).start_from(first).fit(X, y)
+
+
+def test_starts_that_do_not_fit(digits: Digits) -> None:
+    X, y = digits
+    with pytest.raises(NotFittedError):
+        CCN().start_from(CCN())
+    first = CCN(**QUICK, max_steps=5).fit(X, y)
+    with pytest.raises(InputError, match=r"start_from: fitted to items of shape \(64,\), X has \(32,\)"):
+        CCN(**QUICK, max_steps=5).start_from(first).fit(X[:, :32], y)
+    images = X.reshape(-1, 8, 8)
+    other = CCN(**QUICK, max_steps=5).fit(images, y)
+    with pytest.raises(InputError, match="start_from: its network has no"):
+        CCN(**QUICK, max_steps=5, backbone="lenet-code").start_from(other).fit(images, y)
