@@ -84,19 +84,24 @@ def ccl(
     p = check_prob(p)
     same = check_same(same, p)
     with full_precision(p):
-        if len(p) <= pairs.DENSE_LIMIT:
-            return ccl_matrix(p, as_matrix(same), options)
-        return ccl_blockwise(p, same, options)
+        return unchecked_ccl(p, same, options)
+
+
+def unchecked_ccl(p: Tensor, same: Tensor, options: PairOptions = DEFAULT_OPTIONS) -> Tensor:
+    """`ccl` over a valid int8 matrix (n, n) or int64 labels (n,), for every step; not for autocast."""
+    if len(p) <= pairs.DENSE_LIMIT:
+        return ccl_matrix(p, as_matrix(same), options)
+    return ccl_blockwise(p, same, options)
 
 
 def ccl_matrix(p: Tensor, same: Tensor, options: PairOptions = DEFAULT_OPTIONS) -> Tensor:
-    """Unchecked `ccl` over a valid int8 matrix (n, n), for every training step; call it outside autocast."""
+    """`unchecked_ccl` over a matrix (n, n), in O(n^2) memory."""
     counted = counted_pairs(same, options.include_self)
     return _reduce(_ordered(p, p, counted, options), counted, options)
 
 
 def ccl_blockwise(p: Tensor, same: Tensor, options: PairOptions = DEFAULT_OPTIONS) -> Tensor:
-    """Unchecked `ccl` block by block over a valid int8 matrix (n, n) or int64 labels (n,)."""
+    """`unchecked_ccl` block by block: no n x n intermediates."""
     p, same = drop_unknown(p, same)
     ordered = partial(_ordered, options=options)
     total = blockwise_total(p, same_blocks(same, options.include_self), ordered, symmetric=True)

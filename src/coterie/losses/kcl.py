@@ -91,15 +91,22 @@ def kcl(  # noqa: PLR0913 - the published contract names these arguments
     p = check_prob(p)
     same = check_same(same, p)
     with full_precision(p):
-        if len(p) <= pairs.DENSE_LIMIT:
-            return kcl_matrix(p, as_matrix(same), margin, options)
-        return kcl_blockwise(p, same, margin, options)
+        return unchecked_kcl(p, same, margin, options)
+
+
+def unchecked_kcl(
+    p: Tensor, same: Tensor, margin: float = 2.0, options: PairOptions = DEFAULT_OPTIONS
+) -> Tensor:
+    """`kcl` over a valid int8 matrix (n, n) or int64 labels (n,), for every step; not for autocast."""
+    if len(p) <= pairs.DENSE_LIMIT:
+        return kcl_matrix(p, as_matrix(same), margin, options)
+    return kcl_blockwise(p, same, margin, options)
 
 
 def kcl_matrix(
     p: Tensor, same: Tensor, margin: float = 2.0, options: PairOptions = DEFAULT_OPTIONS
 ) -> Tensor:
-    """Unchecked `kcl` over a valid int8 matrix (n, n), for every training step; call it outside autocast."""
+    """`unchecked_kcl` over a matrix (n, n), in O(n^2) memory."""
     counted = counted_pairs(same, options.include_self)
     return reduce_pairs(_ordered(p, p, counted, margin, options), counted, options)
 
@@ -107,7 +114,7 @@ def kcl_matrix(
 def kcl_blockwise(
     p: Tensor, same: Tensor, margin: float = 2.0, options: PairOptions = DEFAULT_OPTIONS
 ) -> Tensor:
-    """Unchecked `kcl` block by block over a valid int8 matrix (n, n) or int64 labels (n,)."""
+    """`unchecked_kcl` block by block: no n x n intermediates."""
     p, same = drop_unknown(p, same)
     ordered = partial(_ordered, margin=margin, options=options)
     total = blockwise_total(p, same_blocks(same, options.include_self), ordered, symmetric=False)

@@ -26,9 +26,9 @@ from coterie.data.batches import LabelBatches, PairBatches, Sampler
 from coterie.data.labels import encode_labels
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
-from coterie.losses.ccl import ccl_matrix
-from coterie.losses.kcl import kcl_matrix
-from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions, as_matrix
+from coterie.losses.ccl import unchecked_ccl
+from coterie.losses.kcl import unchecked_kcl
+from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
 from coterie.methods.base import IntArray, NeuralClusterer, Training
 from coterie.methods.checks import check_choice
 
@@ -59,26 +59,26 @@ class PairObjective(Objective):
 
     def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """The pair loss over the pairs known in the batch, and the cross entropy over its known labels."""
-        terms = {self._loss: self._pair_loss(output.prob, _same(batch))}
+        terms = {self._loss: self._pair_loss(output.prob, _known(batch))}
         if "cross_entropy" in self.weights:
             assert batch.labels is not None
-            counted = max(1, int((batch.labels >= 0).sum()))
+            # no int(): reading the count would make a GPU wait
+            counted = (batch.labels >= 0).sum().clamp_min(1)
             total = functional.cross_entropy(output.logits, batch.labels, ignore_index=-1, reduction="sum")
             terms["cross_entropy"] = total / counted
         return terms
 
     def _pair_loss(self, prob: Tensor, same: Tensor) -> Tensor:
         if self._loss == "kcl":
-            return kcl_matrix(prob, same, self._margin, self._options)
-        return ccl_matrix(prob, same, self._options)
+            return unchecked_kcl(prob, same, self._margin, self._options)
+        return unchecked_ccl(prob, same, self._options)
 
 
-def _same(batch: Batch) -> Tensor:
-    """Pairs as given, or all pairs of a batch of labels."""
-    if batch.same is not None:
-        return batch.same
-    assert batch.labels is not None
-    return as_matrix(batch.labels)
+def _known(batch: Batch) -> Tensor:
+    """The pairs as given (b, b), or labels (b,) that stand for all pairs among them."""
+    known = batch.same if batch.same is not None else batch.labels
+    assert known is not None
+    return known
 
 
 @dataclass(frozen=True)
