@@ -464,7 +464,8 @@ class CCN(NeuralClusterer):
         options = dataclasses.replace(preset.options, kind_weights=weights)
         objective = TransferObjective(sampler, self.loss, self.margin, options, judge)
         n_restarts = 1 if self.n_restarts == "auto" else int(self.n_restarts)
-        evidence = data_digest(*(value.cpu().numpy() for value in judge.network.state_dict().values()))
+        state = judge.network.state_dict().values()
+        evidence = data_digest(*(np.atleast_1d(value.cpu().numpy()) for value in state))
         training = Training(
             objective, recipe, n_restarts, self._choose_augment(True), evidence, scaling=similarity.scaling_
         )

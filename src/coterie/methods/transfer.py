@@ -105,8 +105,8 @@ def check_similarity(similarity: object, items: Items, item_shape: tuple[int, ..
         )
     if similarity.bytes_ != (items.dtype == np.uint8):
         raise InputError(
-            f"X: {items.dtype}, but similarity was fitted on {'' if similarity.bytes_ else 'other numbers than '}"
-            "uint8, whose scale is another; the same kind is expected"
+            f"X: {items.dtype}, but similarity was fitted on {'uint8' if similarity.bytes_ else 'floats'}, whose "
+            "scale is another; the same kind is expected"
         )
     return similarity
 
