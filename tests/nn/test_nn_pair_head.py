@@ -20,11 +20,11 @@ from coterie.nn.pair_head import pair_sums
 
 
 def concatenated(head: PairHead, embedding: Tensor) -> Tensor:
-    """The layers as written in the paper, on all ordered pairs as rows (n^2, 2e); "same" minus "different"."""
+    """The paper's layers on all ordered pairs as rows (n^2, 2e); "same" minus "different"."""
     n = len(embedding)
     rows = torch.cat([embedding.repeat_interleave(n, 0), embedding.repeat(n, 1)], dim=1)
     weight = torch.cat(head.hidden.weight.chunk(2), dim=1)
-    outputs = head.out(head.norm(rows @ weight.T).relu())
+    outputs: Tensor = head.out(head.norm(rows @ weight.T).relu())
     odds = (outputs[:, 1] - outputs[:, 0]).view(n, n)
     return (odds + odds.T) / 2 if head.symmetric else odds
 
@@ -110,7 +110,12 @@ def test_nothing_of_n_squared_times_h_is_held() -> None:
     """The sums of all pairs at once would be 8 * 10^6 numbers, 32 MB."""
     first, second = (torch.randn(200, 200, requires_grad=True) for _ in range(2))
     held: list[int] = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda x: held.append(x.numel()) or x, lambda x: x):
+
+    def note(x: Tensor) -> Tensor:
+        held.append(x.numel())
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda x: x):
         pair_sums(first, second, torch.randn(200))
     assert sum(held) <= 2 * 200 * 200 + 200
 

@@ -32,12 +32,12 @@ from coterie.data.arrays import (
 )
 from coterie.data.augment import Augment, default_augment
 from coterie.engine.checkpoint import Checkpointer
-from coterie.engine.loop import Task
 from coterie.engine.objective import Objective
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import Kept, Session, run_session
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
+from coterie.engine.task import Task
 from coterie.methods.checks import as_random_state, check_choice, check_path
 from coterie.methods.items import check_item_shape, check_items
 from coterie.metrics import dominant_clusters
@@ -71,6 +71,8 @@ class Training:
         Random views of each training batch.
     evidence : str
         A digest of what the objective knows beside X: it tells one fit's checkpoint from another's.
+    keep : int
+        How many of the best restarts keep their weights until the fit is described.
     scaling : Scaling or None
         That of another estimator's items in place of one fitted to X.
     """
@@ -80,6 +82,7 @@ class Training:
     n_restarts: int
     augment: Augment | None
     evidence: str
+    keep: int = 1
     scaling: Scaling | None = None
 
 
@@ -189,7 +192,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         source = ScaledSource(items, scaling, runtime.device)
         task = Task(source, plan.objective, plan.recipe, runtime, self.make_network, plan.augment)
         seeds = [base + 1_000_003 * number for number in range(plan.n_restarts)]
-        fresh = Session(seeds, keep=self._n_kept(plan.n_restarts))
+        fresh = Session(seeds, keep=plan.keep)
         with _own_random_numbers(runtime):
             network = self.make_network(0)
             with torch_threads(choose_threads(self.threads, network, runtime.device)):
@@ -202,12 +205,10 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.loss_ = best.loss
         self.history_ = session.history
         self.runs_ = session.runs
-        self._describe(items, session.kept)
+        if len(session.kept) > 1:
+            self._describe_restarts(items, session.kept)
+        self._describe(items)
         return self
-
-    def _n_kept(self, n_restarts: int) -> int:
-        """How many of the best restarts `_describe` looks at."""
-        return 1
 
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
         """Run a session with a progress bar and, where a folder is given, checkpoints."""
@@ -231,9 +232,12 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def make_network(self, seed: int) -> Any:
         """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
 
+    def _describe_restarts(self, items: Items, kept: list[Kept]) -> None:
+        """What several kept restarts, best first, say beyond the best of them."""
+
     @abstractmethod
-    def _describe(self, items: Items, kept: list[Kept]) -> None:
-        """Fitted attributes that follow from the trained network, other kept ones and the training items."""
+    def _describe(self, items: Items) -> None:
+        """Fitted attributes that follow from the trained network and the training items."""
 
     def _fingerprint(self, items: Items, plan: Training) -> str:
         """A digest of all that the result follows from, but the seeds, which a session holds itself."""
@@ -313,14 +317,8 @@ class NeuralClusterer(NeuralEstimator):
         network = build_network(self.backbone, self.item_shape_, self.n_clusters, seed)
         return channels_last(network.float())
 
-    def _n_kept(self, n_restarts: int) -> int:
-        """All of them where each estimates the number of clusters."""
-        return n_restarts if self.over_clustering else 1
-
-    def _describe(self, items: Items, kept: list[Kept]) -> None:
+    def _describe(self, items: Items) -> None:
         """Labels of the training items and what they say about the clusters."""
-        if len(kept) > 1:
-            self._count_clusters(items, kept)
         self.labels_: IntArray = self._infer(items)[1].argmax(axis=1)
         self.n_clusters_ = len(np.unique(self.labels_))
         self.n_dominant_ = dominant_clusters(self.labels_, self.n_clusters)
@@ -333,7 +331,7 @@ class NeuralClusterer(NeuralEstimator):
                 stacklevel=4,
             )
 
-    def _count_clusters(self, items: Items, kept: list[Kept]) -> None:
+    def _describe_restarts(self, items: Items, kept: list[Kept]) -> None:
         """Clusters of each kept restart, used and dominant, into its entry of `runs_`."""
         for run in kept:
             self.network_.load_state_dict(run.state)
@@ -344,7 +342,13 @@ class NeuralClusterer(NeuralEstimator):
 
     def _infer(self, items: Items) -> tuple[npt.NDArray[np.float32], FloatArray]:
         """Embedding and probabilities of checked items."""
-        embedding, logits = self._map(items, self.network_)
+        names = ("embedding", "logits")
+
+        def apply(rows: Tensor) -> tuple[Tensor, ...]:
+            found = self.network_.named(self.network_(rows))
+            return tuple(found[name] for name in names)
+
+        embedding, logits = self._map(items, apply)
         # float64 rows sum to 1 to the last digit that a caller may check
         return embedding.numpy(), logits.double().softmax(dim=1).numpy()
 

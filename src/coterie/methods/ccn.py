@@ -308,8 +308,8 @@ class CCN(NeuralClusterer):
     loss_ : float
         The objective in eval mode after training; it alone ranks restarts.
     history_, runs_ : list of dict
-        One entry per epoch, and one per restart; with `over_clustering` and several restarts, each with its
-        own "n_clusters" and "n_dominant": their spread is that of the estimate.
+        One entry per epoch, and one per restart; after a fit with a similarity network and `over_clustering`
+        each of several restarts has its own "n_clusters" and "n_dominant", whose spread is the estimate's.
     network_ : nn.Module
         Maps scaled items to (embedding, logits).
     classes_ : array
@@ -442,9 +442,7 @@ class CCN(NeuralClusterer):
         if y is not None or pairs is not None:
             raise InputError("y, pairs, similarity: one of them is expected")
         if self.cross_entropy_weight > 0:
-            raise InputError(
-                "cross_entropy_weight: above 0 with similarity; 0 is expected without labels"
-            )
+            raise InputError("cross_entropy_weight: above 0 with similarity; 0 is expected without labels")
         check_similarity(similarity, items, self.item_shape_)
         preset = TRANSFER[self.preset]
         recipe = self._override(preset.recipe)
@@ -466,10 +464,10 @@ class CCN(NeuralClusterer):
         n_restarts = 1 if self.n_restarts == "auto" else int(self.n_restarts)
         state = judge.network.state_dict().values()
         evidence = data_digest(*(np.atleast_1d(value.cpu().numpy()) for value in state))
-        training = Training(
-            objective, recipe, n_restarts, self._choose_augment(True), evidence, scaling=similarity.scaling_
-        )
-        return self._train(items, training)
+        training = Training(objective, recipe, n_restarts, self._choose_augment(True), evidence)
+        # each restart estimates the number of clusters
+        keep = n_restarts if self.over_clustering else 1
+        return self._train(items, dataclasses.replace(training, keep=keep, scaling=similarity.scaling_))
 
     def _check_own(self) -> None:
         check_choice("loss", self.loss, ("ccl", "kcl"))
@@ -480,9 +478,7 @@ class CCN(NeuralClusterer):
     def _check_evidence(self, n_items: int, y: Any, pairs: Pairs | None) -> _Evidence:
         """Exactly one source of similarity; y beside pairs only for the cross entropy."""
         if self.pair_weight == "confidence":
-            raise InputError(
-                'pair_weight: "confidence" is expected with similarity alone'
-            )
+            raise InputError('pair_weight: "confidence" is expected with similarity alone')
         if y is None and pairs is None:
             raise InputError(
                 "CCN requires y to be passed, but the target y is None; pass labels of some rows as y, "

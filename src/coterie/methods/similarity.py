@@ -30,7 +30,6 @@ from coterie.data.batches import Sampler
 from coterie.data.labels import encode_labels
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import Kept
 from coterie.engine.runtime import choose_threads, torch_threads
 from coterie.losses.pairs import as_matrix
 from coterie.methods.base import FloatArray, NeuralEstimator, Training
@@ -250,7 +249,7 @@ class SimilarityNetwork(NeuralEstimator):
         self._held_plans = held
         self.bytes_ = items.dtype == np.uint8
         training = Training(
-            SimilarityObjective(sampler), recipe, self.n_restarts, self._choose_augment(True), digest
+            SimilarityObjective(sampler), recipe, int(self.n_restarts), self._choose_augment(True), digest
         )
         try:
             return self._train(items, training)
@@ -351,7 +350,7 @@ class SimilarityNetwork(NeuralEstimator):
         digest = data_digest(pairs.i, pairs.j, pairs.same)
         return PairBatches(train, size), plans[:CALIBRATION_BATCHES], digest
 
-    def _describe(self, items: Items, kept: list[Kept]) -> None:
+    def _describe(self, items: Items) -> None:
         """Temperature and threshold from held-out pairs, with stored and with batch statistics."""
         self.temperature_ = self.batch_temperature_ = 1.0
         self.threshold_ = self.batch_threshold_ = 0.5

@@ -101,7 +101,7 @@ class PairHead(nn.Module):
 
     def _listed(self, first: Tensor, second: Tensor, i: Tensor, j: Tensor) -> Tensor:
         weight, bias = self._difference()
-        parts = zip(i.split(_CHUNK_PAIRS), j.split(_CHUNK_PAIRS), strict=True)
+        parts = zip(torch.split(i, _CHUNK_PAIRS), torch.split(j, _CHUNK_PAIRS), strict=True)
         return torch.cat([(first[a] + second[b]).relu() @ weight + bias for a, b in parts])
 
     def _difference(self) -> tuple[Tensor, Tensor]:
