@@ -142,8 +142,8 @@ class SimilarityNetwork(NeuralEstimator):
     batch_temperature_, batch_threshold_ : float
         The same where batch norm takes its statistics from the batch at hand, as `CCN` does with new data.
     report_ : dict
-        On held-out pairs: how many, the share that is similar, and of both ways the calibrated log loss,
-        precision and recall of "similar".
+        On held-out pairs: how many, the share that is similar (weighted to that of the training batches), and
+        of both ways the calibrated log loss, precision and recall of "similar".
     loss_ : float
         The cross entropy in eval mode after training.
     history_, runs_ : list of dict
@@ -248,13 +248,14 @@ class SimilarityNetwork(NeuralEstimator):
             sampler, held, digest = self._from_labels(len(items), y, recipe)
         self._held_plans = held
         self.bytes_ = items.dtype == np.uint8
+        self._similar_share = _similar_share(sampler)
         training = Training(
             SimilarityObjective(sampler), recipe, int(self.n_restarts), self._choose_augment(True), digest
         )
         try:
             return self._train(items, training)
         finally:
-            del self._held_plans
+            del self._held_plans, self._similar_share
 
     def predict_proba_pairs(self, X: Any, i: npt.ArrayLike, j: npt.ArrayLike) -> FloatArray:
         """Calibrated probability that rows i and j of X are of one class.
@@ -323,7 +324,7 @@ class SimilarityNetwork(NeuralEstimator):
         return ClassBatches(codes, max(2, recipe.batch_size // self.items_per_class), self.items_per_class)
 
     def _calibration_plans(self, codes: npt.NDArray[np.int64], recipe: Recipe) -> Iterator[Plan]:
-        """Held-out batches made like those of the training, so that as many of their pairs are similar."""
+        """Held-out batches made like those of the training."""
         if (codes >= 0).any():
             batches = self._batches(codes, recipe)
             for step in range(min(CALIBRATION_BATCHES, 2 * batches.n_steps)):
@@ -359,12 +360,13 @@ class SimilarityNetwork(NeuralEstimator):
             return
         adapted = copy.deepcopy(self.network_).train()
         odds, same = self._held_out_odds(items, self.network_)
-        self.temperature_, self.threshold_ = calibrate(odds, same)
-        self.report_ |= {"pairs": len(same), "similar": float(same.mean())}
-        self.report_ |= _quality(odds / self.temperature_, same, self.threshold_)
+        share = self._similar_share if self._similar_share is not None else float(same.mean())
+        self.temperature_, self.threshold_ = calibrate(odds, same, share)
+        self.report_ |= {"pairs": len(same), "similar": share}
+        self.report_ |= _quality(odds / self.temperature_, _Weighted(same, share), self.threshold_)
         odds, same = self._held_out_odds(items, adapted)
-        self.batch_temperature_, self.batch_threshold_ = calibrate(odds, same)
-        found = _quality(odds / self.batch_temperature_, same, self.batch_threshold_)
+        self.batch_temperature_, self.batch_threshold_ = calibrate(odds, same, share)
+        found = _quality(odds / self.batch_temperature_, _Weighted(same, share), self.batch_threshold_)
         self.report_ |= {f"batch_{name}": value for name, value in found.items()}
 
     def _held_out_odds(self, items: Items, network: nn.Module) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
@@ -381,13 +383,34 @@ class SimilarityNetwork(NeuralEstimator):
         return torch.cat(odds).numpy(), torch.cat(kinds).numpy()
 
 
+def _similar_share(sampler: Sampler) -> float | None:
+    """Share of the pairs i < j of a training batch that is similar; None where pairs were given."""
+    labels = sampler.plan(0, 0, 0).labels
+    if labels is None:
+        return None
+    counts, n = np.unique(labels, return_counts=True)[1], len(labels)
+    return float((counts * (counts - 1)).sum() / (n * (n - 1)))
+
+
 def _as_batch(plan: Plan) -> Batch:
     same = None if plan.same is None else torch.from_numpy(plan.same)
     labels = None if plan.labels is None else torch.from_numpy(plan.labels)
     return Batch(torch.from_numpy(plan.rows), same, labels)
 
 
-def calibrate(odds: FloatArray, same: npt.NDArray[np.bool_]) -> tuple[float, float]:
+class _Weighted:
+    """Kinds of pairs, weighted so that a given share of the whole is similar; the mean weight is 1."""
+
+    def __init__(self, same: npt.NDArray[np.bool_], share: float) -> None:
+        self.same = same
+        found = float(same.mean())
+        self.weight = np.where(same, share / max(found, 1e-12), (1 - share) / max(1 - found, 1e-12))
+
+    def mean(self, values: FloatArray) -> float:
+        return float((self.weight * values).mean())
+
+
+def calibrate(odds: FloatArray, same: npt.NDArray[np.bool_], share: float) -> tuple[float, float]:
     """Temperature of least log loss, and the calibrated probability from which "similar" has the largest F1.
 
     Parameters
@@ -395,6 +418,8 @@ def calibrate(odds: FloatArray, same: npt.NDArray[np.bool_]) -> tuple[float, flo
     odds : float64 array of shape (m,)
         Log odds of "same".
     same : bool array of shape (m,)
+    share : float
+        Share of the pairs that is similar where the answers are used; both kinds are weighted to it.
 
     Returns
     -------
@@ -404,19 +429,21 @@ def calibrate(odds: FloatArray, same: npt.NDArray[np.bool_]) -> tuple[float, flo
     Examples
     --------
     >>> import numpy as np
-    >>> temperature, threshold = calibrate(np.array([-9.0, 9.0, -9.0, 9.0]), np.array([0, 1, 1, 0]) == 1)
+    >>> odds, same = np.array([-9.0, 9.0, -9.0, 9.0]), np.array([0, 1, 1, 0]) == 1
+    >>> temperature, threshold = calibrate(odds, same, share=0.5)
     >>> temperature > 100
     True
     """
     if same.all() or not same.any():
         return 1.0, 0.5
+    pairs = _Weighted(same, share)
     found = minimize_scalar(
-        lambda log_t: _log_loss(odds * np.exp(-log_t), same), bounds=_LOG_TEMPERATURES, method="bounded"
+        lambda log_t: _log_loss(odds * np.exp(-log_t), pairs), bounds=_LOG_TEMPERATURES, method="bounded"
     )
     temperature = float(np.exp(found.x))
     order = np.argsort(-odds, kind="stable")
-    hits = np.cumsum(same[order])
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + same.sum())
+    hits = np.cumsum((pairs.weight * same)[order])
+    f1 = 2 * hits / (np.cumsum(pairs.weight[order]) + hits[-1])
     # between equal odds no threshold can pass
     f1[:-1][np.diff(odds[order]) == 0] = -1
     best = int(f1.argmax())
@@ -429,18 +456,18 @@ def _sigmoid(odds: Any) -> Any:
     return 0.5 * (1 + np.tanh(odds / 2))
 
 
-def _log_loss(odds: FloatArray, same: npt.NDArray[np.bool_]) -> float:
-    return float(np.logaddexp(0, np.where(same, -odds, odds)).mean())
+def _log_loss(odds: FloatArray, pairs: _Weighted) -> float:
+    return pairs.mean(np.logaddexp(0, np.where(pairs.same, -odds, odds)))
 
 
-def _quality(odds: FloatArray, same: npt.NDArray[np.bool_], threshold: float) -> dict[str, float]:
+def _quality(odds: FloatArray, pairs: _Weighted, threshold: float) -> dict[str, float]:
     """Log loss of calibrated odds, precision and recall of "similar" at the threshold."""
     told = _sigmoid(odds) >= threshold
-    hits = int((told & same).sum())
+    hits = pairs.mean(told & pairs.same)
     return {
-        "log_loss": _log_loss(odds, same),
-        "precision": hits / max(1, int(told.sum())),
-        "recall": hits / max(1, int(same.sum())),
+        "log_loss": _log_loss(odds, pairs),
+        "precision": hits / max(1e-12, pairs.mean(told)),
+        "recall": hits / max(1e-12, pairs.mean(pairs.same)),
     }
 
 
@@ -456,7 +483,7 @@ def _check_classes(codes: npt.NDArray[np.int64], classes: npt.NDArray[Any]) -> N
             f"y: {len(single)} of {len(classes)} classes have one row ({classes[single[0]]!r} for one): they "
             "make no similar pair",
             UserWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
 
 

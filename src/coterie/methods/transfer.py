@@ -106,8 +106,8 @@ def check_similarity(similarity: object, items: Items, item_shape: tuple[int, ..
     if similarity.bytes_ != (items.dtype == np.uint8):
         kind = "uint8" if similarity.bytes_ else "other numbers than uint8"
         raise InputError(
-            f"X: {items.dtype}, but similarity was fitted on {kind}, whose scale is another; the same kind is "
-            "expected"
+            f"X: {items.dtype}, but similarity was fitted on {kind}, which have another scale; the same kind "
+            "is expected"
         )
     return similarity
 
