@@ -114,6 +114,11 @@ def test_images_and_features(symmetric: bool) -> None:
     assert model.fit(images, y).predict_proba_pairs(images, [0], [1]).shape == (1,)
     features = model.transform(images)
     assert features.shape == (40, 256)
+    twin = model.on_features()
+    i, j = np.triu_indices(40, 1)
+    expected = model.predict_proba_pairs(images, i, j)
+    np.testing.assert_allclose(twin.predict_proba_pairs(features, i, j), expected, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(twin.transform(features), features)
     head = quick(backbone=nn.Identity(), hidden_features=8).fit(features, y)
     assert head.predict_proba_pairs(features, [0], [1]).shape == (1,)
 

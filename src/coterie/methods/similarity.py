@@ -25,7 +25,7 @@ from coterie._checks import check_int, check_number
 from coterie._errors import InputError, InputTypeError
 from coterie._types import Batch, Output, Plan
 from coterie.data import ClassBatches, PairBatches, Pairs
-from coterie.data.arrays import Items, ScaledSource, data_digest
+from coterie.data.arrays import Items, ScaledSource, Scaling, data_digest
 from coterie.data.batches import Sampler
 from coterie.data.labels import encode_labels
 from coterie.engine.objective import Objective
@@ -34,7 +34,7 @@ from coterie.engine.runtime import choose_threads, torch_threads
 from coterie.losses.pairs import as_matrix
 from coterie.methods.base import FloatArray, NeuralEstimator, Training
 from coterie.methods.checks import check_choice
-from coterie.nn import PairNetwork, build_pair_network, channels_last
+from coterie.nn import PairNetwork, build_backbone, build_pair_network, channels_last
 
 # 50 epochs and their drops are the paper's; it has 193 steps an epoch.
 _PAPER = Recipe("adam", learning_rate=1e-3, batch_size=100, max_epochs=50, drops=(0.6, 0.8))
@@ -283,6 +283,28 @@ class SimilarityNetwork(NeuralEstimator):
             odds = head.listed(embedding.to(device), first.to(device), second.to(device)).cpu().double()
         proba: FloatArray = torch.sigmoid(odds / self.temperature_).numpy()
         return proba
+
+    def on_features(self) -> SimilarityNetwork:
+        """The same network for items of which the features are there already.
+
+        Clustering features that were computed once costs a fraction of clustering images. Batch statistics
+        then are those of the head alone.
+
+        Returns
+        -------
+        SimilarityNetwork
+            Fitted, for X as `transform` gives it; it shares no memory with this one.
+        """
+        check_is_fitted(self, "network_")
+        twin = SimilarityNetwork(**self.get_params() | {"backbone": "identity", "scale": False})
+        for name in (*self.saved_fields, "network_"):
+            setattr(twin, name, copy.deepcopy(getattr(self, name)))
+        width = self.network_.head.in_features
+        twin.item_shape_, twin.n_features_in_ = (width,), width
+        twin.scaling_ = Scaling(np.zeros(()), np.ones(()))
+        twin.bytes_ = False
+        twin.network_.backbone = build_backbone("identity", twin.item_shape_)
+        return twin
 
     def make_network(self, seed: int) -> PairNetwork:
         """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""

@@ -59,6 +59,7 @@ class PairHead(nn.Module):
 
     def __init__(self, in_features: int, hidden_features: int, *, symmetric: bool = True) -> None:
         super().__init__()
+        self.in_features = in_features
         self.symmetric = symmetric
         self.hidden = nn.Linear(in_features, 2 * hidden_features, bias=False)
         # as wide as a layer of 2e inputs would start
