@@ -156,13 +156,14 @@ def _by_similarity(method: str, proba: Floats, k: int, seed: int) -> scores.Labe
         found = HDBSCAN(metric="precomputed", min_cluster_size=5, copy=True).fit_predict(1 - proba)
         # what it calls noise is one more cluster, all of it
         found = np.where(found < 0, found.max() + 1, found)
-    return found.astype(np.int64)
+    labels: scores.Labels = found.astype(np.int64)
+    return labels
 
 
 def _cases(options: Options) -> list[Case]:
     methods = options.pick_methods(METHODS)
     draw = (options.draws or (0,))[0]
-    common = {"quick": options.quick}
+    common: dict[str, Any] = {"quick": options.quick}
     cases = []
     if "spn" in methods:
         spn = {"parameters": options.estimator(**SPN_SETTINGS)}

@@ -25,7 +25,7 @@ TARGET, TRUTH = groups(1, 6, 30)
 
 
 def quick(**params: Any) -> CCN:
-    settings = {"n_clusters": 6, "max_steps": 100, "random_state": 0, "augment": "none"}
+    settings: dict[str, Any] = {"n_clusters": 6, "max_steps": 100, "random_state": 0, "augment": "none"}
     return CCN(**(settings | {"over_clustering": True} | params))
 
 

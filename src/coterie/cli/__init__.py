@@ -7,11 +7,15 @@ import warnings
 from collections.abc import Callable, Sequence
 
 from coterie._errors import InputTypeError
-from coterie.cli import commands
+from coterie.cli import commands, similarity
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
     "demo": (commands.demo, "cluster scikit-learn's digits in three ways and compare"),
     "fit": (commands.fit, "cluster a data set and write the run's folder"),
+    "similarity": (
+        similarity.similarity,
+        "similarity fit: learn from known classes what is alike",
+    ),
     "predict": (commands.predict, "assign new items to a run's clusters"),
     "evaluate": (commands.evaluate, "compare a clustering with known labels"),
     "methods": (commands.methods, "list the methods"),
@@ -60,7 +64,7 @@ def _show_warning(message: Warning | str, *details: object) -> None:
 
 
 def _usage() -> str:
-    lines = [f"  {name:<10}{text}" for name, (_, text) in COMMANDS.items()]
+    lines = [f"  {name:<12}{text}" for name, (_, text) in COMMANDS.items()]
     return "\n".join(
         [
             "usage: coterie COMMAND [OPTIONS]\n\nEnd-to-end neural clustering.\n\ncommands:",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import inspect
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from coterie.data.labels import encode_labels
 from coterie.methods.base import NeuralClusterer
 from coterie.methods.persistence import load, save
 from coterie.methods.registry import METHODS
+from coterie.methods.similarity import SimilarityNetwork
 from coterie.metrics import clustering_accuracy, dominant_clusters, nmi, purity
 
 MODEL, LABELS, HISTORY, CHECKPOINT = "model", "labels.csv", "history.csv", "checkpoint"
@@ -63,26 +66,30 @@ def fit(words: list[str]) -> None:
     parser.add_argument(
         "--pairs", type=str, default=None, metavar="FILE", help="CSV or parquet with columns i, j, same"
     )
+    parser.add_argument(
+        "--similarity", type=str, default=None, metavar="DIR", help="folder that coterie similarity fit wrote"
+    )
     parser.add_argument("--uncertain_pairs", action="store_true", help="pairs may contradict each other")
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN where it stopped")
     parser.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
     names = add_method_options(parser, METHODS[name])
     options = parser.parse(words)
     run = Path(options.out)
-    _check_run(run, options.resume, options.overwrite)
+    check_run(run, options.resume, options.overwrite)
     X = read_array(options.data)
     y = None if options.labels is None else read_labels(options.labels)
-    pairs = None if options.pairs is None else _read_pairs(options.pairs, not options.uncertain_pairs)
+    pairs = None if options.pairs is None else read_pairs(options.pairs, not options.uncertain_pairs)
     params = {key: getattr(options, key) for key in names}
     estimator = METHODS[name](**params, checkpoint_dir=str(run / CHECKPOINT), verbose=1)
-    if y is None and pairs is None and estimator.__sklearn_tags__().target_tags.required:
-        raise InputError(f"--labels, --pairs: none came; {name} expects one of them")
-    _open_run(run, options.overwrite)
-    try:
-        estimator.fit(X, y, pairs=pairs)
-    except Interrupted as stop:
-        kept = [word for word in words if word not in ("--overwrite", "--resume")]
-        raise Interrupted(f"{stop}\nto go on: {shlex.join(['coterie', 'fit', *kept, '--resume'])}") from stop
+    known: dict[str, Any] = {"pairs": pairs}
+    if options.similarity is not None:
+        known["similarity"] = _read_similarity(options.similarity, name)
+    told = [y, *known.values()]
+    if all(one is None for one in told) and estimator.__sklearn_tags__().target_tags.required:
+        raise InputError(f"--labels, --pairs, --similarity: none came; {name} expects one of them")
+    open_run(run, options.overwrite)
+    with naming_the_way_on("fit", words):
+        estimator.fit(X, y, **known)
     _write_run(run, estimator, X)
     print(_summary(run, estimator))
 
@@ -97,6 +104,8 @@ def predict(words: list[str]) -> None:
     )
     options = parser.parse(words)
     estimator = load(Path(options.run) / MODEL)
+    if not isinstance(estimator, NeuralClusterer):
+        raise InputError(f"RUN: {options.run} holds a {type(estimator).__name__}, which has no clusters")
     rows = _label_rows(estimator.predict_proba(read_array(options.data)))
     if options.out is None:
         _write_rows(sys.stdout, LABEL_COLUMNS, rows)
@@ -140,7 +149,27 @@ def evaluate(words: list[str]) -> None:
     )
 
 
-def _check_run(run: Path, resume: bool, overwrite: bool) -> None:
+@contextlib.contextmanager
+def naming_the_way_on(command: str, words: Sequence[str]) -> Iterator[None]:
+    """Say with what command a fit that is stopped inside goes on."""
+    try:
+        yield
+    except Interrupted as stop:
+        kept = [word for word in words if word not in ("--overwrite", "--resume")]
+        call = shlex.join(["coterie", *command.split(), *kept, "--resume"])
+        raise Interrupted(f"{stop}\nto go on: {call}") from stop
+
+
+def _read_similarity(folder: str, method: str) -> SimilarityNetwork:
+    if "similarity" not in inspect.signature(METHODS[method].fit).parameters:
+        raise InputError(f"--similarity: {method} does not take it; ccn does")
+    found = load(Path(folder) / MODEL)
+    if not isinstance(found, SimilarityNetwork):
+        raise InputError(f"--similarity: {folder} holds a {type(found).__name__}, no similarity network")
+    return found
+
+
+def check_run(run: Path, resume: bool, overwrite: bool) -> None:
     """Raise where the options do not fit what is at the run's place."""
     if resume and overwrite:
         raise InputError("--resume, --overwrite: one of them is expected")
@@ -153,7 +182,7 @@ def _check_run(run: Path, resume: bool, overwrite: bool) -> None:
         raise InputError(f"--out: {run} holds a run; --resume goes on with it, --overwrite replaces it")
 
 
-def _open_run(run: Path, overwrite: bool) -> None:
+def open_run(run: Path, overwrite: bool) -> None:
     """Make the run's folder; an old checkpoint goes, other old files stay until new ones are there."""
     if overwrite and (run / CHECKPOINT).is_dir():
         shutil.rmtree(run / CHECKPOINT)
@@ -163,7 +192,7 @@ def _open_run(run: Path, overwrite: bool) -> None:
         raise InputError(f"--out: {run} cannot be made: {error.strerror}") from error
 
 
-def _read_pairs(path: str, certain: bool) -> Pairs:
+def read_pairs(path: str, certain: bool) -> Pairs:
     read = Pairs.from_parquet if path.endswith((".parquet", ".pq")) else Pairs.from_csv
     return read(path, certain=certain)
 

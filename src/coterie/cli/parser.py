@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from jsonargparse import ArgumentParser
 
 from coterie._errors import InputError
-from coterie.methods.base import AUGMENTS, NeuralClusterer
+from coterie.methods.base import AUGMENTS, NeuralEstimator
 from coterie.methods.registry import METHODS
 
 # set by the command itself, or of types that a command line cannot write
@@ -94,7 +94,7 @@ def method_of(words: Sequence[str]) -> str:
     return name
 
 
-def add_method_options(parser: DashedParser, method: type[NeuralClusterer]) -> list[str]:
+def add_method_options(parser: DashedParser, method: type[NeuralEstimator]) -> list[str]:
     """Options for an estimator's parameters, from its typed ``__init__``; returns the parameters' names."""
     added: list[str] = parser.add_class_arguments(method, skip=_NOT_OPTIONS, fail_untyped=False)
     choices = dict(re.findall(r"^    (\w+) : \{(.+?)\}", method.__doc__ or "", re.MULTILINE))

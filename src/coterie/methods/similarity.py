@@ -428,7 +428,7 @@ class _Weighted:
         found = float(same.mean())
         self.weight = np.where(same, share / max(found, 1e-12), (1 - share) / max(1 - found, 1e-12))
 
-    def mean(self, values: FloatArray) -> float:
+    def mean(self, values: npt.NDArray[Any]) -> float:
         return float((self.weight * values).mean())
 
 
