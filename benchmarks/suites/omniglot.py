@@ -18,7 +18,7 @@ import coterie
 from benchmarks import record, scores
 from benchmarks.datasets import Alphabet, omniglot
 from benchmarks.estimators import RecordedCCN
-from benchmarks.suites.base import KMEANS_RESTARTS, Case, Options, Outcome, Suite
+from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import SimilarityNetwork
 
 Floats = npt.NDArray[np.float64]
@@ -73,6 +73,7 @@ NETWORKS: dict[str, tuple[str, int | None]] = {
     "ccn-kcl-100": ("kcl", 100),
 }
 BASELINES = ("k-means", "k-means-100", "spectral", "agglomerative", "hdbscan")
+N_STARTS = 10
 METHODS = ("spn", *BASELINES, *NETWORKS)
 # The first of each size class: 20, 26, 30, 45, 41 and 47 characters.
 ALPHABETS = ("Angelic", "Atlantean", "Mongolian", "Kannada")
@@ -120,6 +121,7 @@ def run_ccn(case: Case) -> Outcome:
     found, k = model.labels_, model.n_clusters
     metrics = {"loss": model.loss_, **scores.scores("target", alphabet.characters, found, k)}
     metrics["characters"] = alphabet.n_characters
+    metrics["target_sizes"] = sorted(np.bincount(found, minlength=k).tolist(), reverse=True)
     metrics["estimate_ratio"] = model.n_dominant_ / alphabet.n_characters
     return Outcome(metrics, model.runs_, model.resolved_, list(CCN_DEPARTURES))
 
@@ -130,7 +132,7 @@ def run_baseline(case: Case) -> Outcome:
     spn = _spn(case.draw, case.settings["quick"])
     k = 100 if case.method.endswith("-100") else alphabet.n_characters
     if case.method.startswith("k-means"):
-        found = scores.kmeans(spn.transform(alphabet.images), k, KMEANS_RESTARTS, case.draw)
+        found = scores.kmeans(spn.transform(alphabet.images), k, N_STARTS, case.draw)
     else:
         found = _by_similarity(case.method, _similarities(spn, alphabet), k, case.draw)
     metrics = scores.scores("target", alphabet.characters, found, k)
