@@ -78,7 +78,7 @@ def _gradient_difference(case: Case) -> float:
 
 
 def _cases(options: Options) -> list[Case]:
-    size = {"rows": 100, "features": 1024, "hidden": 4096, "repeats": 3}
+    size = {"rows": 100, "features": 1024, "hidden": 4096, "repeats": 2}
     if options.quick:
         size = {"rows": 20, "features": 32, "hidden": 64, "repeats": 1}
     return [
