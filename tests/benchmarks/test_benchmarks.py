@@ -105,17 +105,15 @@ def alphabets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for character in range(n):
             white[character, :, 12 * character : 12 * character + 10] = False
         np.savez(where / f"images_{part}.npz", images=white)
-    rows = ["background,A,0,3,4", "background,B,4,7,4", "evaluation,Angelic,0,3,4"]
-    (where / "alphabets.csv").write_text(
-        "\n".join(["set,alphabet,first_label,last_label,n_characters", *rows])
-    )
+    rows = ["set,alphabet,first_label,last_label,n_characters"]
+    rows += ["background,A,0,3,4", "background,B,4,7,4", "evaluation,Angelic,0,3,4"]
+    (where / "alphabets.csv").write_text("\n".join(rows))
     monkeypatch.setenv(datasets.VARIABLE, str(where.parent))
     monkeypatch.setattr(omniglot, "SPN_FOLDER", tmp_path / "spn")
 
 
-def test_characters_are_discovered(
-    alphabets: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.usefixtures("alphabets")
+def test_characters_are_discovered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--data", "Angelic", "--set", "batch_size=20")
     arguments = ["omniglot", "--quick", "--out", str(tmp_path / "out"), "--draws", "3", *words]
     assert run.main([*arguments, "--methods", "k-means"]) == 2
