@@ -1,4 +1,4 @@
-"""CCN with all its restarts kept and its recipe on record, and the baselines as objectives in its place."""
+"""Estimators with all restarts kept and the recipe on record, and baselines as objectives in their place."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from coterie import CCN
+from coterie import CCN, DDC
 from coterie._types import Batch, Output
 from coterie.data.batches import Sampler
 from coterie.engine.objective import Objective
 from coterie.engine.restarts import Kept, Session
 from coterie.engine.task import Task
+from coterie.methods.base import NeuralClusterer
 
 Floats = npt.NDArray[np.float64]
 
 
-class RecordedCCN(CCN):
-    """CCN that keeps the weights of every restart and remembers the recipe it was trained with.
+class Recorded(NeuralClusterer):
+    """Keeps the weights of every restart and remembers the recipe it was trained with.
 
     Attributes
     ----------
@@ -36,13 +37,14 @@ class RecordedCCN(CCN):
     recipe_changes: dict[str, Any] | None = None
 
     def objective_for(self, preset: Objective) -> Objective:
-        """The objective to train in place of CCN's own, on the same batches."""
+        """The objective to train in place of the method's own, on the same batches."""
         return preset
 
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
         recipe = dataclasses.replace(task.recipe, **(self.recipe_changes or {}))
         task = dataclasses.replace(task, objective=self.objective_for(task.objective), recipe=recipe)
-        fresh.keep = len(fresh.seeds)
+        if fresh.how != "racing":  # which would have nobody to leave behind
+            fresh.keep = len(fresh.seeds)
         self.resolved_ = {
             "parameters": self.get_params(),
             "recipe": dataclasses.asdict(recipe),
@@ -55,7 +57,7 @@ class RecordedCCN(CCN):
         self.kept_ = session.kept
         return session
 
-    def restarts(self) -> Iterator[Kept]:
+    def each_restart(self) -> Iterator[Kept]:
         """Each finished restart, by its number; meanwhile the estimator predicts with its weights."""
         chosen = self.kept_[0].state
         try:
@@ -64,6 +66,14 @@ class RecordedCCN(CCN):
                 yield kept
         finally:
             self.network_.load_state_dict(chosen)
+
+
+class RecordedCCN(Recorded, CCN):
+    """CCN on record."""
+
+
+class RecordedDDC(Recorded, DDC):
+    """DDC on record."""
 
 
 class CrossEntropyObjective(Objective):

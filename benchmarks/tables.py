@@ -18,7 +18,12 @@ from benchmarks.suites import SUITES
 from coterie.data.files import atomic_write
 
 PAGE = ROOT / "docs" / "results.md"
-FEATURES = "features_kmeans_"
+# prefix of metrics -> what a row of their own calls the method
+BESIDE = {
+    "features_kmeans_": "{}, features + k-means",
+    "vote_": "{}, vote of three",
+    "kmeans_": "k-means (beside {})",
+}
 KCL_SUITES = ("pairs", "noise", "outputs", "labels")
 KCL_STARTS = 5
 
@@ -51,9 +56,9 @@ def metric(head: str, name: str, scale: float = 1.0, digits: int = 3) -> Column:
     return Column(head, lambda record: record["metrics"].get(name), scale, digits)
 
 
-def _of_restarts(pick: Callable[[Iterable[float]], float]) -> Value:
+def _of_restarts(pick: Callable[[Iterable[float]], float], name: str = "test_purity") -> Value:
     def value(record: Record) -> float | None:
-        found = [run["test_purity"] for run in record["runs"] if run.get("test_purity") is not None]
+        found = [run[name] for run in record["runs"] if run.get(name) is not None]
         return pick(found) if len(found) > 1 else None
 
     return value
@@ -78,6 +83,15 @@ _FROM_LABELS = (
     metric("train ACC %", "train_accuracy", 100, 2),
     SECONDS,
 )
+_UNSUPERVISED = (
+    metric("ACC %", "train_accuracy", 100, 2),
+    metric("NMI (arithmetic)", "train_nmi_arithmetic"),
+    metric("balanced ACC %", "train_balanced_accuracy", 100, 2),
+    Column("worst restart, ACC %", _of_restarts(min, "train_accuracy"), 100, 2),
+    Column("best restart, ACC %", _of_restarts(max, "train_accuracy"), 100, 2),
+    metric("Spearman of loss and ACC", "spearman_loss_accuracy", digits=2),
+    SECONDS,
+)
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "pairs": _CLUSTERING,
     "noise": _CLUSTERING,
@@ -85,6 +99,11 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "labels": _FROM_LABELS,
     "cifar10": _FROM_LABELS,
     "mnist-ccl": _FROM_LABELS,
+    "ddc-circles": _UNSUPERVISED,
+    "ddc-digits": _UNSUPERVISED,
+    "ddc-mnist": _UNSUPERVISED,
+    "ddc-ablation": _UNSUPERVISED,
+    "ddc-imbalance": _UNSUPERVISED,
     "step": (
         metric("ours / bare, medians of wall time", "ratio"),
         metric("median of the chunks' ratios", "ratio_of_pairs"),
@@ -120,6 +139,16 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("blocks: s", "block_seconds", digits=1),
         metric("blocks: peak MiB", "block_peak_mib", digits=0),
     ),
+    "restarts": (
+        metric("stacked / in turn", "stacked_ratio", digits=2),
+        metric("racing / one", "racing_of_one", digits=2),
+        metric("in turn, s", "in_turn_processor_seconds", digits=1),
+        metric("in turn: ACC %", "in_turn_accuracy", 100, 2),
+        metric("stacked: ACC %", "stacked_accuracy", 100, 2),
+        metric("racing: ACC %", "racing_accuracy", 100, 2),
+        metric("in turn: loss", "in_turn_loss", digits=4),
+        metric("racing: loss", "racing_loss", digits=4),
+    ),
 }
 
 
@@ -128,18 +157,20 @@ def _natural(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text) if part]
 
 
-def _with_features(records: list[Record]) -> list[Record]:
-    """The records, and for those that hold k-means on the features a row of its own."""
+def _with_rows_beside(records: list[Record]) -> list[Record]:
+    """The records, and a row of its own for what each holds of another method, under a prefix."""
     rows = list(records)
     for record in records:
-        found = {
-            name.removeprefix(FEATURES): value
-            for name, value in record["metrics"].items()
-            if name.startswith(FEATURES)
-        }
-        if found:
-            method = f"{record['method']}, features + k-means"
-            rows.append(record | {"method": method, "metrics": found, "runs": []})
+        for prefix, method in BESIDE.items():
+            found = {
+                name.removeprefix(prefix): value
+                for name, value in record["metrics"].items()
+                if name.startswith(prefix)
+            }
+            if found:
+                rows.append(
+                    record | {"method": method.format(record["method"]), "metrics": found, "runs": []}
+                )
     return rows
 
 
@@ -154,7 +185,7 @@ def _groups(records: list[Record]) -> list[list[Record]]:
 
 def table(suite: str, records: list[Record]) -> list[str]:
     """One Markdown table: a row per data set, variant and method."""
-    groups = _groups(_with_features(records))
+    groups = _groups(_with_rows_beside(records))
     columns = [column for column in COLUMNS[suite] if any(column.cell(group) for group in groups)]
     heads = ["data", "variant", "method", "draws", *(column.head for column in columns), "published"]
     lines = [_row(heads), _row(["---"] * len(heads))]

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from benchmarks.suites.base import Case, Options, Outcome, Suite
+from benchmarks.suites.ddc import DDC_SUITES
 from benchmarks.suites.from_labels import LABELS
 from benchmarks.suites.from_pairs import NOISE, OUTPUTS, PAIRS
 from benchmarks.suites.omniglot import OMNIGLOT
 from benchmarks.suites.pair_head import PAIR_HEAD
 from benchmarks.suites.pair_losses import PAIR_LOSSES
+from benchmarks.suites.restarts import RESTARTS
 from benchmarks.suites.step import STEP
 from benchmarks.suites.supervised import CIFAR10_SUITE, MNIST_SUITE
 
 SUITES: dict[str, Suite] = {
     suite.name: suite
     for suite in (
-        PAIRS,
-        NOISE,
-        OUTPUTS,
-        LABELS,
-        CIFAR10_SUITE,
-        MNIST_SUITE,
-        STEP,
-        PAIR_LOSSES,
-        OMNIGLOT,
-        PAIR_HEAD,
+        *(PAIRS, NOISE, OUTPUTS, LABELS, CIFAR10_SUITE, MNIST_SUITE),
+        *DDC_SUITES,
+        *(OMNIGLOT, PAIR_HEAD),
+        *(STEP, PAIR_LOSSES, RESTARTS),
     )
 }
 

@@ -73,7 +73,7 @@ def run(case: Case) -> Outcome:
     measured: dict[str, Any] = {"loss": model.loss_, "test_mapped_accuracy": accuracy()}
     measured |= scores("test", split.y_test, model.predict(split.x_test), model.n_clusters)
     measured |= scores("train", y, model.labels_, model.n_clusters)
-    for kept in model.restarts():
+    for kept in model.each_restart():
         model.runs_[kept.index]["test_mapped_accuracy"] = accuracy()
     departures = [
         *split.departures,

@@ -154,7 +154,7 @@ def _measure_network(
             "probabilities": probabilities[:MAP_ROWS].astype(np.float16),
             "labels": split.y_test[:MAP_ROWS].astype(np.uint8),
         }
-    for kept in model.restarts():
+    for kept in model.each_restart():
         restart = scores.scores("test", split.y_test, model.predict(split.x_test), k)
         outcome.runs[kept.index] |= {name: restart[name] for name in ("test_purity", "test_nmi_geometric")}
     return measured

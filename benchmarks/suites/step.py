@@ -125,9 +125,10 @@ def _step_sides(task: Task, steps: int) -> dict[str, Callable[[], None]]:
     bar = ProgressBar(task, Session([0]), shown=False)
 
     def ours() -> None:
-        recipe = dataclasses.replace(task.recipe, max_steps=run.step + steps)
+        until = run.step + steps
+        recipe = dataclasses.replace(task.recipe, max_steps=until)
         run.stopped = None
-        train(dataclasses.replace(task, recipe=recipe), run, [bar])
+        train(dataclasses.replace(task, recipe=recipe), run, until, [bar])
 
     bare, control = (_bare_loop(task, start_run(task, 0, seed=0), steps) for _ in range(2))
     return {"ours": ours, "bare": bare, "control": control}

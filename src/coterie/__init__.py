@@ -12,6 +12,7 @@ from coterie._errors import (
 )
 from coterie.data import Pairs
 from coterie.methods.ccn import CCN
+from coterie.methods.ddc import DDC
 from coterie.methods.persistence import load, save
 from coterie.methods.similarity import SimilarityNetwork
 
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CCN",
+    "DDC",
     "CollapseWarning",
     "ConflictError",
     "DamagedFileError",

@@ -18,7 +18,7 @@ from benchmarks.suites.from_labels import draw_rows
 from benchmarks.suites.from_pairs import read_split
 from benchmarks.suites.supervised import crop_and_flip
 
-from benchmarks import datasets, figures, record, run, tables
+from benchmarks import datasets, figures, record, run, scores, tables
 from coterie import Pairs
 from coterie._types import Batch, Output
 from coterie.data.batches import PairBatches
@@ -253,6 +253,25 @@ def test_unknown_commit_is_allowed(valid: dict[str, Any]) -> None:
     record.validate(valid | {"commit": {"revision": None, "dirty": None}})
 
 
+def test_balanced_accuracy_counts_classes_alike() -> None:
+    truth = np.array([0] * 8 + [1, 1])
+    assert scores.balanced_accuracy(truth, np.array([3] * 8 + [5, 5])) == 1.0
+    assert scores.balanced_accuracy(truth, np.zeros(10, dtype=np.int64)) == 0.5
+    # one class in halves: matched by count its half would beat the small class, matched by share it does not
+    assert scores.balanced_accuracy(truth, np.array([0] * 5 + [1] * 3 + [1, 1])) == pytest.approx(0.8125)
+
+
+def test_ddc_records_hold_the_best_run_the_vote_and_the_rank_correlation(tmp_path: Path) -> None:
+    arguments = ("--set", "n_restarts=4", "--set", "max_steps=30")
+    (found,) = quick("ddc-digits", tmp_path, *arguments)
+    measured, runs = found["metrics"], found["runs"]
+    best = min(runs, key=lambda one: one["loss"])
+    assert measured["train_accuracy"] == best["train_accuracy"]
+    assert -1 <= measured["spearman_loss_accuracy"] <= 1
+    assert 0 < measured["vote_train_accuracy"] <= 1
+    assert "| k-means (beside ddc) |" in tables.page([found])
+
+
 def test_draw_rows_takes_as_many_of_each_class() -> None:
     labels = np.repeat([0, 1, 2], [5, 9, 7])
     rows = draw_rows(labels, 4, 100)
@@ -281,7 +300,7 @@ def test_restarts_put_the_chosen_weights_back() -> None:
     model = RecordedCCN(n_clusters=3, n_restarts=3, max_steps=5, over_clustering=True, random_state=0)
     model.fit(x, y)
     chosen = model.predict_proba(x)
-    rows = [model.predict_proba(x) for _ in model.restarts()]
+    rows = [model.predict_proba(x) for _ in model.each_restart()]
     index = next(one["restart"] for one in model.runs_ if one["chosen"])
     np.testing.assert_array_equal(rows[index], chosen)
     assert not np.array_equal(rows[0], rows[1])

@@ -307,7 +307,7 @@ BAD = [
     (fit_words("x.npy", ("--pairs", "x.parquet")), "x.parquet"),
     (fit_words("x.npy", LABELS, "--nonsense", "3"), "unrecognized arguments: --nonsense"),
     (fit_words("x.npy", LABELS, "--max-stepss", "3"), "unrecognized arguments: --max-stepss"),
-    (fit_words("x.npy", LABELS, "--method", "nonsense"), "--method: 'nonsense'; one of ccn is expected"),
+    (fit_words("x.npy", LABELS, "--method", "nonsense"), "--method: 'nonsense'; one of ccn, ddc is expected"),
     (fit_words("x.npy", LABELS, "--method"), "argument --method: expected one argument"),
     (fit_words("x.npy", LABELS, "--n-clusters", "three"), "--n-clusters: Expected int. Got value: three"),
     (fit_words("x.npy", LABELS, "--n-clusters", "0"), "n_clusters must be an int, at least 1; got 0"),

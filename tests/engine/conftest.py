@@ -5,36 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from tests.engine.tasks import make_points, noisy_network
-from torch import Tensor, nn
+from tests.engine.tasks import TwoTerms, make_points, noisy_network
 
-from coterie._types import Batch, Output
-from coterie.data import LabelBatches
 from coterie.data.augment import Augment
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import Runtime
 from coterie.engine.task import Task
 from coterie.nn import Network
-
-LABELS = np.arange(30) % 3
-
-
-class TwoTerms(Objective):
-    """Cross entropy, and half the mean squared embedding."""
-
-    def __init__(self, scale: float = 1.0) -> None:
-        super().__init__(LabelBatches(LABELS, 10), {"fit": 1.0, "size": 0.5})
-        self.scale = scale
-
-    def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        assert batch.labels is not None
-        fit = nn.functional.cross_entropy(output.logits, batch.labels)
-        return {"fit": self.scale * fit, "size": output.embedding.square().mean()}
-
 
 MakeTask = Callable[..., Task]
 

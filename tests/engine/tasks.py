@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from coterie._types import Batch, Output, Plan, Rows
-from coterie.data import Sampler
+from coterie.data import LabelBatches, Sampler
 from coterie.engine.objective import Objective, Phase
 from coterie.losses.ccl import ccl_matrix
 from coterie.nn import ClusterNetwork, Network
 from coterie.nn.backbone import Backbone
+
+LABELS = np.arange(30) % 3
 
 _Built = TypeVar("_Built")
 
@@ -78,6 +80,22 @@ def normed_network(seed: int) -> ClusterNetwork:
     return seeded(build, seed)
 
 
+class TwoTerms(Objective):
+    """Cross entropy, and half the mean squared embedding."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        super().__init__(LabelBatches(LABELS, 10), {"fit": 1.0, "size": 0.5})
+        self.scale = scale
+
+    def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        assert batch.labels is not None
+        fit = nn.functional.cross_entropy(output.logits, batch.labels)
+        return {"fit": self.scale * fit, "size": output.embedding.square().mean()}
+
+    def collapsed(self, shares: Tensor) -> bool:
+        return False  # so few steps may well end in one cluster
+
+
 class CentredNetwork(ClusterNetwork):
     """Gives out a centroid per cluster beside embedding and logits."""
 
@@ -136,6 +154,9 @@ class AllParts(Objective):
         codes = auxiliary(items)[: len(batch.rows)].argmax(dim=1)
         same = torch.where(codes[:, None] == codes, 1, -1).to(torch.int8)
         return dataclasses.replace(batch, same=same, pair_weight=same.double())
+
+    def collapsed(self, shares: Tensor) -> bool:
+        return False
 
     def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         assert batch.same is not None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.engine.tasks import AllParts, centred, noisy_network
+from tests.engine.tasks import AllParts, TwoTerms, centred, noisy_network
 from torch import Generator, Tensor
 
 from coterie import DamagedFileError, InputError, Interrupted
@@ -80,11 +80,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 def session_in(
-    folder: Path, task: Task, *callbacks: Any, fingerprint: str = "same", keep: int = 2
+    folder: Path, task: Task, *callbacks: Any, fingerprint: str = "same", fresh: Session | None = None
 ) -> Session:
     checkpointer = Checkpointer(folder, fingerprint, task)
     with checkpointer.active():
-        session = checkpointer.restore(Session(SEEDS.copy(), keep))
+        session = checkpointer.restore(fresh or Session(SEEDS.copy(), 2))
         run_session(task, session, [*callbacks[:-1], checkpointer, *callbacks[-1:]])
         checkpointer.write()
     return session
@@ -141,6 +141,41 @@ def test_a_phase_is_not_entered_again_on_resume(make_task: MakeTask, tmp_path: P
             session_in(tmp_path, task, StopAfter(1))
     session_in(tmp_path, task)
     assert len(set(settings["objective"].entries)) == len(settings["objective"].entries) == len(SEEDS)
+
+
+def together(how: str) -> Session:
+    return Session([11, 12, 13, 14, 15, 16], how=how)
+
+
+@pytest.mark.parametrize("variant", ["adam", "momentum", "plain sgd", "phases across an epoch"])
+@pytest.mark.parametrize("how", ["racing", "stacked"])
+def test_restarts_beside_each_other_resume_after_every_step(
+    make_task: MakeTask, tmp_path: Path, how: str, variant: str
+) -> None:
+    task = make_task(max_steps=9, **VARIANTS[variant])
+    whole, counter = together(how), StopAfter(-1)
+    run_session(task, whole, [counter])
+    assert {info["how"] for info in whole.runs} == {how}
+    for _ in range(-counter.left - 1):
+        with pytest.raises(Stop):
+            session_in(tmp_path, task, StopAfter(1), fresh=together(how))
+        torch.manual_seed(1)
+    assert_equal(session_in(tmp_path, task, fresh=together(how)), whole)
+
+
+def test_replaced_restarts_resume(make_task: MakeTask, tmp_path: Path) -> None:
+    class Collapsing(TwoTerms):
+        def collapsed(self, shares: Tensor) -> bool:
+            return float(shares.max()) > 0.5
+
+    task = make_task(objective=Collapsing(), max_steps=4)
+    whole, counter = Session([11, 12]), StopAfter(-1)
+    run_session(task, whole, [counter])
+    assert any(info["replaced"] for info in whole.runs)
+    for _ in range(-counter.left - 1):
+        with pytest.raises(Stop):
+            session_in(tmp_path, task, StopAfter(1), fresh=Session([11, 12]))
+    assert_equal(session_in(tmp_path, task, fresh=Session([11, 12])), whole)
 
 
 def test_steps_since_the_last_checkpoint_are_done_again(

@@ -50,7 +50,7 @@ class Recorder:
 
 def trained(task: Task, *callbacks: Any) -> Run:
     run = start_run(task, 0, 5)
-    train(task, run, callbacks)
+    train(task, run, task.total_steps, callbacks)
     return run
 
 
@@ -183,7 +183,8 @@ def test_restarts_differ_and_the_lowest_loss_is_kept(make_task: MakeTask) -> Non
     assert [info["restart"] for info in session.runs if info["chosen"]] == [best]
     assert [epoch["restart"] for epoch in session.history] == [0, 0, 1, 1, 2, 2, 3, 3]
     assert list(session.runs[0]) == [
-        *["restart", "seed", "loss", "steps", "epochs", "stopped", "rung", "how", "threads", "chosen"]
+        *["restart", "seed", "loss", "steps", "epochs", "stopped", "rung", "how", "threads"],
+        *["collapsed", "replaced", "duplicate_of", "chosen"],
     ]
 
 

@@ -74,7 +74,7 @@ def all_parts(make_task: MakeTask, border: int = 4, **changes: Any) -> Task:
 
 def trained(task: Task) -> Run:
     run = start_run(task, 0, 5)
-    train(task, run)
+    train(task, run, task.total_steps)
     return run
 
 

@@ -63,7 +63,7 @@ def train_all(runtime: Runtime) -> dict[str, Tensor]:
     for kind, loss, size in CASES:
         task = make_task(kind, loss, size, runtime)
         run = start_run(task, 0, 3)
-        train(task, run)
+        train(task, run, task.total_steps)
         name = f"{kind}-{loss}-{size}"
         results[f"{name}/loss"] = torch.tensor(
             evaluate(task, run.network, run.auxiliary), dtype=torch.float64

@@ -303,6 +303,7 @@ def test_a_checkpoint_is_gone_on_with(
         return x + 0.1 * torch.randn(x.shape, generator=generator)
 
     settings = {"augment": augment, "n_restarts": 2, "batch_size": 40, "random_state": None}
+    settings["restarts"] = "in turn"
     with pytest.raises(Stop):
         quick(**settings, checkpoint_dir=tmp_path / "c").fit(X, y)
     resumed = quick(**settings, checkpoint_dir=tmp_path / "c").fit(X, y)
@@ -323,7 +324,7 @@ def test_default_pair_recipe_is_the_torch7_code_s_restated_for_a_mean() -> None:
     model = quick(loss="kcl", max_steps=40, batch_size=32)
     ours = model.fit(X, pairs=pairs).predict_proba(X)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(ccn.DEFAULTS, "pairs of vectors", summed)
+        patch.setitem(ccn.DEFAULTS, ("pairs of vectors", "kcl"), summed)
         theirs = model.fit(X, pairs=pairs).predict_proba(X)
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
 

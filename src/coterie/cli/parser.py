@@ -17,7 +17,14 @@ from coterie.methods.registry import METHODS
 _NOT_OPTIONS = {"checkpoint_dir", "verbose", "augment", "backbone", "random_state"}
 
 
-_METAVARS = {"pair_weight": "balanced", "device": "NAME", "margin": "X", "cross_entropy_weight": "X"}
+_METAVARS = {
+    "pair_weight": "balanced",
+    "device": "NAME",
+    "margin": "X",
+    "cross_entropy_weight": "X",
+    "bandwidth": "X",
+    "weights": "JSON",
+}
 
 
 class DashedParser(ArgumentParser):

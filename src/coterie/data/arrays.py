@@ -228,6 +228,17 @@ class ScaledSource:
         return raw.sub_(self._offset).mul_(self._factor).float()
 
 
+def count_distinct(items: Items, enough: int) -> int:
+    """Number of distinct rows, counted until there are `enough`."""
+    seen: set[bytes] = set()
+    for start in range(0, len(items), 1024):
+        for row in np.ascontiguousarray(items[start : start + 1024]):
+            seen.add(row.tobytes())
+            if len(seen) >= enough:
+                return len(seen)
+    return len(seen)
+
+
 def data_digest(*arrays: Items | None) -> str:
     """A hash of arrays' shapes, types and content; of very large ones, of evenly spaced rows."""
     digest = hashlib.sha256()

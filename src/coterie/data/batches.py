@@ -293,6 +293,92 @@ class PairBatches:
         return Plan(rows, same=same, labels=None if self._labels is None else self._labels[rows])
 
 
+class RowBatches:
+    """Batches of all rows, of which nothing has to be known; with pairs, a chunk of those beside each.
+
+    Parameters
+    ----------
+    n_rows : int, at least 2
+    batch_size : int, at least 2
+        Rows drawn for a batch. An epoch is one pass over the rows, without the smaller last batch unless all
+        rows together are fewer than `batch_size`.
+    pairs : Pairs, optional
+        Every step also takes both ends of a chunk of pairs, which cycles through all of them independently
+        of the epochs; a plan's `same` holds the pairs of its chunk.
+    batch_pairs : int, at least 1
+        Pairs in a chunk; a batch then has up to ``2 * batch_pairs`` rows more.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps in one epoch.
+
+    Raises
+    ------
+    InputError
+        `n_rows` or `batch_size` is below 2, or `batch_pairs` below 1.
+
+    Examples
+    --------
+    >>> from coterie.data import Pairs
+    >>> batches = RowBatches(10, batch_size=4, pairs=Pairs([0], [9], [1]), batch_pairs=2)
+    >>> plan = batches.plan(seed=0, epoch=0, step=0)
+    >>> batches.n_steps, {0, 9} <= set(plan.rows.tolist()), int(plan.same.sum())
+    (2, True, 2)
+    """
+
+    def __init__(
+        self, n_rows: int, batch_size: int, *, pairs: Pairs | None = None, batch_pairs: int = 1
+    ) -> None:
+        self._n = check_int("n_rows", n_rows, low=_SMALLEST_BATCH)
+        self._size = check_int("batch_size", batch_size, low=_SMALLEST_BATCH)
+        self._cuts = _cuts(self._n, self._size, drop_last=True, smallest=_SMALLEST_BATCH)
+        self._order = _Order(self._n)
+        self._chunk = check_int("batch_pairs", batch_pairs, low=1)
+        self._pairs = pairs
+        n_pairs = 0 if pairs is None else pairs.n_pairs
+        # another stream than the rows': the same key would tie the two orders together
+        self._pair_order = _Order(n_pairs, stream=1)
+
+    @property
+    def n_steps(self) -> int:
+        """Steps in one epoch."""
+        return len(self._cuts) - 1
+
+    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+        """Return the rows and pairs of one step, see `Sampler`."""
+        _check_step(step, self.n_steps)
+        drawn = self._order(seed, epoch)[self._cuts[step] : self._cuts[step + 1]]
+        if self._pairs is None:
+            return Plan(drawn)
+        per_round = -(-self._pairs.n_pairs // self._chunk)
+        turn, position = divmod(epoch * self.n_steps + step, per_round)
+        chunk = self._pair_order(seed, turn)[position * self._chunk : (position + 1) * self._chunk]
+        return self._plan(drawn, self._pairs, chunk)
+
+    def evaluation_plans(self) -> Iterator[Plan]:
+        """Yield every row once, in a fixed shuffled order, in batches of near-equal size, with all pairs.
+
+        Pairs are repeated where they are fewer than batches; with them, some rows come again as their ends.
+        """
+        rng = np.random.default_rng(_EVALUATION_SEED)
+        n_plans = max(1, self._n // self._size)
+        parts = np.array_split(rng.permutation(self._n), n_plans)
+        if self._pairs is None:
+            yield from (Plan(rows) for rows in parts)
+            return
+        for rows, chunk in zip(parts, _spread(rng.permutation(self._pairs.n_pairs), n_plans), strict=True):
+            yield self._plan(rows, self._pairs, chunk)
+
+    def _plan(self, drawn: Rows, pairs: Pairs, chunk: Rows) -> Plan:
+        ends = np.stack([pairs.i[chunk], pairs.j[chunk]], axis=1).ravel()
+        rows, where = _unique_in_order(np.concatenate([drawn, ends]))
+        a, b = where[len(drawn) :].reshape(-1, 2).T
+        same = np.zeros((len(rows), len(rows)), dtype=np.int8)
+        same[a, b] = same[b, a] = pairs.same[chunk]
+        return Plan(rows, same=same)
+
+
 class _Order:
     """The permutation of an epoch, kept until another one is asked for."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import signal
 import threading
 import time
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from coterie._errors import DamagedFileError, InputError, Interrupted
 from coterie.engine.loop import Run, start_run
+from coterie.engine.recipe import parameters_of
 from coterie.engine.restarts import Kept, Session
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.engine.task import Task
@@ -24,6 +26,7 @@ from coterie.engine.task import Task
 FILE_NAME = "checkpoint.safetensors"
 # beside its number and seed, from which it starts afresh
 _RUN_STATE = ("step", "entered", "history", "best", "stale", "stopped")
+_SESSION_STATE = ("seeds", "keep", "how", "n_restarts", "rung", "runs", "history")
 
 
 class Checkpointer:
@@ -115,34 +118,24 @@ def _lock(folder: Path) -> Iterator[None]:
 
 
 def save_session(path: Path, fingerprint: str, session: Session) -> None:
-    """Write a session: finished runs, kept weights, and the run under way with its optimizer."""
-    meta: dict[str, Any] = {
-        "fingerprint": fingerprint,
-        "seeds": session.seeds,
-        "keep": session.keep,
-        "runs": session.runs,
-        "history": session.history,
-        "kept": [{"index": kept.index, "loss": kept.loss} for kept in session.kept],
-        "run": None,
-    }
-    tensors = {
-        f"kept/{number}/{name}": tensor
-        for number, kept in enumerate(session.kept)
-        for name, tensor in kept.state.items()
-    }
-    if session.run is not None:
-        run = session.run
-        meta["run"] = {name: getattr(run, name) for name in ("index", "seed", *_RUN_STATE)}
-        tensors |= {f"run/network/{name}": value for name, value in run.network.state_dict().items()}
-        tensors |= {f"run/auxiliary/{name}": value for name, value in _buffers(run)}
-        tensors |= _optimizer_tensors(run.optimizer)
-        if run.sums is not None:
-            tensors["run/sums"] = run.sums
+    """Write a session: finished runs, kept weights, and the runs under way with their optimizers."""
+    session.synchronise()
+    meta: dict[str, Any] = {"fingerprint": fingerprint}
+    meta |= {name: getattr(session, name) for name in _SESSION_STATE}
+    meta["kept"] = [dataclasses.asdict(dataclasses.replace(kept, state={})) for kept in session.kept]
+    meta["live"] = [
+        {name: getattr(run, name) for name in ("index", "seed", *_RUN_STATE)} for run in session.live
+    ]
+    tensors = {f"codes/{index}": codes for index, codes in session.codes.items()}
+    for number, kept in enumerate(session.kept):
+        tensors |= {f"kept/{number}/{name}": value for name, value in kept.state.items()}
+    for number, run in enumerate(session.live):
+        tensors |= {f"live/{number}/{name}": value for name, value in _run_tensors(run)}
     write_tensors(path, "checkpoint", tensors, meta)
 
 
 def load_session(path: Path, fingerprint: str, task: Task) -> Session:
-    """Read a session back; the run under way continues exactly where it was.
+    """Read a session back; the runs under way continue exactly where they were.
 
     Raises
     ------
@@ -157,13 +150,12 @@ def load_session(path: Path, fingerprint: str, task: Task) -> Session:
             f"checkpoint_dir: {path} belongs to a fit with other parameters or other data; "
             "give the same ones to go on with it, or another folder to start afresh"
         )
-    kept = [
-        Kept(entry["index"], entry["loss"], _under(tensors, f"kept/{number}/"))
-        for number, entry in enumerate(meta["kept"])
-    ]
-    session = Session(meta["seeds"], meta["keep"], meta["runs"], meta["history"], kept)
-    if meta["run"] is not None:
-        session.run = _restore_run(task, meta["run"], _under(tensors, "run/"))
+    session = Session(**{name: meta[name] for name in _SESSION_STATE})
+    for number, entry in enumerate(meta["kept"]):
+        session.kept.append(Kept(**(entry | {"state": _under(tensors, f"kept/{number}/")})))
+    for number, entry in enumerate(meta["live"]):
+        session.live.append(_restore_run(task, entry, _under(tensors, f"live/{number}/")))
+    session.codes = {int(index): codes for index, codes in _under(tensors, "codes/").items()}
     return session
 
 
@@ -189,23 +181,23 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
-
-
-def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """State tensors of every parameter, named by the parameter's position."""
-    return {
-        f"run/optimizer/{number}/{name}": value
-        for number, parameter in enumerate(_parameters(optimizer))
-        for name, value in optimizer.state[parameter].items()
-        if value is not None
-    }
+def _run_tensors(run: Run) -> Iterator[tuple[str, Tensor]]:
+    """Weights, buffers, the open epoch's sums, and the optimizer's state by the parameter's position."""
+    for name, value in run.network.state_dict().items():
+        yield f"network/{name}", value
+    for name, value in _buffers(run):
+        yield f"auxiliary/{name}", value
+    if run.sums is not None:
+        yield "sums", run.sums
+    for number, parameter in enumerate(parameters_of(run.optimizer)):
+        for name, value in run.optimizer.state[parameter].items():
+            if value is not None:
+                yield f"optimizer/{number}/{name}", value
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """Put state back in each parameter's own memory layout, which the fused kernels rely on."""
-    parameters = _parameters(optimizer)
+    parameters = parameters_of(optimizer)
     for name, value in tensors.items():
         number, key = name.split("/")
         parameter = parameters[int(number)]

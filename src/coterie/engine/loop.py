@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,11 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from coterie._errors import InputError
+from coterie._types import Plan
 from coterie.engine.objective import Phase
 from coterie.engine.task import Modules, Task, joint_terms
 from coterie.nn import Network
 
 EMBED_BATCH = 1000
+# enough to tell whether two clusterings are the same
+CODED_ROWS = 2000
 
 
 @dataclass
@@ -31,6 +34,8 @@ class Run:
     optimizer : torch.optim.Optimizer
     auxiliary : nn.Module or None
         A copy of the objective's.
+    model : nn.Module or None
+        The network as the runtime prepared it, once it has trained.
     step : int
         Steps done.
     entered : int
@@ -44,7 +49,7 @@ class Run:
     stale : int
         Epochs since it improved.
     stopped : str or None
-        "budget", "plateau" or "diverged" once the run has ended.
+        "budget", "plateau", "diverged" or, where restarts race, "raced" once the run has ended.
     """
 
     index: int
@@ -52,6 +57,7 @@ class Run:
     network: Network
     optimizer: torch.optim.Optimizer
     auxiliary: nn.Module | None = None
+    model: nn.Module | None = None
     step: int = 0
     entered: int = 0
     sums: Tensor | None = None
@@ -77,62 +83,61 @@ def start_run(task: Task, index: int, seed: int) -> Run:
     return Run(index, seed, network, task.recipe.make_optimizer(network.named_parameters()), auxiliary)
 
 
-def train(task: Task, run: Run, callbacks: Sequence[Callback] = ()) -> None:
-    """Train until the budget, a plateau of the training loss, or a loss that is not finite."""
-    modules = Modules(run.network, task.runtime.prepare(run.network), run.auxiliary)
-    modules.model.train()
-    total = task.total_steps
-    while run.stopped is None:
-        current = task.objective.phase_at(run.step)
-        while run.entered <= current:
-            _enter_phase(task, run, task.objective.phases[run.entered])
-        _step(task, run, modules, total)
-        if run.step % task.steps_per_epoch == 0 or run.step == total:
-            _close_epoch(task, run, total)
+def train(task: Task, run: Run, until: int, callbacks: Sequence[Callback] = ()) -> None:
+    """Train up to a step; the budget, a plateau of the loss or a loss that is not finite end the run."""
+    if run.model is None:
+        run.model = task.runtime.prepare(run.network)
+    run.model.train()
+    modules = Modules(run.network, run.model, run.auxiliary)
+    while run.stopped is None and run.step < until:
+        enter_phases(task, run)
+        _step(task, run, modules)
+        close_epoch(task, run)
         for callback in callbacks:
             callback.on_step(run)
 
 
-def evaluate(task: Task, network: Network, auxiliary: nn.Module | None = None) -> float:
-    """The last phase's loss in eval mode: one pass in fixed order, the mean over batches by their size.
-
-    Views are the same for every network; the auxiliary module is left as it was.
-    """
-    network.eval()
-    modules = Modules(network, network, copy.deepcopy(auxiliary))
-    value, weight = 0.0, 0
-    with torch.no_grad():
-        for number, plan in enumerate(task.objective.sampler.evaluation_plans()):
-            terms = joint_terms(task, modules, plan, _mix(0, number), training=False)
-            value += len(plan.rows) * float(task.objective.total(terms))
-            weight += len(plan.rows)
-    return value / weight
-
-
-def _step(task: Task, run: Run, modules: Modules, total: int) -> None:
+def _step(task: Task, run: Run, modules: Modules) -> None:
     """One optimisation step, a function of the run's seed and step number alone."""
-    epoch, position = divmod(run.step, task.steps_per_epoch)
-    plan = task.objective.sampler.plan(run.seed, epoch, position)
-    task.recipe.set_rates(run.optimizer, run.step, total)
-    terms = joint_terms(task, modules, plan, _mix(run.seed, run.step), training=True)
+    task.recipe.set_rates(run.optimizer, run.step, task.total_steps)
+    terms, _ = joint_terms(task, modules, plan_of(task, run), step_seed(run.seed, run.step), training=True)
     loss = task.objective.phases[run.entered - 1].total(terms)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
     run.optimizer.step()
+    count_step(task, run, terms, loss)
+
+
+def plan_of(task: Task, run: Run) -> Plan:
+    """The joint batch of a run's next step."""
+    epoch, position = divmod(run.step, task.steps_per_epoch)
+    return task.objective.sampler.plan(run.seed, epoch, position)
+
+
+def step_seed(seed: int, step: int) -> int:
+    """One seed for torch's generators out of a run's seed and a step."""
+    return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9) % 2**63
+
+
+def count_step(task: Task, run: Run, terms: Mapping[str, Tensor], loss: Tensor) -> None:
+    """Add a step that was done to the open epoch."""
     values = torch.stack([*(terms[name] for name in task.objective.weights), loss]).detach().double()
     run.sums = values if run.sums is None else run.sums + values
     run.step += 1
 
 
-def _mix(seed: int, step: int) -> int:
-    """One seed for torch's generators out of a run's seed and a step."""
-    return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9) % 2**63
+def enter_phases(task: Task, run: Run) -> None:
+    """Enter the phase of the next step where the run has not."""
+    current = task.objective.phase_at(run.step)
+    while run.entered <= current:
+        _enter(task, run, task.objective.phases[run.entered])
+        run.entered += 1
 
 
-def _enter_phase(task: Task, run: Run, phase: Phase) -> None:
+def _enter(task: Task, run: Run, phase: Phase) -> None:
     """Let the phase set parameters from the embeddings as they are now, and its optimizer start afresh."""
     if phase.on_enter is not None:
-        seed = _mix(run.seed, run.entered) % 2**32
+        seed = step_seed(run.seed, run.entered) % 2**32
         task.runtime.seed(seed)
         values = phase.on_enter(lambda: _embed(task, run.network), seed)
         parameters = dict(run.network.named_parameters())
@@ -148,7 +153,6 @@ def _enter_phase(task: Task, run: Run, phase: Phase) -> None:
             task.runtime.broadcast(parameter.data)
     if phase.reset_optimizer:
         run.optimizer = task.recipe.make_optimizer(run.network.named_parameters())
-    run.entered += 1
 
 
 def _embed(task: Task, network: Network) -> Tensor:
@@ -165,8 +169,11 @@ def _embed(task: Task, network: Network) -> Tensor:
     return torch.cat(parts).float()
 
 
-def _close_epoch(task: Task, run: Run, total: int) -> None:
-    """Write the epoch's means to the history and decide whether the run has ended."""
+def close_epoch(task: Task, run: Run) -> None:
+    """At an epoch's end, write its means to the history and decide whether the run has ended."""
+    total = task.total_steps
+    if run.step % task.steps_per_epoch and run.step != total:
+        return
     assert run.sums is not None
     steps = (run.step - 1) % task.steps_per_epoch + 1
     *terms, loss = (run.sums / steps).tolist()
@@ -195,3 +202,46 @@ def _note_improvement(run: Run, loss: float, tolerance: float) -> None:
         run.best, run.stale = loss, 0
     else:
         run.stale += 1
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What an evaluation says about a network.
+
+    Attributes
+    ----------
+    loss : float
+        The last phase's, in eval mode: one pass in fixed order, the mean over batches by their size.
+    codes : int64 tensor of shape (m,) or None
+        Clusters of the first rows that were evaluated, at most `CODED_ROWS`; None without logits.
+    collapsed : bool
+    """
+
+    loss: float
+    codes: Tensor | None
+    collapsed: bool
+
+
+def assess(task: Task, network: Network, auxiliary: nn.Module | None = None) -> Assessment:
+    """Evaluate a network; views are the same for each, and the auxiliary module is left as it was."""
+    network.eval()
+    modules = Modules(network, network, copy.deepcopy(auxiliary))
+    value, weight, codes, width = 0.0, 0, [], 0
+    with torch.no_grad():
+        for number, plan in enumerate(task.objective.sampler.evaluation_plans()):
+            terms, output = joint_terms(task, modules, plan, step_seed(0, number), training=False)
+            value += len(plan.rows) * float(task.objective.total(terms))
+            weight += len(plan.rows)
+            if "logits" in output.tensors:
+                codes.append(output.logits.argmax(dim=1).cpu())
+                width = output.logits.shape[1]
+    if not codes:
+        return Assessment(value / weight, None, False)
+    found = torch.cat(codes)
+    shares = torch.bincount(found, minlength=width) / len(found)
+    return Assessment(value / weight, found[:CODED_ROWS], task.objective.collapsed(shares))
+
+
+def evaluate(task: Task, network: Network, auxiliary: nn.Module | None = None) -> float:
+    """The loss that ranks restarts, see `Assessment`."""
+    return assess(task, network, auxiliary).loss

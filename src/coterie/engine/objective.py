@@ -112,6 +112,10 @@ class Objective(ABC):
         """
         return batch
 
+    def collapsed(self, shares: Tensor) -> bool:
+        """Tell whether a clustering with these shares of the items in its clusters (k,) is none at all."""
+        return len(shares) > 1 and int((shares > 0).sum()) < 2
+
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """The last phase's weighted sum: what ranks restarts."""
         return self.phases[-1].total(terms)

@@ -7,7 +7,7 @@ from types import TracebackType
 from tqdm.auto import tqdm
 
 from coterie.engine.loop import Run
-from coterie.engine.restarts import Session
+from coterie.engine.restarts import Session, planned_steps
 from coterie.engine.task import Task
 
 
@@ -22,10 +22,10 @@ class ProgressBar:
     """
 
     def __init__(self, task: Task, session: Session, shown: bool) -> None:
+        self._session = session
         self._per_run = task.total_steps
-        self._restarts = len(session.seeds)
         self._bar = tqdm(
-            total=self._per_run * self._restarts,
+            total=planned_steps(task, session),
             disable=not shown,
             unit="step",
             dynamic_ncols=True,
@@ -33,14 +33,18 @@ class ProgressBar:
         )
 
     def on_step(self, run: Run) -> None:
-        """Move on by one step; a run that stopped early jumps to its end."""
+        """Move on by the steps done; a run that stopped early jumps to its end."""
         if self._bar.disable:
             return
-        done = run.step if run.stopped is None else self._per_run
-        self._bar.update(run.index * self._per_run + done - self._bar.n)
+        done = [self._counted(one.step, one.stopped) for one in self._session.live]
+        done += [self._counted(info["steps"], info["stopped"]) for info in self._session.runs]
+        self._bar.update(sum(done) - self._bar.n)
         if run.history:
             loss = run.history[-1]["loss"]
-            self._bar.desc = f"restart {run.index + 1}/{self._restarts}, loss {loss:.4f}: "
+            self._bar.desc = f"restart {run.index + 1}/{len(self._session.seeds)}, loss {loss:.4f}: "
+
+    def _counted(self, steps: int, stopped: str | None) -> int:
+        return steps if stopped in (None, "raced") else self._per_run
 
     def __enter__(self) -> ProgressBar:
         return self

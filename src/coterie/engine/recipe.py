@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 # An epoch of a few steps is too noisy to tell a plateau by.
 MIN_STALE_STEPS = 150
@@ -120,3 +120,8 @@ class Recipe:
             {"params": found, "share": rates[prefix] / self.learning_rate}
             for prefix, found in members.items()
         ]
+
+
+def parameters_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """An optimizer's parameters, in the order of its groups."""
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,27 +64,36 @@ class Modules:
     auxiliary: nn.Module | None = None
 
 
-def joint_terms(task: Task, modules: Modules, plan: Plan, seed: int, *, training: bool) -> dict[str, Tensor]:
+def joint_terms(
+    task: Task, modules: Modules, plan: Plan, seed: int, *, training: bool
+) -> tuple[dict[str, Tensor], Output]:
     """Terms of one joint batch: each process forwards its share, the objective sees all of it.
 
     Dropout, views and other noise are drawn from (seed, process), so that a resumed run draws the same.
     """
-    runtime, objective = task.runtime, task.objective
-    own_seed = (seed + runtime.rank) % 2**63
-    runtime.seed(own_seed)
-    items = _share_of_items(task, plan, own_seed, training=training)
-    output = _joint_output(task, modules, items, len(plan.rows))
-    batch = _batch(plan, runtime.device)
-    if runtime.world > 1:  # from here on all processes compute the same
-        runtime.seed(seed)
+    own_seed = (seed + task.runtime.rank) % 2**63
+    task.runtime.seed(own_seed)
+    items = share_of_items(task, plan, own_seed, training=training)
+    values = modules.model(items)
+    if task.runtime.world > 1:  # from here on all processes compute the same
+        task.runtime.seed(seed)
+    return terms_of(task, modules, plan, items, values)
+
+
+def terms_of(
+    task: Task, modules: Modules, plan: Plan, items: Tensor, values: Sequence[Tensor]
+) -> tuple[dict[str, Tensor], Output]:
+    """Terms of a joint batch, from this process's items and what the network gave for them."""
+    output = _joint_output(task, modules.network, values, len(plan.rows))
+    batch = _batch(plan, task.runtime.device)
     if modules.auxiliary is not None:
         with torch.no_grad():
             seen = torch.cat(_gather_copies(task, items, len(plan.rows)))
-            batch = objective.targets(modules.auxiliary, seen, batch)
-    return objective.terms(output, batch)
+            batch = task.objective.targets(modules.auxiliary, seen, batch)
+    return task.objective.terms(output, batch), output
 
 
-def _share_of_items(task: Task, plan: Plan, seed: int, *, training: bool) -> Tensor:
+def share_of_items(task: Task, plan: Plan, seed: int, *, training: bool) -> Tensor:
     """This process's share of a joint batch: one random view of it, or plain rows and their views after them.
 
     Evaluation sees views only where the objective compares them with the plain rows.
@@ -115,11 +124,10 @@ def _augmented(augment: Augment, items: Tensor, seed: int) -> Tensor:
     return views
 
 
-def _joint_output(task: Task, modules: Modules, items: Tensor, joint: int) -> Output:
-    """What the network gives for the plain rows of all processes, with that for each of their views."""
-    network = modules.network
+def _joint_output(task: Task, network: Network, values: Sequence[Tensor], joint: int) -> Output:
+    """What the network gave for the plain rows of all processes, with that for each of their views."""
     copies: list[dict[str, Tensor]] = [{} for _ in range(1 + (task.objective.n_views or 0))]
-    for name, value in network.named(modules.model(items)).items():
+    for name, value in network.named(values).items():
         shared = name in network.shared_outputs
         parts = [value] * len(copies) if shared else _gather_copies(task, value, joint)
         for copy, part in zip(copies, parts, strict=True):

@@ -64,3 +64,31 @@ def log_floored(x: Tensor, floor: float) -> Tensor:
     tensor([100.,   2.])
     """
     return floored(x, floor).log()
+
+
+def with_value_of(gradient_from: Tensor, value: Tensor) -> Tensor:
+    """The number ``value`` with the gradient of ``gradient_from``, both of one shape.
+
+    For a floor that is right as a number, so that a collapse is ranked last, but whose zero gradient would
+    keep the collapse for ever.
+
+    Examples
+    --------
+    >>> import torch
+    >>> x = torch.tensor(0.5, requires_grad=True)
+    >>> y = with_value_of(3 * x, torch.tensor(1.0))
+    >>> y.backward()
+    >>> float(y.detach()), float(x.grad)
+    (1.0, 3.0)
+    """
+    return gradient_from + (value - gradient_from).detach()
+
+
+def variance_floor(rows: Tensor) -> Tensor:
+    """Smallest squared distance between rows (n, e) that is more than rounding, scalar.
+
+    Coordinates are known to one machine epsilon of their size. Where all rows are zero, the inverse of
+    `probability_floor` is still a factor that sums over a batch stay finite with.
+    """
+    epsilon = torch.finfo(rows.dtype).eps
+    return (epsilon**2 * rows.square().sum(dim=1).mean()).clamp_min(probability_floor(rows.dtype))

@@ -9,7 +9,7 @@ import json
 import threading
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
@@ -35,13 +35,13 @@ from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.objective import Objective
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import Kept, Session, run_session
+from coterie.engine.restarts import RESTARTS, SEED_STRIDE, Kept, Session, choose_how, run_session
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
 from coterie.engine.task import Task
 from coterie.methods.checks import as_random_state, check_choice, check_path
 from coterie.methods.items import check_item_shape, check_items
 from coterie.metrics import dominant_clusters
-from coterie.nn import ClusterNetwork, build_network, channels_last, has_convolutions
+from coterie.nn import ClusterNetwork, Network, build_network, channels_last, has_convolutions
 
 PRESETS = ("default", "paper", "code")
 AUGMENTS = ("auto", "none")
@@ -72,7 +72,7 @@ class Training:
     evidence : str
         A digest of what the objective knows beside X: it tells one fit's checkpoint from another's.
     keep : int
-        How many of the best restarts keep their weights until the fit is described.
+        How many of the best restarts `_adopt` and `_describe_restarts` get.
     scaling : Scaling or None
         That of another estimator's items in place of one fitted to X.
     """
@@ -90,7 +90,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     """Base of the estimators that train a network through the engine.
 
     A subclass stores its parameters in ``__init__``, builds an objective and a recipe in ``fit`` and hands
-    them to `_train`, which makes its network with `make_network` and ends with its `_describe`.
+    them to `_train`, which makes its networks with `make_network` and ends with its `_describe`.
 
     Attributes
     ----------
@@ -101,6 +101,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     saved_fields: ClassVar[tuple[str, ...]] = ("n_features_in_", "loss_", "history_", "runs_")
 
     n_restarts: int | str
+    restarts: str
     backbone: Any
     preset: str
     batch_size: int | None
@@ -126,8 +127,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         float32 array of shape (n, e)
         """
         check_is_fitted(self, "network_")
-        items = self._check_items(X, reset=False)
-        return self._map(items, lambda rows: (self.network_.embed(rows),))[0].numpy()
+        return self._map(self._check_items(X, reset=False), ("embedding",), self.network_)[0].numpy()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -155,6 +155,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             check_int("n_restarts", self.n_restarts, low=1)
         if self.threads != "auto":
             check_int("threads", self.threads, low=1)
+        check_choice("restarts", self.restarts, RESTARTS)
         check_choice("preset", self.preset, PRESETS)
         check_choice("scale", self.scale, (True, False))
         for name in ("batch_size", "max_epochs", "max_steps"):
@@ -191,24 +192,31 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(items, scaling, runtime.device)
         task = Task(source, plan.objective, plan.recipe, runtime, self.make_network, plan.augment)
-        seeds = [base + 1_000_003 * number for number in range(plan.n_restarts)]
-        fresh = Session(seeds, keep=plan.keep)
+        seeds = [base + SEED_STRIDE * number for number in range(plan.n_restarts)]
         with _own_random_numbers(runtime):
-            network = self.make_network(0)
-            with torch_threads(choose_threads(self.threads, network, runtime.device)):
+            threads = choose_threads(self.threads, self.make_network(0), runtime.device)
+            with torch_threads(threads):
+                fresh = Session(seeds, plan.keep, choose_how(task, self.restarts, seeds))
                 session = self._run(task, fresh, self._fingerprint(items, plan))
-        best = session.kept[0]
-        self.network_ = network
-        self.network_.load_state_dict(best.state)
-        self.network_.to(runtime.device).eval()
+            self._adopt(session.kept, runtime.device)
         self.scaling_ = scaling
-        self.loss_ = best.loss
+        self.loss_ = session.kept[0].loss
         self.history_ = session.history
         self.runs_ = session.runs
+        self._describe(items)
         if len(session.kept) > 1:
             self._describe_restarts(items, session.kept)
-        self._describe(items)
         return self
+
+    def _adopt(self, kept: Sequence[Kept], device: torch.device) -> None:
+        """Take over the best restarts, best first: the first one's network predicts."""
+        self.network_ = self.load_network(kept[0].state, device)
+
+    def load_network(self, state: Mapping[str, Tensor], device: torch.device) -> Any:
+        """A network for items as in ``fit`` with the weights of `state`, in eval mode on the device."""
+        network: nn.Module = self.make_network(0)
+        network.load_state_dict(state)
+        return network.to(device).eval()
 
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
         """Run a session with a progress bar and, where a folder is given, checkpoints."""
@@ -232,12 +240,12 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def make_network(self, seed: int) -> Any:
         """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
 
-    def _describe_restarts(self, items: Items, kept: list[Kept]) -> None:
-        """What several kept restarts, best first, say beyond the best of them."""
-
     @abstractmethod
     def _describe(self, items: Items) -> None:
         """Fitted attributes that follow from the trained network and the training items."""
+
+    def _describe_restarts(self, items: Items, kept: Sequence[Kept]) -> None:
+        """What several kept restarts, best first, say beyond the best of them."""
 
     def _fingerprint(self, items: Items, plan: Training) -> str:
         """A digest of all that the result follows from, but the seeds, which a session holds itself."""
@@ -251,18 +259,23 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         parts = [type(self).__name__, params, plan.n_restarts, plan.evidence, data_digest(items)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def _map(self, items: Items, apply: Callable[[Tensor], tuple[Tensor, ...]]) -> list[Tensor]:
-        """What a function of scaled rows gives for checked items, in batches of bounded size."""
-        device = next(self.network_.parameters()).device
+    def _map(self, items: Items, names: Sequence[str], network: Network) -> list[Tensor]:
+        """Outputs of a network, by name, for checked items, in batches of bounded size."""
+        device = next(network.parameters()).device
         source = ScaledSource(items, self.scaling_, device)
-        threads = choose_threads(self.threads, self.network_, device)
-        multiple = 1 if has_convolutions(self.network_) else ROWS_TOGETHER
+        threads = choose_threads(self.threads, network, device)
+        multiple = 1 if has_convolutions(network) else ROWS_TOGETHER
         parts = []
-        with torch_threads(threads), torch.inference_mode(), _eval_mode(self.network_):
+        with torch_threads(threads), torch.inference_mode(), _eval_mode(network):
             for start in range(0, len(source), PREDICT_BATCH):
                 rows = source.take(slice(start, start + PREDICT_BATCH))
-                parts.append([out[: len(rows)].cpu() for out in apply(_fill_up(rows, multiple))])
+                found = self._outputs(network, _fill_up(rows, multiple))
+                parts.append([found[name][: len(rows)].cpu() for name in names])
         return [torch.cat(column) for column in zip(*parts, strict=True)]
+
+    def _outputs(self, network: Network, rows: Tensor) -> Mapping[str, Tensor]:
+        """What a network gives for scaled rows, by name."""
+        return network.named(network(rows))
 
 
 class NeuralClusterer(NeuralEstimator):
@@ -287,7 +300,7 @@ class NeuralClusterer(NeuralEstimator):
             Rows in [0, 1] that sum to 1.
         """
         check_is_fitted(self, "network_")
-        return self._infer(self._check_items(X, reset=False))[1]
+        return self._probabilities(self._check_items(X, reset=False))
 
     def predict(self, X: Any) -> IntArray:
         """Most probable cluster of new items.
@@ -319,7 +332,7 @@ class NeuralClusterer(NeuralEstimator):
 
     def _describe(self, items: Items) -> None:
         """Labels of the training items and what they say about the clusters."""
-        self.labels_: IntArray = self._infer(items)[1].argmax(axis=1)
+        self.labels_: IntArray = self._probabilities(items).argmax(axis=1)
         self.n_clusters_ = len(np.unique(self.labels_))
         self.n_dominant_ = dominant_clusters(self.labels_, self.n_clusters)
         if self.n_clusters_ < self.n_clusters and not self.over_clustering:
@@ -331,24 +344,15 @@ class NeuralClusterer(NeuralEstimator):
                 stacklevel=4,
             )
 
-    def _describe_restarts(self, items: Items, kept: list[Kept]) -> None:
-        """Clusters of each kept restart, used and dominant, into its entry of `runs_`."""
-        for run in kept:
-            self.network_.load_state_dict(run.state)
-            labels = self._infer(items)[1].argmax(axis=1)
-            self.runs_[run.index]["n_clusters"] = len(np.unique(labels))
-            self.runs_[run.index]["n_dominant"] = dominant_clusters(labels, self.n_clusters)
-        self.network_.load_state_dict(kept[0].state)
+    def _probabilities(self, items: Items) -> FloatArray:
+        """Probability of each cluster for checked items."""
+        return self._infer(items)[1]
 
-    def _infer(self, items: Items) -> tuple[npt.NDArray[np.float32], FloatArray]:
+    def _infer(
+        self, items: Items, network: ClusterNetwork | None = None
+    ) -> tuple[npt.NDArray[np.float32], FloatArray]:
         """Embedding and probabilities of checked items."""
-        names = ("embedding", "logits")
-
-        def apply(rows: Tensor) -> tuple[Tensor, ...]:
-            found = self.network_.named(self.network_(rows))
-            return tuple(found[name] for name in names)
-
-        embedding, logits = self._map(items, apply)
+        embedding, logits = self._map(items, ("embedding", "logits"), network or self.network_)
         # float64 rows sum to 1 to the last digit that a caller may check
         return embedding.numpy(), logits.double().softmax(dim=1).numpy()
 

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from coterie._errors import InputError, InputTypeError
+from coterie.data import Pairs
 
 
 def check_choice(name: str, value: object, choices: Collection[object]) -> None:
@@ -32,3 +33,15 @@ def as_random_state(value: Any) -> np.random.RandomState:
         raise InputError(
             f"random_state: {value!r}; an int in 0..2**32-1, a numpy RandomState or None is expected"
         ) from error
+
+
+def check_pairs(pairs: object, n_items: int) -> Pairs:
+    """Pairs of rows that are there and, where they are certain, do not contradict each other."""
+    if not isinstance(pairs, Pairs):
+        raise InputTypeError(
+            f"pairs: {type(pairs).__name__}; coterie.Pairs is expected, e.g. Pairs(i, j, same)"
+        )
+    pairs.check_rows(n_items)
+    if pairs.certain:
+        pairs.check_consistent()
+    return pairs

@@ -18,9 +18,9 @@ from coterie.data.arrays import Scaling
 from coterie.engine.runtime import make_runtime
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
+from coterie.methods.ddc import DDC
 from coterie.methods.registry import METHODS
 from coterie.methods.similarity import SimilarityNetwork
-from coterie.nn import ClusterNetwork, PairNetwork
 
 SAVED: dict[str, type[NeuralEstimator]] = {**METHODS, "similarity": SimilarityNetwork}
 _OWN_BACKBONE = "<not a name>"
@@ -34,7 +34,7 @@ def save(estimator: NeuralEstimator, path: str | Path) -> None:
 
     Parameters
     ----------
-    estimator : CCN or another of this library
+    estimator : CCN, DDC, SimilarityNetwork or another of this library
         Fitted.
     path : str or Path
         The file, conventionally ending in ``.safetensors``; its folder is made where it is missing.
@@ -63,7 +63,13 @@ def save(estimator: NeuralEstimator, path: str | Path) -> None:
     check_is_fitted(estimator, "network_")
     meta: dict[str, Any] = {name: getattr(estimator, name) for name in estimator.saved_fields}
     meta |= {"method": method, "params": _plain_params(estimator), "item_shape": list(estimator.item_shape_)}
-    tensors = {f"network/{name}": value for name, value in estimator.network_.state_dict().items()}
+    members = getattr(estimator, "members_", [estimator.network_])
+    meta["members"] = len(members)
+    tensors = {
+        f"{_folder(number)}{name}": value
+        for number, network in enumerate(members)
+        for name, value in network.state_dict().items()
+    }
     tensors |= {
         "offset": torch.from_numpy(np.asarray(estimator.scaling_.offset)),
         "factor": torch.from_numpy(np.asarray(estimator.scaling_.factor)),
@@ -89,7 +95,7 @@ def load(path: str | Path, backbone: Any = None) -> NeuralEstimator:
 
     Returns
     -------
-    CCN or another of this library
+    CCN, DDC, SimilarityNetwork or another of this library
         Fitted; predicts what the saved one did.
 
     Raises
@@ -129,19 +135,25 @@ def _rebuild(tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any) ->
     if isinstance(estimator, NeuralClusterer):
         estimator.labels_ = tensors["labels"].numpy()
     estimator.scaling_ = Scaling(tensors["offset"].numpy(), tensors["factor"].numpy())
-    estimator.network_ = _load_network(estimator, tensors)
+    members = [_load_network(estimator, tensors, number) for number in range(meta.get("members", 1))]
+    estimator.network_ = members[0]
+    if isinstance(estimator, DDC):
+        estimator.members_ = members
     return estimator
 
 
-def _load_network(estimator: NeuralEstimator, tensors: dict[str, Tensor]) -> ClusterNetwork | PairNetwork:
-    network: ClusterNetwork | PairNetwork = estimator.make_network(seed=0)
-    prefix = "network/"
+def _load_network(estimator: NeuralEstimator, tensors: dict[str, Tensor], number: int) -> Any:
+    prefix = _folder(number)
     state = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     try:
-        network.load_state_dict(state)
+        return estimator.load_network(state, make_runtime(estimator.device).device)
     except RuntimeError as error:
         raise InputError(f"backbone: does not match the saved weights: {error}") from error
-    return network.to(make_runtime(estimator.device).device).eval()
+
+
+def _folder(number: int) -> str:
+    """Where the weights of the best network, or of a further one that votes, lie in the file."""
+    return f"member/{number}/" if number else "network/"
 
 
 def _method_of(estimator: object) -> str:

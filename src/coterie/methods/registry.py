@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from coterie.methods.base import NeuralClusterer
 from coterie.methods.ccn import CCN
+from coterie.methods.ddc import DDC
 
-METHODS: dict[str, type[NeuralClusterer]] = {"ccn": CCN}
+METHODS: dict[str, type[NeuralClusterer]] = {"ccn": CCN, "ddc": DDC}

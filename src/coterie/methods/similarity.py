@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -33,8 +33,8 @@ from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import choose_threads, torch_threads
 from coterie.losses.pairs import as_matrix
 from coterie.methods.base import FloatArray, NeuralEstimator, Training
-from coterie.methods.checks import check_choice
-from coterie.nn import PairNetwork, build_backbone, build_pair_network, channels_last
+from coterie.methods.checks import check_choice, check_pairs
+from coterie.nn import Network, PairNetwork, build_backbone, build_pair_network, channels_last
 
 # 50 epochs and their drops are the paper's; it has 193 steps an epoch.
 _PAPER = Recipe("adam", learning_rate=1e-3, batch_size=100, max_epochs=50, drops=(0.6, 0.8))
@@ -68,9 +68,10 @@ class SimilarityObjective(Objective):
     def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """The mean over the known pairs."""
         same = _known(batch)
-        known = (same != 0).to(output.logits.dtype)
+        odds = output["log_odds"]
+        known = (same != 0).to(odds.dtype)
         losses = functional.binary_cross_entropy_with_logits(
-            output.logits, (same > 0).to(output.logits.dtype), known, reduction="sum"
+            odds, (same > 0).to(odds.dtype), known, reduction="sum"
         )
         return {"cross_entropy": losses / known.sum().clamp_min(1)}
 
@@ -164,6 +165,7 @@ class SimilarityNetwork(NeuralEstimator):
     array([1., 0.])
     """
 
+    restarts = "in turn"
     saved_fields = (
         *NeuralEstimator.saved_fields,
         "temperature_",
@@ -277,7 +279,7 @@ class SimilarityNetwork(NeuralEstimator):
         first, second = _check_rows("i", i, len(items)), _check_rows("j", j, len(items))
         if len(first) != len(second):
             raise InputError(f"i, j: {len(first)} and {len(second)} rows; as many of both are expected")
-        (embedding,) = self._map(items, lambda rows: (self.network_.embed(rows),))
+        (embedding,) = self._map(items, ("embedding",), self.network_)
         head, device = self.network_.head, next(self.network_.parameters()).device
         with torch.inference_mode():
             odds = head.listed(embedding.to(device), first.to(device), second.to(device)).cpu().double()
@@ -312,6 +314,11 @@ class SimilarityNetwork(NeuralEstimator):
             self.backbone, self.item_shape_, self.hidden_features, self.symmetric, seed
         )
         return channels_last(network.float())
+
+    def _outputs(self, network: Network, rows: Tensor) -> Mapping[str, Tensor]:
+        """The embedding alone: all pairs of a large batch would be many."""
+        assert isinstance(network, PairNetwork)
+        return {"embedding": network.embed(rows)}
 
     def _check_own(self) -> None:
         if self.hidden_features is not None:
@@ -358,11 +365,7 @@ class SimilarityNetwork(NeuralEstimator):
     ) -> tuple[Sampler, list[Plan], str]:
         if y is not None:
             raise InputError("y, pairs: one of them is expected")
-        if not isinstance(pairs, Pairs):
-            raise InputTypeError(
-                f"pairs: {type(pairs).__name__}; coterie.Pairs is expected, e.g. Pairs(i, j, same)"
-            )
-        pairs.check_rows(n_items)
+        check_pairs(pairs, n_items)
         if not (pairs.n_similar and pairs.n_dissimilar):
             raise InputError(
                 f"pairs: {pairs.n_similar} similar and {pairs.n_dissimilar} dissimilar; both are expected"

@@ -1,7 +1,8 @@
-"""Scores of a clustering against known classes."""
+"""Scores of a clustering against known classes; clusterings aligned with each other."""
 
 from __future__ import annotations
 
+from coterie.metrics.alignment import align_clusters, vote_shares
 from coterie.metrics.external import (
     clustering_accuracy,
     contingency,
@@ -14,6 +15,7 @@ from coterie.metrics.external import (
 )
 
 __all__ = [
+    "align_clusters",
     "clustering_accuracy",
     "contingency",
     "dominant_clusters",
@@ -22,4 +24,5 @@ __all__ = [
     "misclassification_rate",
     "nmi",
     "purity",
+    "vote_shares",
 ]

@@ -2,6 +2,7 @@
 
 from coterie.nn.backbone import Backbone
 from coterie.nn.build import BACKBONES, BackboneSpec, GivenBackbone, auto_backbone, build_backbone
+from coterie.nn.ddc import DDCConvolutions, DDCPerceptron
 from coterie.nn.joint_batchnorm import JointBatchNorm, convert_batchnorm
 from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
@@ -25,6 +26,8 @@ __all__ = [
     "Backbone",
     "BackboneSpec",
     "ClusterNetwork",
+    "DDCConvolutions",
+    "DDCPerceptron",
     "GivenBackbone",
     "JointBatchNorm",
     "LeNet",

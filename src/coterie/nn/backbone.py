@@ -23,6 +23,10 @@ class Backbone(nn.Module):
 
     out_features: int
 
+    def make_head(self, n_clusters: int) -> nn.Linear:
+        """A fresh linear layer (out_features -> n_clusters) whose softmax is the clustering."""
+        return nn.Linear(self.out_features, n_clusters)
+
 
 def item_shape_of(item_shape: Sequence[int]) -> Shape:
     """Check the shape of one item and return it as a tuple.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from coterie._errors import InputError, InputTypeError
 from coterie.nn.backbone import Backbone, Shape, flat_size, item_shape_of, with_channel
+from coterie.nn.ddc import DDCConvolutions, DDCPerceptron
 from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
 from coterie.nn.resnet import PreActResNet
@@ -33,6 +34,8 @@ BACKBONES: Mapping[str, Callable[[Shape], Backbone]] = MappingProxyType(
         "vgg16": lambda shape: VGG(shape, "vgg16"),
         "preact18": lambda shape: PreActResNet(shape, 18),
         "preact101": lambda shape: PreActResNet(shape, 101),
+        "ddc-mlp": lambda shape: DDCPerceptron(flat_size(shape)),
+        "ddc-cnn": DDCConvolutions,
     }
 )
 

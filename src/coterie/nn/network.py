@@ -68,7 +68,7 @@ class ClusterNetwork(Network):
         if n_clusters < 1:
             raise InputError(f"n_clusters: expected a positive number, got {n_clusters}")
         self.backbone = backbone
-        self.head = nn.Linear(backbone.out_features, n_clusters)
+        self.head = backbone.make_head(n_clusters)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map x (b, *item_shape) to the embedding (b, out_features) and the logits (b, n_clusters)."""
@@ -105,7 +105,7 @@ class PairNetwork(Network):
     ((4, 128), (4, 4))
     """
 
-    outputs: tuple[str, ...] = ("embedding", "logits")
+    outputs: tuple[str, ...] = ("embedding", "log_odds")
 
     def __init__(self, backbone: Backbone, hidden_features: int | None, *, symmetric: bool = True) -> None:
         super().__init__()

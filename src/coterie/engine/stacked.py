@@ -1,0 +1,123 @@
+"""Several restarts as one: their weights stacked, one forward pass and one optimizer for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, stack_module_state, vmap
+
+from coterie.engine.loop import Run, count_step, plan_of, start_run, step_seed
+from coterie.engine.recipe import parameters_of
+from coterie.engine.task import Modules, Task, share_of_items, terms_of
+
+
+class Stack:
+    """Runs in lockstep, copied into one set of stacked weights; `write_back` copies them out again.
+
+    Parameters
+    ----------
+    task : Task
+        Of one process.
+    runs : sequence of Run
+        At the same step, and in the same phase.
+    """
+
+    def __init__(self, task: Task, runs: Sequence[Run]) -> None:
+        self.task = task
+        self.runs = list(runs)
+        networks = [run.network.train() for run in runs]
+        self._network = networks[0]
+        self._parameters, self._buffers = stack_module_state(networks)
+        self._optimizer = task.recipe.make_optimizer(self._parameters.items())
+        alike = zip(*(parameters_of(run.optimizer) for run in runs), strict=True)
+        for stacked, parameters in zip(parameters_of(self._optimizer), alike, strict=True):
+            states = [run.optimizer.state[one] for run, one in zip(runs, parameters, strict=True)]
+            for name, value in states[0].items():
+                per_run = name != "step" and value is not None
+                values = torch.stack([state[name] for state in states]) if per_run else value
+                self._optimizer.state[stacked][name] = values.clone() if name == "step" else values
+
+    def goes_on(self, until: int) -> bool:
+        """Whether another step fits: none of the runs has ended, and no phase begins."""
+        first = self.runs[0]
+        same_phase = self.task.objective.phase_at(first.step) < first.entered
+        return same_phase and first.step < until and all(run.stopped is None for run in self.runs)
+
+    def step(self) -> None:
+        """One optimisation step of every run: the sum of their losses has each one's gradient."""
+        task, runs = self.task, self.runs
+        plans = [plan_of(task, run) for run in runs]
+        seeds = [step_seed(run.seed, run.step) for run in runs]
+        items = [
+            share_of_items(task, plan, seed, training=True) for plan, seed in zip(plans, seeds, strict=True)
+        ]
+        task.recipe.set_rates(self._optimizer, runs[0].step, task.total_steps)
+        task.runtime.seed(seeds[0])
+        phase = task.objective.phases[runs[0].entered - 1]
+        done = []
+        for run, plan, one, values in zip(runs, plans, items, self.forward(items), strict=True):
+            modules = Modules(run.network, run.network, run.auxiliary)
+            terms, _ = terms_of(task, modules, plan, one, values)
+            done.append((run, terms, phase.total(terms)))
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward([loss for _, _, loss in done])
+        self._optimizer.step()
+        for run, terms, loss in done:
+            count_step(task, run, terms, loss)
+
+    def forward(self, items: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
+        """What each run's network gives for its own items."""
+
+        def call(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> tuple[Tensor, ...]:
+            values: tuple[Tensor, ...] = functional_call(self._network, (parameters, buffers), (x,))
+            return values
+
+        if len({one.shape for one in items}) == 1:
+            outputs = vmap(call, randomness="different")(
+                self._parameters, self._buffers, torch.stack([*items])
+            )
+            return list(zip(*(value.unbind(0) for value in outputs), strict=True))
+        # batches of pairs differ in their number of rows
+        return [
+            call(_slice(self._parameters, place), _slice(self._buffers, place), x)
+            for place, x in enumerate(items)
+        ]
+
+    def write_back(self) -> None:
+        """Put every run's own network and optimizer up to date."""
+        with torch.no_grad():
+            for place, run in enumerate(self.runs):
+                for name, parameter in run.network.named_parameters():
+                    parameter.copy_(self._parameters[name][place])
+                for name, buffer in run.network.named_buffers():
+                    buffer.copy_(self._buffers[name][place])
+                for stacked, own in zip(
+                    parameters_of(self._optimizer), parameters_of(run.optimizer), strict=True
+                ):
+                    for name, value in self._optimizer.state[stacked].items():
+                        run.optimizer.state[own][name] = _own_state(name, value, own, place)
+
+
+def _slice(stacked: Mapping[str, Tensor], place: int) -> dict[str, Tensor]:
+    return {name: value[place] for name, value in stacked.items()}
+
+
+def _own_state(name: str, value: Tensor | None, parameter: Tensor, place: int) -> Tensor | None:
+    """One run's part of an optimizer's state, in its parameter's memory layout."""
+    if value is None:
+        return None
+    return value.clone() if name == "step" else torch.empty_like(parameter).copy_(value[place])
+
+
+def cannot_stack(task: Task, seeds: Sequence[int]) -> str | None:
+    """Why two networks of a task cannot take a step as one; None where they can."""
+    try:
+        stack = Stack(task, [start_run(task, index, seed) for index, seed in enumerate(seeds[:2])])
+        items = share_of_items(task, plan_of(task, stack.runs[0]), 0, training=False)
+        with torch.no_grad():
+            stack.forward([items] * len(stack.runs))
+    except (RuntimeError, ValueError, NotImplementedError) as error:
+        return str(error).partition("\n")[0]
+    return None

@@ -1,0 +1,416 @@
+"""Deep divergence-based clustering (DDC), and its vote over several runs (DDC-VOTE).
+
+Kampffmeyer, Løkse, Bianchi, Livi, Salberg and Jenssen, "Deep divergence-based approach to clustering",
+Neural Networks 2019 (arXiv:1902.04981); "released code" is DanielTrosten/mvc, of the same group.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import ClusterMixin
+from torch import Tensor
+
+from coterie._checks import check_int, check_number
+from coterie._errors import CollapseWarning, InputError, InputTypeError
+from coterie._types import Batch, Output
+from coterie.data import Pairs
+from coterie.data.arrays import Items, count_distinct, data_digest
+from coterie.data.batches import RowBatches, Sampler
+from coterie.engine.objective import Objective
+from coterie.engine.recipe import Recipe
+from coterie.engine.restarts import Kept
+from coterie.losses.ccl import ccl_matrix
+from coterie.losses.ddc import BANDWIDTH_RULES, DIVERGENCES, REDUCTIONS, DDCOptions, ddc_terms
+from coterie.losses.pairs import full_precision
+from coterie.methods.base import FloatArray, IntArray, NeuralClusterer, Training
+from coterie.methods.checks import check_choice, check_pairs
+from coterie.metrics import align_clusters, vote_shares
+from coterie.nn import ClusterNetwork, auto_backbone, build_network, channels_last
+
+TERMS = ("divergence", "orthogonality", "corners")
+WEIGHTS = (*TERMS, "pairs")
+SMALLEST_VOTE = 3
+# Sides of images that the paper's convolutions take by default.
+SMALLEST_IMAGE, LARGEST_IMAGE = 8, 64
+# A divergence compares the rows of each cluster with each other: a batch needs two of each.
+ROWS_A_CLUSTER = 2
+
+
+class DDCObjective(Objective):
+    """The three terms of equation 4 on a batch, and the likelihood of its pairs where some are known.
+
+    Parameters
+    ----------
+    sampler : Sampler
+    weights : mapping of str to float
+        Of the terms to compute.
+    options : DDCOptions
+    """
+
+    def __init__(self, sampler: Sampler, weights: Mapping[str, float], options: DDCOptions) -> None:
+        super().__init__(sampler, weights)
+        self._options = options
+
+    def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        """Every term, those of weight zero too: their course is worth a look."""
+        prob = output.prob
+        with full_precision(prob):
+            terms = ddc_terms(output.embedding.float(), prob.float(), self._options)
+            if "pairs" in self.weights:
+                assert batch.same is not None
+                terms["pairs"] = ccl_matrix(prob.float(), batch.same)
+        return terms
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A recipe for images and one for vectors, the network for vectors, and how the terms are computed."""
+
+    images: Recipe
+    vectors: Recipe
+    vector_backbone: str
+    options: DDCOptions
+
+
+_PAPER = Recipe("adam", learning_rate=1e-3, batch_size=100, max_epochs=1, step_range=(70_000, 70_000))
+_CODE = Recipe("adam", learning_rate=1e-3, batch_size=100, max_epochs=100)
+_DEFAULT = Recipe(
+    "adam",
+    learning_rate=1e-3,
+    batch_size=100,
+    max_epochs=60,
+    step_range=(100, 3_000),
+    drops=(0.75,),
+    patience=10,
+)
+
+PRESET_OF = {
+    "default": Preset(_DEFAULT, _DEFAULT, "mlp", DDCOptions()),
+    "paper": Preset(
+        _PAPER,
+        dataclasses.replace(_PAPER, learning_rate=1e-5),
+        "ddc-mlp",
+        DDCOptions(bandwidth_rule="distance", reduction="paper"),
+    ),
+    "code": Preset(_CODE, _CODE, "ddc-mlp", DDCOptions()),
+}
+
+
+class DDC(ClusterMixin, NeuralClusterer):
+    """Deep divergence-based clustering: clusters without labels, from one network's features and outputs.
+
+    The network's softmax output is the clustering. Clusters are to be far apart and compact in the kernel of
+    the last hidden layer (Cauchy-Schwarz divergence), rows are to lie at right angles and at the corners of
+    the simplex (eq. 4 of arXiv:1902.04981). Starts differ much, so that many are tried; the lowest training
+    loss is kept, or the best few are put to the vote.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of outputs, at least 1 and at most the number of distinct rows.
+    n_restarts : int or "auto", default=20
+        Runs from different starts, of which those of lowest loss are kept; "auto" is 20, as in the paper.
+    restarts : {"auto", "in turn", "stacked", "racing"}, default="racing"
+        How they run. "racing": after 1/16, 1/8 and 1/4 of the steps the half of higher loss goes, down to
+        three or as many as vote; one after another; all at once with stacked weights; or "auto", the faster
+        of the last two. A restart that ends in a single cluster is replaced.
+    vote : int, default=0
+        0: the best run. 3 or more: so many of the best runs, aligned to the best one, vote for the cluster of
+        each row (DDC-VOTE); probabilities then are shares of votes, and ties go to the best run.
+    weights : dict or None, default=None
+        Weights of terms in place of 1, by name: divergence, orthogonality, corners, pairs.
+    divergence : {"cs", "kl"}, default="cs"
+        Cauchy-Schwarz, or the symmetrised Kullback-Leibler divergence.
+    balance : bool, default=False
+        Clusters may differ in size: the orthogonality and the corner term, both smallest in clusters of equal
+        size, give way to forms that do not depend on their sizes.
+    bandwidth : float, default=0.15
+        Factor of the median distance in the kernel's bandwidth; above 0.
+    bandwidth_rule : {"squared", "distance"} or None, default=None
+        How; see `coterie.losses.ddc`. None takes the preset's: "distance" in the paper, else "squared".
+    reduction : {"mean", "paper"} or None, default=None
+        Scale of the terms; see `coterie.losses.ddc`. None takes the preset's: "paper" in the paper, else
+        "mean".
+    backbone : "auto", str, nn.Module or callable, default="auto"
+        Network below the softmax layer: chosen from the shape of X, a name, a module (copied, its weights
+        kept) or a callable that gives a fresh module for each restart. "auto": for images of 8 to 64 pixels
+        the paper's, "ddc-cnn"; for vectors the paper's, "ddc-mlp", where the preset is not the default, and
+        else "mlp", whose batch norm throughout gave more accurate clusters of digits.
+    preset : {"default", "paper", "code"}, default="default"
+        Steps as tuned here for minutes on a CPU; those of the paper (70,000); or as the defaults of the
+        released code (100 epochs), without its clipping of gradients.
+    batch_size : int or None, default=None
+        Rows a step, at least two for each cluster; None takes the preset's, 100, or two for each cluster
+        where that is more. With pairs a step takes a quarter as many pairs too.
+    max_epochs : int or None, default=None
+        Passes over the rows; None takes the preset's.
+    max_steps : int or None, default=None
+        Optimisation steps of one restart; overrides `max_epochs`.
+    augment : "auto", "none" or callable, default="auto"
+        Random views of each training batch in its place, drawn anew at every step; "auto" is "none", as in
+        the paper. A callable maps a scaled batch and a torch.Generator to a batch of that shape.
+    scale : bool, default=True
+        Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
+    over_clustering : bool, default=False
+        `n_clusters` is an upper bound: unused clusters are no reason for a warning.
+    threads : int or "auto", default="auto"
+        Torch threads. "auto": one for small networks, whose steps a second thread slows down.
+    device : str, default="auto"
+        "auto" takes an accelerator where there is one.
+    random_state : int, RandomState or None, default=None
+    checkpoint_dir : str or None, default=None
+        Folder for checkpoints. A fit that was stopped goes on from the last one, bitwise, when called again
+        with the same arguments.
+    verbose : int, default=0
+        Above 0 a progress bar is shown on standard error.
+
+    Attributes
+    ----------
+    labels_ : int64 array of shape (n,)
+        Cluster of each row of X.
+    n_clusters_ : int
+        Clusters that are used.
+    n_dominant_ : int
+        Clusters with at least n / n_clusters rows: an estimate of the number of clusters where `n_clusters`
+        was chosen larger.
+    loss_ : float
+        The best run's objective in eval mode after training; it alone ranks restarts.
+    history_, runs_ : list of dict
+        One entry per epoch, and one per restart.
+    network_ : nn.Module
+        The best run's: maps scaled items to (embedding, logits).
+    members_ : list of nn.Module
+        The networks that vote, the best first, the clusters of all of them named alike; without a vote the
+        best alone.
+    n_features_in_ : int
+    item_shape_ : tuple of int
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from coterie import DDC
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = DDC(n_clusters=10, n_restarts=4, vote=3, max_steps=40, random_state=0).fit(X)
+    >>> model.predict_proba(X[:2]).shape, len(model.runs_), len(model.members_)
+    ((2, 10), 4, 3)
+    """
+
+    members_: list[ClusterNetwork]
+
+    def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
+        self,
+        n_clusters: int = 8,
+        n_restarts: int | str = 20,
+        restarts: str = "racing",
+        vote: int = 0,
+        weights: dict[str, float] | None = None,
+        divergence: str = "cs",
+        balance: bool = False,
+        bandwidth: float = 0.15,
+        bandwidth_rule: str | None = None,
+        reduction: str | None = None,
+        backbone: Any = "auto",
+        preset: str = "default",
+        batch_size: int | None = None,
+        max_epochs: int | None = None,
+        max_steps: int | None = None,
+        augment: Any = "auto",
+        scale: bool = True,
+        over_clustering: bool = False,
+        threads: int | str = "auto",
+        device: str = "auto",
+        random_state: Any = None,
+        checkpoint_dir: str | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.n_restarts = n_restarts
+        self.restarts = restarts
+        self.vote = vote
+        self.weights = weights
+        self.divergence = divergence
+        self.balance = balance
+        self.bandwidth = bandwidth
+        self.bandwidth_rule = bandwidth_rule
+        self.reduction = reduction
+        self.backbone = backbone
+        self.preset = preset
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.max_steps = max_steps
+        self.augment = augment
+        self.scale = scale
+        self.over_clustering = over_clustering
+        self.threads = threads
+        self.device = device
+        self.random_state = random_state
+        self.checkpoint_dir = checkpoint_dir
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None, *, pairs: Pairs | None = None) -> Self:
+        """Cluster X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), (n, h, w) or (n, c, h, w), or map-style data set
+            Float or uint8.
+        y : ignored
+            Present for scikit-learn's conventions.
+        pairs : Pairs, optional
+            Rows of X known to belong together or apart; their likelihood (CCL) becomes one more term.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError, InputTypeError
+            For input or parameters out of range; ConflictError where pairs contradict each other.
+
+        Warns
+        -----
+        CollapseWarning
+            A cluster is used by no row, or X has fewer than two rows for each cluster, or n_clusters is 1.
+        """
+        items = self._check_items(X, reset=True)
+        self._check_common(len(items))
+        n_restarts = 20 if self.n_restarts == "auto" else int(self.n_restarts)
+        self._check_own(n_restarts)
+        self._check_rows(items)
+        if pairs is not None:
+            check_pairs(pairs, len(items))
+        preset = PRESET_OF[self.preset]
+        recipe = self._recipe(preset)
+        sampler = RowBatches(
+            len(items), recipe.batch_size, pairs=pairs, batch_pairs=max(1, recipe.batch_size // 4)
+        )
+        objective = DDCObjective(sampler, self._weights(has_pairs=pairs is not None), self._options(preset))
+        arrays = (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)
+        training = Training(
+            objective,
+            recipe,
+            n_restarts,
+            self._choose_augment(wanted=False),
+            data_digest(*arrays),
+            keep=max(1, self.vote),
+        )
+        return self._train(items, training)
+
+    def make_network(self, seed: int) -> ClusterNetwork:
+        """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
+        backbone = self.backbone
+        if isinstance(backbone, str) and backbone == "auto":
+            backbone = self._auto_backbone()
+        return channels_last(build_network(backbone, self.item_shape_, self.n_clusters, seed).float())
+
+    def _auto_backbone(self) -> str:
+        """The paper's network for images it can take, else what other methods take."""
+        shape = self.item_shape_
+        if len(shape) == 1:
+            return PRESET_OF[self.preset].vector_backbone
+        if len(shape) <= 3 and min(shape[-2:]) >= SMALLEST_IMAGE and max(shape[-2:]) <= LARGEST_IMAGE:
+            return "ddc-cnn"
+        return auto_backbone(shape)
+
+    def _check_own(self, n_restarts: int) -> None:
+        check_int("vote", self.vote, low=0)
+        if 0 < self.vote < SMALLEST_VOTE:
+            raise InputError(f"vote: {self.vote}; 0 or at least {SMALLEST_VOTE} is expected")
+        if self.vote > n_restarts:
+            raise InputError(f"n_restarts: {n_restarts}; at least vote={self.vote} are expected")
+        check_choice("divergence", self.divergence, DIVERGENCES)
+        check_choice("balance", self.balance, (True, False))
+        check_number("bandwidth", self.bandwidth, positive=True)
+        check_choice("bandwidth_rule", self.bandwidth_rule, (*BANDWIDTH_RULES, None))
+        check_choice("reduction", self.reduction, (*REDUCTIONS, None))
+        self._check_weights()
+
+    def _check_weights(self) -> None:
+        if not isinstance(self.weights, dict | None):
+            raise InputTypeError(f"weights: {type(self.weights).__name__}; a dict or None is expected")
+        for name, weight in (self.weights or {}).items():
+            if name not in WEIGHTS:
+                raise InputError(f"weights: {name!r}; names among {', '.join(WEIGHTS)} are expected")
+            check_number(f"weights[{name!r}]", weight, positive=False)
+        if not any((self.weights or {}).get(name, 1.0) for name in TERMS):
+            raise InputError(f"weights: all of {', '.join(TERMS)} are 0; one above 0 is expected")
+
+    def _check_rows(self, items: Items) -> None:
+        distinct = count_distinct(items, self.n_clusters)
+        if distinct < self.n_clusters:
+            raise InputError(
+                f"n_clusters: {self.n_clusters} for {distinct} distinct rows; at most as many are expected"
+            )
+        needed = ROWS_A_CLUSTER * self.n_clusters
+        if self.batch_size is not None and self.batch_size < needed:
+            raise InputError(
+                f"batch_size: {self.batch_size} for n_clusters={self.n_clusters}; at least two rows for each "
+                f"cluster, {needed}, are expected"
+            )
+        if self.n_clusters == 1:
+            _warn(
+                "n_clusters=1: all rows are one cluster, there is nothing to separate and nothing is learnt"
+            )
+        elif len(items) < needed:
+            _warn(
+                f"X has {len(items)} rows for n_clusters={self.n_clusters} clusters: with fewer than two for "
+                "each, some will hardly be used"
+            )
+
+    def _recipe(self, preset: Preset) -> Recipe:
+        recipe = preset.vectors if len(self.item_shape_) == 1 else preset.images
+        batch_size = max(recipe.batch_size, ROWS_A_CLUSTER * self.n_clusters)
+        return self._override(dataclasses.replace(recipe, batch_size=batch_size))
+
+    def _weights(self, *, has_pairs: bool) -> dict[str, float]:
+        names = WEIGHTS if has_pairs else TERMS
+        return {name: float((self.weights or {}).get(name, 1.0)) for name in names}
+
+    def _options(self, preset: Preset) -> DDCOptions:
+        return DDCOptions(
+            self.bandwidth,
+            self.bandwidth_rule or preset.options.bandwidth_rule,
+            self.reduction or preset.options.reduction,
+            self.divergence,
+            "free" if self.balance else "equal",
+        )
+
+    def _adopt(self, kept: Sequence[Kept], device: torch.device) -> None:
+        """The best run's network and, for a vote, the next ones."""
+        super()._adopt(kept, device)
+        self.members_ = [self.network_]
+        self.members_ += [self.load_network(run.state, device) for run in kept[1 : self.vote]]
+
+    def _describe(self, items: Items) -> None:
+        """Name the clusters of all that vote as in the best run, and describe what they give together."""
+        reference = self._infer(items)[1].argmax(axis=1)
+        for member in self.members_[1:]:
+            labels = self._infer(items, member)[1].argmax(axis=1)
+            _rename(member, align_clusters(reference, labels, self.n_clusters))
+        super()._describe(items)
+
+    def _probabilities(self, items: Items) -> FloatArray:
+        if len(self.members_) == 1:
+            return super()._probabilities(items)
+        votes = [self._infer(items, member)[1].argmax(axis=1) for member in self.members_]
+        return vote_shares(votes, self.n_clusters)
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, CollapseWarning, stacklevel=4)
+
+
+def _rename(network: ClusterNetwork, names: IntArray) -> None:
+    """Give cluster c the name ``names[c]``: its row of the head goes there, in place."""
+    order = torch.from_numpy(np.argsort(names)).to(network.head.weight.device)
+    with torch.no_grad():
+        for parameter in network.head.parameters():
+            parameter.copy_(parameter[order].clone())

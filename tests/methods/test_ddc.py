@@ -1,0 +1,259 @@
+"""DDC: what it finds, the vote, pairs, options, presets, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_blobs, make_circles
+
+import coterie
+from coterie import DDC, CollapseWarning, Pairs
+from coterie.metrics import align_clusters, clustering_accuracy
+from coterie.nn import DDCConvolutions, DDCPerceptron
+
+Digits = Any
+QUICK: dict[str, Any] = {"n_clusters": 10, "n_restarts": 1, "max_steps": 20, "random_state": 0}
+
+
+def make(**params: Any) -> DDC:
+    return DDC(**({"over_clustering": True} | QUICK | params))
+
+
+@pytest.fixture(scope="module")
+def voted(all_digits: Digits) -> DDC:
+    """Three of four short runs, so different that they often disagree."""
+    X, _ = all_digits
+    return make(n_restarts=4, vote=3, max_steps=40).fit(X[:300])
+
+
+def test_a_ring_around_a_circle() -> None:
+    X, y = make_circles(1000, factor=0.25, noise=0.05, random_state=0)
+    model = DDC(n_clusters=2, n_restarts=1, max_steps=100, random_state=0).fit(X)
+    assert clustering_accuracy(y, model.labels_) == 1.0
+    new, truth = make_circles(300, factor=0.25, noise=0.05, random_state=1)
+    assert clustering_accuracy(truth, model.predict(new)) == 1.0
+
+
+def test_the_lowest_loss_is_kept(digits: Digits) -> None:
+    X, _ = digits
+    model = make(n_restarts=3).fit(X)
+    losses = [run["loss"] for run in model.runs_]
+    assert model.loss_ == min(losses)
+    assert [run["chosen"] for run in model.runs_] == [loss == min(losses) for loss in losses]
+
+
+def test_y_is_ignored(digits: Digits) -> None:
+    X, y = digits
+    np.testing.assert_array_equal(make().fit(X, y).labels_, make().fit(X).labels_)
+
+
+def test_terms_add_up_to_the_loss(digits: Digits) -> None:
+    X, _ = digits
+    weights = {"orthogonality": 0.5, "corners": 0.0}
+    epoch = make(weights=weights).fit(X).history_[-1]
+    assert epoch["loss"] == pytest.approx(epoch["divergence"] + 0.5 * epoch["orthogonality"], rel=1e-5)
+    assert epoch["corners"] > 0
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"divergence": "kl"},
+        {"balance": True},
+        {"bandwidth": 0.3},
+        {"bandwidth_rule": "distance"},
+        {"reduction": "paper"},
+        {"weights": {"divergence": 0}},
+    ],
+    ids=str,
+)
+def test_options_change_what_is_learnt(params: dict[str, Any], digits: Digits) -> None:
+    X, _ = digits
+    plain, other = make().fit(X), make(**params).fit(X)
+    assert np.isfinite(other.loss_)
+    assert (other.predict_proba(X) != plain.predict_proba(X)).any()
+
+
+# vote
+
+
+def test_members_are_aligned_and_vote(voted: DDC, all_digits: Digits) -> None:
+    X = all_digits[0][:400]
+    votes = []
+    for member in voted.members_:
+        alone = make().set_params(vote=0)
+        alone.__dict__ |= {name: value for name, value in vars(voted).items() if name.endswith("_")}
+        alone.network_, alone.members_ = member, [member]
+        votes.append(alone.predict(X))
+    for labels in votes[1:]:  # on the rows of the fit no renaming agrees better with the best run
+        names = align_clusters(votes[0][:300], labels[:300], 10)
+        agreeing = (names[labels[:300]] == votes[0][:300]).sum()
+        assert (labels[:300] == votes[0][:300]).sum() == agreeing
+    shares = voted.predict_proba(X)
+    counts = (np.array(votes)[:, :, None] == np.arange(10)).mean(axis=0)
+    np.testing.assert_allclose(shares, counts, rtol=0, atol=1e-8)
+    tied = counts.max(axis=1) < 0.5
+    assert tied.any()
+    np.testing.assert_array_equal(voted.predict(X)[tied], votes[0][tied])
+    np.testing.assert_array_equal(voted.predict(X)[~tied], counts[~tied].argmax(axis=1))
+
+
+def test_the_vote_is_the_labels(voted: DDC, all_digits: Digits) -> None:
+    X = all_digits[0][:300]
+    np.testing.assert_array_equal(voted.labels_, voted.predict(X))
+    assert len(voted.members_) == 3
+    assert voted.members_[0] is voted.network_
+    assert voted.loss_ == min(run["loss"] for run in voted.runs_)
+
+
+def test_the_best_run_is_the_same_without_a_vote(voted: DDC, all_digits: Digits) -> None:
+    X = all_digits[0][:300]
+    best = make(n_restarts=4, max_steps=40).fit(X)
+    np.testing.assert_array_equal(best.transform(X), voted.transform(X))
+
+
+def test_saving_the_ensemble(voted: DDC, all_digits: Digits, tmp_path: Path) -> None:
+    X = all_digits[0][:400]
+    coterie.save(voted, tmp_path / "model")
+    loaded: Any = coterie.load(tmp_path / "model")
+    assert len(loaded.members_) == 3
+    assert loaded.members_[0] is loaded.network_
+    np.testing.assert_array_equal(loaded.predict_proba(X), voted.predict_proba(X))
+    np.testing.assert_array_equal(loaded.transform(X), voted.transform(X))
+
+
+def test_a_stopped_vote_goes_on(digits: Digits, tmp_path: Path) -> None:
+    X, _ = digits
+    model = make(n_restarts=3, vote=3, checkpoint_dir=str(tmp_path)).fit(X)
+    again = make(n_restarts=3, vote=3, checkpoint_dir=str(tmp_path)).fit(X)
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+# pairs
+
+
+def test_pairs_are_learnt_beside_the_clusters(digits: Digits) -> None:
+    X, y = digits
+    pairs = Pairs.from_labels(y, 900, random_state=0)
+    plain = make(max_steps=80).fit(X)
+    told = make(max_steps=80).fit(X, pairs=pairs)
+    assert "pairs" in told.history_[0]
+    agreeing = [
+        ((model.labels_[pairs.i] == model.labels_[pairs.j]) == (pairs.same == 1)).mean()
+        for model in (plain, told)
+    ]
+    assert agreeing[1] > agreeing[0]
+    assert clustering_accuracy(y, told.labels_) > clustering_accuracy(y, plain.labels_)
+
+
+def test_pairs_are_checked(digits: Digits) -> None:
+    X, _ = digits
+    with pytest.raises(TypeError, match=r"pairs: list; coterie\.Pairs is expected"):
+        make().fit(X, pairs=[(0, 1)])  # type: ignore[arg-type]
+    with pytest.raises(coterie.ConflictError):
+        make().fit(X, pairs=Pairs([0, 1, 0], [1, 2, 2], [1, 1, -1]))
+
+
+# networks and presets
+
+
+def test_networks_of_presets_and_shapes(digits: Digits) -> None:
+    X, _ = digits
+    images = X.reshape(-1, 8, 8)
+    short = {"max_steps": 2}
+    assert isinstance(make(**short).fit(images).network_.backbone, DDCConvolutions)
+    assert isinstance(make(preset="paper", **short).fit(X).network_.backbone, DDCPerceptron)
+    assert isinstance(make(preset="code", **short).fit(X).network_.backbone, DDCPerceptron)
+    assert make(**short).fit(X).transform(X).shape == (len(X), 128)
+    assert make(**short).fit(X.reshape(-1, 4, 16)).transform(X.reshape(-1, 4, 16)).shape == (len(X), 128)
+
+
+def test_the_paper_s_preset_is_the_paper_s(digits: Digits) -> None:
+    X, _ = digits
+    vectors = make(preset="paper").fit(X)
+    images = make(preset="paper").fit(X.reshape(-1, 8, 8))
+    assert vectors.history_[0]["learning_rate"] == 1e-5
+    assert images.history_[0]["learning_rate"] == 1e-3
+    assert vectors.history_[0]["orthogonality"] > 100  # a sum over 4,950 pairs
+
+
+def test_batches_hold_two_rows_of_each_cluster(digits: Digits) -> None:
+    X, _ = digits
+    assert len(make(n_clusters=60, max_epochs=2, max_steps=None).fit(X).history_) == 2
+    with pytest.raises(ValueError, match="batch_size: 19 for n_clusters=10; at least two rows"):
+        make(batch_size=19).fit(X)
+
+
+# degenerate input
+
+
+def test_nearly_constant_rows_end_without_nan() -> None:
+    X = np.zeros((60, 3))
+    X[:4] = np.eye(4, 3)
+    model = make(n_clusters=4, max_steps=50).fit(X)
+    assert np.isfinite(model.predict_proba(X)).all()
+    assert np.isfinite(model.loss_)
+
+
+def test_duplicates_get_one_cluster() -> None:
+    X = np.repeat(make_blobs(4, centers=4, random_state=0)[0], 25, axis=0)
+    model = make(n_clusters=4, max_steps=100).fit(X)
+    assert all(len(set(model.labels_[start : start + 25])) == 1 for start in range(0, 100, 25))
+
+
+@pytest.mark.parametrize("X", [np.zeros((50, 3)), np.tile(np.arange(4.0).reshape(2, 2), (20, 1))])
+def test_fewer_distinct_rows_than_clusters_are_refused(X: Any) -> None:
+    with pytest.raises(ValueError, match=r"n_clusters: 3 for [12] distinct rows"):
+        make(n_clusters=3).fit(X)
+
+
+def test_one_cluster_warns(digits: Digits) -> None:
+    X, _ = digits
+    with pytest.warns(CollapseWarning, match="n_clusters=1: all rows are one cluster"):
+        model = make(n_clusters=1).fit(X)
+    assert not model.labels_.any()
+
+
+def test_few_rows_warn(digits: Digits) -> None:
+    X, _ = digits
+    with pytest.warns(CollapseWarning, match="X has 15 rows for n_clusters=10 clusters"):
+        make().fit(X[:15])
+
+
+def test_unused_clusters_warn(digits: Digits) -> None:
+    X, _ = digits
+    with pytest.warns(CollapseWarning, match="of n_clusters=10 clusters are used"):
+        make(over_clustering=False, max_steps=1, weights={"orthogonality": 0}, n_clusters=10).fit(X[:30])
+
+
+BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"n_restarts": 2, "vote": 3}, ValueError, "n_restarts: 2; at least vote=3 are expected"),
+    ({"vote": 2}, ValueError, "vote: 2; 0 or at least 3 is expected"),
+    ({"vote": "3"}, TypeError, "vote must be an int"),
+    ({"n_clusters": 0}, ValueError, "n_clusters must be an int, at least 1; got 0"),
+    ({"n_clusters": 151}, ValueError, "n_clusters: 151 for n_samples=150"),
+    ({"n_restarts": "many"}, TypeError, "n_restarts must be an int"),
+    ({"divergence": "js"}, ValueError, "divergence: 'js'; one of 'cs', 'kl'"),
+    ({"balance": "equal"}, ValueError, "balance: 'equal'; one of True, False"),
+    ({"bandwidth": -1}, ValueError, "bandwidth must be a finite number > 0"),
+    ({"bandwidth_rule": "median"}, ValueError, "bandwidth_rule: 'median'"),
+    ({"reduction": "sum"}, ValueError, "reduction: 'sum'"),
+    ({"weights": [1, 1, 1]}, TypeError, "weights: list; a dict or None is expected"),
+    ({"weights": {"l1": 1}}, ValueError, "weights: 'l1'; names among divergence, orthogonality, corners"),
+    ({"weights": {"corners": -1}}, ValueError, r"weights\['corners'\] must be a finite number >= 0"),
+    (
+        {"weights": {"divergence": 0, "orthogonality": 0, "corners": 0}},
+        ValueError,
+        "weights: all of divergence, orthogonality, corners are 0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("params", "kind", "message"), BAD, ids=lambda value: str(value)[:40])
+def test_bad_parameters(params: dict[str, Any], kind: type[Exception], message: str, digits: Digits) -> None:
+    X, _ = digits
+    with pytest.raises(kind, match=message):
+        make(**params).fit(X)
