@@ -8,6 +8,8 @@ from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.ddc import DDC_SUITES
 from benchmarks.suites.from_labels import LABELS
 from benchmarks.suites.from_pairs import NOISE, OUTPUTS, PAIRS
+from benchmarks.suites.omniglot import OMNIGLOT
+from benchmarks.suites.pair_head import PAIR_HEAD
 from benchmarks.suites.pair_losses import PAIR_LOSSES
 from benchmarks.suites.restarts import RESTARTS
 from benchmarks.suites.step import STEP
@@ -18,7 +20,7 @@ SUITES: dict[str, Suite] = {
     for suite in (
         *(PAIRS, NOISE, OUTPUTS, LABELS, CIFAR10_SUITE, MNIST_SUITE),
         *DDC_SUITES,
-        ADC_SUITE,
+        *(ADC_SUITE, OMNIGLOT, PAIR_HEAD),
         *(STEP, PAIR_LOSSES, AUGMENT, RESTARTS),
     )
 }

@@ -8,12 +8,14 @@ from coterie._errors import (
     InputError,
     InputTypeError,
     Interrupted,
+    SimilarityWarning,
 )
 from coterie.data import Pairs
 from coterie.methods.adc import ADC
 from coterie.methods.ccn import CCN
 from coterie.methods.ddc import DDC
 from coterie.methods.persistence import load, save
+from coterie.methods.similarity import SimilarityNetwork
 
 __version__ = "0.1.0"
 
@@ -28,6 +30,8 @@ __all__ = [
     "InputTypeError",
     "Interrupted",
     "Pairs",
+    "SimilarityNetwork",
+    "SimilarityWarning",
     "load",
     "losses",
     "metrics",

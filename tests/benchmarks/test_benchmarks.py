@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.estimators import HingeObjective, RecordedCCN
-from benchmarks.suites import SUITES, Options
+from benchmarks.suites import SUITES, Options, omniglot
 from benchmarks.suites.from_labels import draw_rows
 from benchmarks.suites.from_pairs import read_split
 from benchmarks.suites.supervised import crop_and_flip
@@ -23,8 +23,9 @@ from coterie import Pairs
 from coterie._types import Batch, Output
 from coterie.data.batches import PairBatches
 
-# pair-losses starts processes, each of which takes longer than any test here; cifar10 needs its images
-FAST = sorted(set(SUITES) - {"pair-losses", "cifar10", "adc", "augment"})
+# pair-losses starts processes, each of which takes longer than any test here; cifar10 needs its images; the
+# others have tests of their own
+FAST = sorted(set(SUITES) - {"pair-losses", "cifar10", "adc", "augment", "omniglot", "pair-head"})
 
 
 @pytest.fixture
@@ -99,6 +100,44 @@ def test_suite_augment_runs_with_and_without_kornia(tmp_path: Path) -> None:
     (found,) = quick("augment", tmp_path)
     assert found["metrics"]["ours_seconds"] > 0
     assert ("ratio" in found["metrics"]) == ("kornia" in found["resolved"])
+
+
+def test_pair_head_against_concatenation(tmp_path: Path) -> None:
+    records = quick("pair-head", tmp_path)
+    assert [found["method"] for found in records] == ["full", "symmetric"]
+    for found in records:
+        assert found["metrics"]["value_difference"] < 1e-5
+        assert found["metrics"]["gradient_difference_float64"] < 1e-10
+
+
+@pytest.fixture
+def alphabets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two alphabets of 4 characters to learn from and one to discover: bars at places of their own."""
+    where = tmp_path / "data" / "omniglot"
+    where.mkdir(parents=True)
+    for part, n in (("background", 8), ("evaluation", 4)):
+        white = np.ones((n, 20, 105, 105), dtype=bool)
+        for character in range(n):
+            white[character, :, 12 * character : 12 * character + 10] = False
+        np.savez(where / f"images_{part}.npz", images=white)
+    rows = ["set,alphabet,first_label,last_label,n_characters"]
+    rows += ["background,A,0,3,4", "background,B,4,7,4", "evaluation,Angelic,0,3,4"]
+    (where / "alphabets.csv").write_text("\n".join(rows))
+    monkeypatch.setenv(datasets.VARIABLE, str(where.parent))
+    monkeypatch.setattr(omniglot, "SPN_FOLDER", tmp_path / "spn")
+
+
+@pytest.mark.usefixtures("alphabets")
+def test_characters_are_discovered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--data", "Angelic", "--set", "batch_size=20")
+    arguments = ["omniglot", "--quick", "--out", str(tmp_path / "out"), "--draws", "3", *words]
+    assert run.main([*arguments, "--methods", "k-means"]) == 2
+    assert "run the method spn first" in capsys.readouterr().err
+    methods = "spn,k-means,spectral,agglomerative,hdbscan,ccn-ccl,ccn-kcl"
+    records = quick("omniglot", tmp_path / "out", *words, "--methods", methods)
+    assert {found["method"] for found in records} == set(methods.split(","))
+    assert all(found["metrics"]["characters"] == 4 for found in records if found["method"] != "spn")
+    assert "| ccn-ccl |" in tables.page(records)
 
 
 def test_pairs_records_hold_all_restarts_and_the_rows_of_the_maps(mnist: Path, tmp_path: Path) -> None:

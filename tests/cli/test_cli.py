@@ -113,6 +113,50 @@ def test_fit_from_pairs(folder: Path, call: Call) -> None:
     assert call(*words, "--uncertain-pairs")[0] == 0
 
 
+def test_a_similarity_network_learns_and_helps(
+    folder: Path, call: Call, table: Table, digits: Digits
+) -> None:
+    X, y = digits
+    np.save("source.npy", X[y < 6])
+    np.savetxt("source.csv", y[y < 6], fmt="%d", header="label", comments="")
+    np.save("target.npy", X[y >= 6])
+    words = ["similarity", "fit", "source.npy", "--labels", "source.csv", "--out", "spn"]
+    words += ["--max-steps", "40", "--random-state", "0", "--items-per-class", "10"]
+    code, out, _ = call(*words)
+    assert code == 0
+    assert "wrote spn/" in out
+    assert Path("spn/model").exists()
+    assert call(*words)[0] == 2  # it is not overwritten unasked
+    fit = ["fit", "target.npy", "--out", "run", *QUICK[2:], "--n-clusters", "4"]
+    code, out, _ = call(*fit, "--similarity", "spn", "--batch-size", "40")
+    assert code == 0
+    assert "clusters used" in out
+    assert len(table("run/labels.csv")) == 1 + int((y >= 6).sum())
+    code, _, err = call(*fit, "--overwrite", "--similarity", "run")
+    assert code == 2
+    assert "--similarity: run holds a CCN, no similarity network" in err
+    code, _, err = call(*fit, "--overwrite", "--similarity", "spn", "--labels", "source.csv")
+    assert code == 2
+    assert "y, pairs, similarity: one of them is expected" in err
+    code, _, err = call("predict", "spn", "target.npy")
+    assert code == 2
+    assert "RUN: spn holds a SimilarityNetwork, which has no clusters" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["learn"], "similarity: unknown action 'learn'; fit is expected"),
+        (["fit", "x.npy", "--out", "spn"], "--labels, --pairs: none came; one of them is expected"),
+        (["fit", "x.npy"], "--out"),
+    ],
+)
+def test_bad_words_of_similarity(folder: Path, call: Call, words: list[str], message: str) -> None:
+    code, _, err = call("similarity", *words)
+    assert code == 2
+    assert message in err
+
+
 def test_labels_with_gaps(folder: Path, call: Call, digits: Digits) -> None:
     names = ["" if row % 3 == 0 else f"digit {label}" for row, label in enumerate(digits[1])]
     Path("gaps.csv").write_text("id,label\n" + "".join(f"{row},{name}\n" for row, name in enumerate(names)))

@@ -156,8 +156,8 @@ def test_json(folder: Path, call: Call) -> None:
     code, _, err = call("predict", "run", "x.npy", "--json")
     assert (code, "--json: needs --out" in err) == (2, True)
     listed = json.loads(call("methods", "--json")[1])
-    assert listed[0]["name"] == "ccn"
-    assert listed[0]["papers"] == ["arXiv:1511.06321", "arXiv:1806.11078"]
+    listed = {one["name"]: one for one in listed}
+    assert listed["ccn"]["papers"] == ["arXiv:1511.06321", "arXiv:1806.11078"]
 
 
 def test_config_files(folder: Path, call: Call) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from coterie._errors import InputError, InputTypeError
 from coterie._types import Plan
-from coterie.data import LabelBatches, PairBatches, Pairs, RowBatches, Sampler
+from coterie.data import ClassBatches, LabelBatches, PairBatches, Pairs, RowBatches, Sampler
 
 LABELS = np.array([3, -1, 0, 1, 1, -1, 0, 2, 0, 5])
 
@@ -30,6 +30,7 @@ def samplers() -> list[Sampler]:
         PairBatches(pairs_of(10, 40), 8, labels=LABELS),
         RowBatches(30, 7),
         RowBatches(30, 7, pairs=pairs_of(), batch_pairs=8),
+        ClassBatches(np.repeat(np.arange(5), 7), 3, 2),
     ]
 
 
@@ -50,7 +51,7 @@ def assert_same(first: Plan, second: Plan) -> None:
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_a_plan_depends_on_its_arguments_alone(number: int) -> None:
     sampler, other = samplers()[number], samplers()[number]
     forward = {(e, s): sampler.plan(7, e, s) for e in range(3) for s in range(sampler.n_steps)}
@@ -60,7 +61,7 @@ def test_a_plan_depends_on_its_arguments_alone(number: int) -> None:
         assert_same(copied.plan(7, 1, 0), forward[1, 0])
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_seeds_and_epochs_shuffle(number: int) -> None:
     sampler = samplers()[number]
     orders = [
@@ -70,7 +71,7 @@ def test_seeds_and_epochs_shuffle(number: int) -> None:
     assert len({tuple(order) for order in orders}) == 3
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_samplers_keep_the_protocol(number: int) -> None:
     sampler = samplers()[number]
     assert isinstance(sampler, Sampler)
@@ -270,3 +271,43 @@ def test_evaluation_of_rows_holds_every_row_and_every_pair(m: int) -> None:
 def test_row_batches_refuse(n: int, size: int, chunk: int, words: str) -> None:
     with pytest.raises(InputError, match=words):
         RowBatches(n, size, batch_pairs=chunk)
+
+
+def test_class_batches_hold_some_rows_of_some_classes() -> None:
+    labels = np.repeat([4, -1, 0, 2, 7], [9, 5, 9, 9, 9])
+    batches = ClassBatches(labels, classes_per_batch=3, items_per_class=4)
+    assert batches.n_steps == 3
+    drawn = []
+    for plan in epoch(batches) + epoch(batches, number=1):
+        assert plan.labels is not None
+        np.testing.assert_array_equal(plan.labels, labels[plan.rows])
+        codes, counts = np.unique(plan.labels, return_counts=True)
+        assert (counts == 4).all()
+        assert len(np.unique(plan.rows)) == len(plan.rows)
+        drawn += codes.tolist()
+    # classes in turn: none is far behind
+    assert min(np.unique(drawn, return_counts=True)[1]) >= 3
+    assert set(drawn) == {0, 2, 4, 7}
+
+
+def test_class_batches_evaluate_every_row_once() -> None:
+    labels = np.repeat(np.arange(7), [9, 2, 1, 3, 8, 5, 5])
+    batches = ClassBatches(labels, classes_per_batch=3, items_per_class=4)
+    rows = np.concatenate([plan.rows for plan in batches.evaluation_plans()])
+    np.testing.assert_array_equal(np.sort(rows), np.arange(len(labels)))
+
+
+def test_class_batches_take_what_small_classes_have() -> None:
+    plan = ClassBatches(np.array([0, 0, 0, 1]), classes_per_batch=20, items_per_class=2).plan(0, 0, 0)
+    assert plan.labels is not None
+    assert sorted(plan.labels.tolist()) == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"), [([0, 0, -1], "got 1 classes of 2"), ([0, 1, 2], "got 3 classes of 3")]
+)
+def test_class_batches_refuse_labels_without_both_kinds_of_pairs(labels: list[int], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ClassBatches(labels, 2, 2)
+    with pytest.raises(InputError, match="items_per_class"):
+        ClassBatches([0, 0, 1], 2, 1)

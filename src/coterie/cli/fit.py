@@ -29,6 +29,7 @@ from coterie.cli.run_folder import (
     MODEL,
     check_run,
     load_model,
+    load_similarity,
     naming_the_way_on,
     open_run,
     read_pairs,
@@ -88,6 +89,9 @@ def _parser(name: str) -> tuple[DashedParser, list[str]]:
     made.add_argument(
         "--pairs", type=str, default=None, metavar="FILE", help="CSV or parquet with columns i, j, same"
     )
+    made.add_argument(
+        "--similarity", type=str, default=None, metavar="DIR", help="folder that coterie similarity fit wrote"
+    )
     made.add_argument("--uncertain_pairs", action="store_true", help="pairs may contradict each other")
     made.add_argument("--closure", action="store_true", help="use the pairs that follow from those given too")
     made.add_argument("--init", type=str, default=None, metavar="RUN", help="start from the weights of a run")
@@ -110,11 +114,13 @@ def _evidence(options: Any, name: str, estimator: NeuralClusterer, samples: Samp
     if options.pairs is not None:
         pairs = read_pairs(options.pairs, not options.uncertain_pairs, samples.ids)
         told["pairs"] = pairs.closure() if options.closure else pairs
+    if options.similarity is not None:
+        told["similarity"] = load_similarity(options.similarity)
     accepted = inspect.signature(estimator.fit).parameters
     for key in told.keys() - accepted.keys():
         raise InputError(f"--{key}: {name} takes none")
     if not told and estimator.__sklearn_tags__().target_tags.required:
-        raise InputError(f"--labels, --pairs: none came; {name} expects one of them")
+        raise InputError(f"--labels, --pairs, --similarity: none came; {name} expects one of them")
     return told
 
 
@@ -131,7 +137,7 @@ def _facts(words: list[str], options: Any, samples: Samples) -> dict[str, Any]:
     """What another command needs to know of this run."""
     paths = {
         name: None if getattr(options, name) is None else os.path.abspath(getattr(options, name))
-        for name in ("data", "labels", "pairs", "init")
+        for name in ("data", "labels", "pairs", "similarity", "init")
     }
     return {
         "version": version(),

@@ -14,7 +14,7 @@ from jsonargparse import ArgumentParser
 
 from coterie._errors import InputError
 from coterie.data import ReadOptions
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.base import NeuralEstimator
 from coterie.methods.registry import METHODS
 
 # set by the command itself, or of types that a command line cannot write
@@ -153,7 +153,7 @@ def option_names(parser: DashedParser) -> list[str]:
     return [_dashed(name) for name in parser._option_string_actions if name.startswith("--")]
 
 
-def add_method_options(parser: DashedParser, method: type[NeuralClusterer]) -> list[str]:
+def add_method_options(parser: DashedParser, method: type[NeuralEstimator]) -> list[str]:
     """Options for an estimator's parameters, from its typed ``__init__``; returns the parameters' names."""
     added: list[str] = parser.add_class_arguments(method, skip=_NOT_OPTIONS, fail_untyped=False)
     choices = dict(re.findall(r"^    (\w+) : \{(.+?)\}", method.__doc__ or "", re.MULTILINE))

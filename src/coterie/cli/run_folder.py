@@ -15,6 +15,7 @@ from coterie.data import Pairs
 from coterie.data.files import atomic_write
 from coterie.methods.base import NeuralClusterer
 from coterie.methods.persistence import load
+from coterie.methods.similarity import SimilarityNetwork
 
 MODEL, LABELS, HISTORY, CHECKPOINT, FACTS = "model", "labels.csv", "history.csv", "checkpoint", "run.json"
 
@@ -61,8 +62,19 @@ def read_pairs(path: str, certain: bool, ids: Sequence[str] | None = None) -> Pa
 
 
 def load_model(run: str | Path) -> NeuralClusterer:
-    """The fitted estimator of a run."""
-    return load(Path(run) / MODEL)
+    """The fitted clusterer of a run."""
+    found = load(Path(run) / MODEL)
+    if not isinstance(found, NeuralClusterer):
+        raise InputError(f"RUN: {run} holds a {type(found).__name__}, which has no clusters")
+    return found
+
+
+def load_similarity(run: str | Path) -> SimilarityNetwork:
+    """The similarity network that ``coterie similarity fit`` wrote."""
+    found = load(Path(run) / MODEL)
+    if not isinstance(found, SimilarityNetwork):
+        raise InputError(f"--similarity: {run} holds a {type(found).__name__}, no similarity network")
+    return found
 
 
 def write_facts(run: Path, facts: Mapping[str, Any]) -> None:

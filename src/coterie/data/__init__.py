@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from coterie.data.batches import LabelBatches, PairBatches, RowBatches, Sampler
+from coterie.data.batches import ClassBatches, LabelBatches, PairBatches, RowBatches, Sampler
 from coterie.data.files import atomic_write
 from coterie.data.pair_links import Conflict
 from coterie.data.pairs import Pairs
 from coterie.data.readers import ReadOptions, Samples, read_array, read_labels, read_samples
 
 __all__ = [
+    "ClassBatches",
     "Conflict",
     "LabelBatches",
     "PairBatches",

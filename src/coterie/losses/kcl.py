@@ -104,11 +104,15 @@ def unchecked_kcl(
 
 
 def kcl_matrix(
-    p: Tensor, same: Tensor, margin: float = 2.0, options: PairOptions = DEFAULT_OPTIONS
+    p: Tensor,
+    same: Tensor,
+    margin: float = 2.0,
+    options: PairOptions = DEFAULT_OPTIONS,
+    weight: Tensor | None = None,
 ) -> Tensor:
-    """`unchecked_kcl` over a matrix (n, n), in O(n^2) memory."""
+    """`unchecked_kcl` over a matrix (n, n), in O(n^2) memory; weight (n, n): how much each pair counts."""
     counted = counted_pairs(same, options.include_self)
-    return reduce_pairs(_ordered(p, p, counted, margin, options), counted, options)
+    return reduce_pairs(_ordered(p, p, counted, margin, options, weight), counted, options)
 
 
 def kcl_blockwise(
@@ -121,10 +125,17 @@ def kcl_blockwise(
     return reduce_pairs(total, same, options)
 
 
-def _ordered(first: Tensor, second: Tensor, same: Tensor, margin: float, options: PairOptions) -> Tensor:
+def _ordered(
+    first: Tensor,
+    second: Tensor,
+    same: Tensor,
+    margin: float,
+    options: PairOptions,
+    weight: Tensor | None = None,
+) -> Tensor:
     """Sum over i, j of loss(first_i || second_j): rows (a, k), (b, k), int8 (a, b) -> scalar (equation 2)."""
     kl = _divergence(first.detach() + options.eps, second + options.eps)
-    similar, dissimilar = kinds(same, kl.dtype)
+    similar, dissimilar = kinds(same if weight is None else same * weight, kl.dtype)
     w_similar, w_dissimilar = options.kind_weights or (1.0, 1.0)
     return w_similar * (similar * kl).sum() + w_dissimilar * (dissimilar * (margin - kl).relu()).sum()
 

@@ -8,7 +8,8 @@ import hashlib
 import json
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
@@ -40,7 +41,7 @@ from coterie.engine.task import Task
 from coterie.methods.checks import as_random_state, check_choice, check_path
 from coterie.methods.items import check_item_shape, check_items
 from coterie.metrics import dominant_clusters
-from coterie.nn import ClusterNetwork, build_network, channels_last, has_convolutions
+from coterie.nn import ClusterNetwork, Network, build_network, channels_last, has_convolutions
 
 PRESETS = ("default", "paper", "code")
 PREDICT_BATCH = 1000
@@ -55,6 +56,8 @@ _ONE_AT_A_TIME = threading.RLock()
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+# what is wanted of a network's outputs
+Pick = Callable[[Mapping[str, Tensor]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ class Training:
     evidence : str
         A digest of what the objective knows beside X: it tells one fit's checkpoint from another's.
     keep : int
-        How many of the best restarts `_adopt` gets.
+        How many of the best restarts `_adopt` and `_describe_restarts` get.
+    scaling : Scaling or None
+        That of another estimator's items in place of one fitted to X.
     """
 
     objective: Objective
@@ -80,16 +85,23 @@ class Training:
     augment: Augment | None
     evidence: str
     keep: int = 1
+    scaling: Scaling | None = None
 
 
-class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Base of the estimators whose network assigns each item to one of `n_clusters` outputs.
+class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Base of the estimators that train a network through the engine.
 
     A subclass stores its parameters in ``__init__``, builds an objective and a recipe in ``fit`` and hands
-    them to `_train`.
+    them to `_train`, which makes its networks with `make_network` and ends with its `_describe`.
+
+    Attributes
+    ----------
+    saved_fields : tuple of str
+        Fitted attributes that a saved file keeps, beside the network.
     """
 
-    n_clusters: int
+    saved_fields: ClassVar[tuple[str, ...]] = ("n_features_in_", "loss_", "history_", "runs_")
+
     n_restarts: int | str
     restarts: str
     backbone: Any
@@ -98,7 +110,6 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     max_epochs: int | None
     max_steps: int | None
     scale: bool
-    over_clustering: bool
     augment: Any
     threads: int | str
     device: str
@@ -108,37 +119,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     # views that the method knows by name
     augments: ClassVar[tuple[str, ...]] = ("auto", "none")
     scaling_: Scaling
-    _start: NeuralClusterer | None = None
-
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Probability of each cluster for new items.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...)
-            Items of the same shape as in ``fit``.
-
-        Returns
-        -------
-        float64 array of shape (n, n_clusters)
-            Rows in [0, 1] that sum to 1.
-        """
-        check_is_fitted(self, "network_")
-        return self._probabilities(self._check_items(X, reset=False))
-
-    def predict(self, X: Any) -> IntArray:
-        """Most probable cluster of new items.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...)
-
-        Returns
-        -------
-        int64 array of shape (n,), values in 0..n_clusters-1
-        """
-        labels: IntArray = self.predict_proba(X).argmax(axis=1)
-        return labels
+    _start: NeuralEstimator | None = None
 
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Embedding of new items: the last hidden layer.
@@ -152,9 +133,9 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         float32 array of shape (n, e)
         """
         check_is_fitted(self, "network_")
-        return self._infer(self._check_items(X, reset=False))[0]
+        return self._embed(self._check_items(X, reset=False))
 
-    def start_from(self, fitted: NeuralClusterer | None) -> Self:
+    def start_from(self, fitted: NeuralEstimator | None) -> Self:
         """Let `fit` begin with the weights and the scaling of a fitted estimator, all restarts alike.
 
         Where the numbers of clusters differ, the last layer is fresh. This is no parameter: a clone starts
@@ -194,9 +175,8 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             check_item_shape(self, items, self.item_shape_)
         return items
 
-    def _check_common(self, n_items: int) -> None:
+    def _check_training(self, n_items: int) -> None:
         """Parameters that all methods have."""
-        check_int("n_clusters", self.n_clusters, low=1)
         if self.n_restarts != "auto":
             check_int("n_restarts", self.n_restarts, low=1)
         if self.threads != "auto":
@@ -214,10 +194,6 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             raise InputError(f"augment: {self.augment!r}; {names} or a callable is expected")
         if n_items < 2:
             raise InputError(f"X: n_samples={n_items}; at least 2 samples are expected to train a network")
-        if n_items < self.n_clusters:
-            raise InputError(
-                f"n_clusters: {self.n_clusters} for n_samples={n_items} items; at most as many are expected"
-            )
 
     def _choose_augment(self, wanted: bool) -> Augment | None:
         """The caller's views, or with "auto" the usual ones for items of this shape where they are wanted."""
@@ -239,7 +215,7 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _train(self, items: Items, plan: Training) -> Self:
         """Train all restarts, keep the one of lowest loss and describe the clustering it gives."""
         runtime = make_runtime(self.device)
-        scaling = fit_scaling(items, self.scale) if self._start is None else self._start.scaling_
+        scaling = self._start.scaling_ if self._start else plan.scaling or fit_scaling(items, self.scale)
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(items, scaling, runtime.device)
         task = Task(source, plan.objective, plan.recipe, runtime, self._first_network, plan.augment)
@@ -255,15 +231,17 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.history_ = session.history
         self.runs_ = session.runs
         self._describe(items)
+        if len(session.kept) > 1:
+            self._describe_restarts(items, session.kept)
         return self
 
     def _adopt(self, kept: Sequence[Kept], device: torch.device) -> None:
         """Take over the best restarts, best first: the first one's network predicts."""
         self.network_ = self.load_network(kept[0].state, device)
 
-    def load_network(self, state: Mapping[str, Tensor], device: torch.device) -> ClusterNetwork:
+    def load_network(self, state: Mapping[str, Tensor], device: torch.device) -> Any:
         """A network for items as in ``fit`` with the weights of `state`, in eval mode on the device."""
-        network = self.make_network(0)
+        network: nn.Module = self.make_network(0)
         network.load_state_dict(state)
         return network.to(device).eval()
 
@@ -285,12 +263,11 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _shows_progress(self, runtime: Runtime) -> bool:
         return bool(self.verbose) and runtime.is_main
 
-    def make_network(self, seed: int) -> ClusterNetwork:
+    @abstractmethod
+    def make_network(self, seed: int) -> Any:
         """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
-        network = build_network(self.backbone, self.item_shape_, self.n_clusters, seed)
-        return channels_last(network.float())
 
-    def _first_network(self, seed: int) -> ClusterNetwork:
+    def _first_network(self, seed: int) -> Any:
         """The network with which a restart begins: fresh, or with the weights of `start_from`."""
         network = self.make_network(seed)
         if self._start is None:
@@ -310,6 +287,13 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         network.load_state_dict(own | fits)
         return network
 
+    @abstractmethod
+    def _describe(self, items: Items) -> None:
+        """Fitted attributes that follow from the trained network and the training items."""
+
+    def _describe_restarts(self, items: Items, kept: Sequence[Kept]) -> None:
+        """What several kept restarts, best first, say beyond the best of them."""
+
     def _fingerprint(self, items: Items, plan: Training) -> str:
         """A digest of all that the result follows from, but the seeds, which a session holds itself."""
         params = {name: repr(value) for name, value in self.get_params().items() if name not in _UNTRACED}
@@ -324,6 +308,86 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             weights = self._start.network_.state_dict().values()
             parts.append(data_digest(*(value.cpu().numpy() for value in weights if value.dim())))
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def _embed(self, items: Items) -> npt.NDArray[np.float32]:
+        """Embedding of checked items."""
+        return self._map(items, _embedding, self.network_)
+
+    def _map(self, items: Items, pick: Pick, network: Network) -> npt.NDArray[Any]:
+        """What `pick` makes of a network's outputs, for checked items, in batches of bounded size.
+
+        The result is one array from the start: parts put together at the end would take twice the memory.
+        """
+        device = next(network.parameters()).device
+        source = ScaledSource(items, self.scaling_, device)
+        threads = choose_threads(self.threads, network, device)
+        multiple = 1 if has_convolutions(network) else ROWS_TOGETHER
+        result: npt.NDArray[Any] = np.empty(0)
+        with torch_threads(threads), torch.inference_mode(), _eval_mode(network):
+            for start in range(0, len(source), PREDICT_BATCH):
+                rows = source.take(slice(start, start + PREDICT_BATCH))
+                found = pick(self._outputs(network, _fill_up(rows, multiple)))[: len(rows)].cpu().numpy()
+                if not start:
+                    result = np.empty((len(source), *found.shape[1:]), found.dtype)
+                result[start : start + len(rows)] = found
+        return result
+
+    def _outputs(self, network: Network, rows: Tensor) -> Mapping[str, Tensor]:
+        """What a network gives for scaled rows, by name."""
+        return network.named(network(rows))
+
+
+class NeuralClusterer(NeuralEstimator):
+    """Base of the estimators whose network assigns each item to one of `n_clusters` outputs."""
+
+    saved_fields = (*NeuralEstimator.saved_fields, "n_clusters_", "n_dominant_")
+
+    n_clusters: int
+    over_clustering: bool
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Probability of each cluster for new items.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Items of the same shape as in ``fit``.
+
+        Returns
+        -------
+        float64 array of shape (n, n_clusters)
+            Rows in [0, 1] that sum to 1.
+        """
+        check_is_fitted(self, "network_")
+        return self._probabilities(self._check_items(X, reset=False))
+
+    def predict(self, X: Any) -> IntArray:
+        """Most probable cluster of new items.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+
+        Returns
+        -------
+        int64 array of shape (n,), values in 0..n_clusters-1
+        """
+        labels: IntArray = self.predict_proba(X).argmax(axis=1)
+        return labels
+
+    def _check_common(self, n_items: int) -> None:
+        """Parameters that all clusterers have."""
+        check_int("n_clusters", self.n_clusters, low=1)
+        self._check_training(n_items)
+        if n_items < self.n_clusters:
+            raise InputError(
+                f"n_clusters: {self.n_clusters} for n_samples={n_items} items; at most as many are expected"
+            )
+
+    def make_network(self, seed: int) -> ClusterNetwork:
+        """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
+        network = build_network(self.backbone, self.item_shape_, self.n_clusters, seed)
+        return channels_last(network.float())
 
     def _describe(self, items: Items) -> None:
         """Labels of the training items and what they say about the clusters."""
@@ -341,34 +405,20 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _probabilities(self, items: Items) -> FloatArray:
         """Probability of each cluster for checked items."""
-        return self._infer(items, embed=False)[1]
+        return self._assign(items, self.network_)
 
-    def _infer(
-        self, items: Items, network: ClusterNetwork | None = None, *, embed: bool = True
-    ) -> tuple[npt.NDArray[np.float32], FloatArray]:
-        """Embedding (of no columns unless `embed`) and probabilities of checked items, batch by batch.
+    def _assign(self, items: Items, network: ClusterNetwork) -> FloatArray:
+        """Probability of each cluster by one network."""
+        return self._map(items, _softmax, network)
 
-        Each result is one array from the start: parts put together at the end would take twice the memory,
-        and an embedding that nobody wants may be larger than X.
-        """
-        network = network or self.network_
-        device = next(network.parameters()).device
-        source = ScaledSource(items, self.scaling_, device)
-        threads = choose_threads(self.threads, network, device)
-        multiple = 1 if has_convolutions(network) else ROWS_TOGETHER
-        n = len(source)
-        embeddings = np.empty((n, self._n_features_out if embed else 0), dtype=np.float32)
-        probabilities = np.empty((n, self.n_clusters), dtype=np.float64)
-        with torch_threads(threads), torch.inference_mode(), _eval_mode(network):
-            for start in range(0, n, PREDICT_BATCH):
-                part = slice(start, start + PREDICT_BATCH)
-                rows = source.take(part)
-                found = network.named(network(_fill_up(rows, multiple)))
-                if embed:
-                    embeddings[part] = found["embedding"][: len(rows)].cpu().numpy()
-                # float64 rows sum to 1 to the last digit that a caller may check
-                probabilities[part] = found["logits"][: len(rows)].double().softmax(dim=1).cpu().numpy()
-        return embeddings, probabilities
+
+def _embedding(found: Mapping[str, Tensor]) -> Tensor:
+    return found["embedding"]
+
+
+def _softmax(found: Mapping[str, Tensor]) -> Tensor:
+    """Rows of float64, which sum to 1 to the last digit that a caller may check."""
+    return found["logits"].double().softmax(dim=1)
 
 
 def _fill_up(rows: Tensor, multiple: int) -> Tensor:

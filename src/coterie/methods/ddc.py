@@ -391,16 +391,16 @@ class DDC(ClusterMixin, NeuralClusterer):
 
     def _describe(self, items: Items) -> None:
         """Name the clusters of all that vote as in the best run, and describe what they give together."""
-        reference = self._infer(items)[1].argmax(axis=1)
+        reference = self._assign(items, self.network_).argmax(axis=1)
         for member in self.members_[1:]:
-            labels = self._infer(items, member)[1].argmax(axis=1)
+            labels = self._assign(items, member).argmax(axis=1)
             _rename(member, align_clusters(reference, labels, self.n_clusters))
         super()._describe(items)
 
     def _probabilities(self, items: Items) -> FloatArray:
         if len(self.members_) == 1:
             return super()._probabilities(items)
-        votes = [self._infer(items, member)[1].argmax(axis=1) for member in self.members_]
+        votes = [self._assign(items, member).argmax(axis=1) for member in self.members_]
         return vote_shares(votes, self.n_clusters)
 
 

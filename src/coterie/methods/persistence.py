@@ -17,16 +17,16 @@ from coterie._errors import DamagedFileError, InputError, InputTypeError
 from coterie.data.arrays import Scaling
 from coterie.engine.runtime import make_runtime
 from coterie.engine.storage import read_tensors, write_tensors
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.ddc import DDC
 from coterie.methods.registry import METHODS
-from coterie.nn import ClusterNetwork
+from coterie.methods.similarity import SimilarityNetwork
 
-_PLAIN = ("n_features_in_", "n_clusters_", "n_dominant_", "loss_", "history_", "runs_")
+SAVED: dict[str, type[NeuralEstimator]] = {**METHODS, "similarity": SimilarityNetwork}
 _OWN_BACKBONE = "<not a name>"
 
 
-def save(estimator: NeuralClusterer, path: str | Path) -> None:
+def save(estimator: NeuralEstimator, path: str | Path) -> None:
     """Write a fitted estimator to one file, atomically and without pickle.
 
     A network of the caller's is kept by its weights alone, and `load` asks for it; views and generators of
@@ -34,7 +34,7 @@ def save(estimator: NeuralClusterer, path: str | Path) -> None:
 
     Parameters
     ----------
-    estimator : CCN or ADC
+    estimator : CCN, DDC, SimilarityNetwork or another of this library
         Fitted.
     path : str or Path
         The file, conventionally ending in ``.safetensors``; its folder is made where it is missing.
@@ -61,7 +61,7 @@ def save(estimator: NeuralClusterer, path: str | Path) -> None:
     """
     method = _method_of(estimator)
     check_is_fitted(estimator, "network_")
-    meta: dict[str, Any] = {name: getattr(estimator, name) for name in _PLAIN}
+    meta: dict[str, Any] = {name: getattr(estimator, name) for name in estimator.saved_fields}
     meta |= {"method": method, "params": _plain_params(estimator), "item_shape": list(estimator.item_shape_)}
     members = getattr(estimator, "members_", [estimator.network_])
     meta["members"] = len(members)
@@ -71,10 +71,11 @@ def save(estimator: NeuralClusterer, path: str | Path) -> None:
         for name, value in network.state_dict().items()
     }
     tensors |= {
-        "labels": torch.from_numpy(estimator.labels_),
         "offset": torch.from_numpy(np.asarray(estimator.scaling_.offset)),
         "factor": torch.from_numpy(np.asarray(estimator.scaling_.factor)),
     }
+    if isinstance(estimator, NeuralClusterer):
+        tensors["labels"] = torch.from_numpy(estimator.labels_)
     for name in ("classes_", "feature_names_in_"):
         if hasattr(estimator, name):
             meta[name] = _plain_array(name, getattr(estimator, name))
@@ -82,7 +83,7 @@ def save(estimator: NeuralClusterer, path: str | Path) -> None:
     write_tensors(path, "model", tensors, meta)
 
 
-def load(path: str | Path, backbone: Any = None) -> NeuralClusterer:
+def load(path: str | Path, backbone: Any = None) -> NeuralEstimator:
     """Read an estimator that `save` wrote.
 
     Parameters
@@ -94,7 +95,7 @@ def load(path: str | Path, backbone: Any = None) -> NeuralClusterer:
 
     Returns
     -------
-    CCN or ADC
+    CCN, DDC, SimilarityNetwork or another of this library
         Fitted; predicts what the saved one did.
 
     Raises
@@ -111,7 +112,7 @@ def load(path: str | Path, backbone: Any = None) -> NeuralClusterer:
         raise DamagedFileError(f"path: {path} lacks {error}, which this version expects") from error
 
 
-def _rebuild(tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any) -> NeuralClusterer:
+def _rebuild(tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any) -> NeuralEstimator:
     params = dict(meta["params"])
     if params["backbone"] == _OWN_BACKBONE:
         if backbone is None:
@@ -119,19 +120,20 @@ def _rebuild(tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any) ->
                 "backbone: the model was fitted with a network of your own; load(path, backbone=...) needs it"
             )
         params["backbone"] = backbone
-    kind = METHODS[meta["method"]]
+    kind = SAVED[meta["method"]]
     unknown = params.keys() - kind().get_params().keys()
     if unknown:
         raise KeyError(*unknown)
     estimator = kind(**params)
     estimator.device = _usable_device(params["device"])
-    for name in _PLAIN:
+    for name in estimator.saved_fields:
         setattr(estimator, name, meta[name])
     for name in ("classes_", "feature_names_in_"):
         if name in meta:
             setattr(estimator, name, np.array(meta[name]["values"], dtype=meta[name]["dtype"]))
     estimator.item_shape_ = tuple(meta["item_shape"])
-    estimator.labels_ = tensors["labels"].numpy()
+    if isinstance(estimator, NeuralClusterer):
+        estimator.labels_ = tensors["labels"].numpy()
     estimator.scaling_ = Scaling(tensors["offset"].numpy(), tensors["factor"].numpy())
     members = [_load_network(estimator, tensors, number) for number in range(meta.get("members", 1))]
     estimator.network_ = members[0]
@@ -140,7 +142,7 @@ def _rebuild(tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any) ->
     return estimator
 
 
-def _load_network(estimator: NeuralClusterer, tensors: dict[str, Tensor], number: int) -> ClusterNetwork:
+def _load_network(estimator: NeuralEstimator, tensors: dict[str, Tensor], number: int) -> Any:
     prefix = _folder(number)
     state = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     try:
@@ -155,13 +157,13 @@ def _folder(number: int) -> str:
 
 
 def _method_of(estimator: object) -> str:
-    for name, kind in METHODS.items():
+    for name, kind in SAVED.items():
         if type(estimator) is kind:
             return name
-    raise InputTypeError(f"estimator: {type(estimator).__name__}; one of {', '.join(METHODS)} is expected")
+    raise InputTypeError(f"estimator: {type(estimator).__name__}; one of {', '.join(SAVED)} is expected")
 
 
-def _plain_params(estimator: NeuralClusterer) -> dict[str, Any]:
+def _plain_params(estimator: NeuralEstimator) -> dict[str, Any]:
     params: dict[str, Any] = estimator.get_params()
     if not isinstance(params["backbone"], str):
         params["backbone"] = _OWN_BACKBONE

@@ -7,7 +7,16 @@ from coterie.nn.ddc import DDCConvolutions, DDCPerceptron
 from coterie.nn.joint_batchnorm import JointBatchNorm, convert_batchnorm
 from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
-from coterie.nn.network import ClusterNetwork, Network, build_network, channels_last, has_convolutions
+from coterie.nn.network import (
+    ClusterNetwork,
+    Network,
+    PairNetwork,
+    build_network,
+    build_pair_network,
+    channels_last,
+    has_convolutions,
+)
+from coterie.nn.pair_head import PairHead
 from coterie.nn.resnet import PreActResNet, ResNet
 from coterie.nn.vcnn import VCNN
 from coterie.nn.vgg import VGG
@@ -27,12 +36,15 @@ __all__ = [
     "JointBatchNorm",
     "LeNet",
     "Network",
+    "PairHead",
+    "PairNetwork",
     "PreActResNet",
     "ResNet",
     "auto_backbone",
     "build_backbone",
     "build_centroid_network",
     "build_network",
+    "build_pair_network",
     "channels_last",
     "convert_batchnorm",
     "has_convolutions",

@@ -24,6 +24,7 @@ BackboneSpec = str | nn.Module | Callable[[], nn.Module]
 
 BACKBONES: Mapping[str, Callable[[Shape], Backbone]] = MappingProxyType(
     {
+        "identity": lambda shape: GivenBackbone(nn.Flatten(), shape),
         "mlp": lambda shape: MLP(flat_size(shape)),
         "lenet": LeNet,
         "lenet-bn": lambda shape: LeNet(shape, fc_batch_norm=True),
