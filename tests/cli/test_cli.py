@@ -257,7 +257,7 @@ BAD = [
     (fit_words("objects.npy", LABELS), "objects.npy cannot be read as .npy"),
     (fit_words("nan.npy", LABELS), "X: Input X contains NaN"),
     (fit_words("x.txt", LABELS), "x.txt cannot be read"),
-    (fit_words("x.npy", ()), "--labels, --pairs: none came"),
+    (fit_words("x.npy", ()), "--labels, --pairs, --similarity: none came"),
     (fit_words("x.npy", (*LABELS, "--pairs", "pairs.csv")), "y, pairs: one of them is expected"),
     (fit_words("x.npy", ("--labels", "short.csv")), "y: 2 labels for n_samples=150"),
     (fit_words("x.npy", ("--labels", "unknown.csv")), "y: none of its 150 labels is known"),
