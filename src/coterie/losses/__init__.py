@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from coterie.losses.ccl import ccl
 from coterie.losses.kcl import kcl
+from coterie.losses.l2c import l2c
 
-__all__ = ["ccl", "kcl"]
+__all__ = ["ccl", "kcl", "l2c"]
