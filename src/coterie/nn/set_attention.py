@@ -9,6 +9,8 @@ from torch.nn import functional
 from coterie._checks import check_int
 
 _SMALL = 1e-6  # under square roots and logarithms of distances: two items may coincide
+_LEAST_DENSITY = 1e-4  # of a walk, where 1 is the uniform one
+_LEAST_GAIN = 1e-4
 _NEIGHBOUR = 4  # the distance to this neighbour is an item's own scale
 _PAIR_FEATURES = 3
 
@@ -72,12 +74,16 @@ class SetAttention(nn.Module):
         scale = functional.softplus(self.scale) * 5
         pair_logits = scale * (z @ z.mT) + self.offset
         seeds, gains = choose_seeds(pair_logits.sigmoid(), self.max_clusters)
-        summary = torch.cat([hidden.mean(dim=1), hidden.amax(dim=1), gains, (gains + 1e-4).log()], dim=1)
+        summary = torch.cat([hidden.mean(dim=1), hidden.amax(dim=1), gains, (gains + _LEAST_GAIN).log()], dim=1)
         return self.count(summary), _assign(z, seeds, scale), pair_logits
 
 
 class _AttentionLayer(nn.Module):
-    """Attention whose logits are added to those of the layer before, and a two-layer perceptron."""
+    """Attention whose logits are added to those of the layer before, and a two-layer perceptron.
+
+    Two steps of the walk that attention is (each row a distribution over the items) reach along chains of
+    neighbours; the logarithm of their density, mixed over the heads, is added to the logits that are carried on.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -85,6 +91,7 @@ class _AttentionLayer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.query_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
+        self.walk = nn.Parameter(0.05 * torch.randn(heads, heads))
         self.perceptron = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.GELU(), nn.Linear(3 * width, width)
         )
@@ -95,7 +102,10 @@ class _AttentionLayer(nn.Module):
         parts = self.query_key_value(self.norm(hidden)).view(b, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         query, key, value = parts.unbind()
         logits = carried + (query * query.shape[-1] ** -0.5) @ key.mT
-        mixed = (logits.softmax(dim=-1) @ value).transpose(1, 2).reshape(b, n, width)
+        attention = logits.softmax(dim=-1)
+        density = (n * (attention @ attention) + _LEAST_DENSITY).log()
+        logits = logits + torch.einsum("gh,bhij->bgij", self.walk, density)
+        mixed = (attention @ value).transpose(1, 2).reshape(b, n, width)
         hidden = hidden + self.out(mixed)
         return hidden + self.perceptron(hidden), logits
 

@@ -1,0 +1,156 @@
+"""Train L2C's model for 2-D points: ``python -m benchmarks.train_points2d --out FOLDER``.
+
+Sets are drawn anew at every step from (seed, step), so that a run stopped at any time goes on where it was when
+the same command is given again, and no set is seen twice. Validation sets come from another seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from coterie.data.files import atomic_write
+from coterie.data.shapes2d import shapes2d
+from coterie.losses.l2c import class_weights, l2c_terms, same_matrices, true_counts
+from coterie.metrics import misclassification_rate, nmi
+from coterie.nn.set_attention import SetAttention
+
+WEIGHT = 5.0  # lambda
+PAIR_WEIGHT = 5.0  # of the cross entropy of the network's pair logits, which the paper does not have
+WARM_UP = 100
+VALIDATION_SEED = 777
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line; its defaults made the model that is shipped."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.train_points2d", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint, log and weights")
+    parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--sets", type=int, default=32, help="sets in a step, for 72 items")
+    parser.add_argument("--items", type=int, nargs="+", default=[72], help="sizes of sets, in turn")
+    parser.add_argument("--max-clusters", type=int, default=5)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--init", type=Path, help="weights to start from, where their shapes agree")
+    return parser
+
+
+def sets_of_step(options: argparse.Namespace, step: int) -> tuple[Tensor, Tensor]:
+    """Points (b, n, 2) and labels (b, n): a function of the seed and the step."""
+    n = options.items[step % len(options.items)]
+    b = max(4, round(options.sets * (72 / n) ** 1.5))
+    rng = np.random.default_rng([options.seed, step])
+    points, labels = shapes2d(b, n, n_clusters=(1, options.max_clusters), random_state=rng)
+    return torch.from_numpy(points), torch.from_numpy(labels)
+
+
+def loss_of(network: SetAttention, points: Tensor, labels: Tensor, prior: float) -> dict[str, Tensor]:
+    """The paper's terms, and the cross entropy of the pair logits."""
+    count_logits, packed, pair_logits = network(points)
+    same = same_matrices(labels)
+    parts = packed.split(list(range(1, network.max_clusters + 1)), dim=2)
+    terms = l2c_terms(
+        count_logits.softmax(1), parts, same, true_counts(same), class_weights(prior), WEIGHT
+    )
+    terms["pair"] = functional.binary_cross_entropy_with_logits(pair_logits, (same > 0).float())
+    terms["total"] = terms["total"] + PAIR_WEIGHT * terms["pair"]
+    return terms
+
+
+@torch.no_grad()
+def validate(network: SetAttention, n: int, n_sets: int = 300) -> dict[str, float]:
+    """Mean NMI, misclassification rate and share of right counts; labels from the outputs alone."""
+    k_max = network.max_clusters
+    points, labels = shapes2d(n_sets, n, n_clusters=(1, k_max), random_state=VALIDATION_SEED)
+    network.eval()
+    found: list[tuple[float, float, float]] = []
+    for start in range(0, n_sets, 50):
+        count_logits, packed, _ = network(torch.from_numpy(points[start : start + 50]))
+        parts = packed.split(list(range(1, k_max + 1)), dim=2)
+        for row, k in enumerate((count_logits.argmax(1) + 1).tolist()):
+            y, clusters = labels[start + row], parts[k - 1][row].argmax(1).numpy()
+            scores = nmi(y, clusters, average="geometric"), misclassification_rate(y, clusters)
+            found.append((*scores, float(k == y.max() + 1)))
+    network.train()
+    return dict(zip(("nmi", "mr", "count"), np.mean(found, axis=0).round(4).tolist(), strict=True))
+
+
+def same_prior(k_max: int, n: int) -> float:
+    """Expected share of same pairs with k uniform in 1..k_max and clusters of equal size."""
+    return float(np.mean([(n / k - 1) / (n - 1) for k in range(1, k_max + 1)]))
+
+
+def main() -> None:
+    """Train, with a checkpoint and a validation every 250 steps."""
+    options = make_parser().parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    torch.manual_seed(options.seed)
+    network = SetAttention(2, options.max_clusters)
+    if options.init:
+        _take_over(network, torch.load(options.init, weights_only=True))
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=options.learning_rate, weight_decay=1e-4, betas=(0.9, 0.98)
+    )
+    step, seconds = _resume(options.out / "checkpoint.pt", network, optimizer)
+    sums: dict[str, float] = {}
+    before, start = seconds, time.process_time()
+    while step < options.steps:
+        decay = 0.5 + 0.5 * math.cos(math.pi * step / options.steps)
+        optimizer.param_groups[0]["lr"] = options.learning_rate * min(1, (step + 1) / WARM_UP) * decay
+        points, labels = sets_of_step(options, step)
+        terms = loss_of(network, points, labels, same_prior(options.max_clusters, points.shape[1]))
+        optimizer.zero_grad()
+        torch.autograd.backward(terms["total"])
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        sums = {name: sums.get(name, 0.0) + value.item() for name, value in terms.items()}
+        if step % 250 == 0 or step == options.steps:
+            seconds = before + time.process_time() - start
+            line: dict[str, Any] = {"step": step, "seconds": round(seconds)}
+            line |= {name: round(value / 250, 4) for name, value in sums.items()}
+            line |= validate(network, options.items[0])
+            sums = {}
+            _write(options.out, network, optimizer, line)
+
+
+def _take_over(network: SetAttention, state: dict[str, Tensor]) -> None:
+    """Weights of another model where names and shapes agree."""
+    own = network.state_dict()
+    network.load_state_dict({name: state[name] if state[name].shape == own[name].shape else own[name] for name in own})
+
+
+def _resume(path: Path, network: SetAttention, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+    if not path.exists():
+        return 0, 0.0
+    state = torch.load(path, weights_only=True)
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["step"], state["seconds"]
+
+
+def _write(
+    out: Path, network: SetAttention, optimizer: torch.optim.Optimizer, line: dict[str, Any]
+) -> None:
+    print(json.dumps(line), flush=True)
+    with (out / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    with atomic_write(out / "checkpoint.pt") as temporary:
+        state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
+        torch.save(state | {"step": line["step"], "seconds": line["seconds"]}, temporary)
+    with atomic_write(out / "weights.pt") as temporary:
+        torch.save(network.state_dict(), temporary)
+
+
+if __name__ == "__main__":
+    main()
