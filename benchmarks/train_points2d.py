@@ -58,9 +58,7 @@ def loss_of(network: SetAttention, points: Tensor, labels: Tensor, prior: float)
     count_logits, packed, pair_logits = network(points)
     same = same_matrices(labels)
     parts = packed.split(list(range(1, network.max_clusters + 1)), dim=2)
-    terms = l2c_terms(
-        count_logits.softmax(1), parts, same, true_counts(same), class_weights(prior), WEIGHT
-    )
+    terms = l2c_terms(count_logits.softmax(1), parts, same, true_counts(same), class_weights(prior), WEIGHT)
     terms["pair"] = functional.binary_cross_entropy_with_logits(pair_logits, (same > 0).float())
     terms["total"] = terms["total"] + PAIR_WEIGHT * terms["pair"]
     return terms
@@ -127,7 +125,9 @@ def main() -> None:
 def _take_over(network: SetAttention, state: dict[str, Tensor]) -> None:
     """Weights of another model where names and shapes agree."""
     own = network.state_dict()
-    network.load_state_dict({name: state[name] if state[name].shape == own[name].shape else own[name] for name in own})
+    network.load_state_dict(
+        {name: state[name] if state[name].shape == own[name].shape else own[name] for name in own}
+    )
 
 
 def _resume(path: Path, network: SetAttention, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
@@ -139,9 +139,7 @@ def _resume(path: Path, network: SetAttention, optimizer: torch.optim.Optimizer)
     return state["step"], state["seconds"]
 
 
-def _write(
-    out: Path, network: SetAttention, optimizer: torch.optim.Optimizer, line: dict[str, Any]
-) -> None:
+def _write(out: Path, network: SetAttention, optimizer: torch.optim.Optimizer, line: dict[str, Any]) -> None:
     print(json.dumps(line), flush=True)
     with (out / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")

@@ -97,7 +97,9 @@ def test_renaming_the_groups_changes_nothing() -> None:
 
 def test_gradients() -> None:
     torch.manual_seed(0)
-    logits = [torch.randn(2, *shape, dtype=torch.float64, requires_grad=True) for shape in ((2,), (4, 1), (4, 2))]
+    logits = [
+        torch.randn(2, *shape, dtype=torch.float64, requires_grad=True) for shape in ((2,), (4, 1), (4, 2))
+    ]
     labels = torch.tensor([[0, 0, 1, 1], [0, 0, 0, 0]])
 
     def total(*values: Tensor) -> Tensor:
@@ -123,7 +125,9 @@ def test_float32_extremes_are_finite_with_gradient(scale: float) -> None:
 def test_collapsed_rows_still_get_a_gradient() -> None:
     proba, parts = softmaxed(torch.zeros(1, 2), torch.zeros(1, 4, 1), torch.full((1, 4, 2), 0.0))
     rows = parts[1].requires_grad_()
-    torch.autograd.backward(l2c(proba, [parts[0], rows], torch.tensor([[0, 0, 1, 1]]), same_prior=0.4)["total"])
+    torch.autograd.backward(
+        l2c(proba, [parts[0], rows], torch.tensor([[0, 0, 1, 1]]), same_prior=0.4)["total"]
+    )
     assert rows.grad is not None and float(rows.grad.abs().sum()) > 0
 
 

@@ -74,7 +74,9 @@ class SetAttention(nn.Module):
         scale = functional.softplus(self.scale) * 5
         pair_logits = scale * (z @ z.mT) + self.offset
         seeds, gains = choose_seeds(pair_logits.sigmoid(), self.max_clusters)
-        summary = torch.cat([hidden.mean(dim=1), hidden.amax(dim=1), gains, (gains + _LEAST_GAIN).log()], dim=1)
+        summary = torch.cat(
+            [hidden.mean(dim=1), hidden.amax(dim=1), gains, (gains + _LEAST_GAIN).log()], dim=1
+        )
         return self.count(summary), _assign(z, seeds, scale), pair_logits
 
 
