@@ -1,7 +1,7 @@
 """Train L2C's model for 2-D points: ``python -m benchmarks.train_points2d --out FOLDER``.
 
-Sets are drawn anew at every step from (seed, step), so that a run stopped at any time goes on where it was when
-the same command is given again, and no set is seen twice. Validation sets come from another seed.
+Sets are drawn anew at every step from (seed, step): no set is seen twice, and a run that was stopped goes on
+where it was when the same command is given again. Validation sets come from another seed.
 """
 
 from __future__ import annotations
@@ -125,9 +125,8 @@ def main() -> None:
 def _take_over(network: SetAttention, state: dict[str, Tensor]) -> None:
     """Weights of another model where names and shapes agree."""
     own = network.state_dict()
-    network.load_state_dict(
-        {name: state[name] if state[name].shape == own[name].shape else own[name] for name in own}
-    )
+    fitting = {name: value for name, value in state.items() if value.shape == own[name].shape}
+    network.load_state_dict(own | fitting)
 
 
 def _resume(path: Path, network: SetAttention, optimizer: torch.optim.Optimizer) -> tuple[int, float]:

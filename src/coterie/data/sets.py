@@ -70,8 +70,8 @@ class SetBatches:
         self.counts = tuple(k for k in range(1, most + 1) if largest[k - 1] >= n_items)
         if not self.counts:
             raise InputError(
-                f"set_size: {n_items}, but no {max_clusters} groups of y hold as many items; a smaller set_size "
-                "or more labelled items are expected"
+                f"set_size: {n_items}, but no {max_clusters} groups of y hold as many items; a smaller "
+                "set_size or more labelled items are expected"
             )
 
     @property

@@ -1,7 +1,7 @@
 """Sets of 2-D points in rings, moons and Gaussian clusters: what L2C's model for points is trained on.
 
-The kinds of shapes and their numbers are those of Meier, Elezi, Amirian, Dürr and Stadelmann, "Learning neural
-models for end-to-end clustering", ANNPR 2018 (arXiv:1807.04001), as their released generator has them.
+The kinds of shapes and their numbers are those of Meier, Elezi, Amirian, Dürr and Stadelmann, "Learning
+neural models for end-to-end clustering", ANNPR 2018 (arXiv:1807.04001), as their released generator has them.
 """
 
 from __future__ import annotations

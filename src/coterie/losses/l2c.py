@@ -68,7 +68,7 @@ def l2c(
     return l2c_terms(count_proba, assignments, same, counts, class_weights(prior), weight)
 
 
-def l2c_terms(  # noqa: PLR0913 - the equation has as many parts
+def l2c_terms(
     count_proba: Tensor,
     assignments: Sequence[Tensor],
     same: Tensor,

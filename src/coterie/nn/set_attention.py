@@ -1,4 +1,4 @@
-"""A set network of attention over items: pair similarities, seeds, assignments for every number of clusters."""
+"""A set network of attention over items: pair similarities, seeds, assignments for each number of clusters."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class SetAttention(nn.Module):
     """Clusters a set by attention; any order of its items gives the same clustering.
 
     Attention logits start from a learned function of the items' distances and are carried from layer to
-    layer, so that who-is-like-whom is refined along chains of neighbours. The last layer's vectors z_i give the
-    logits of "same cluster" t z_i . z_j + b. Seeds follow from them one at a time: the item whose cluster
+    layer, so that who-is-like-whom is refined along chains of neighbours. The last layer's vectors z_i give
+    the logits of "same cluster" t z_i . z_j + b. Seeds follow from them one at a time: the item whose cluster
     covers most of what the seeds so far leave uncovered. P(l | x_i, k) is a softmax over the first k seeds,
     after one step of soft k-means; P(k) is read off what each seed adds.
 
@@ -84,7 +84,7 @@ class _AttentionLayer(nn.Module):
     """Attention whose logits are added to those of the layer before, and a two-layer perceptron.
 
     Two steps of the walk that attention is (each row a distribution over the items) reach along chains of
-    neighbours; the logarithm of their density, mixed over the heads, is added to the logits that are carried on.
+    neighbours; the logarithm of their density, mixed over the heads, is added to the carried logits.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -168,7 +168,7 @@ def choose_seeds(same: Tensor, n_seeds: int) -> tuple[Tensor, Tensor]:
 
 
 def _assign(z: Tensor, seeds: Tensor, scale: Tensor) -> Tensor:
-    """P(l | x_i, k) for k = 1..K side by side: unit vectors (b, n, e), seeds (b, K) -> (b, n, K (K + 1) / 2)."""
+    """P(l | x_i, k), k = 1..K side by side: unit vectors (b, n, e), seeds (b, K) -> (b, n, K (K + 1) / 2)."""
     seeded = z.gather(1, seeds.unsqueeze(2).expand(-1, -1, z.shape[2]))
     logits = scale * (z @ seeded.mT)
     parts = []

@@ -35,8 +35,8 @@ class SetLSTM(nn.Module):
     depth : int, default=14
         LSTM layers.
     distance : {"implicit", "euclidean", "diagonal", "full"}, default="implicit"
-        Not "implicit": the LSTM layers see each item's distances (x_i - x_j)' A (x_i - x_j) to all others, with
-        A the identity, a trained diagonal or a trained matrix (section 3.3; the released code has none of
+        Not "implicit": the LSTM layers see each item's distances (x_i - x_j)' A (x_i - x_j) to all others,
+        with A the identity, a trained diagonal or a trained matrix (section 3.3; the released code has none of
         it). The first LSTM layer then sees rows of length n, so `n_items` fixes the size of every set.
     n_items : int or None
         Items of a set, for explicit distances.
@@ -51,7 +51,7 @@ class SetLSTM(nn.Module):
 
     outputs = ("count_logits", "assignments")
 
-    def __init__(  # noqa: PLR0913 - sizes and the form of the distance
+    def __init__(
         self,
         in_features: int,
         max_clusters: int,
@@ -90,8 +90,8 @@ class SetLSTM(nn.Module):
         if self.distance is not None:
             if hidden.shape[1] != self.n_items:
                 raise InputError(
-                    f"X: sets of {hidden.shape[1]} items; {self.n_items} as in fit are expected with explicit "
-                    "distances"
+                    f"X: sets of {hidden.shape[1]} items; {self.n_items} as in fit are expected with "
+                    "explicit distances"
                 )
             hidden = self.distance(hidden)
         before = hidden
