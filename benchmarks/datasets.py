@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import functools
 import io
 import os
 import zipfile
@@ -12,7 +14,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.datasets import load_digits
+from torch.nn import functional
 
 from coterie.data.readers import read_array
 
@@ -101,6 +105,46 @@ def folder(name: str) -> Path:
     if not found.is_dir():
         raise DataMissingError(f"{VARIABLE}={root}: there is no folder {name} in it")
     return found
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """One alphabet of Omniglot: 20 drawings of each of its characters.
+
+    Attributes
+    ----------
+    name : str
+    images : uint8 array of shape (n, side, side)
+        Ink is 255.
+    characters : int64 array of shape (n,)
+        In 0..n_characters-1.
+    """
+
+    name: str
+    images: Array
+    characters: npt.NDArray[np.int64]
+
+    @property
+    def n_characters(self) -> int:
+        return int(self.characters.max()) + 1
+
+
+@functools.cache
+def omniglot(part: str, side: int = 32) -> tuple[Alphabet, ...]:
+    """The alphabets of Omniglot's "background" or "evaluation" part, images averaged down to side x side."""
+    where = folder("omniglot")
+    with (where / "alphabets.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["set"] == part]
+    white = np.load(where / f"images_{part}.npz")["images"]
+    found = []
+    for row in rows:
+        ink = ~white[int(row["first_label"]) : int(row["last_label"]) + 1]
+        small = functional.interpolate(
+            torch.from_numpy(ink.reshape(-1, 1, *ink.shape[2:]).astype(np.float32)), (side, side), mode="area"
+        )
+        images = (255 * small[:, 0]).round().to(torch.uint8).numpy()
+        found.append(Alphabet(row["alphabet"], images, np.repeat(np.arange(len(ink)), ink.shape[1])))
+    return tuple(found)
 
 
 def _mnist() -> Split:

@@ -12,6 +12,7 @@ from coterie._errors import (
 from coterie.data import Pairs
 from coterie.methods.ccn import CCN
 from coterie.methods.persistence import load, save
+from coterie.methods.similarity import SimilarityNetwork
 
 __version__ = "0.1.0"
 
@@ -24,6 +25,7 @@ __all__ = [
     "InputTypeError",
     "Interrupted",
     "Pairs",
+    "SimilarityNetwork",
     "load",
     "losses",
     "metrics",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from coterie.data.batches import LabelBatches, PairBatches, Sampler
+from coterie.data.batches import ClassBatches, LabelBatches, PairBatches, Sampler
 from coterie.data.files import atomic_write
 from coterie.data.pair_links import Conflict
 from coterie.data.pairs import Pairs
 from coterie.data.readers import read_array, read_labels
 
 __all__ = [
+    "ClassBatches",
     "Conflict",
     "LabelBatches",
     "PairBatches",

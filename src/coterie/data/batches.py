@@ -19,6 +19,7 @@ from coterie.data.pairs import Pairs
 
 _SMALLEST_BATCH = 2  # batch normalisation refuses a batch of one row
 _EVALUATION_SEED = 0
+_CLASS_STREAM = 2  # `_Order` draws from streams 0 and 1
 
 
 @runtime_checkable
@@ -106,6 +107,88 @@ class LabelBatches:
         n_batches = max(1, min(-(-n // self._size), n // _SMALLEST_BATCH))
         for rows in np.array_split(shuffled, n_batches):
             yield self._plan(rows)
+
+    def _plan(self, rows: Rows) -> Plan:
+        return Plan(rows, labels=self._labels[rows])
+
+
+class ClassBatches:
+    """Batches of some classes with some rows of each, so that a good share of the pairs is similar.
+
+    Parameters
+    ----------
+    labels : int64 array of shape (n,)
+        Class codes; a negative code is an unknown label, and its row is never drawn.
+    classes_per_batch : int, at least 2
+        Classes in a batch; all of them where there are fewer.
+    items_per_class : int, at least 2
+        Rows of each class, drawn anew at every step; all of them where a class has fewer.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps in one epoch: as many as would take every known row once if the classes were of equal size.
+
+    Raises
+    ------
+    InputError
+        If `labels` are not 1-D integer codes, fewer than two classes are known, or no class has two rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> batches = ClassBatches(np.repeat(np.arange(6), 10), classes_per_batch=3, items_per_class=2)
+    >>> batches.n_steps
+    10
+    >>> np.unique(batches.plan(seed=0, epoch=0, step=0).labels, return_counts=True)[1]
+    array([2, 2, 2])
+    """
+
+    def __init__(self, labels: npt.ArrayLike, classes_per_batch: int, items_per_class: int) -> None:
+        self._labels = _codes(labels)
+        self._n_classes = check_int("classes_per_batch", classes_per_batch, low=2)
+        self._n_items = check_int("items_per_class", items_per_class, low=2)
+        self._classes = _rows_by_class(self._labels)
+        if len(self._classes) < 2 or max(len(rows) for rows in self._classes) < 2:
+            raise InputError(
+                "labels must hold at least 2 classes, one of them with 2 rows, to make both kinds of pairs; "
+                f"got {len(self._classes)} classes of {sum(map(len, self._classes))} known rows"
+            )
+        self._n_classes = min(self._n_classes, len(self._classes))
+        # classes in turn: each comes about equally often, over the borders of epochs too
+        self._order = _Order(len(self._classes))
+
+    @property
+    def n_steps(self) -> int:
+        """Steps in one epoch."""
+        n_rows = sum(map(len, self._classes))
+        return max(1, n_rows // (self._n_classes * self._n_items))
+
+    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+        """Return the rows and labels of one step, see `Sampler`."""
+        _check_step(step, self.n_steps)
+        rng = np.random.default_rng([seed, epoch, step, _CLASS_STREAM])
+        position = (epoch * self.n_steps + step) * self._n_classes
+        chosen = [self._class_at(seed, position + offset) for offset in range(self._n_classes)]
+        rows = [rng.permutation(self._classes[code])[: self._n_items] for code in dict.fromkeys(chosen)]
+        return self._plan(np.concatenate(rows))
+
+    def evaluation_plans(self) -> Iterator[Plan]:
+        """Yield every known row once, in a fixed order, in batches of some classes with some rows of each."""
+        rng = np.random.default_rng(_EVALUATION_SEED)
+        shuffled = [rng.permutation(rows) for rows in self._classes]
+        groups = np.array_split(rng.permutation(len(shuffled)), -(-len(shuffled) // self._n_classes))
+        for group in groups:
+            n_parts = -(-max(len(shuffled[code]) for code in group) // self._n_items)
+            parts = [np.array_split(shuffled[code], n_parts) for code in group]
+            for rows in zip(*parts, strict=True):
+                joint = np.concatenate(rows)
+                if len(joint) >= _SMALLEST_BATCH:
+                    yield self._plan(joint)
+
+    def _class_at(self, seed: int, position: int) -> int:
+        turn, place = divmod(position, len(self._classes))
+        return int(self._order(seed, turn)[place])
 
     def _plan(self, rows: Rows) -> Plan:
         return Plan(rows, labels=self._labels[rows])
@@ -225,6 +308,14 @@ class _Order:
         order = np.random.default_rng([seed, epoch, self._stream]).permutation(self._n)
         self._last = ((seed, epoch), order)
         return order
+
+
+def _rows_by_class(labels: Rows) -> list[Rows]:
+    """Rows of each known class, in the order of the codes."""
+    order = np.argsort(labels, kind="stable")
+    known = order[np.searchsorted(labels[order], 0) :]
+    borders = np.flatnonzero(np.diff(labels[known])) + 1
+    return [rows for rows in np.split(known, borders) if len(rows)]
 
 
 def _cuts(n: int, size: int, drop_last: bool, *, smallest: int) -> list[int]:

@@ -8,9 +8,10 @@ import hashlib
 import json
 import threading
 import warnings
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -78,14 +79,20 @@ class Training:
     evidence: str
 
 
-class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Base of the estimators whose network assigns each item to one of `n_clusters` outputs.
+class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Base of the estimators that train a network through the engine.
 
     A subclass stores its parameters in ``__init__``, builds an objective and a recipe in ``fit`` and hands
-    them to `_train`.
+    them to `_train`, which makes its network with `make_network` and ends with its `_describe`.
+
+    Attributes
+    ----------
+    saved_fields : tuple of str
+        Fitted attributes that a saved file keeps, beside the network.
     """
 
-    n_clusters: int
+    saved_fields: ClassVar[tuple[str, ...]] = ("n_features_in_", "loss_", "history_", "runs_")
+
     n_restarts: int | str
     backbone: Any
     preset: str
@@ -93,43 +100,12 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     max_epochs: int | None
     max_steps: int | None
     scale: bool
-    over_clustering: bool
     augment: Any
     threads: int | str
     device: str
     random_state: Any
     checkpoint_dir: str | None
     verbose: int
-
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Probability of each cluster for new items.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...)
-            Items of the same shape as in ``fit``.
-
-        Returns
-        -------
-        float64 array of shape (n, n_clusters)
-            Rows in [0, 1] that sum to 1.
-        """
-        check_is_fitted(self, "network_")
-        return self._infer(self._check_items(X, reset=False))[1]
-
-    def predict(self, X: Any) -> IntArray:
-        """Most probable cluster of new items.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...)
-
-        Returns
-        -------
-        int64 array of shape (n,), values in 0..n_clusters-1
-        """
-        labels: IntArray = self.predict_proba(X).argmax(axis=1)
-        return labels
 
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Embedding of new items: the last hidden layer.
@@ -143,7 +119,8 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         float32 array of shape (n, e)
         """
         check_is_fitted(self, "network_")
-        return self._infer(self._check_items(X, reset=False))[0]
+        items = self._check_items(X, reset=False)
+        return self._map(items, lambda rows: (self.network_.embed(rows),))[0].numpy()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -165,9 +142,8 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             check_item_shape(self, items, self.item_shape_)
         return items
 
-    def _check_common(self, n_items: int) -> None:
+    def _check_training(self, n_items: int) -> None:
         """Parameters that all methods have."""
-        check_int("n_clusters", self.n_clusters, low=1)
         if self.n_restarts != "auto":
             check_int("n_restarts", self.n_restarts, low=1)
         if self.threads != "auto":
@@ -183,10 +159,6 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             raise InputError(f"augment: {self.augment!r}; 'auto', 'none' or a callable is expected")
         if n_items < 2:
             raise InputError(f"X: n_samples={n_items}; at least 2 samples are expected to train a network")
-        if n_items < self.n_clusters:
-            raise InputError(
-                f"n_clusters: {self.n_clusters} for n_samples={n_items} items; at most as many are expected"
-            )
 
     def _choose_augment(self, wanted: bool) -> Augment | None:
         """The caller's views, or with "auto" the usual ones for items of this shape where they are wanted."""
@@ -246,10 +218,13 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _shows_progress(self, runtime: Runtime) -> bool:
         return bool(self.verbose) and runtime.is_main
 
-    def make_network(self, seed: int) -> ClusterNetwork:
+    @abstractmethod
+    def make_network(self, seed: int) -> Any:
         """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
-        network = build_network(self.backbone, self.item_shape_, self.n_clusters, seed)
-        return channels_last(network.float())
+
+    @abstractmethod
+    def _describe(self, items: Items) -> None:
+        """Fitted attributes that follow from the trained network and the training items."""
 
     def _fingerprint(self, items: Items, plan: Training) -> str:
         """A digest of all that the result follows from, but the seeds, which a session holds itself."""
@@ -262,6 +237,72 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 params[name] = type(getattr(self, name)).__name__
         parts = [type(self).__name__, params, plan.n_restarts, plan.evidence, data_digest(items)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def _map(self, items: Items, apply: Callable[[Tensor], tuple[Tensor, ...]]) -> list[Tensor]:
+        """What a function of scaled rows gives for checked items, in batches of bounded size."""
+        device = next(self.network_.parameters()).device
+        source = ScaledSource(items, self.scaling_, device)
+        threads = choose_threads(self.threads, self.network_, device)
+        multiple = 1 if has_convolutions(self.network_) else ROWS_TOGETHER
+        parts = []
+        with torch_threads(threads), torch.inference_mode(), _eval_mode(self.network_):
+            for start in range(0, len(source), PREDICT_BATCH):
+                rows = source.take(slice(start, start + PREDICT_BATCH))
+                parts.append([out[: len(rows)].cpu() for out in apply(_fill_up(rows, multiple))])
+        return [torch.cat(column) for column in zip(*parts, strict=True)]
+
+
+class NeuralClusterer(NeuralEstimator):
+    """Base of the estimators whose network assigns each item to one of `n_clusters` outputs."""
+
+    saved_fields = (*NeuralEstimator.saved_fields, "n_clusters_", "n_dominant_")
+
+    n_clusters: int
+    over_clustering: bool
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Probability of each cluster for new items.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Items of the same shape as in ``fit``.
+
+        Returns
+        -------
+        float64 array of shape (n, n_clusters)
+            Rows in [0, 1] that sum to 1.
+        """
+        check_is_fitted(self, "network_")
+        return self._infer(self._check_items(X, reset=False))[1]
+
+    def predict(self, X: Any) -> IntArray:
+        """Most probable cluster of new items.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+
+        Returns
+        -------
+        int64 array of shape (n,), values in 0..n_clusters-1
+        """
+        labels: IntArray = self.predict_proba(X).argmax(axis=1)
+        return labels
+
+    def _check_common(self, n_items: int) -> None:
+        """Parameters that all clusterers have."""
+        check_int("n_clusters", self.n_clusters, low=1)
+        self._check_training(n_items)
+        if n_items < self.n_clusters:
+            raise InputError(
+                f"n_clusters: {self.n_clusters} for n_samples={n_items} items; at most as many are expected"
+            )
+
+    def make_network(self, seed: int) -> ClusterNetwork:
+        """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
+        network = build_network(self.backbone, self.item_shape_, self.n_clusters, seed)
+        return channels_last(network.float())
 
     def _describe(self, items: Items) -> None:
         """Labels of the training items and what they say about the clusters."""
@@ -278,20 +319,10 @@ class NeuralClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             )
 
     def _infer(self, items: Items) -> tuple[npt.NDArray[np.float32], FloatArray]:
-        """Embedding and probabilities of checked items, in batches of bounded size."""
-        device = next(self.network_.parameters()).device
-        source = ScaledSource(items, self.scaling_, device)
-        threads = choose_threads(self.threads, self.network_, device)
-        multiple = 1 if has_convolutions(self.network_) else ROWS_TOGETHER
-        embeddings, probabilities = [], []
-        with torch_threads(threads), torch.inference_mode(), _eval_mode(self.network_):
-            for start in range(0, len(source), PREDICT_BATCH):
-                rows = source.take(slice(start, start + PREDICT_BATCH))
-                embedding, logits = self.network_(_fill_up(rows, multiple))
-                embeddings.append(embedding[: len(rows)].cpu())
-                # float64 rows sum to 1 to the last digit that a caller may check
-                probabilities.append(logits[: len(rows)].double().softmax(dim=1).cpu())
-        return torch.cat(embeddings).numpy(), torch.cat(probabilities).numpy()
+        """Embedding and probabilities of checked items."""
+        embedding, logits = self._map(items, self.network_)
+        # float64 rows sum to 1 to the last digit that a caller may check
+        return embedding.numpy(), logits.double().softmax(dim=1).numpy()
 
 
 def _fill_up(rows: Tensor, multiple: int) -> Tensor:

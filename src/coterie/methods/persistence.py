@@ -17,15 +17,16 @@ from coterie._errors import DamagedFileError, InputError, InputTypeError
 from coterie.data.arrays import Scaling
 from coterie.engine.runtime import make_runtime
 from coterie.engine.storage import read_tensors, write_tensors
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.registry import METHODS
-from coterie.nn import ClusterNetwork
+from coterie.methods.similarity import SimilarityNetwork
+from coterie.nn import ClusterNetwork, PairNetwork
 
-_PLAIN = ("n_features_in_", "n_clusters_", "n_dominant_", "loss_", "history_", "runs_")
+SAVED: dict[str, type[NeuralEstimator]] = {**METHODS, "similarity": SimilarityNetwork}
 _OWN_BACKBONE = "<not a name>"
 
 
-def save(estimator: NeuralClusterer, path: str | Path) -> None:
+def save(estimator: NeuralEstimator, path: str | Path) -> None:
     """Write a fitted estimator to one file, atomically and without pickle.
 
     A network of the caller's is kept by its weights alone, and `load` asks for it; views and generators of
@@ -33,7 +34,7 @@ def save(estimator: NeuralClusterer, path: str | Path) -> None:
 
     Parameters
     ----------
-    estimator : CCN
+    estimator : CCN or another of this library
         Fitted.
     path : str or Path
         The file, conventionally ending in ``.safetensors``; its folder is made where it is missing.
@@ -60,14 +61,15 @@ def save(estimator: NeuralClusterer, path: str | Path) -> None:
     """
     method = _method_of(estimator)
     check_is_fitted(estimator, "network_")
-    meta: dict[str, Any] = {name: getattr(estimator, name) for name in _PLAIN}
+    meta: dict[str, Any] = {name: getattr(estimator, name) for name in estimator.saved_fields}
     meta |= {"method": method, "params": _plain_params(estimator), "item_shape": list(estimator.item_shape_)}
     tensors = {f"network/{name}": value for name, value in estimator.network_.state_dict().items()}
     tensors |= {
-        "labels": torch.from_numpy(estimator.labels_),
         "offset": torch.from_numpy(np.asarray(estimator.scaling_.offset)),
         "factor": torch.from_numpy(np.asarray(estimator.scaling_.factor)),
     }
+    if isinstance(estimator, NeuralClusterer):
+        tensors["labels"] = torch.from_numpy(estimator.labels_)
     for name in ("classes_", "feature_names_in_"):
         if hasattr(estimator, name):
             meta[name] = _plain_array(name, getattr(estimator, name))
@@ -75,7 +77,7 @@ def save(estimator: NeuralClusterer, path: str | Path) -> None:
     write_tensors(path, "model", tensors, meta)
 
 
-def load(path: str | Path, backbone: Any = None) -> NeuralClusterer:
+def load(path: str | Path, backbone: Any = None) -> NeuralEstimator:
     """Read an estimator that `save` wrote.
 
     Parameters
@@ -87,7 +89,7 @@ def load(path: str | Path, backbone: Any = None) -> NeuralClusterer:
 
     Returns
     -------
-    CCN
+    CCN or another of this library
         Fitted; predicts what the saved one did.
 
     Raises
@@ -104,7 +106,7 @@ def load(path: str | Path, backbone: Any = None) -> NeuralClusterer:
         raise DamagedFileError(f"path: {path} lacks {error}, which this version expects") from error
 
 
-def _rebuild(tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any) -> NeuralClusterer:
+def _rebuild(tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any) -> NeuralEstimator:
     params = dict(meta["params"])
     if params["backbone"] == _OWN_BACKBONE:
         if backbone is None:
@@ -112,26 +114,27 @@ def _rebuild(tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any) ->
                 "backbone: the model was fitted with a network of your own; load(path, backbone=...) needs it"
             )
         params["backbone"] = backbone
-    kind = METHODS[meta["method"]]
+    kind = SAVED[meta["method"]]
     unknown = params.keys() - kind().get_params().keys()
     if unknown:
         raise KeyError(*unknown)
     estimator = kind(**params)
     estimator.device = _usable_device(params["device"])
-    for name in _PLAIN:
+    for name in estimator.saved_fields:
         setattr(estimator, name, meta[name])
     for name in ("classes_", "feature_names_in_"):
         if name in meta:
             setattr(estimator, name, np.array(meta[name]["values"], dtype=meta[name]["dtype"]))
     estimator.item_shape_ = tuple(meta["item_shape"])
-    estimator.labels_ = tensors["labels"].numpy()
+    if isinstance(estimator, NeuralClusterer):
+        estimator.labels_ = tensors["labels"].numpy()
     estimator.scaling_ = Scaling(tensors["offset"].numpy(), tensors["factor"].numpy())
     estimator.network_ = _load_network(estimator, tensors)
     return estimator
 
 
-def _load_network(estimator: NeuralClusterer, tensors: dict[str, Tensor]) -> ClusterNetwork:
-    network = estimator.make_network(seed=0)
+def _load_network(estimator: NeuralEstimator, tensors: dict[str, Tensor]) -> ClusterNetwork | PairNetwork:
+    network: ClusterNetwork | PairNetwork = estimator.make_network(seed=0)
     prefix = "network/"
     state = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     try:
@@ -142,13 +145,13 @@ def _load_network(estimator: NeuralClusterer, tensors: dict[str, Tensor]) -> Clu
 
 
 def _method_of(estimator: object) -> str:
-    for name, kind in METHODS.items():
+    for name, kind in SAVED.items():
         if type(estimator) is kind:
             return name
-    raise InputTypeError(f"estimator: {type(estimator).__name__}; one of {', '.join(METHODS)} is expected")
+    raise InputTypeError(f"estimator: {type(estimator).__name__}; one of {', '.join(SAVED)} is expected")
 
 
-def _plain_params(estimator: NeuralClusterer) -> dict[str, Any]:
+def _plain_params(estimator: NeuralEstimator) -> dict[str, Any]:
     params: dict[str, Any] = estimator.get_params()
     if not isinstance(params["backbone"], str):
         params["backbone"] = _OWN_BACKBONE

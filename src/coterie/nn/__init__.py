@@ -5,7 +5,15 @@ from coterie.nn.build import BACKBONES, BackboneSpec, GivenBackbone, auto_backbo
 from coterie.nn.joint_batchnorm import JointBatchNorm, convert_batchnorm
 from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
-from coterie.nn.network import ClusterNetwork, build_network, channels_last, has_convolutions
+from coterie.nn.network import (
+    ClusterNetwork,
+    PairNetwork,
+    build_network,
+    build_pair_network,
+    channels_last,
+    has_convolutions,
+)
+from coterie.nn.pair_head import PairHead
 from coterie.nn.resnet import PreActResNet
 from coterie.nn.vgg import VGG
 
@@ -19,10 +27,13 @@ __all__ = [
     "GivenBackbone",
     "JointBatchNorm",
     "LeNet",
+    "PairHead",
+    "PairNetwork",
     "PreActResNet",
     "auto_backbone",
     "build_backbone",
     "build_network",
+    "build_pair_network",
     "channels_last",
     "convert_batchnorm",
     "has_convolutions",

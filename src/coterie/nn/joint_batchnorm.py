@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
+from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 _Module = TypeVar("_Module", bound=nn.Module)
@@ -46,8 +47,7 @@ class JointBatchNorm(_BatchNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise input (b, c, ...) per channel c; the output has its shape and dtype."""
-        joint = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-        if not (self.training and joint):
+        if not (self.training and _is_joint()):
             return super().forward(input)
         self._check_input_dim(input)
         # Sums over a joint batch overflow or round away in half precision.
@@ -124,6 +124,30 @@ def _sum_over_processes(x: Tensor) -> Tensor:
     """Sum x over all processes, with gradient of every order."""
     total: Tensor = _SumOverProcesses.apply(x)  # type: ignore[no-untyped-call]
     return total
+
+
+def joint_rows(x: Tensor) -> Tensor:
+    """Rows x (b, c) of all processes in their order, with gradient, on every process.
+
+    Its backward follows the convention of this module: it sums the gradients of all copies of the joint loss.
+
+    Examples
+    --------
+    >>> tuple(joint_rows(torch.zeros(4, 3)).shape)
+    (4, 3)
+    """
+    if not _is_joint():
+        return x
+    counts = x.new_zeros(dist.get_world_size(), dtype=torch.int64)
+    counts[dist.get_rank()] = len(x)
+    dist.all_reduce(counts)
+    before = int(counts[: dist.get_rank()].sum())
+    placed = functional.pad(x, (0, 0, before, int(counts.sum()) - before - len(x)))
+    return _sum_over_processes(placed)
+
+
+def _is_joint() -> bool:
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 def _joint_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

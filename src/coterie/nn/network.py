@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
@@ -11,8 +11,11 @@ from torch import Tensor, nn
 from coterie._errors import InputError
 from coterie.nn.backbone import Backbone
 from coterie.nn.build import BackboneSpec, build_backbone
+from coterie.nn.pair_head import PairHead
 
 _Module = TypeVar("_Module", bound=nn.Module)
+
+_Headed = TypeVar("_Headed", "ClusterNetwork", "PairNetwork")
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -56,6 +59,49 @@ class ClusterNetwork(nn.Module):
         return embedding
 
 
+class PairNetwork(nn.Module):
+    """A similarity network: a backbone, and a head that compares all rows of a batch with each other.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    hidden_features : int or None
+        Width of the head's hidden layer; None: four times the embedding, as in the paper.
+    symmetric : bool
+
+    Attributes
+    ----------
+    backbone : Backbone
+    head : PairHead
+    outputs : tuple of str
+
+    Examples
+    --------
+    >>> from coterie.nn import MLP
+    >>> embedding, log_odds = PairNetwork(MLP(10), 64)(torch.randn(4, 10))
+    >>> tuple(embedding.shape), tuple(log_odds.shape)
+    ((4, 128), (4, 4))
+    """
+
+    outputs = ("embedding", "logits")
+
+    def __init__(self, backbone: Backbone, hidden_features: int | None, *, symmetric: bool = True) -> None:
+        super().__init__()
+        self.backbone = backbone
+        hidden = hidden_features or 4 * backbone.out_features
+        self.head = PairHead(backbone.out_features, hidden, symmetric=symmetric)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map x (b, *item_shape) to the embedding (b, e) and the log odds of "same" of all pairs (b, b)."""
+        embedding = self.embed(x)
+        return embedding, self.head(embedding)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Map x (b, *item_shape) to the embedding (b, e) alone."""
+        embedding: Tensor = self.backbone(x)
+        return embedding
+
+
 def build_network(
     spec: BackboneSpec, item_shape: Sequence[int], n_clusters: int, seed: int
 ) -> ClusterNetwork:
@@ -83,13 +129,47 @@ def build_network(
     >>> torch.equal(first.head.weight, second.head.weight)
     True
     """
+    return _from_seed(lambda: ClusterNetwork(build_backbone(spec, item_shape), n_clusters), seed)
+
+
+def build_pair_network(
+    spec: BackboneSpec, item_shape: Sequence[int], hidden_features: int | None, symmetric: bool, seed: int
+) -> PairNetwork:
+    """Build a similarity network whose initial weights depend on the seed alone; the head is always fresh.
+
+    Parameters
+    ----------
+    spec : "auto", a name, an nn.Module or a callable
+        As in `build_backbone`.
+    item_shape : sequence of int
+    hidden_features : int or None
+        None: four times the width of the embedding.
+    symmetric : bool
+    seed : int
+
+    Returns
+    -------
+    PairNetwork
+
+    Examples
+    --------
+    >>> build_pair_network("mlp", (4,), None, True, seed=0).head.out.in_features
+    512
+    """
+    return _from_seed(
+        lambda: PairNetwork(build_backbone(spec, item_shape), hidden_features, symmetric=symmetric), seed
+    )
+
+
+def _from_seed(make: Callable[[], _Headed], seed: int) -> _Headed:
+    """Make a network from a seed of its own, its head with the dtype and on the device of its backbone."""
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would seed the generators of all GPUs too, which are not restored here.
         torch.default_generator.manual_seed(int(seed))
-        backbone = build_backbone(spec, item_shape)
-        network = ClusterNetwork(backbone, n_clusters)
-    like = next((p for p in backbone.parameters() if p.is_floating_point()), network.head.weight)
-    network.head.to(device=like.device, dtype=like.dtype)
+        network = make()
+    like = next((p for p in network.backbone.parameters() if p.is_floating_point()), None)
+    if like is not None:
+        network.head.to(device=like.device, dtype=like.dtype)
     return network
 
 
