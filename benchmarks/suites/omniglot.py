@@ -36,7 +36,9 @@ def source() -> tuple[Any, Any]:
     kept = [alphabet for alphabet in omniglot("background") if alphabet.name not in TRIAL]
     starts = np.cumsum([0, *(alphabet.n_characters for alphabet in kept)])
     images = np.concatenate([alphabet.images for alphabet in kept])
-    return images, np.concatenate([part.characters + start for part, start in zip(kept, starts, strict=False)])
+    return images, np.concatenate(
+        [part.characters + start for part, start in zip(kept, starts, strict=False)]
+    )
 
 
 def spn_path(case_draw: int, quick: bool) -> Path:
@@ -64,7 +66,9 @@ def run_spn(case: Case) -> Outcome:
 def _cases(options: Options) -> list[Case]:
     draw = (options.draws or (0,))[0]
     spn = options.estimator(**SPN_SETTINGS)
-    return [Case("omniglot", "spn", "omniglot", "background", draw, {"quick": options.quick, "parameters": spn})]
+    return [
+        Case("omniglot", "spn", "omniglot", "background", draw, {"quick": options.quick, "parameters": spn})
+    ]
 
 
 def run(case: Case) -> Outcome:

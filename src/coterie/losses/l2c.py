@@ -148,8 +148,8 @@ def _check_outputs(count_proba: Tensor, assignments: Sequence[Tensor]) -> None:
     for k, (name, part) in enumerate(_named(assignments), start=1):
         if part.shape != (len(count_proba), n, k) or n < 2:
             raise InputError(
-                f"{name}: shape {tuple(part.shape)}; (N, n, {k}) with N={len(count_proba)} and the same n, at "
-                "least 2, for all k is expected"
+                f"{name}: shape {tuple(part.shape)}; (N, n, {k}) with N={len(count_proba)} and the same n, "
+                "at least 2, for all k is expected"
             )
 
 

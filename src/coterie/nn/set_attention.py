@@ -1,4 +1,4 @@
-"""A set network of attention over items: pair similarities, seeds, assignments for each number of clusters."""
+"""A set network of attention over items: pair similarities, seeds, assignments for every k."""
 
 from __future__ import annotations
 
@@ -64,12 +64,18 @@ class SetAttention(nn.Module):
 
         The assignments P(l | x_i, k) of k = 1..K stand side by side, (b, n, K (K + 1) / 2).
         """
-        items = _centred(embedding)
+        with torch.autocast(embedding.device.type, enabled=False):  # half precision has no small distances
+            items = _centred(embedding)
+            features = _pair_features(items)
         hidden = self.into(items)
-        logits = self.pairs(_pair_features(items)).permute(0, 3, 1, 2)
+        logits = self.pairs(features).to(items.dtype).permute(0, 3, 1, 2)
         for layer in self.layers:
             hidden, logits = layer(hidden, logits)
-        hidden = self.norm(hidden)
+        with torch.autocast(embedding.device.type, enabled=False):
+            return self._cluster(self.norm(hidden.to(items.dtype)))
+
+    def _cluster(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The outputs, from the last layer's (b, n, width)."""
         z = functional.normalize(self.out(hidden), dim=-1)
         scale = functional.softplus(self.scale) * 5
         pair_logits = scale * (z @ z.mT) + self.offset

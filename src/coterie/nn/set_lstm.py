@@ -36,8 +36,7 @@ class SetLSTM(nn.Module):
         LSTM layers.
     distance : {"implicit", "euclidean", "diagonal", "full"}, default="implicit"
         Not "implicit": the LSTM layers see each item's distances (x_i - x_j)' A (x_i - x_j) to all others,
-        with A the identity, a trained diagonal or a trained matrix (section 3.3; the released code has none of
-        it). The first LSTM layer then sees rows of length n, so `n_items` fixes the size of every set.
+        with A the identity, a trained diagonal or a trained matrix (section 3.3; the released code has none). The first LSTM layer then sees rows of length n, so `n_items` fixes the size of every set.
     n_items : int or None
         Items of a set, for explicit distances.
 
