@@ -11,6 +11,7 @@ from coterie._errors import (
 )
 from coterie.data import Pairs
 from coterie.methods.ccn import CCN
+from coterie.methods.l2c import L2C
 from coterie.methods.persistence import load, save
 from coterie.methods.similarity import SimilarityNetwork
 
@@ -18,6 +19,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CCN",
+    "L2C",
     "CollapseWarning",
     "ConflictError",
     "DamagedFileError",

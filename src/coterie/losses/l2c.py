@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from coterie._checks import check_number
 from coterie._errors import InputError, InputTypeError
@@ -110,6 +111,19 @@ def cluster_assignment_loss(same_proba: Tensor, same: Tensor, class_weights: tup
     costs = -torch.where(target > 0, of_same * clipped.log(), of_different * (1 - clipped).log())
     known = target != 0
     return torch.where(known, costs, torch.zeros_like(costs)).sum() / known.sum().clamp_min(1)
+
+
+def pair_cross_entropy(pair_logits: Tensor, same: Tensor) -> Tensor:
+    """Cross entropy of logits of "same cluster" over all known ordered pairs, which the paper does not have.
+
+    Logits (N, n, n) and matrices (N, n, n) of 1, -1, 0 -> scalar. It tells the network about every pair what
+    the assignments tell it only through the seeds.
+    """
+    known = (same != 0).to(pair_logits.dtype)
+    costs = functional.binary_cross_entropy_with_logits(
+        pair_logits, (same > 0).to(pair_logits.dtype), known, reduction="sum"
+    )
+    return costs / known.sum().clamp_min(1)
 
 
 def class_weights(same_prior: float) -> tuple[float, float]:

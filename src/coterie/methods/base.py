@@ -245,7 +245,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         threads = choose_threads(self.threads, self.network_, device)
         multiple = 1 if has_convolutions(self.network_) else ROWS_TOGETHER
         parts = []
-        with torch_threads(threads), torch.inference_mode(), _eval_mode(self.network_):
+        with torch_threads(threads), torch.inference_mode(), eval_mode(self.network_):
             for start in range(0, len(source), PREDICT_BATCH):
                 rows = source.take(slice(start, start + PREDICT_BATCH))
                 parts.append([out[: len(rows)].cpu() for out in apply(_fill_up(rows, multiple))])
@@ -332,7 +332,8 @@ def _fill_up(rows: Tensor, multiple: int) -> Tensor:
 
 
 @contextlib.contextmanager
-def _eval_mode(network: nn.Module) -> Iterator[None]:
+def eval_mode(network: nn.Module) -> Iterator[None]:
+    """The network in eval mode, and afterwards in the mode it was in."""
     before = network.training
     network.eval()
     try:

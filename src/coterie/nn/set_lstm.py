@@ -36,7 +36,8 @@ class SetLSTM(nn.Module):
         LSTM layers.
     distance : {"implicit", "euclidean", "diagonal", "full"}, default="implicit"
         Not "implicit": the LSTM layers see each item's distances (x_i - x_j)' A (x_i - x_j) to all others,
-        with A the identity, a trained diagonal or a trained matrix (section 3.3; the released code has none). The first LSTM layer then sees rows of length n, so `n_items` fixes the size of every set.
+        with A the identity, a trained diagonal or a trained matrix (section 3.3; not in the released code).
+        The first LSTM layer then sees rows of length n, so `n_items` fixes the size of every set.
     n_items : int or None
         Items of a set, for explicit distances.
 
@@ -136,7 +137,8 @@ class PairDistance(nn.Module):
         self.matrix = nn.Parameter(start, requires_grad=kind != "euclidean")
 
     def forward(self, items: Tensor) -> Tensor:
-        """Items (b, n, width) to squared distances (b, n, n)."""
+        """Items (b, n, width) to squared distances (b, n, n), A projected first."""
+        self.project()
         scaled = items @ self.matrix if self.kind == "full" else items * self.matrix
         products = scaled @ items.mT
         own = products.diagonal(dim1=1, dim2=2)
@@ -145,7 +147,7 @@ class PairDistance(nn.Module):
 
     @torch.no_grad()
     def project(self) -> None:
-        """Move A to the nearest positive semidefinite matrix, as is done after every step of training."""
+        """Move A to the nearest positive semidefinite matrix, as is done in every step of training."""
         if self.kind == "full":
             values, vectors = torch.linalg.eigh((self.matrix + self.matrix.T) / 2)
             self.matrix.copy_((vectors * values.clamp_min(0)) @ vectors.T)
