@@ -8,6 +8,7 @@ from coterie._errors import (
     InputError,
     InputTypeError,
     Interrupted,
+    SimilarityWarning,
 )
 from coterie.data import Pairs
 from coterie.methods.ccn import CCN
@@ -28,6 +29,7 @@ __all__ = [
     "Interrupted",
     "Pairs",
     "SimilarityNetwork",
+    "SimilarityWarning",
     "load",
     "losses",
     "metrics",

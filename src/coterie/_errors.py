@@ -23,5 +23,9 @@ class CollapseWarning(UserWarning):
     """A cluster that was asked for is not used by any training sample."""
 
 
+class SimilarityWarning(UserWarning):
+    """A similarity network gives one answer for (almost) every pair of the new data, or the data are few."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Training was stopped by a signal; the message names the checkpoint and how to resume."""

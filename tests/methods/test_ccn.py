@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Generator, Tensor, nn
 from coterie import CCN, CollapseWarning, Pairs
 from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.recipe import Recipe
+from coterie.losses import pairs as loss_pairs
 from coterie.losses.pairs import PairOptions
 from coterie.methods import ccn
 from coterie.metrics import clustering_accuracy, nmi
@@ -104,6 +106,20 @@ def test_balanced_pairs_weigh_both_kinds_the_same(digits: Digits) -> None:
     alike = Pairs([0, 2], [1, 3], [1, 1])
     # nothing to balance
     assert quick().fit(X, pairs=alike).loss_ == quick(pair_weight="balanced").fit(X, pairs=alike).loss_
+
+
+@pytest.mark.parametrize("loss", ["kcl", "ccl"])
+def test_a_batch_of_many_labels_is_never_expanded(
+    digits: Digits, loss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above the limit the pairs are walked block by block: the same loss, no n x n matrix."""
+    X, y = digits
+    settings: dict[str, Any] = {"loss": loss, "batch_size": len(X), "max_steps": 3}
+    dense = quick(**settings).fit(X, y)
+    monkeypatch.setattr(loss_pairs, "DENSE_LIMIT", len(X) - 1)
+    monkeypatch.delattr(importlib.import_module(f"coterie.losses.{loss}"), "as_matrix")
+    walked = quick(**settings).fit(X, y)
+    assert walked.loss_ == pytest.approx(dense.loss_, rel=1e-4)
 
 
 def test_cross_entropy_makes_clusters_the_classes(all_digits: Digits) -> None:

@@ -84,19 +84,26 @@ def ccl(
     p = check_prob(p)
     same = check_same(same, p)
     with full_precision(p):
-        if len(p) <= pairs.DENSE_LIMIT:
-            return ccl_matrix(p, as_matrix(same), options)
-        return ccl_blockwise(p, same, options)
+        return unchecked_ccl(p, same, options)
 
 
-def ccl_matrix(p: Tensor, same: Tensor, options: PairOptions = DEFAULT_OPTIONS) -> Tensor:
-    """Unchecked `ccl` over a valid int8 matrix (n, n), for every training step; call it outside autocast."""
+def unchecked_ccl(p: Tensor, same: Tensor, options: PairOptions = DEFAULT_OPTIONS) -> Tensor:
+    """`ccl` over a valid int8 matrix (n, n) or int64 labels (n,), for every step; not for autocast."""
+    if len(p) <= pairs.DENSE_LIMIT:
+        return ccl_matrix(p, as_matrix(same), options)
+    return ccl_blockwise(p, same, options)
+
+
+def ccl_matrix(
+    p: Tensor, same: Tensor, options: PairOptions = DEFAULT_OPTIONS, weight: Tensor | None = None
+) -> Tensor:
+    """`unchecked_ccl` over a matrix (n, n), in O(n^2) memory; weight (n, n): how much each pair counts."""
     counted = counted_pairs(same, options.include_self)
-    return _reduce(_ordered(p, p, counted, options), counted, options)
+    return _reduce(_ordered(p, p, counted, options, weight), counted, options)
 
 
 def ccl_blockwise(p: Tensor, same: Tensor, options: PairOptions = DEFAULT_OPTIONS) -> Tensor:
-    """Unchecked `ccl` block by block over a valid int8 matrix (n, n) or int64 labels (n,)."""
+    """`unchecked_ccl` block by block: no n x n intermediates."""
     p, same = drop_unknown(p, same)
     ordered = partial(_ordered, options=options)
     total = blockwise_total(p, same_blocks(same, options.include_self), ordered, symmetric=True)
@@ -107,14 +114,16 @@ def _reduce(ordered_total: Tensor, same: Tensor, options: PairOptions) -> Tensor
     return reduce_pairs(ordered_total if options.include_self else ordered_total / 2, same, options)
 
 
-def _ordered(rows: Tensor, cols: Tensor, same: Tensor, options: PairOptions) -> Tensor:
+def _ordered(
+    rows: Tensor, cols: Tensor, same: Tensor, options: PairOptions, weight: Tensor | None = None
+) -> Tensor:
     """Sum of the costs over i, j: rows (a, k), (b, k), int8 (a, b) -> scalar (equation 3)."""
     sign = same.to(rows.dtype)
     log_likelihood = _likelihood(rows, cols, sign, options.eps).log()
     if options.kind_weights is not None:
         similar, dissimilar = options.kind_weights
         log_likelihood = log_likelihood * (similar * sign.relu() + dissimilar * sign.neg().relu_())
-    return -log_likelihood.sum()
+    return -(log_likelihood if weight is None else weight * log_likelihood).sum()
 
 
 def _likelihood(rows: Tensor, cols: Tensor, sign: Tensor, eps: float) -> Tensor:

@@ -91,33 +91,51 @@ def kcl(  # noqa: PLR0913 - the published contract names these arguments
     p = check_prob(p)
     same = check_same(same, p)
     with full_precision(p):
-        if len(p) <= pairs.DENSE_LIMIT:
-            return kcl_matrix(p, as_matrix(same), margin, options)
-        return kcl_blockwise(p, same, margin, options)
+        return unchecked_kcl(p, same, margin, options)
+
+
+def unchecked_kcl(
+    p: Tensor, same: Tensor, margin: float = 2.0, options: PairOptions = DEFAULT_OPTIONS
+) -> Tensor:
+    """`kcl` over a valid int8 matrix (n, n) or int64 labels (n,), for every step; not for autocast."""
+    if len(p) <= pairs.DENSE_LIMIT:
+        return kcl_matrix(p, as_matrix(same), margin, options)
+    return kcl_blockwise(p, same, margin, options)
 
 
 def kcl_matrix(
-    p: Tensor, same: Tensor, margin: float = 2.0, options: PairOptions = DEFAULT_OPTIONS
+    p: Tensor,
+    same: Tensor,
+    margin: float = 2.0,
+    options: PairOptions = DEFAULT_OPTIONS,
+    weight: Tensor | None = None,
 ) -> Tensor:
-    """Unchecked `kcl` over a valid int8 matrix (n, n), for every training step; call it outside autocast."""
+    """`unchecked_kcl` over a matrix (n, n), in O(n^2) memory; weight (n, n): how much each pair counts."""
     counted = counted_pairs(same, options.include_self)
-    return reduce_pairs(_ordered(p, p, counted, margin, options), counted, options)
+    return reduce_pairs(_ordered(p, p, counted, margin, options, weight), counted, options)
 
 
 def kcl_blockwise(
     p: Tensor, same: Tensor, margin: float = 2.0, options: PairOptions = DEFAULT_OPTIONS
 ) -> Tensor:
-    """Unchecked `kcl` block by block over a valid int8 matrix (n, n) or int64 labels (n,)."""
+    """`unchecked_kcl` block by block: no n x n intermediates."""
     p, same = drop_unknown(p, same)
     ordered = partial(_ordered, margin=margin, options=options)
     total = blockwise_total(p, same_blocks(same, options.include_self), ordered, symmetric=False)
     return reduce_pairs(total, same, options)
 
 
-def _ordered(first: Tensor, second: Tensor, same: Tensor, margin: float, options: PairOptions) -> Tensor:
+def _ordered(
+    first: Tensor,
+    second: Tensor,
+    same: Tensor,
+    margin: float,
+    options: PairOptions,
+    weight: Tensor | None = None,
+) -> Tensor:
     """Sum over i, j of loss(first_i || second_j): rows (a, k), (b, k), int8 (a, b) -> scalar (equation 2)."""
     kl = _divergence(first.detach() + options.eps, second + options.eps)
-    similar, dissimilar = kinds(same, kl.dtype)
+    similar, dissimilar = kinds(same if weight is None else same * weight, kl.dtype)
     w_similar, w_dissimilar = options.kind_weights or (1.0, 1.0)
     return w_similar * (similar * kl).sum() + w_dissimilar * (dissimilar * (margin - kl).relu()).sum()
 

@@ -26,6 +26,7 @@ from coterie._errors import CollapseWarning, InputError
 from coterie.data.arrays import (
     Items,
     ScaledSource,
+    Scaling,
     data_digest,
     fit_scaling,
 )
@@ -35,7 +36,7 @@ from coterie.engine.loop import Task
 from coterie.engine.objective import Objective
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import Session, run_session
+from coterie.engine.restarts import Kept, Session, run_session
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
 from coterie.methods.checks import as_random_state, check_choice, check_path
 from coterie.methods.items import check_item_shape, check_items
@@ -70,6 +71,8 @@ class Training:
         Random views of each training batch.
     evidence : str
         A digest of what the objective knows beside X: it tells one fit's checkpoint from another's.
+    scaling : Scaling or None
+        That of another estimator's items in place of one fitted to X.
     """
 
     objective: Objective
@@ -77,6 +80,7 @@ class Training:
     n_restarts: int
     augment: Augment | None
     evidence: str
+    scaling: Scaling | None = None
 
 
 class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -180,11 +184,12 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _train(self, items: Items, plan: Training) -> Self:
         """Train all restarts, keep the one of lowest loss and describe the clustering it gives."""
         runtime = make_runtime(self.device)
-        scaling = fit_scaling(items, self.scale)
+        scaling = plan.scaling or fit_scaling(items, self.scale)
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(items, scaling, runtime.device)
         task = Task(source, plan.objective, plan.recipe, runtime, self.make_network, plan.augment)
-        fresh = Session([base + 1_000_003 * number for number in range(plan.n_restarts)])
+        seeds = [base + 1_000_003 * number for number in range(plan.n_restarts)]
+        fresh = Session(seeds, keep=self._n_kept(plan.n_restarts))
         with _own_random_numbers(runtime):
             network = self.make_network(0)
             with torch_threads(choose_threads(self.threads, network, runtime.device)):
@@ -197,8 +202,12 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.loss_ = best.loss
         self.history_ = session.history
         self.runs_ = session.runs
-        self._describe(items)
+        self._describe(items, session.kept)
         return self
+
+    def _n_kept(self, n_restarts: int) -> int:
+        """How many of the best restarts `_describe` looks at."""
+        return 1
 
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
         """Run a session with a progress bar and, where a folder is given, checkpoints."""
@@ -223,8 +232,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
 
     @abstractmethod
-    def _describe(self, items: Items) -> None:
-        """Fitted attributes that follow from the trained network and the training items."""
+    def _describe(self, items: Items, kept: list[Kept]) -> None:
+        """Fitted attributes that follow from the trained network, other kept ones and the training items."""
 
     def _fingerprint(self, items: Items, plan: Training) -> str:
         """A digest of all that the result follows from, but the seeds, which a session holds itself."""
@@ -304,8 +313,14 @@ class NeuralClusterer(NeuralEstimator):
         network = build_network(self.backbone, self.item_shape_, self.n_clusters, seed)
         return channels_last(network.float())
 
-    def _describe(self, items: Items) -> None:
+    def _n_kept(self, n_restarts: int) -> int:
+        """All of them where each estimates the number of clusters."""
+        return n_restarts if self.over_clustering else 1
+
+    def _describe(self, items: Items, kept: list[Kept]) -> None:
         """Labels of the training items and what they say about the clusters."""
+        if len(kept) > 1:
+            self._count_clusters(items, kept)
         self.labels_: IntArray = self._infer(items)[1].argmax(axis=1)
         self.n_clusters_ = len(np.unique(self.labels_))
         self.n_dominant_ = dominant_clusters(self.labels_, self.n_clusters)
@@ -317,6 +332,15 @@ class NeuralClusterer(NeuralEstimator):
                 CollapseWarning,
                 stacklevel=4,
             )
+
+    def _count_clusters(self, items: Items, kept: list[Kept]) -> None:
+        """Clusters of each kept restart, used and dominant, into its entry of `runs_`."""
+        for run in kept:
+            self.network_.load_state_dict(run.state)
+            labels = self._infer(items)[1].argmax(axis=1)
+            self.runs_[run.index]["n_clusters"] = len(np.unique(labels))
+            self.runs_[run.index]["n_dominant"] = dominant_clusters(labels, self.n_clusters)
+        self.network_.load_state_dict(kept[0].state)
 
     def _infer(self, items: Items) -> tuple[npt.NDArray[np.float32], FloatArray]:
         """Embedding and probabilities of checked items."""

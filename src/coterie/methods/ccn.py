@@ -8,29 +8,38 @@ category discovery", arXiv:1806.11078 (CCL).
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils import Tags
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from coterie._checks import check_number
-from coterie._errors import InputError, InputTypeError
+from coterie._errors import InputError, InputTypeError, SimilarityWarning
 from coterie._types import Batch, Output
 from coterie.data import Pairs
-from coterie.data.arrays import data_digest
+from coterie.data.arrays import Items, data_digest
 from coterie.data.batches import LabelBatches, PairBatches, Sampler
 from coterie.data.labels import encode_labels
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
-from coterie.losses.ccl import ccl_matrix
-from coterie.losses.kcl import kcl_matrix
-from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions, as_matrix
+from coterie.losses.ccl import ccl_matrix, unchecked_ccl
+from coterie.losses.kcl import kcl_matrix, unchecked_kcl
+from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
 from coterie.methods.base import IntArray, NeuralClusterer, Training
 from coterie.methods.checks import check_choice
+from coterie.methods.similarity import SimilarityNetwork
+from coterie.methods.transfer import (
+    Judge,
+    check_similarity,
+    make_judge,
+    similar_share,
+    symmetric_odds,
+)
 
 
 class PairObjective(Objective):
@@ -59,26 +68,61 @@ class PairObjective(Objective):
 
     def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """The pair loss over the pairs known in the batch, and the cross entropy over its known labels."""
-        terms = {self._loss: self._pair_loss(output.prob, _same(batch))}
+        terms = {self._loss: self._pair_loss(output.prob, _known(batch), batch.pair_weight)}
         if "cross_entropy" in self.weights:
             assert batch.labels is not None
-            counted = max(1, int((batch.labels >= 0).sum()))
+            # no int(): reading the count would make a GPU wait
+            counted = (batch.labels >= 0).sum().clamp_min(1)
             total = functional.cross_entropy(output.logits, batch.labels, ignore_index=-1, reduction="sum")
             terms["cross_entropy"] = total / counted
         return terms
 
-    def _pair_loss(self, prob: Tensor, same: Tensor) -> Tensor:
+    def _pair_loss(self, prob: Tensor, same: Tensor, weight: Tensor | None) -> Tensor:
         if self._loss == "kcl":
-            return kcl_matrix(prob, same, self._margin, self._options)
-        return ccl_matrix(prob, same, self._options)
+            if weight is None:
+                return unchecked_kcl(prob, same, self._margin, self._options)
+            return kcl_matrix(prob, same, self._margin, self._options, weight)
+        if weight is None:
+            return unchecked_ccl(prob, same, self._options)
+        return ccl_matrix(prob, same, self._options, weight)
 
 
-def _same(batch: Batch) -> Tensor:
-    """Pairs as given, or all pairs of a batch of labels."""
-    if batch.same is not None:
-        return batch.same
-    assert batch.labels is not None
-    return as_matrix(batch.labels)
+class TransferObjective(PairObjective):
+    """A pair loss whose pairs are what a similarity network says of each batch.
+
+    The similarity network sees the same views as the clustering network, and its batch norm takes its
+    statistics from them.
+
+    Parameters
+    ----------
+    sampler : Sampler
+    loss : {"ccl", "kcl"}
+    margin : float
+        Of KCL.
+    options : PairOptions
+    judge : Judge
+    """
+
+    auxiliary_training = True
+
+    def __init__(
+        self, sampler: Sampler, loss: str, margin: float, options: PairOptions, judge: Judge
+    ) -> None:
+        super().__init__(sampler, loss, margin, options, cross_entropy_weight=0.0)
+        self.auxiliary = judge.network
+        self._judge = judge
+
+    def targets(self, auxiliary: nn.Module, items: Tensor, batch: Batch) -> Batch:
+        """The batch with a label, and where wanted a weight, for every pair."""
+        odds = symmetric_odds(auxiliary, items)
+        return Batch(batch.rows, same=self._judge.same(odds), pair_weight=self._judge.weight(odds))
+
+
+def _known(batch: Batch) -> Tensor:
+    """The pairs as given (b, b), or labels (b,) that stand for all pairs among them."""
+    known = batch.same if batch.same is not None else batch.labels
+    assert known is not None
+    return known
 
 
 @dataclass(frozen=True)
@@ -136,6 +180,14 @@ _FROM_VECTOR_PAIRS = dataclasses.replace(_FROM_PAIRS, batch_size=100, weight_dec
 _FROM_MANY_PAIRS = dataclasses.replace(_FROM_PAIRS, batch_size=100, max_epochs=16)
 MANY_PAIRS = 5_000
 
+# Epochs, rate and its drop are those of the paper's supplement and code.
+_TRANSFER = Recipe("adam", learning_rate=1e-3, batch_size=100, max_epochs=150, drops=(2 / 3,))
+TRANSFER = {
+    "default": Preset(dataclasses.replace(_TRANSFER, step_range=(600, 6_000))),
+    "paper": Preset(_TRANSFER),
+    "code": Preset(_TRANSFER, PairOptions(include_self=True, eps=1e-7)),
+}
+
 PAPER_AND_CODE = {
     ("paper", "kcl"): Preset(_TORCH7, PairOptions("sum")),
     ("code", "kcl"): Preset(_TORCH7, PairOptions("sum", eps=1e-35), drop_last=True),
@@ -185,12 +237,15 @@ class _Evidence:
 
 
 class CCN(NeuralClusterer):
-    """Constrained clustering network: clusters from labels of some rows or from same/different pairs.
+    """Constrained clustering network: clusters from labels of some rows, from pairs or by transfer.
 
     The network's softmax output is the clustering. It is trained on pairs alone: similar pairs are to get
     the same distribution over clusters and dissimilar pairs different ones (KCL, eqs. 1-5 of
     arXiv:1511.06321), or the likelihood of the pairs is maximised (CCL, eqs. 1-3 of arXiv:1806.11078). Rows
     about which nothing is known do not take part in training and are clustered like new ones.
+
+    Where nothing is known of X at all, a `SimilarityNetwork` trained on other classes may say which of its
+    items belong together: the classes of X are discovered (transfer across tasks, arXiv:1806.11078).
 
     Parameters
     ----------
@@ -200,14 +255,15 @@ class CCN(NeuralClusterer):
         The pair loss.
     margin : float, default=2.0
         Of KCL: the divergence beyond which a dissimilar pair costs nothing; above 0.
-    pair_weight : None or "balanced", default=None
-        "balanced" lets all similar pairs together weigh as much as all dissimilar ones.
+    pair_weight : None, "balanced" or "confidence", default=None
+        "balanced" lets all similar pairs together weigh as much as all dissimilar ones. "confidence", with a
+        similarity network: each pair weighs as much as the network is sure of it, which the paper does not.
     cross_entropy_weight : float, default=0.0
         Weight of a cross entropy on known labels beside the pair loss (section 2 of arXiv:1511.06321); the
         clusters then are the classes in sorted order. Only with it may `fit` take both y and pairs.
     n_restarts : int or "auto", default="auto"
         Runs from different starts, of which the one of lowest loss is kept. "auto": 5 with at most 20,000
-        pairs or 5,000 labels, else 1.
+        pairs or 5,000 labels, else 1; 1 with a similarity network.
     backbone : "auto", str, nn.Module or callable, default="auto"
         Network below the softmax layer: chosen from the shape of X, a name, a module (copied, its weights
         kept) or a callable that gives a fresh module for each restart.
@@ -221,9 +277,10 @@ class CCN(NeuralClusterer):
     max_steps : int or None, default=None
         Optimisation steps of one restart; overrides `max_epochs`.
     augment : "auto", "none" or callable, default="auto"
-        Random views of each training batch, drawn anew at every step. "auto": with the default preset and
-        little evidence (as for `n_restarts`), small rotations, zooms and shifts of images and noise on
-        vectors; else none. A callable maps a scaled batch and a torch.Generator to a batch of that shape.
+        Random views of each training batch, drawn anew at every step. "auto": with a similarity network, and
+        with the default preset and little evidence (as for `n_restarts`), small rotations, zooms and shifts
+        of images and noise on vectors; else none. A callable maps a scaled batch and a torch.Generator to a
+        batch of that shape.
     scale : bool, default=True
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
     over_clustering : bool, default=False
@@ -251,7 +308,8 @@ class CCN(NeuralClusterer):
     loss_ : float
         The objective in eval mode after training; it alone ranks restarts.
     history_, runs_ : list of dict
-        One entry per epoch, and one per restart.
+        One entry per epoch, and one per restart; with `over_clustering` and several restarts, each with its
+        own "n_clusters" and "n_dominant": their spread is that of the estimate.
     network_ : nn.Module
         Maps scaled items to (embedding, logits).
     classes_ : array
@@ -317,8 +375,15 @@ class CCN(NeuralClusterer):
         tags.target_tags.required = True
         return tags
 
-    def fit(self, X: Any, y: Any = None, *, pairs: Pairs | None = None) -> Self:
-        """Cluster X from labels of some of its rows or from pairs.
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        pairs: Pairs | None = None,
+        similarity: SimilarityNetwork | None = None,
+    ) -> Self:
+        """Cluster X from labels of some of its rows, from pairs, or by what a similarity network says.
 
         Parameters
         ----------
@@ -328,6 +393,10 @@ class CCN(NeuralClusterer):
             Labels of any type; -1, None and NaN are unknown. All pairs of known labels in a batch are used.
         pairs : Pairs, optional
             Which rows of X belong together and which do not.
+        similarity : SimilarityNetwork, optional
+            Fitted on items of the same shape; it is left as it is. The pairs of each batch get the labels
+            that it gives them: from its threshold on, with the presets "paper" and "code" the likelier one.
+            X is scaled as its items were.
 
         Returns
         -------
@@ -341,6 +410,8 @@ class CCN(NeuralClusterer):
         items = self._check_items(X, reset=True)
         self._check_common(len(items))
         self._check_own()
+        if similarity is not None:
+            return self._fit_transfer(items, y, pairs, similarity)
         evidence = self._check_evidence(len(items), y, pairs)
         preset = self._choose_preset(evidence)
         recipe = self._override(preset.recipe)
@@ -355,22 +426,67 @@ class CCN(NeuralClusterer):
         augment = self._choose_augment(self.preset == "default" and evidence.is_small)
         return self._train(items, Training(objective, recipe, n_restarts, augment, evidence.digest()))
 
-    def fit_predict(self, X: Any, y: Any = None, *, pairs: Pairs | None = None) -> IntArray:
+    def fit_predict(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        pairs: Pairs | None = None,
+        similarity: SimilarityNetwork | None = None,
+    ) -> IntArray:
         """Fit and return the cluster of each row of X: see `fit`."""
-        return self.fit(X, y, pairs=pairs).labels_
+        return self.fit(X, y, pairs=pairs, similarity=similarity).labels_
+
+    def _fit_transfer(self, items: Items, y: Any, pairs: Pairs | None, similarity: SimilarityNetwork) -> Self:
+        """Cluster items of which nothing is known but what a similarity network says."""
+        if y is not None or pairs is not None:
+            raise InputError("y, pairs, similarity: one of them is expected")
+        if self.cross_entropy_weight > 0:
+            raise InputError(
+                "cross_entropy_weight: above 0 with similarity; 0 is expected without labels"
+            )
+        check_similarity(similarity, items, self.item_shape_)
+        preset = TRANSFER[self.preset]
+        recipe = self._override(preset.recipe)
+        if len(items) < recipe.batch_size:
+            warnings.warn(
+                f"X: {len(items)} rows are fewer than a batch of {recipe.batch_size}: the similarity network "
+                "takes its batch statistics from these few",
+                SimilarityWarning,
+                stacklevel=3,
+            )
+        # no label is known: all rows are drawn alike
+        sampler = LabelBatches(np.zeros(len(items), dtype=np.int64), recipe.batch_size)
+        argmax, weighted = self.preset != "default", self.pair_weight == "confidence"
+        judge = make_judge(similarity, argmax=argmax, weighted=weighted)
+        share = similar_share(similarity, judge, items, sampler)
+        weights = _kind_weights(share) if self.pair_weight == "balanced" else None
+        options = dataclasses.replace(preset.options, kind_weights=weights)
+        objective = TransferObjective(sampler, self.loss, self.margin, options, judge)
+        n_restarts = 1 if self.n_restarts == "auto" else int(self.n_restarts)
+        state = judge.network.state_dict().values()
+        evidence = data_digest(*(np.atleast_1d(value.cpu().numpy()) for value in state))
+        training = Training(
+            objective, recipe, n_restarts, self._choose_augment(True), evidence, scaling=similarity.scaling_
+        )
+        return self._train(items, training)
 
     def _check_own(self) -> None:
         check_choice("loss", self.loss, ("ccl", "kcl"))
         check_number("margin", self.margin, positive=True)
-        check_choice("pair_weight", self.pair_weight, (None, "balanced"))
+        check_choice("pair_weight", self.pair_weight, (None, "balanced", "confidence"))
         check_number("cross_entropy_weight", self.cross_entropy_weight, positive=False)
 
     def _check_evidence(self, n_items: int, y: Any, pairs: Pairs | None) -> _Evidence:
         """Exactly one source of similarity; y beside pairs only for the cross entropy."""
+        if self.pair_weight == "confidence":
+            raise InputError(
+                'pair_weight: "confidence" is expected with similarity alone'
+            )
         if y is None and pairs is None:
             raise InputError(
-                "CCN requires y to be passed, but the target y is None; pass labels of some rows as y, or "
-                "pairs=Pairs(...)"
+                "CCN requires y to be passed, but the target y is None; pass labels of some rows as y, "
+                "pairs=Pairs(...), or similarity=SimilarityNetwork(...).fit(...)"
             )
         if pairs is not None and not isinstance(pairs, Pairs):
             raise InputTypeError(
@@ -423,7 +539,11 @@ class CCN(NeuralClusterer):
 
     def _kind_weights(self, evidence: _Evidence) -> tuple[float, float] | None:
         """Weights under which both kinds of pairs weigh the same in total."""
-        share = evidence.similar_share
-        if self.pair_weight is None or share in (0.0, 1.0):
-            return None
-        return 0.5 / share, 0.5 / (1.0 - share)
+        return None if self.pair_weight is None else _kind_weights(evidence.similar_share)
+
+
+def _kind_weights(similar_share: float) -> tuple[float, float] | None:
+    """Weights under which both kinds of pairs weigh the same; None where there is one kind."""
+    if similar_share in (0.0, 1.0):
+        return None
+    return 0.5 / similar_share, 0.5 / (1.0 - similar_share)

@@ -30,6 +30,7 @@ from coterie.data.batches import Sampler
 from coterie.data.labels import encode_labels
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
+from coterie.engine.restarts import Kept
 from coterie.engine.runtime import choose_threads, torch_threads
 from coterie.losses.pairs import as_matrix
 from coterie.methods.base import FloatArray, NeuralEstimator, Training
@@ -48,7 +49,8 @@ RECIPES = {
 HELD_OUT_SEED = 0
 # Held-out batches that the calibration looks at: 100 of 100 rows are half a million pairs.
 CALIBRATION_BATCHES = 100
-_LOG_TEMPERATURES = (-5.0, 5.0)
+# Odds are never sharpened: where a few held-out pairs are all right, the best temperature would be 0.
+_LOG_TEMPERATURES = (0.0, 5.0)
 
 
 class SimilarityObjective(Objective):
@@ -349,7 +351,7 @@ class SimilarityNetwork(NeuralEstimator):
         digest = data_digest(pairs.i, pairs.j, pairs.same)
         return PairBatches(train, size), plans[:CALIBRATION_BATCHES], digest
 
-    def _describe(self, items: Items) -> None:
+    def _describe(self, items: Items, kept: list[Kept]) -> None:
         """Temperature and threshold from held-out pairs, with stored and with batch statistics."""
         self.temperature_ = self.batch_temperature_ = 1.0
         self.threshold_ = self.batch_threshold_ = 0.5

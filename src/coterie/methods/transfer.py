@@ -1,0 +1,149 @@
+"""Pair labels from a similarity network: what it says about a batch of new items, and whether it can help."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from coterie._errors import InputError, InputTypeError, SimilarityWarning
+from coterie.data.arrays import Items, ScaledSource
+from coterie.data.batches import Sampler
+from coterie.engine.runtime import choose_threads, torch_threads
+from coterie.methods.similarity import SimilarityNetwork
+
+# Batches that are looked at before training.
+LOOK_BATCHES = 10
+_LOOK_SEED = 0
+# With 100 clusters of equal size one pair in 100 is similar.
+FEWEST_SIMILAR, MOST_SIMILAR = 0.002, 0.98
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A similarity network's module, and how its log odds become pair labels.
+
+    Attributes
+    ----------
+    network : nn.Module
+        Maps items (b, ...) to (embedding, log odds (b, b)).
+    cut : float
+        Log odds from which a pair is similar.
+    temperature : float
+        By which log odds are divided.
+    weighted : bool
+        Whether pairs near the cut count less.
+    """
+
+    network: nn.Module
+    cut: float
+    temperature: float
+    weighted: bool = False
+
+    def same(self, odds: Tensor) -> Tensor:
+        """Symmetric log odds (b, b) -> 1 similar or -1 dissimilar, int8 (b, b)."""
+        return (odds >= self.cut).to(torch.int8).mul_(2).sub_(1)
+
+    def weight(self, odds: Tensor) -> Tensor | None:
+        """|2 p - 1| of the calibrated probability, moved to be 0 at the cut; None: all pairs alike."""
+        return ((odds - self.cut) / (2 * self.temperature)).tanh().abs() if self.weighted else None
+
+
+def make_judge(similarity: SimilarityNetwork, *, argmax: bool, weighted: bool) -> Judge:
+    """The judge for batch statistics.
+
+    Parameters
+    ----------
+    similarity : SimilarityNetwork
+        Fitted.
+    argmax : bool
+        The more probable answer, as in the paper, and not the threshold chosen on held-out classes.
+    weighted : bool
+
+    Examples
+    --------
+    >>> spn = SimilarityNetwork()
+    >>> spn.network_ = nn.Identity()
+    >>> spn.batch_temperature_, spn.batch_threshold_ = 2.0, 0.75
+    >>> round(make_judge(spn, argmax=False, weighted=False).cut, 3)
+    2.197
+    """
+    temperature = similarity.batch_temperature_
+    threshold = min(max(similarity.batch_threshold_, 1e-12), 1 - 1e-12)
+    cut = 0.0 if argmax else temperature * math.log(threshold / (1 - threshold))
+    return Judge(similarity.network_, cut, temperature, weighted)
+
+
+def symmetric_odds(network: nn.Module, items: Tensor) -> Tensor:
+    """Log odds of "same" of all pairs of a batch, both directions averaged: items (b, ...) -> (b, b)."""
+    odds: Tensor = network(items)[1]
+    return (odds + odds.T) / 2
+
+
+def check_similarity(similarity: object, items: Items, item_shape: tuple[int, ...]) -> SimilarityNetwork:
+    """A fitted similarity network for items of this shape and kind.
+
+    Raises
+    ------
+    NotFittedError, InputError, InputTypeError
+    """
+    if not isinstance(similarity, SimilarityNetwork):
+        raise InputTypeError(
+            f"similarity: {type(similarity).__name__}; a fitted coterie.SimilarityNetwork is expected"
+        )
+    check_is_fitted(similarity, "network_")
+    if similarity.item_shape_ != item_shape:
+        raise InputError(
+            f"X: items of shape {item_shape}, but similarity was fitted on items of shape "
+            f"{similarity.item_shape_}; the same is expected"
+        )
+    if similarity.bytes_ != (items.dtype == np.uint8):
+        raise InputError(
+            f"X: {items.dtype}, but similarity was fitted on {'uint8' if similarity.bytes_ else 'floats'}, whose "
+            "scale is another; the same kind is expected"
+        )
+    return similarity
+
+
+def similar_share(similarity: SimilarityNetwork, judge: Judge, items: Items, sampler: Sampler) -> float:
+    """Share of the pairs of some batches that are called similar, with batch statistics.
+
+    Parameters
+    ----------
+    similarity : SimilarityNetwork
+        It is not changed.
+    judge : Judge
+    items : array or DatasetRows of shape (n, ...)
+    sampler : Sampler
+
+    Warns
+    -----
+    SimilarityWarning
+        (Almost) all pairs get one answer.
+    """
+    network = copy.deepcopy(judge.network).train()
+    device = next(network.parameters()).device
+    source = ScaledSource(items, similarity.scaling_, device)
+    told, total = 0, 0
+    with torch_threads(choose_threads(similarity.threads, network, device)), torch.inference_mode():
+        for step in range(min(LOOK_BATCHES, sampler.n_steps)):
+            rows = sampler.plan(_LOOK_SEED, 0, step).rows
+            same = judge.same(symmetric_odds(network, source.take(rows))).triu(1)
+            told += int((same == 1).sum())
+            total += len(rows) * (len(rows) - 1) // 2
+    share = told / total
+    if not FEWEST_SIMILAR <= share <= MOST_SIMILAR:
+        warnings.warn(
+            f"similarity: of {total} pairs of X it calls {share:.2%} similar and {1 - share:.2%} dissimilar: "
+            "a clustering cannot follow from one answer for (almost) every pair; look at report_ of the "
+            "similarity network, and whether X is of the kind that it was trained on",
+            SimilarityWarning,
+            stacklevel=4,
+        )
+    return share
