@@ -15,9 +15,9 @@ from torch.nn import functional
 from coterie import CCN
 from coterie._types import Batch, Output
 from coterie.data.batches import Sampler
-from coterie.engine.loop import Task
 from coterie.engine.objective import Objective
 from coterie.engine.restarts import Kept, Session
+from coterie.engine.task import Task
 
 Floats = npt.NDArray[np.float64]
 

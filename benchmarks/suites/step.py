@@ -22,9 +22,10 @@ from benchmarks.estimators import RecordedCCN
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import Pairs
 from coterie._types import Batch, Output
-from coterie.engine.loop import Run, Task, start_run, train
+from coterie.engine.loop import Run, start_run, train
 from coterie.engine.progress import ProgressBar
 from coterie.engine.restarts import Session
+from coterie.engine.task import Task
 
 METHODS = {"ccl-labels": "ccl", "kcl-pairs": "kcl", "predict": "ccl"}
 BATCH = 100
@@ -141,7 +142,7 @@ def _bare_loop(task: Task, run: Run, steps: int) -> Callable[[], None]:
         for number in range(steps):
             x, batch = batches[number % len(batches)]
             embedding, logits = network(x)
-            (loss,) = loss_of(Output(embedding, logits), batch).values()
+            (loss,) = loss_of(Output({"embedding": embedding, "logits": logits}), batch).values()
             optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             optimizer.step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +18,11 @@ class Plan:
 
     Attributes
     ----------
-    rows : int64 array of shape (b,)
-        Row numbers of the data set, each at most once.
+    rows : int64 array of shape (b,) or (b, n)
+        Row numbers of the data set, each at most once; or b sets of n rows each.
     same : int8 array of shape (b, b) or None
         Symmetric: 1 same cluster, -1 different, 0 unknown.
-    labels : int64 array of shape (b,) or None
+    labels : int64 array of the shape of rows, or None
         Class codes, -1 unknown.
     """
 
@@ -36,14 +37,17 @@ class Batch:
 
     Attributes
     ----------
-    rows : int64 tensor of shape (b,)
+    rows : int64 tensor of shape (b,) or (b, n)
     same : int8 tensor of shape (b, b) or None
-    labels : int64 tensor of shape (b,) or None
+    labels : int64 tensor of the shape of rows, or None
+    pair_weight : float tensor of shape (b, b) or None
+        How much each pair counts.
     """
 
     rows: Tensor
     same: Tensor | None = None
     labels: Tensor | None = None
+    pair_weight: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -52,14 +56,27 @@ class Output:
 
     Attributes
     ----------
-    embedding : tensor of shape (b, e)
-        Last hidden layer.
-    logits : tensor of shape (b, k)
-        Before the softmax.
+    tensors : mapping of str to tensor
+        Named as in the network's `outputs`, with the batch on axis 0 but for its `shared_outputs`.
+    views : tuple of Output
+        Of random views of the same rows, in the same order, where the objective asks for them.
     """
 
-    embedding: Tensor
-    logits: Tensor
+    tensors: Mapping[str, Tensor]
+    views: tuple[Output, ...] = ()
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.tensors[name]
+
+    @property
+    def embedding(self) -> Tensor:
+        """Last hidden layer, shape (b, e)."""
+        return self.tensors["embedding"]
+
+    @property
+    def logits(self) -> Tensor:
+        """Before the softmax, shape (b, k)."""
+        return self.tensors["logits"]
 
     @property
     def prob(self) -> Tensor:

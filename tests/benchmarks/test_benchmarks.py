@@ -230,7 +230,7 @@ def test_hinge_objective_is_torchs_on_distances() -> None:
     same = torch.zeros(6, 6, dtype=torch.int8)
     for i, j, kind in zip(pairs.i, pairs.j, pairs.same, strict=True):
         same[i, j] = same[j, i] = int(kind)
-    found = objective.terms(Output(logits, logits), Batch(torch.arange(6), same))["hinge"]
+    found = objective.terms(Output({"logits": logits}), Batch(torch.arange(6), same))["hinge"]
     distance = (logits[:3] - logits[3:]).norm(dim=1)
     expected = torch.nn.functional.hinge_embedding_loss(distance, torch.tensor([1.0, -1.0, -1.0]))
     torch.testing.assert_close(found, expected)

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.engine.tasks import make_points, noisy_network
 from torch import Tensor, nn
 
-from coterie._types import Batch, Output, Rows
+from coterie._types import Batch, Output
 from coterie.data import LabelBatches
 from coterie.data.augment import Augment
-from coterie.engine.loop import Task
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import Runtime
-from coterie.nn import ClusterNetwork
-from coterie.nn.backbone import Backbone
+from coterie.engine.task import Task
+from coterie.nn import Network
 
 LABELS = np.arange(30) % 3
-
-
-@dataclass(frozen=True)
-class Points:
-    """Rows of a tensor."""
-
-    rows: Tensor
-
-    def take(self, rows: Rows) -> Tensor:
-        return self.rows[torch.from_numpy(rows)]
 
 
 class TwoTerms(Objective):
@@ -47,25 +36,6 @@ class TwoTerms(Objective):
         return {"fit": self.scale * fit, "size": output.embedding.square().mean()}
 
 
-class Noisy(Backbone):
-    """Everything that makes a resumed run differ when something is forgotten."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(10, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.4))
-        self.out_features = 8
-
-    def forward(self, x: Tensor) -> Tensor:
-        embedding: Tensor = self.layers(x)
-        return embedding
-
-
-def noisy_network(seed: int) -> ClusterNetwork:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return ClusterNetwork(Noisy(), 3)
-
-
 MakeTask = Callable[..., Task]
 
 
@@ -73,8 +43,12 @@ MakeTask = Callable[..., Task]
 def make_task() -> MakeTask:
     """A task of 3 steps an epoch; keywords change its recipe."""
 
-    def make(augment: Augment | None = None, objective: Objective | None = None, **changes: Any) -> Task:
-        points = Points(torch.randn(30, 10, generator=torch.Generator().manual_seed(0)))
+    def make(
+        augment: Augment | None = None,
+        objective: Objective | None = None,
+        make_network: Callable[[int], Network] = noisy_network,
+        **changes: Any,
+    ) -> Task:
         settings: dict[str, Any] = {
             "optimizer": "adam",
             "learning_rate": 0.02,
@@ -84,6 +58,6 @@ def make_task() -> MakeTask:
         }
         recipe = Recipe(**(settings | changes))
         runtime = Runtime(torch.device("cpu"))
-        return Task(points, objective or TwoTerms(), recipe, runtime, noisy_network, augment)
+        return Task(make_points(30, 10), objective or TwoTerms(), recipe, runtime, make_network, augment)
 
     return make

@@ -8,14 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from tests.engine.tasks import AllParts, centred, noisy_network
 from torch import Generator, Tensor
 
 from coterie import DamagedFileError, InputError, Interrupted
+from coterie.data import LabelBatches
 from coterie.engine.checkpoint import FILE_NAME, Checkpointer
-from coterie.engine.loop import Run, Task
+from coterie.engine.loop import Run
 from coterie.engine.restarts import Session, run_session
+from coterie.engine.task import Task
+from coterie.nn import Network
 
 MakeTask = Callable[..., Task]
 SEEDS = [11, 12]
@@ -54,11 +59,23 @@ def jitter(x: Tensor, generator: Generator) -> Tensor:
     return x + 0.1 * torch.randn(x.shape, generator=generator)
 
 
+def all_parts(border: int) -> dict[str, Any]:
+    """Views, an auxiliary module with dropout and buffers, and a phase that begins at a step."""
+    objective = AllParts(LabelBatches(np.arange(30) % 3, 10), 10, border)
+    return {"augment": jitter, "objective": objective, "make_network": centred_network, "warmup_steps": 3}
+
+
+def centred_network(seed: int) -> Network:
+    return centred(noisy_network(seed))
+
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "adam": {"optimizer": "adam", "weight_decay": 0.01},
     "momentum": {"optimizer": "sgd", "momentum": 0.9},
     "plain sgd": {"optimizer": "sgd"},
     "augment": {"optimizer": "adam", "augment": jitter},
+    "phases across an epoch": all_parts(4),
+    "phases at an epoch's end": all_parts(3),
 }
 
 
@@ -105,14 +122,25 @@ def test_resume_is_bitwise_after_every_step(make_task: MakeTask, tmp_path: Path,
         assert_equal(session_in(folder, again), whole)
 
 
-def test_resume_after_every_single_step(make_task: MakeTask, tmp_path: Path) -> None:
-    task = make_task(max_steps=STEPS)
+@pytest.mark.parametrize("variant", ["adam", "phases across an epoch", "phases at an epoch's end"])
+def test_resume_after_every_single_step(make_task: MakeTask, tmp_path: Path, variant: str) -> None:
+    task = make_task(max_steps=STEPS, **VARIANTS[variant])
     whole = Session(SEEDS.copy(), 2)
     run_session(task, whole)
     for _ in range(2 * STEPS):
         with pytest.raises(Stop):
             session_in(tmp_path, task, StopAfter(1))
     assert_equal(session_in(tmp_path, task), whole)
+
+
+def test_a_phase_is_not_entered_again_on_resume(make_task: MakeTask, tmp_path: Path) -> None:
+    settings = all_parts(4)
+    task = make_task(max_steps=STEPS, **settings)
+    for _ in range(2 * STEPS):
+        with pytest.raises(Stop):
+            session_in(tmp_path, task, StopAfter(1))
+    session_in(tmp_path, task)
+    assert len(set(settings["objective"].entries)) == len(settings["objective"].entries) == len(SEEDS)
 
 
 def test_steps_since_the_last_checkpoint_are_done_again(

@@ -14,10 +14,11 @@ from torch import Generator, Tensor
 from coterie import InputError
 from coterie._types import Batch, Output
 from coterie.data import LabelBatches
-from coterie.engine.loop import Run, Task, evaluate, start_run, train
+from coterie.engine.loop import Run, evaluate, start_run, train
 from coterie.engine.objective import Objective
 from coterie.engine.restarts import Session, run_session
 from coterie.engine.runtime import choose_threads, make_runtime, torch_threads
+from coterie.engine.task import Task
 from coterie.nn import build_network
 
 MakeTask = Callable[..., Task]

@@ -17,7 +17,7 @@ from coterie._types import Batch, Output
 from coterie.losses.ccl import ccl_matrix
 from coterie.losses.pairs import as_matrix
 
-WORKER = Path(__file__).with_name("worker.py")
+ROOT = Path(__file__).parents[2]
 Results = dict[str, Tensor]
 
 
@@ -32,9 +32,9 @@ def launch(folder: Path, rank: int, world: int, port: int) -> subprocess.Popen[s
     places = {"WORLD_SIZE": world, "RANK": rank, "LOCAL_RANK": rank, "MASTER_PORT": port}
     environment = os.environ | {name: str(value) for name, value in places.items()}
     environment |= {"MASTER_ADDR": "127.0.0.1", "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(WORKER), str(folder)]
+    command = [sys.executable, "-m", "tests.engine.worker", str(folder)]
     return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 
@@ -60,10 +60,27 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, Results,
 def test_two_processes_equal_one(
     results: tuple[Results, Results, Results], kind: str, loss: str, size: int
 ) -> None:
+    assert_all_equal(results, f"{kind}-{loss}-{size}/", "running_var")
+
+
+@pytest.mark.parametrize("size", [7, 10])
+def test_two_processes_equal_one_with_views_targets_and_phases(
+    results: tuple[Results, Results, Results], size: int
+) -> None:
+    name = f"labels-all parts-{size}/"
+    assert_all_equal(results, name, "centroids")
+    assert any(key.startswith(f"{name}auxiliary/") for key in results[0])
+
+
+def test_two_processes_equal_one_on_sets(results: tuple[Results, Results, Results]) -> None:
+    assert_all_equal(results, "sets-labels-4/", "items.weight")
+
+
+def assert_all_equal(results: tuple[Results, Results, Results], prefix: str, needed: str) -> None:
     one, *both = results
-    names = [name for name in one if name.startswith(f"{kind}-{loss}-{size}/")]
-    assert any(name.endswith("running_var") for name in names)
-    assert any(name.endswith("/loss") for name in names)
+    names = [name for name in one if name.startswith(prefix)]
+    assert any(name.endswith(needed) for name in names)
+    assert f"{prefix}loss" in names
     for two in both:
         for name in names:
             torch.testing.assert_close(two[name], one[name], rtol=0, atol=1e-10, msg=name)
@@ -88,7 +105,7 @@ def test_local_pairs_alone_would_give_another_gradient() -> None:
     layer = nn.Linear(4, 3).double()
 
     def gradient(rows: Tensor) -> Tensor:
-        output = Output(x[rows], layer(x[rows]))
+        output = Output({"logits": layer(x[rows])})
         batch = Batch(rows, labels=labels[rows])
         assert batch.labels is not None
         loss = ccl_matrix(output.prob, as_matrix(batch.labels))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,50 +11,20 @@ import torch
 from safetensors.torch import save_file
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from torch import Tensor, nn
+from tests.engine.tasks import AllParts, SetTerms, centred, make_points, normed_network, set_network
+from torch import Generator, Tensor
 
 from coterie import CCN, Pairs
-from coterie._types import Rows
 from coterie.data import LabelBatches, PairBatches, Sampler
-from coterie.engine.loop import Task, evaluate, start_run, train
+from coterie.engine.loop import evaluate, start_run, train
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import Runtime, make_runtime
+from coterie.engine.task import Task
 from coterie.losses.pairs import DEFAULT_OPTIONS
 from coterie.methods.ccn import PairObjective
-from coterie.nn import ClusterNetwork
-from coterie.nn.backbone import Backbone
 
 N = 45
 LABELS = np.random.default_rng(1).integers(-1, 4, N)
-
-
-@dataclass(frozen=True)
-class Points:
-    rows: Tensor
-
-    def take(self, rows: Rows) -> Tensor:
-        return self.rows[torch.from_numpy(rows)]
-
-
-class Normed(Backbone):
-    """Two layers with batch norm, in float64."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(6, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, 5), nn.BatchNorm1d(5), nn.Tanh()
-        )
-        self.out_features = 5
-
-    def forward(self, x: Tensor) -> Tensor:
-        embedding: Tensor = self.layers(x)
-        return embedding
-
-
-def make_network(seed: int) -> ClusterNetwork:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return ClusterNetwork(Normed(), 4).double()
 
 
 def make_sampler(kind: str, batch_size: int) -> Sampler:
@@ -67,13 +36,25 @@ def make_sampler(kind: str, batch_size: int) -> Sampler:
 
 
 def make_task(kind: str, loss: str, batch_size: int, runtime: Runtime) -> Task:
-    points = Points(torch.randn(N, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
-    objective = PairObjective(make_sampler(kind, batch_size), loss, 2.0, DEFAULT_OPTIONS, 0.3)
+    points = make_points(N, 6, torch.float64)
     recipe = Recipe("sgd", 0.1, batch_size, max_epochs=1, max_steps=9, momentum=0.9)
-    return Task(points, objective, recipe, runtime, make_network)
+    if kind == "sets":
+        return Task(points, SetTerms(), recipe, runtime, set_network)
+    sampler = make_sampler(kind, batch_size)
+    if loss == "all parts":
+        objective = AllParts(sampler, 6, border=4, dtype=torch.float64)
+        return Task(points, objective, recipe, runtime, lambda seed: centred(normed_network(seed)), stretch)
+    pair_objective = PairObjective(sampler, loss, 2.0, DEFAULT_OPTIONS, 0.3)
+    return Task(points, pair_objective, recipe, runtime, normed_network)
+
+
+def stretch(x: Tensor, generator: Generator) -> Tensor:
+    """A view that is no matter of chance: processes draw from generators of their own."""
+    return x + 0.2 * x.sin()
 
 
 CASES = [(kind, loss, size) for kind in ("labels", "pairs") for loss in ("ccl", "kcl") for size in (7, 10)]
+CASES += [("labels", "all parts", 7), ("labels", "all parts", 10), ("sets", "labels", 4)]
 
 
 def train_all(runtime: Runtime) -> dict[str, Tensor]:
@@ -84,8 +65,12 @@ def train_all(runtime: Runtime) -> dict[str, Tensor]:
         run = start_run(task, 0, 3)
         train(task, run)
         name = f"{kind}-{loss}-{size}"
-        results[f"{name}/loss"] = torch.tensor(evaluate(task, run.network), dtype=torch.float64)
+        results[f"{name}/loss"] = torch.tensor(
+            evaluate(task, run.network, run.auxiliary), dtype=torch.float64
+        )
         results |= {f"{name}/{key}": value for key, value in run.network.state_dict().items()}
+        if run.auxiliary is not None:
+            results |= {f"{name}/auxiliary/{key}": value for key, value in run.auxiliary.named_buffers()}
     return results
 
 

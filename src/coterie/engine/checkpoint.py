@@ -6,7 +6,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,11 +16,14 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from coterie._errors import DamagedFileError, InputError, Interrupted
-from coterie.engine.loop import Run, Task, start_run
+from coterie.engine.loop import Run, start_run
 from coterie.engine.restarts import Kept, Session
 from coterie.engine.storage import read_tensors, write_tensors
+from coterie.engine.task import Task
 
 FILE_NAME = "checkpoint.safetensors"
+# beside its number and seed, from which it starts afresh
+_RUN_STATE = ("step", "entered", "history", "best", "stale", "stopped")
 
 
 class Checkpointer:
@@ -129,9 +132,9 @@ def save_session(path: Path, fingerprint: str, session: Session) -> None:
     }
     if session.run is not None:
         run = session.run
-        names = ("index", "seed", "step", "history", "best", "stale", "stopped")
-        meta["run"] = {name: getattr(run, name) for name in names}
+        meta["run"] = {name: getattr(run, name) for name in ("index", "seed", *_RUN_STATE)}
         tensors |= {f"run/network/{name}": value for name, value in run.network.state_dict().items()}
+        tensors |= {f"run/auxiliary/{name}": value for name, value in _buffers(run)}
         tensors |= _optimizer_tensors(run.optimizer)
         if run.sums is not None:
             tensors["run/sums"] = run.sums
@@ -169,9 +172,17 @@ def _restore_run(task: Task, meta: dict[str, Any], tensors: dict[str, Tensor]) -
     run.network.load_state_dict(_under(tensors, "network/"))
     _restore_optimizer(run.optimizer, _under(tensors, "optimizer/"))
     run.sums = tensors["sums"].to(task.runtime.device) if "sums" in tensors else None
-    for name in ("step", "history", "best", "stale", "stopped"):
+    buffers = _under(tensors, "auxiliary/")
+    for name, buffer in _buffers(run):
+        buffer.copy_(buffers[name])
+    for name in _RUN_STATE:
         setattr(run, name, meta[name])
     return run
+
+
+def _buffers(run: Run) -> Iterable[tuple[str, Tensor]]:
+    """What changes of a run's auxiliary module."""
+    return () if run.auxiliary is None else run.auxiliary.named_buffers()
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from coterie._errors import InputError
-from coterie._types import Batch, Output, Plan, Rows
-from coterie.data.augment import Augment
-from coterie.engine.objective import Objective
-from coterie.engine.recipe import Recipe
-from coterie.engine.runtime import Runtime
-from coterie.nn import ClusterNetwork
+from coterie.engine.objective import Phase
+from coterie.engine.task import Modules, Task, joint_terms
+from coterie.nn import Network
 
-
-class Source(Protocol):
-    """Where rows come from: float32 tensors on the training device."""
-
-    def take(self, rows: Rows) -> Tensor: ...
-
-
-@dataclass(frozen=True)
-class Task:
-    """All that stays the same over the restarts of one fit."""
-
-    source: Source
-    objective: Objective
-    recipe: Recipe
-    runtime: Runtime
-    make_network: Callable[[int], ClusterNetwork]
-    augment: Augment | None = None
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return self.objective.sampler.n_steps
-
-    @property
-    def total_steps(self) -> int:
-        return self.recipe.total_steps(self.steps_per_epoch)
+EMBED_BATCH = 1000
 
 
 @dataclass
@@ -52,16 +27,20 @@ class Run:
     Attributes
     ----------
     index, seed : int
-    network : ClusterNetwork
+    network : Network
     optimizer : torch.optim.Optimizer
+    auxiliary : nn.Module or None
+        A copy of the objective's.
     step : int
         Steps done.
+    entered : int
+        Phases entered.
     sums : float64 tensor or None
         Sums over the open epoch of every term and of the total.
     history : list of dict
         One flat dict per closed epoch.
     best : float
-        Epoch loss of the last improvement that counted.
+        Epoch loss of the last improvement that counted; only epochs of the last phase do.
     stale : int
         Epochs since it improved.
     stopped : str or None
@@ -70,9 +49,11 @@ class Run:
 
     index: int
     seed: int
-    network: ClusterNetwork
+    network: Network
     optimizer: torch.optim.Optimizer
+    auxiliary: nn.Module | None = None
     step: int = 0
+    entered: int = 0
     sums: Tensor | None = None
     history: list[dict[str, float]] = field(default_factory=list)
     best: float = math.inf
@@ -87,95 +68,101 @@ class Callback(Protocol):
 
 
 def start_run(task: Task, index: int, seed: int) -> Run:
-    """A fresh network and optimizer for one restart."""
+    """A fresh network and optimizer for one restart, and a copy of the auxiliary module."""
     network = task.make_network(seed)
     network.to(task.runtime.device)
-    return Run(index, seed, network, task.recipe.make_optimizer(network.parameters()))
+    auxiliary = copy.deepcopy(task.objective.auxiliary)
+    if auxiliary is not None:
+        auxiliary.to(task.runtime.device).requires_grad_(False).train(task.objective.auxiliary_training)
+    return Run(index, seed, network, task.recipe.make_optimizer(network.named_parameters()), auxiliary)
 
 
 def train(task: Task, run: Run, callbacks: Sequence[Callback] = ()) -> None:
     """Train until the budget, a plateau of the training loss, or a loss that is not finite."""
-    model = task.runtime.prepare(run.network)
-    model.train()
+    modules = Modules(run.network, task.runtime.prepare(run.network), run.auxiliary)
+    modules.model.train()
     total = task.total_steps
     while run.stopped is None:
-        _step(task, run, model, total)
+        current = task.objective.phase_at(run.step)
+        while run.entered <= current:
+            _enter_phase(task, run, task.objective.phases[run.entered])
+        _step(task, run, modules, total)
         if run.step % task.steps_per_epoch == 0 or run.step == total:
             _close_epoch(task, run, total)
         for callback in callbacks:
             callback.on_step(run)
 
 
-def evaluate(task: Task, network: nn.Module) -> float:
-    """The objective in eval mode: one pass in fixed order, the mean over batches weighted by their size."""
+def evaluate(task: Task, network: Network, auxiliary: nn.Module | None = None) -> float:
+    """The last phase's loss in eval mode: one pass in fixed order, the mean over batches by their size.
+
+    Views are the same for every network; the auxiliary module is left as it was.
+    """
     network.eval()
+    modules = Modules(network, network, copy.deepcopy(auxiliary))
     value, weight = 0.0, 0
     with torch.no_grad():
-        for plan in task.objective.sampler.evaluation_plans():
-            terms = _forward(task, network, plan, _take(task, plan))
+        for number, plan in enumerate(task.objective.sampler.evaluation_plans()):
+            terms = joint_terms(task, modules, plan, _mix(0, number), training=False)
             value += len(plan.rows) * float(task.objective.total(terms))
             weight += len(plan.rows)
     return value / weight
 
 
-def _take(task: Task, plan: Plan) -> Tensor:
-    """This process's share of a joint batch."""
-    return task.source.take(task.runtime.share(plan.rows))
-
-
-def _forward(task: Task, model: nn.Module, plan: Plan, share: Tensor) -> dict[str, Tensor]:
-    """Terms of one joint batch: each process forwards its share, the objective sees all of it."""
-    runtime = task.runtime
-    embedding, logits = model(share)
-    joint = len(plan.rows)
-    output = Output(runtime.gather(embedding, joint), runtime.gather(logits, joint))
-    return task.objective.terms(output, _batch(plan, runtime.device))
-
-
-def _batch(plan: Plan, device: torch.device) -> Batch:
-    rows = torch.from_numpy(plan.rows).to(device)
-    same = None if plan.same is None else torch.from_numpy(plan.same).to(device)
-    labels = None if plan.labels is None else torch.from_numpy(plan.labels).to(device)
-    return Batch(rows, same, labels)
-
-
-def _step(task: Task, run: Run, model: nn.Module, total: int) -> None:
+def _step(task: Task, run: Run, modules: Modules, total: int) -> None:
     """One optimisation step, a function of the run's seed and step number alone."""
     epoch, position = divmod(run.step, task.steps_per_epoch)
     plan = task.objective.sampler.plan(run.seed, epoch, position)
-    seed = _seed_step(run, task.runtime)
-    for group in run.optimizer.param_groups:
-        group["lr"] = task.recipe.learning_rate_at(run.step, total)
-    terms = _forward(task, model, plan, _augmented(task, _take(task, plan), seed))
-    loss = task.objective.total(terms)
+    task.recipe.set_rates(run.optimizer, run.step, total)
+    terms = joint_terms(task, modules, plan, _mix(run.seed, run.step), training=True)
+    loss = task.objective.phases[run.entered - 1].total(terms)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
     run.optimizer.step()
-    values = torch.stack([*terms.values(), loss]).detach().double()
+    values = torch.stack([*(terms[name] for name in task.objective.weights), loss]).detach().double()
     run.sums = values if run.sums is None else run.sums + values
     run.step += 1
 
 
-def _augmented(task: Task, share: Tensor, seed: int) -> Tensor:
-    """Random views of the batch where the task asks for them, of the shape that came."""
-    if task.augment is None:
-        return share
-    views = task.augment(share, torch.Generator(share.device).manual_seed(seed))
-    if not isinstance(views, Tensor) or views.shape != share.shape:
-        came = tuple(views.shape) if isinstance(views, Tensor) else type(views).__name__
-        raise InputError(
-            f"augment: gave {came} for a batch of shape {tuple(share.shape)}; the same is expected"
-        )
-    return views
+def _mix(seed: int, step: int) -> int:
+    """One seed for torch's generators out of a run's seed and a step."""
+    return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9) % 2**63
 
 
-def _seed_step(run: Run, runtime: Runtime) -> int:
-    """Dropout and other noise drawn from (seed, step, process), so that a resumed run draws the same."""
-    mixed = (run.seed * 0x9E3779B97F4A7C15 + run.step * 0xBF58476D1CE4E5B9 + runtime.rank) % 2**63
-    torch.default_generator.manual_seed(mixed)
-    if runtime.device.type == "cuda":
-        torch.cuda.manual_seed(mixed)
-    return mixed
+def _enter_phase(task: Task, run: Run, phase: Phase) -> None:
+    """Let the phase set parameters from the embeddings as they are now, and its optimizer start afresh."""
+    if phase.on_enter is not None:
+        seed = _mix(run.seed, run.entered) % 2**32
+        task.runtime.seed(seed)
+        values = phase.on_enter(lambda: _embed(task, run.network), seed)
+        parameters = dict(run.network.named_parameters())
+        for name, value in values.items():
+            parameter = parameters.get(name)
+            if parameter is None or parameter.shape != value.shape:
+                raise InputError(
+                    f"on_enter: phase {phase.name} gave {name} of shape {tuple(value.shape)}; parameters of "
+                    "the network in their own shapes are expected"
+                )
+            with torch.no_grad():
+                parameter.copy_(value)
+            task.runtime.broadcast(parameter.data)
+    if phase.reset_optimizer:
+        run.optimizer = task.recipe.make_optimizer(run.network.named_parameters())
+    run.entered += 1
+
+
+def _embed(task: Task, network: Network) -> Tensor:
+    """Embeddings (n, e), float32, of all training rows in their order; each process computes them all."""
+    rows = np.arange(len(task.source))
+    before = network.training
+    network.eval()
+    with torch.no_grad():
+        parts = [
+            network.named(network(task.source.take(rows[start : start + EMBED_BATCH])))["embedding"]
+            for start in range(0, len(rows), EMBED_BATCH)
+        ]
+    network.train(before)
+    return torch.cat(parts).float()
 
 
 def _close_epoch(task: Task, run: Run, total: int) -> None:
@@ -186,16 +173,25 @@ def _close_epoch(task: Task, run: Run, total: int) -> None:
     run.sums = None
     record: dict[str, float] = {"restart": run.index, "epoch": len(run.history) + 1, "step": run.step}
     record["learning_rate"] = task.recipe.learning_rate_at(run.step - 1, total)
+    if len(task.objective.phases) > 1:
+        record["phase"] = run.entered
     record |= dict(zip(task.objective.weights, terms, strict=True))
     run.history.append(record | {"loss": loss})
     if not math.isfinite(loss):
         run.stopped = "diverged"
         return
-    if not math.isfinite(run.best) or loss < run.best - task.recipe.tolerance * abs(run.best):
-        run.best, run.stale = loss, 0
-    else:
-        run.stale += 1
+    if (
+        task.objective.phase_at(run.step - steps) == len(task.objective.phases) - 1
+    ):  # an epoch across its border is not
+        _note_improvement(run, loss, task.recipe.tolerance)
     if run.step >= total:
         run.stopped = "budget"
     elif task.recipe.is_plateau(run.stale, task.steps_per_epoch):
         run.stopped = "plateau"
+
+
+def _note_improvement(run: Run, loss: float, tolerance: float) -> None:
+    if not math.isfinite(run.best) or loss < run.best - tolerance * abs(run.best):
+        run.best, run.stale = loss, 0
+    else:
+        run.stale += 1

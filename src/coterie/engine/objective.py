@@ -3,34 +3,124 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from coterie._errors import InputError
 from coterie._types import Batch, Output
 from coterie.data.batches import Sampler
+
+# (embed, seed) -> new values of parameters of the network, by name; embed() gives the embeddings (n, e),
+# float32, of all training rows
+OnEnter = Callable[[Callable[[], Tensor], int], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a run with weights of its own.
+
+    Attributes
+    ----------
+    name : str
+    steps : int or None
+        Optimisation steps; None, for the last phase alone: all that are left.
+    weights : mapping of str to float
+        Weight of each term in the total; 0 for a term of another phase, which still has to be finite.
+    on_enter : callable or None
+        Called once, before the first step, as ``on_enter(embed, seed)``: ``embed()`` gives the float32
+        embeddings of all training rows, in their order and in eval mode; what is returned is copied into
+        the network's parameters of those names.
+    reset_optimizer : bool
+        Start with a fresh optimizer.
+    """
+
+    name: str
+    steps: int | None
+    weights: Mapping[str, float]
+    on_enter: OnEnter | None = None
+    reset_optimizer: bool = False
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """The weighted sum of terms that this phase minimises."""
+        weighted = [self.weights.get(name, 0.0) * value for name, value in terms.items()]
+        return sum(weighted[1:], start=weighted[0])
 
 
 class Objective(ABC):
     """Names the batches it needs, maps each batch's output to scalar terms; knows no loop or process.
 
-    Attributes
+    Parameters
     ----------
     sampler : Sampler
         Which rows make up a step, and what is known about them.
+    weights : mapping of str to float, optional
+        Weight of each term in the total, over the whole run.
+    phases : sequence of Phase, optional
+        In place of `weights`: parts of the run that differ in them.
+
+    Attributes
+    ----------
+    phases : tuple of Phase
+        At least one; every term that one of them names is computed at each step.
     weights : mapping of str to float
-        Weight of each term in the total.
+        Every term's weight in the last phase, which alone stops runs early and ranks restarts.
+    n_views : int or None
+        None: where views are drawn, the batch itself is one random view of its rows. A number: the network
+        sees the plain rows and so many random views of each, in one forward pass.
+    auxiliary : nn.Module or None
+        Takes no part in the training: each run has a copy of it, whose buffers may change.
+    auxiliary_training : bool
+        The mode in which it is kept.
     """
 
-    def __init__(self, sampler: Sampler, weights: Mapping[str, float]) -> None:
+    n_views: int | None = None
+    auxiliary: nn.Module | None = None
+    auxiliary_training: bool = False
+
+    def __init__(
+        self, sampler: Sampler, weights: Mapping[str, float] | None = None, *, phases: Sequence[Phase] = ()
+    ) -> None:
         self.sampler = sampler
-        self.weights = dict(weights)
+        self.phases = tuple(phases) or (Phase("training", None, dict(weights or {})),)
+        if any(phase.steps is None for phase in self.phases[:-1]):
+            raise InputError("phases: steps=None for one that is not the last; a number is expected")
+        names = dict.fromkeys(name for phase in self.phases for name in phase.weights)
+        self.weights = {name: self.phases[-1].weights.get(name, 0.0) for name in names}
 
     @abstractmethod
     def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Unweighted scalar terms of one joint batch, named as in `weights`."""
 
+    def targets(self, auxiliary: nn.Module, items: Tensor, batch: Batch) -> Batch:
+        """What the auxiliary module adds to the knowledge about a joint batch.
+
+        Called without gradient once a batch, the same on every process, where there is such a module.
+
+        Parameters
+        ----------
+        auxiliary : nn.Module
+            The run's copy.
+        items : tensor of shape (b, ...), or ((1 + n_views) * b, ...)
+            What the network saw: the rows of the joint batch, then their views one after another.
+        batch : Batch
+
+        Returns
+        -------
+        Batch
+        """
+        return batch
+
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
-        """The weighted sum that is minimised and that ranks restarts."""
-        weighted = [self.weights[name] * value for name, value in terms.items()]
-        return sum(weighted[1:], start=weighted[0])
+        """The last phase's weighted sum: what ranks restarts."""
+        return self.phases[-1].total(terms)
+
+    def phase_at(self, step: int) -> int:
+        """Number of the phase to which a step belongs."""
+        end = 0
+        for number, phase in enumerate(self.phases[:-1]):
+            end += phase.steps or 0
+            if step < end:
+                return number
+        return len(self.phases) - 1

@@ -6,8 +6,9 @@ from types import TracebackType
 
 from tqdm.auto import tqdm
 
-from coterie.engine.loop import Run, Task
+from coterie.engine.loop import Run
 from coterie.engine.restarts import Session
+from coterie.engine.task import Task
 
 
 class ProgressBar:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,7 +20,7 @@ class Recipe:
 
     Attributes
     ----------
-    optimizer : {"sgd", "adam"}
+    optimizer : {"sgd", "adam", "adadelta"}
     learning_rate : float
     batch_size : int
         Samples a step (a sampler of pairs takes half as many pairs).
@@ -29,7 +30,16 @@ class Recipe:
         Where given, `max_epochs` is raised or cut so that the number of steps lies in this range.
     drops : tuple of float
         Fractions of the whole run after which the learning rate is multiplied by `drop_factor`.
+    drop_every : int or None
+        Steps after which, again and again, it is multiplied by `drop_factor`.
     drop_factor : float
+    warmup_steps : int
+        Steps over which it rises linearly to its full value.
+    group_rates : mapping of str to float
+        Learning rates of the parameters whose names start with a prefix, the longest one that fits; they
+        follow the schedule of `learning_rate`, which is that of all others.
+    betas : (float, float)
+        For "adam".
     momentum : float
         For "sgd".
     weight_decay : float
@@ -48,7 +58,11 @@ class Recipe:
     max_epochs: int
     step_range: tuple[int, int] | None = None
     drops: tuple[float, ...] = ()
+    drop_every: int | None = None
     drop_factor: float = 0.1
+    warmup_steps: int = 0
+    group_rates: Mapping[str, float] = field(default_factory=dict)
+    betas: tuple[float, float] = (0.9, 0.999)
     momentum: float = 0.0
     weight_decay: float = 0.0
     patience: int | None = None
@@ -74,18 +88,35 @@ class Recipe:
     def learning_rate_at(self, step: int, total: int) -> float:
         """Learning rate of a step: a function of the step alone, so a resumed run needs no more state."""
         passed = sum(step >= math.floor(fraction * total) for fraction in self.drops)
-        return self.learning_rate * self.drop_factor**passed
+        if self.drop_every is not None:
+            passed += step // self.drop_every
+        rate = self.learning_rate * self.drop_factor**passed
+        return rate * (step + 1) / self.warmup_steps if step < self.warmup_steps else rate
 
-    def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The fused optimizer of this recipe (measured 0.74x of the unfused one's time)."""
+    def set_rates(self, optimizer: torch.optim.Optimizer, step: int, total: int) -> None:
+        """Give every group of parameters its learning rate of a step."""
+        rate = self.learning_rate_at(step, total)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["share"]
+
+    def make_optimizer(self, parameters: Iterable[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
+        """The optimizer of this recipe for named parameters, fused where torch has it (0.74x of the time)."""
+        groups = self._groups(parameters)
+        rate, decay = self.learning_rate, self.weight_decay
         if self.optimizer == "adam":
-            return torch.optim.Adam(
-                parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True
-            )
-        return torch.optim.SGD(
-            parameters,
-            lr=self.learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            fused=True,
-        )
+            return torch.optim.Adam(groups, lr=rate, betas=self.betas, weight_decay=decay, fused=True)
+        if self.optimizer == "adadelta":
+            return torch.optim.Adadelta(groups, lr=rate, weight_decay=decay)
+        return torch.optim.SGD(groups, lr=rate, momentum=self.momentum, weight_decay=decay, fused=True)
+
+    def _groups(self, parameters: Iterable[tuple[str, nn.Parameter]]) -> list[dict[str, Any]]:
+        """Parameters by the prefix that sets their rate, with that rate's share of the learning rate."""
+        members: dict[str, list[nn.Parameter]] = {}
+        for name, parameter in parameters:
+            prefix = max((one for one in self.group_rates if name.startswith(one)), key=len, default="")
+            members.setdefault(prefix, []).append(parameter)
+        rates = {"": self.learning_rate} | dict(self.group_rates)
+        return [
+            {"params": found, "share": rates[prefix] / self.learning_rate}
+            for prefix, found in members.items()
+        ]

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from coterie._errors import InputError
-from coterie.engine.loop import Callback, Run, Task, evaluate, start_run, train
+from coterie.engine.loop import Callback, Run, evaluate, start_run, train
+from coterie.engine.task import Task
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def run_session(task: Task, session: Session, callbacks: Sequence[Callback] = ()
 
 def _finish(task: Task, session: Session, run: Run) -> None:
     """Evaluate a run that has ended and keep its weights where it is among the best."""
-    loss = evaluate(task, run.network) if run.stopped != "diverged" else math.inf
+    loss = evaluate(task, run.network, run.auxiliary) if run.stopped != "diverged" else math.inf
     if not math.isfinite(loss):
         run.stopped, loss = "diverged", math.inf
     session.runs.append(

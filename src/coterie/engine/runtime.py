@@ -69,6 +69,17 @@ class Runtime:
         dist.all_reduce(shared)
         return bool(shared.item())
 
+    def seed(self, seed: int) -> None:
+        """Set torch's own generators on this process's device, from which dropout draws."""
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+
+    def broadcast(self, tensor: Tensor) -> None:
+        """Put the first process's values into the tensor, on all of them."""
+        if self.world > 1:
+            dist.broadcast(tensor, 0)
+
     def agree(self, number: int) -> int:
         """The first process's number, on all of them."""
         shared = [number]

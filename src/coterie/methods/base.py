@@ -32,12 +32,12 @@ from coterie.data.arrays import (
 )
 from coterie.data.augment import Augment, default_augment
 from coterie.engine.checkpoint import Checkpointer
-from coterie.engine.loop import Task
 from coterie.engine.objective import Objective
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import Kept, Session, run_session
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
+from coterie.engine.task import Task
 from coterie.methods.checks import as_random_state, check_choice, check_path
 from coterie.methods.items import check_item_shape, check_items
 from coterie.metrics import dominant_clusters
@@ -344,9 +344,13 @@ class NeuralClusterer(NeuralEstimator):
 
     def _infer(self, items: Items) -> tuple[npt.NDArray[np.float32], FloatArray]:
         """Embedding and probabilities of checked items."""
-        embedding, logits = self._map(items, self.network_)
+        embedding, logits = self._map(items, self._embedding_and_logits)
         # float64 rows sum to 1 to the last digit that a caller may check
         return embedding.numpy(), logits.double().softmax(dim=1).numpy()
+
+    def _embedding_and_logits(self, rows: Tensor) -> tuple[Tensor, ...]:
+        found = self.network_.named(self.network_(rows))
+        return found["embedding"], found["logits"]
 
 
 def _fill_up(rows: Tensor, multiple: int) -> Tensor:

@@ -442,9 +442,7 @@ class CCN(NeuralClusterer):
         if y is not None or pairs is not None:
             raise InputError("y, pairs, similarity: one of them is expected")
         if self.cross_entropy_weight > 0:
-            raise InputError(
-                "cross_entropy_weight: above 0 with similarity; 0 is expected without labels"
-            )
+            raise InputError("cross_entropy_weight: above 0 with similarity; 0 is expected without labels")
         check_similarity(similarity, items, self.item_shape_)
         preset = TRANSFER[self.preset]
         recipe = self._override(preset.recipe)
@@ -480,9 +478,7 @@ class CCN(NeuralClusterer):
     def _check_evidence(self, n_items: int, y: Any, pairs: Pairs | None) -> _Evidence:
         """Exactly one source of similarity; y beside pairs only for the cross entropy."""
         if self.pair_weight == "confidence":
-            raise InputError(
-                'pair_weight: "confidence" is expected with similarity alone'
-            )
+            raise InputError('pair_weight: "confidence" is expected with similarity alone')
         if y is None and pairs is None:
             raise InputError(
                 "CCN requires y to be passed, but the target y is None; pass labels of some rows as y, "

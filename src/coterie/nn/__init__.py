@@ -7,6 +7,7 @@ from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
 from coterie.nn.network import (
     ClusterNetwork,
+    Network,
     PairNetwork,
     build_network,
     build_pair_network,
@@ -27,6 +28,7 @@ __all__ = [
     "GivenBackbone",
     "JointBatchNorm",
     "LeNet",
+    "Network",
     "PairHead",
     "PairNetwork",
     "PreActResNet",

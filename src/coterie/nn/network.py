@@ -20,7 +20,27 @@ _Headed = TypeVar("_Headed", "ClusterNetwork", "PairNetwork")
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
-class ClusterNetwork(nn.Module):
+class Network(nn.Module):
+    """A network whose ``forward(items)`` gives a tuple of tensors that have names.
+
+    Attributes
+    ----------
+    outputs : tuple of str
+        Their names, in order.
+    shared_outputs : frozenset of str
+        Names of those that do not have the batch on axis 0, such as a parameter that is given out so that
+        it takes part in the forward pass; it is the same on every process.
+    """
+
+    outputs: tuple[str, ...]
+    shared_outputs: frozenset[str] = frozenset()
+
+    def named(self, values: Sequence[Tensor]) -> dict[str, Tensor]:
+        """What a forward pass gave, by name."""
+        return dict(zip(self.outputs, values, strict=True))
+
+
+class ClusterNetwork(Network):
     """The clustering itself: a backbone and a linear head whose softmax assigns items to clusters.
 
     Parameters
@@ -41,6 +61,8 @@ class ClusterNetwork(nn.Module):
     ((4, 128), (4, 3))
     """
 
+    outputs: tuple[str, ...] = ("embedding", "logits")
+
     def __init__(self, backbone: Backbone, n_clusters: int) -> None:
         super().__init__()
         if n_clusters < 1:
@@ -48,7 +70,7 @@ class ClusterNetwork(nn.Module):
         self.backbone = backbone
         self.head = nn.Linear(backbone.out_features, n_clusters)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map x (b, *item_shape) to the embedding (b, out_features) and the logits (b, n_clusters)."""
         embedding = self.embed(x)
         return embedding, self.head(embedding)
@@ -59,7 +81,7 @@ class ClusterNetwork(nn.Module):
         return embedding
 
 
-class PairNetwork(nn.Module):
+class PairNetwork(Network):
     """A similarity network: a backbone, and a head that compares all rows of a batch with each other.
 
     Parameters
@@ -83,7 +105,7 @@ class PairNetwork(nn.Module):
     ((4, 128), (4, 4))
     """
 
-    outputs = ("embedding", "logits")
+    outputs: tuple[str, ...] = ("embedding", "logits")
 
     def __init__(self, backbone: Backbone, hidden_features: int | None, *, symmetric: bool = True) -> None:
         super().__init__()

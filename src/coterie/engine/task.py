@@ -1,0 +1,144 @@
+"""What one fit trains on, and how a joint batch becomes the objective's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from coterie._errors import InputError
+from coterie._types import Batch, Output, Plan, Rows
+from coterie.data.augment import Augment
+from coterie.engine.objective import Objective
+from coterie.engine.recipe import Recipe
+from coterie.engine.runtime import Runtime
+from coterie.nn import Network
+
+
+class Source(Protocol):
+    """Where rows come from: float32 tensors on the training device."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: Rows) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that stays the same over the restarts of one fit."""
+
+    source: Source
+    objective: Objective
+    recipe: Recipe
+    runtime: Runtime
+    make_network: Callable[[int], Network]
+    augment: Augment | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.objective.sampler.n_steps
+
+    @property
+    def total_steps(self) -> int:
+        return self.recipe.total_steps(self.steps_per_epoch)
+
+
+@dataclass(frozen=True)
+class Modules:
+    """What a batch goes through.
+
+    Attributes
+    ----------
+    network : Network
+    model : nn.Module
+        The network, wrapped where several processes train it.
+    auxiliary : nn.Module or None
+        The run's copy of the objective's.
+    """
+
+    network: Network
+    model: nn.Module
+    auxiliary: nn.Module | None = None
+
+
+def joint_terms(task: Task, modules: Modules, plan: Plan, seed: int, *, training: bool) -> dict[str, Tensor]:
+    """Terms of one joint batch: each process forwards its share, the objective sees all of it.
+
+    Dropout, views and other noise are drawn from (seed, process), so that a resumed run draws the same.
+    """
+    runtime, objective = task.runtime, task.objective
+    own_seed = (seed + runtime.rank) % 2**63
+    runtime.seed(own_seed)
+    items = _share_of_items(task, plan, own_seed, training=training)
+    output = _joint_output(task, modules, items, len(plan.rows))
+    batch = _batch(plan, runtime.device)
+    if runtime.world > 1:  # from here on all processes compute the same
+        runtime.seed(seed)
+    if modules.auxiliary is not None:
+        with torch.no_grad():
+            seen = torch.cat(_gather_copies(task, items, len(plan.rows)))
+            batch = objective.targets(modules.auxiliary, seen, batch)
+    return objective.terms(output, batch)
+
+
+def _share_of_items(task: Task, plan: Plan, seed: int, *, training: bool) -> Tensor:
+    """This process's share of a joint batch: one random view of it, or plain rows and their views after them.
+
+    Evaluation sees views only where the objective compares them with the plain rows.
+    """
+    rows = task.runtime.share(plan.rows)
+    items = task.source.take(rows.reshape(-1))
+    if rows.ndim > 1:
+        items = items.reshape(*rows.shape, *items.shape[1:])
+    n_views = task.objective.n_views
+    if n_views is None:
+        return _augmented(task.augment, items, seed) if training and task.augment is not None else items
+    if n_views == 0:
+        return items
+    if task.augment is None:
+        raise InputError(f"augment: none, but the objective compares {n_views} views of each item")
+    repeated = items.repeat(n_views, *[1] * (items.dim() - 1))
+    return torch.cat([items, _augmented(task.augment, repeated, seed)])
+
+
+def _augmented(augment: Augment, items: Tensor, seed: int) -> Tensor:
+    """Random views of items, of the shape that came."""
+    views = augment(items, torch.Generator(items.device).manual_seed(seed))
+    if not isinstance(views, Tensor) or views.shape != items.shape:
+        came = tuple(views.shape) if isinstance(views, Tensor) else type(views).__name__
+        raise InputError(
+            f"augment: gave {came} for a batch of shape {tuple(items.shape)}; the same is expected"
+        )
+    return views
+
+
+def _joint_output(task: Task, modules: Modules, items: Tensor, joint: int) -> Output:
+    """What the network gives for the plain rows of all processes, with that for each of their views."""
+    network = modules.network
+    copies: list[dict[str, Tensor]] = [{} for _ in range(1 + (task.objective.n_views or 0))]
+    for name, value in network.named(modules.model(items)).items():
+        shared = name in network.shared_outputs
+        parts = [value] * len(copies) if shared else _gather_copies(task, value, joint)
+        for copy, part in zip(copies, parts, strict=True):
+            copy[name] = part
+    plain, *views = copies
+    return Output(plain, tuple(Output(view) for view in views))
+
+
+def _gather_copies(task: Task, local: Tensor, joint: int) -> tuple[Tensor, ...]:
+    """The joint batch's tensors from shares that hold plain rows and, after them, each of their views."""
+    copies = 1 + (task.objective.n_views or 0)
+    if copies == 1:
+        return (task.runtime.gather(local, joint),)
+    by_row = local.reshape(copies, -1, *local.shape[1:]).transpose(0, 1)
+    return task.runtime.gather(by_row, joint).unbind(1)
+
+
+def _batch(plan: Plan, device: torch.device) -> Batch:
+    rows = torch.from_numpy(plan.rows).to(device)
+    same = None if plan.same is None else torch.from_numpy(plan.same).to(device)
+    labels = None if plan.labels is None else torch.from_numpy(plan.labels).to(device)
+    return Batch(rows, same, labels)
