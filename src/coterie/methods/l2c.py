@@ -28,6 +28,7 @@ from coterie.data.labels import encode_labels
 from coterie.data.sets import GivenSets, SetBatches
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
+from coterie.engine.restarts import Kept
 from coterie.engine.runtime import choose_threads, torch_threads
 from coterie.engine.storage import read_tensors
 from coterie.losses.l2c import class_weights, l2c_terms, pair_cross_entropy, same_matrices, true_counts
@@ -464,7 +465,7 @@ class L2C(NeuralEstimator):
         augment = None if views is None else _ViewsOfItems(views)
         return self._train(items, Training(objective, recipe, self.n_restarts, augment, evidence))
 
-    def _describe(self, items: Items) -> None:
+    def _describe(self, items: Items, kept: list[Kept]) -> None:
         """Nothing follows from the training items: other sets are what the model is for."""
 
     def _cluster(self, items: Items) -> tuple[Tensor, list[Tensor]]:
