@@ -51,6 +51,7 @@ class SetAttention(nn.Module):
         self.into = nn.Linear(in_features, width)
         self.pairs = nn.Sequential(nn.Linear(_PAIR_FEATURES, 16), nn.GELU(), nn.Linear(16, heads))
         self.layers = nn.ModuleList(_AttentionLayer(width, heads) for _ in range(depth))
+        self.layers[-1].walk = None  # nothing comes after it that would take its logits
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, width // 2)
         self.scale = nn.Parameter(torch.tensor(2.0))
@@ -99,7 +100,7 @@ class _AttentionLayer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.query_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
-        self.walk = nn.Parameter(0.05 * torch.randn(heads, heads))
+        self.walk: nn.Parameter | None = nn.Parameter(0.05 * torch.randn(heads, heads))
         self.perceptron = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.GELU(), nn.Linear(3 * width, width)
         )
@@ -111,8 +112,9 @@ class _AttentionLayer(nn.Module):
         query, key, value = parts.unbind()
         logits = carried + (query * query.shape[-1] ** -0.5) @ key.mT
         attention = logits.softmax(dim=-1)
-        density = (n * (attention @ attention) + _LEAST_DENSITY).log()
-        logits = logits + torch.einsum("gh,bhij->bgij", self.walk, density)
+        if self.walk is not None:
+            density = (n * (attention @ attention) + _LEAST_DENSITY).log()
+            logits = logits + torch.einsum("gh,bhij->bgij", self.walk, density)
         mixed = (attention @ value).transpose(1, 2).reshape(b, n, width)
         hidden = hidden + self.out(mixed)
         return hidden + self.perceptron(hidden), logits
