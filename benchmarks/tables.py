@@ -85,6 +85,15 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "labels": _FROM_LABELS,
     "cifar10": _FROM_LABELS,
     "mnist-ccl": _FROM_LABELS,
+    "l2c": (
+        metric("NMI (geometric)", "test_nmi_geometric"),
+        metric("standard error", "nmi_standard_error"),
+        metric("MR", "misclassification_rate"),
+        metric("right k", "right_counts"),
+        metric("NMI, k told", "nmi_with_k_told"),
+        metric("change of NMI by order", "nmi_change_by_order"),
+        metric("s a set", "seconds_a_set"),
+    ),
     "step": (
         metric("ours / bare, medians of wall time", "ratio"),
         metric("median of the chunks' ratios", "ratio_of_pairs"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.from_labels import LABELS
 from benchmarks.suites.from_pairs import NOISE, OUTPUTS, PAIRS
+from benchmarks.suites.l2c import L2C_POINTS
 from benchmarks.suites.omniglot import OMNIGLOT
 from benchmarks.suites.pair_losses import PAIR_LOSSES
 from benchmarks.suites.step import STEP
@@ -12,7 +13,18 @@ from benchmarks.suites.supervised import CIFAR10_SUITE, MNIST_SUITE
 
 SUITES: dict[str, Suite] = {
     suite.name: suite
-    for suite in (PAIRS, NOISE, OUTPUTS, LABELS, CIFAR10_SUITE, MNIST_SUITE, STEP, PAIR_LOSSES, OMNIGLOT)
+    for suite in (
+        PAIRS,
+        NOISE,
+        OUTPUTS,
+        LABELS,
+        CIFAR10_SUITE,
+        MNIST_SUITE,
+        STEP,
+        PAIR_LOSSES,
+        L2C_POINTS,
+        OMNIGLOT,
+    )
 }
 
 __all__ = ["SUITES", "Case", "Options", "Outcome", "Suite"]

@@ -121,7 +121,7 @@ def test_the_paper_s_stack_has_its_sizes() -> None:
     assert network.layers[0].hidden_size == 144
     assert network.count_lstm.hidden_size == 64
     bias = dict(network.layers[0].named_parameters())["bias_ih_l0"]
-    assert bias.unflatten(0, (4, 144)).mean(dim=1).tolist() == [0, 1, 0, 0]
+    assert bias.reshape(4, 144).mean(dim=1).tolist() == [0, 1, 0, 0]
 
 
 def test_image_sets_go_through_the_item_network() -> None:

@@ -79,7 +79,7 @@ class L2CObjective(Objective):
             same = same_matrices(batch.labels)
         else:
             same = batch.same
-        parts = output["assignments"].split(self._widths, dim=2)
+        parts = torch.split(output["assignments"], self._widths, dim=2)
         terms = l2c_terms(
             output["count_logits"].softmax(dim=1), parts, same, true_counts(same), self._class_weights, 1.0
         )
@@ -96,7 +96,7 @@ class _ViewsOfItems:
     augment: Augment
 
     def __call__(self, sets: Tensor, generator: torch.Generator) -> Tensor:
-        return self.augment(sets.flatten(0, 1), generator).unflatten(0, sets.shape[:2])
+        return self.augment(sets.flatten(0, 1), generator).reshape(sets.shape)
 
 
 class L2C(NeuralEstimator):
@@ -435,7 +435,7 @@ class L2C(NeuralEstimator):
     @property
     def _n_features_out(self) -> int:
         """Width of an item's embedding, for the names of `transform`'s columns."""
-        return self.network_.backbone.out_features
+        return int(self.network_.backbone.out_features)
 
     @property
     def _set_size(self) -> int:
@@ -463,7 +463,7 @@ class L2C(NeuralEstimator):
         objective = L2CObjective(sampler, self.max_clusters, self.weight, pair_weight)
         views = self._choose_augment(self.preset == "default" and len(self.item_shape_) > 1)
         augment = None if views is None else _ViewsOfItems(views)
-        return self._train(items, Training(objective, recipe, self.n_restarts, augment, evidence))
+        return self._train(items, Training(objective, recipe, int(self.n_restarts), augment, evidence))
 
     def _describe(self, items: Items, kept: list[Kept]) -> None:
         """Nothing follows from the training items: other sets are what the model is for."""
@@ -477,7 +477,7 @@ class L2C(NeuralEstimator):
 
         def cluster(rows: Tensor) -> tuple[Tensor, list[Tensor]]:
             count_logits, packed, *_ = clusterer(embedding[rows.to(device)])
-            parts = packed.cpu().double().split(widths, dim=2)
+            parts = torch.split(packed.cpu().double(), widths, dim=2)
             return count_logits.cpu().double().softmax(dim=1), list(parts)
 
         threads = choose_threads(self.threads, self.network_, device)

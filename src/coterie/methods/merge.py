@@ -51,7 +51,7 @@ def merge_subsets(
     True
     """
     core, rows = _subsets(n_items, subset_size, seed)
-    clustered = [cluster(some) for some in rows.split(_TOGETHER)]
+    clustered = [cluster(some) for some in torch.split(rows, _TOGETHER)]
     count_proba = torch.cat([count for count, _ in clustered]).double().mean(dim=0)
     by_k = zip(*(parts for _, parts in clustered), strict=True)
     return count_proba, [_merge(torch.cat(parts).double(), rows, core, n_items) for parts in by_k]

@@ -14,12 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from coterie._errors import DamagedFileError, InputTypeError
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
-from coterie.methods.l2c import L2C
 from coterie.methods.rebuild import OWN_BACKBONE, rebuild
-from coterie.methods.registry import METHODS
+from coterie.methods.registry import METHODS, SET_METHODS
 from coterie.methods.similarity import SimilarityNetwork
 
-SAVED: dict[str, type[NeuralEstimator]] = {**METHODS, "l2c": L2C, "similarity": SimilarityNetwork}
+SAVED: dict[str, type[NeuralEstimator]] = {**METHODS, **SET_METHODS, "similarity": SimilarityNetwork}
 
 
 def save(estimator: NeuralEstimator, path: str | Path) -> None:

@@ -4,5 +4,8 @@ from __future__ import annotations
 
 from coterie.methods.base import NeuralClusterer
 from coterie.methods.ccn import CCN
+from coterie.methods.l2c import L2C
 
 METHODS: dict[str, type[NeuralClusterer]] = {"ccn": CCN}
+# clusters whole sets it was not fitted to: no labels_, no n_clusters
+SET_METHODS: dict[str, type[L2C]] = {"l2c": L2C}

@@ -50,8 +50,10 @@ class SetAttention(nn.Module):
         self.max_clusters = check_int("max_clusters", max_clusters, low=1)
         self.into = nn.Linear(in_features, width)
         self.pairs = nn.Sequential(nn.Linear(_PAIR_FEATURES, 16), nn.GELU(), nn.Linear(16, heads))
-        self.layers = nn.ModuleList(_AttentionLayer(width, heads) for _ in range(depth))
-        self.layers[-1].walk = None  # nothing comes after it that would take its logits
+        # nothing comes after the last layer that would take its logits
+        self.layers = nn.ModuleList(
+            _AttentionLayer(width, heads, walks=number < depth) for number in range(1, depth + 1)
+        )
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, width // 2)
         self.scale = nn.Parameter(torch.tensor(2.0))
@@ -94,13 +96,14 @@ class _AttentionLayer(nn.Module):
     neighbours; the logarithm of their density, mixed over the heads, is added to the carried logits.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, *, walks: bool) -> None:
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(width)
         self.query_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
-        self.walk: nn.Parameter | None = nn.Parameter(0.05 * torch.randn(heads, heads))
+        mixing = nn.Parameter(0.05 * torch.randn(heads, heads))
+        self.walk = mixing if walks else None
         self.perceptron = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.GELU(), nn.Linear(3 * width, width)
         )

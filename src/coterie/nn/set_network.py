@@ -43,7 +43,7 @@ class SetNetwork(Network):
 
     def forward(self, sets: Tensor) -> tuple[Tensor, ...]:
         """Map sets (b, n, *item_shape) to the outputs of the clusterer."""
-        embedding = self.embed(sets.flatten(0, 1)).unflatten(0, sets.shape[:2])
+        embedding = self.embed(sets.flatten(0, 1)).reshape(*sets.shape[:2], -1)
         values: tuple[Tensor, ...] = self.clusterer(embedding)
         return values
 
