@@ -20,6 +20,7 @@ _FIXED: dict[tuple[str, str], dict[str, str]] = {
         "kmeans": "NMI .796, MR .178",
         "dbscan": "NMI .676, MR .265",
     },
+    ("l2c-images", ""): {"l2c": "NMI .867, MR .116", "l2c-lstm": "NMI .867, MR .116"},
     ("cifar10", "lenet"): {"cross-entropy": "84.4 %", "kcl": "83.6 %", "ccl": "83.9 %"},
     ("cifar10", "vgg8"): {"cross-entropy": "89.4 %", "kcl": "89.6 %", "ccl": "89.5 %"},
     ("cifar10", "vgg11"): {"cross-entropy": "90.0 %", "kcl": "85.6 %", "ccl": "90.4 %"},
@@ -29,6 +30,7 @@ _FIXED: dict[tuple[str, str], dict[str, str]] = {
 }
 _DATA = {
     "l2c": "points2d",
+    "l2c-images": "coil100",
     "pairs": "mnist",
     "outputs": "mnist",
     "labels": "mnist",

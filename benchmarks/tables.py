@@ -94,6 +94,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("change of NMI by order", "nmi_change_by_order"),
         metric("s a set", "seconds_a_set"),
     ),
+    "l2c-images": (
+        metric("NMI (geometric)", "test_nmi_geometric"),
+        metric("MR", "misclassification_rate"),
+        metric("right k", "right_counts"),
+        metric("agglomerative clustering of the features, k told", "agglomerative_nmi_geometric_k_told"),
+        SECONDS,
+    ),
     "step": (
         metric("ours / bare, medians of wall time", "ratio"),
         metric("median of the chunks' ratios", "ratio_of_pairs"),

@@ -6,6 +6,7 @@ from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.from_labels import LABELS
 from benchmarks.suites.from_pairs import NOISE, OUTPUTS, PAIRS
 from benchmarks.suites.l2c import L2C_POINTS
+from benchmarks.suites.l2c_images import L2C_IMAGES
 from benchmarks.suites.omniglot import OMNIGLOT
 from benchmarks.suites.pair_losses import PAIR_LOSSES
 from benchmarks.suites.step import STEP
@@ -23,6 +24,7 @@ SUITES: dict[str, Suite] = {
         STEP,
         PAIR_LOSSES,
         L2C_POINTS,
+        L2C_IMAGES,
         OMNIGLOT,
     )
 }

@@ -6,17 +6,14 @@ used by all other cases.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 import coterie
 from benchmarks import record
-from benchmarks.datasets import Alphabet, omniglot
+from benchmarks.datasets import omniglot
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import SimilarityNetwork
 
