@@ -149,7 +149,7 @@ def omniglot(part: str, side: int = 32) -> tuple[Alphabet, ...]:
 
 @functools.cache
 def coil100(side: int = 64) -> tuple[Array, npt.NDArray[np.int64]]:
-    """COIL-100: uint8 images (n, 3, side, side), averaged down, and objects (n,) in 0..99; 36 views of most."""
+    """COIL-100: uint8 images (n, 3, side, side), averaged down, and objects (n,), 36 views of most."""
     try:
         from PIL import Image
     except ImportError as error:

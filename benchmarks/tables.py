@@ -92,7 +92,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("right k", "right_counts"),
         metric("NMI, k told", "nmi_with_k_told"),
         metric("change of NMI by order", "nmi_change_by_order"),
-        metric("s a set", "seconds_a_set"),
+        metric("processor s a set", "seconds_a_set"),
     ),
     "l2c-images": (
         metric("NMI (geometric)", "test_nmi_geometric"),

@@ -67,8 +67,8 @@ def log_mel(
     values = np.asarray(waves, dtype=np.float32)
     if values.ndim != 2 or values.shape[1] <= window // 2:
         raise InputError(
-            f"waves: shape {values.shape}; (n, samples) with more than window // 2 = {window // 2} samples is "
-            "expected"
+            f"waves: shape {values.shape}; (n, samples) with more than window // 2 = {window // 2} samples "
+            "is expected"
         )
     if not np.isfinite(values).all():
         raise InputError("waves: NaN or infinity; finite values are expected")
