@@ -232,6 +232,8 @@ def test_bad_given_sets() -> None:
     for sets, message in cases:
         with pytest.raises(InputError, match=message):
             L2C(**QUICK).fit_sets(sets)
+    with pytest.raises(InputError, match="at least two sets of each size"):
+        L2C(**QUICK, network="lstm").fit_sets([(points, codes)])
     with pytest.raises(InputTypeError, match=r"sets\[0\]: float; \(X, known\) is expected"):
         L2C(**QUICK).fit_sets([1.0])  # type: ignore[list-item]
     with pytest.raises(InputError, match="NaN"):

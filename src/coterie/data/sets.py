@@ -149,7 +149,7 @@ class GivenSets:
         self._same = [one if one.ndim == 2 else _matrix(one) for one in known]
         sizes = np.array([len(one) for one in known])
         self._first = np.concatenate([[0], sizes.cumsum()])
-        self._batches: list[Rows] = []
+        self._batches: list[Rows] = []  # numbers of sets of one size
         for size in np.unique(sizes):
             numbers = np.flatnonzero(sizes == size)
             self._batches += np.array_split(numbers, -(-len(numbers) // batch_sets))
@@ -158,6 +158,11 @@ class GivenSets:
     def n_steps(self) -> int:
         """Steps in one epoch, that is in one pass over the sets."""
         return len(self._batches)
+
+    @property
+    def smallest_batch(self) -> int:
+        """Sets in the smallest batch."""
+        return min(len(numbers) for numbers in self._batches)
 
     @property
     def same_prior(self) -> float:

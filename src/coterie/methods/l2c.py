@@ -334,7 +334,13 @@ class L2C(NeuralEstimator):
         for number, one in enumerate(known):
             _check_groups(number, one, self.max_clusters)
         recipe = self._choose_recipe()
-        return self._learn(items, GivenSets(known, recipe.batch_size), recipe, data_digest(*known))
+        sampler = GivenSets(known, recipe.batch_size)
+        if self.network == "lstm" and sampler.smallest_batch < 2:
+            raise InputError(
+                "sets: a batch of one set; at least two sets of each size are expected with network='lstm', "
+                "whose batch norm takes statistics over sets"
+            )
+        return self._learn(items, sampler, recipe, data_digest(*known))
 
     def predict(self, X: Any) -> IntArray:
         """Cluster one set with its most probable number of clusters.
