@@ -43,10 +43,12 @@ VALIDATION_SEED = 777
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line; its defaults made the model that is shipped."""
+    """The command line; its defaults made the model points2d."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.train_points2d", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint, log and weights")
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=2900)
+    parser.add_argument("--horizon", type=int, default=5000, help="steps to the end of the cosine")
+    parser.add_argument("--cool", type=int, default=400, help="last steps, over which the rate falls to 0")
     parser.add_argument("--sets", type=int, default=16, help="sets in a step, for 72 items")
     parser.add_argument("--items", type=int, nargs="+", default=[72], help="sizes of sets, in turn")
     parser.add_argument("--max-clusters", type=int, default=5)
@@ -121,6 +123,8 @@ def _summaries(network: SetAttention, n_sets: list[int], seed: int) -> tuple[Ten
     counts: list[Tensor] = []
     hook = network.count.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     for number, (n, total) in enumerate(zip(COUNT_ITEMS, n_sets, strict=True)):
+        if total == 0:
+            continue
         rng = np.random.default_rng([seed, 2**31 + number])
         points, labels = shapes2d(total, n, n_clusters=(1, network.max_clusters), random_state=rng)
         for some in torch.split(torch.from_numpy(points), max(1, 1000 // n)):
@@ -155,6 +159,13 @@ def same_prior(k_max: int, n: int) -> float:
     return float(np.mean([(n / k - 1) / (n - 1) for k in range(1, k_max + 1)]))
 
 
+def learning_rate_at(step: int, options: argparse.Namespace) -> float:
+    """A cosine over the horizon, with a linear rise at the start and a linear fall to 0 at the end."""
+    cosine = 0.5 + 0.5 * math.cos(math.pi * step / options.horizon)
+    rise, fall = (step + 1) / WARM_UP, (options.steps - step) / max(1, options.cool)
+    return float(options.learning_rate * min(1, rise, fall) * cosine)
+
+
 def main() -> None:
     """Train, with a checkpoint and a validation every so many steps."""
     options = make_parser().parse_args()
@@ -169,10 +180,10 @@ def main() -> None:
     )
     step, seconds = _resume(options.out / "checkpoint.pt", network, optimizer)
     sums: dict[str, float] = {}
+    reported = step
     before, start = seconds, time.process_time()
     while step < options.steps:
-        decay = 0.5 + 0.5 * math.cos(math.pi * step / options.steps)
-        optimizer.param_groups[0]["lr"] = options.learning_rate * min(1, (step + 1) / WARM_UP) * decay
+        optimizer.param_groups[0]["lr"] = learning_rate_at(step, options)
         points, labels = sets_of_step(options, step)
         terms = loss_of(network, points, labels, same_prior(options.max_clusters, points.shape[1]))
         optimizer.zero_grad()
@@ -184,9 +195,9 @@ def main() -> None:
         if step % EVERY == 0 or step == options.steps:
             seconds = before + time.process_time() - start
             line: dict[str, Any] = {"step": step, "seconds": round(seconds)}
-            line |= {name: round(value / EVERY, 4) for name, value in sums.items()}
+            line |= {name: round(value / (step - reported), 4) for name, value in sums.items()}
             line |= validate(network, options.items[0])
-            sums = {}
+            sums, reported = {}, step
             _write(options.out, network, optimizer, line)
     if options.count_sets:
         fit_count(network, options.count_sets, options.seed)
