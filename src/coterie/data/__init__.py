@@ -7,14 +7,17 @@ from coterie.data.files import atomic_write
 from coterie.data.pair_links import Conflict
 from coterie.data.pairs import Pairs
 from coterie.data.readers import read_array, read_labels
+from coterie.data.sets import GivenSets, SetBatches
 
 __all__ = [
     "ClassBatches",
     "Conflict",
+    "GivenSets",
     "LabelBatches",
     "PairBatches",
     "Pairs",
     "Sampler",
+    "SetBatches",
     "atomic_write",
     "read_array",
     "read_labels",

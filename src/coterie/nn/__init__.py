@@ -16,6 +16,9 @@ from coterie.nn.network import (
 )
 from coterie.nn.pair_head import PairHead
 from coterie.nn.resnet import PreActResNet
+from coterie.nn.set_attention import SetAttention
+from coterie.nn.set_lstm import SetLSTM
+from coterie.nn.set_network import ItemCNN, SetNetwork, build_set_network
 from coterie.nn.vgg import VGG
 
 __all__ = [
@@ -26,16 +29,21 @@ __all__ = [
     "BackboneSpec",
     "ClusterNetwork",
     "GivenBackbone",
+    "ItemCNN",
     "JointBatchNorm",
     "LeNet",
     "Network",
     "PairHead",
     "PairNetwork",
     "PreActResNet",
+    "SetAttention",
+    "SetLSTM",
+    "SetNetwork",
     "auto_backbone",
     "build_backbone",
     "build_network",
     "build_pair_network",
+    "build_set_network",
     "channels_last",
     "convert_batchnorm",
     "has_convolutions",
