@@ -154,7 +154,7 @@ def test_a_shipped_model_beats_k_means_on_its_shapes() -> None:
     for one, codes in zip(points, labels, strict=True):
         count_proba, assignments = model.predict_all(one)
         found.append(nmi(codes, assignments[count_proba.argmax()].argmax(axis=1), average="geometric"))
-    assert np.mean(found) > 0.87  # k-means told the true k: 0.80
+    assert np.mean(found) > 0.95  # k-means told the true k: 0.80
 
 
 def test_order_place_and_scale_change_nothing(shipped: L2C) -> None:
@@ -166,10 +166,11 @@ def test_order_place_and_scale_change_nothing(shipped: L2C) -> None:
 
 
 def test_large_sets_are_merged() -> None:
-    points, labels = blobs(2000)
+    points, labels = blobs(900)
     model = L2C.from_pretrained("points2d").set_params(one_pass=400)
-    assert model.predict_count_proba(points).argmax() + 1 == 3
-    assert nmi(labels, model.predict(points)) > 0.99
+    count_proba, assignments = model.predict_all(points)
+    assert count_proba.argmax() + 1 == 3
+    assert nmi(labels, assignments[2].argmax(axis=1)) > 0.99
 
 
 def test_two_items_are_at_most_two_clusters(shipped: L2C) -> None:
