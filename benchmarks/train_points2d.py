@@ -46,9 +46,9 @@ def make_parser() -> argparse.ArgumentParser:
     """The command line; its defaults made the model points2d."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.train_points2d", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint, log and weights")
-    parser.add_argument("--steps", type=int, default=2900)
+    parser.add_argument("--steps", type=int, default=3400)
     parser.add_argument("--horizon", type=int, default=5000, help="steps to the end of the cosine")
-    parser.add_argument("--cool", type=int, default=400, help="last steps, over which the rate falls to 0")
+    parser.add_argument("--cool", type=int, default=500, help="last steps, over which the rate falls to 0")
     parser.add_argument("--sets", type=int, default=16, help="sets in a step, for 72 items")
     parser.add_argument("--items", type=int, nargs="+", default=[72], help="sizes of sets, in turn")
     parser.add_argument("--max-clusters", type=int, default=5)
