@@ -15,7 +15,7 @@ from coterie import L2C
 from coterie.data.sets import SetBatches
 from coterie.metrics import misclassification_rate, nmi
 
-DRAWS = (0, 1, 2, 3, 4)  # of the classes: 80 to train, 10 to tune on (not used here), 10 to measure
+DRAWS = (100, 101, 102, 103, 104)  # of the classes: 80 to train, 10 to tune on (not used here), 10 to measure
 SET_SIZE, MAX_CLUSTERS = 20, 5
 TEST_SETS = 300
 METHODS = ("l2c", "l2c-lstm")

@@ -24,7 +24,7 @@ from coterie._types import Batch, Output
 from coterie.data.batches import PairBatches
 
 # pair-losses starts processes, each of which takes longer than any test here; cifar10 needs its images
-FAST = sorted(set(SUITES) - {"pair-losses", "cifar10"})
+FAST = sorted(set(SUITES) - {"pair-losses", "cifar10", "omniglot", "l2c", "l2c-images"})
 
 
 @pytest.fixture
