@@ -147,6 +147,22 @@ def omniglot(part: str, side: int = 32) -> tuple[Alphabet, ...]:
     return tuple(found)
 
 
+@functools.cache
+def coil100(side: int = 64) -> tuple[Array, npt.NDArray[np.int64]]:
+    """COIL-100: uint8 images (n, 3, side, side), averaged down, and objects (n,), 36 views of most."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise DataMissingError("COIL-100 is stored as webp: pip install pillow to read it") from error
+    with zipfile.ZipFile(folder("coil100") / "coil100_views_mult10.zip") as archive:
+        names = sorted(archive.namelist())
+        images = [np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("RGB")) for name in names]
+    objects = np.array([int(name.removeprefix("obj").partition("__")[0]) - 1 for name in names])
+    full = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
+    small = functional.interpolate(full, (side, side), mode="area").round().to(torch.uint8)
+    return small.numpy(), objects
+
+
 def _mnist() -> Split:
     where = folder("mnist")
 

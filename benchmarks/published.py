@@ -16,6 +16,12 @@ _FIXED: dict[tuple[str, str], dict[str, str]] = {
     ("labels", "full"): {"cross-entropy": "99.4 %", "ccn-kcl": "99.6 %"},
     ("adc", ""): {"adc": "98.7 % (VCNN, all of MNIST, test)", "kmeans": "53.49 %"},
     ("mnist-ccl", "lenet"): {"cross-entropy": "99.4 %", "kcl": "99.5 %", "ccl": "99.3 %"},
+    ("l2c", "n72"): {
+        "l2c": "NMI .993, MR .004",
+        "kmeans": "NMI .796, MR .178",
+        "dbscan": "NMI .676, MR .265",
+    },
+    ("l2c-images", ""): {"l2c": "NMI .867, MR .116", "l2c-lstm": "NMI .867, MR .116"},
     ("cifar10", "lenet"): {"cross-entropy": "84.4 %", "kcl": "83.6 %", "ccl": "83.9 %"},
     ("cifar10", "vgg8"): {"cross-entropy": "89.4 %", "kcl": "89.6 %", "ccl": "89.5 %"},
     ("cifar10", "vgg11"): {"cross-entropy": "90.0 %", "kcl": "85.6 %", "ccl": "90.4 %"},
@@ -47,6 +53,8 @@ _DATA = {
     "mnist-ccl": "mnist",
     "cifar10": "cifar10",
     "adc": "mnist",
+    "l2c": "points2d",
+    "l2c-images": "coil100",
 } | {
     "ddc-circles": "circles",
     "ddc-mnist": "mnist",

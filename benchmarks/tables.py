@@ -104,6 +104,22 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "ddc-mnist": _UNSUPERVISED,
     "ddc-ablation": _UNSUPERVISED,
     "ddc-imbalance": _UNSUPERVISED,
+    "l2c": (
+        metric("NMI (geometric)", "test_nmi_geometric"),
+        metric("standard error", "nmi_standard_error"),
+        metric("MR", "misclassification_rate"),
+        metric("right k", "right_counts"),
+        metric("NMI, k told", "nmi_with_k_told"),
+        metric("change of NMI by order", "nmi_change_by_order"),
+        metric("processor s a set", "seconds_a_set"),
+    ),
+    "l2c-images": (
+        metric("NMI (geometric)", "test_nmi_geometric"),
+        metric("MR", "misclassification_rate"),
+        metric("right k", "right_counts"),
+        metric("agglomerative clustering of the features, k told", "agglomerative_nmi_geometric_k_told"),
+        SECONDS,
+    ),
     "step": (
         metric("ours / bare, medians of wall time", "ratio"),
         metric("median of the chunks' ratios", "ratio_of_pairs"),

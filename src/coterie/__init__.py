@@ -14,6 +14,7 @@ from coterie.data import Pairs
 from coterie.methods.adc import ADC
 from coterie.methods.ccn import CCN
 from coterie.methods.ddc import DDC
+from coterie.methods.l2c import L2C
 from coterie.methods.persistence import load, save
 from coterie.methods.similarity import SimilarityNetwork
 
@@ -23,6 +24,7 @@ __all__ = [
     "ADC",
     "CCN",
     "DDC",
+    "L2C",
     "CollapseWarning",
     "ConflictError",
     "DamagedFileError",

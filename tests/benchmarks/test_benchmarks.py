@@ -25,7 +25,9 @@ from coterie.data.batches import PairBatches
 
 # pair-losses starts processes, each of which takes longer than any test here; cifar10 needs its images; the
 # others have tests of their own
-FAST = sorted(set(SUITES) - {"pair-losses", "cifar10", "adc", "augment", "omniglot", "pair-head"})
+FAST = sorted(
+    set(SUITES) - {"pair-losses", "cifar10", "adc", "augment", "omniglot", "pair-head", "l2c", "l2c-images"}
+)
 
 
 @pytest.fixture

@@ -7,10 +7,12 @@ from coterie.data.files import atomic_write
 from coterie.data.pair_links import Conflict
 from coterie.data.pairs import Pairs
 from coterie.data.readers import ReadOptions, Samples, read_array, read_labels, read_samples
+from coterie.data.sets import GivenSets, SetBatches
 
 __all__ = [
     "ClassBatches",
     "Conflict",
+    "GivenSets",
     "LabelBatches",
     "PairBatches",
     "Pairs",
@@ -18,6 +20,7 @@ __all__ = [
     "RowBatches",
     "Sampler",
     "Samples",
+    "SetBatches",
     "atomic_write",
     "read_array",
     "read_labels",

@@ -323,7 +323,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         threads = choose_threads(self.threads, network, device)
         multiple = 1 if has_convolutions(network) else ROWS_TOGETHER
         result: npt.NDArray[Any] = np.empty(0)
-        with torch_threads(threads), torch.inference_mode(), _eval_mode(network):
+        with torch_threads(threads), torch.inference_mode(), eval_mode(network):
             for start in range(0, len(source), PREDICT_BATCH):
                 rows = source.take(slice(start, start + PREDICT_BATCH))
                 found = pick(self._outputs(network, _fill_up(rows, multiple)))[: len(rows)].cpu().numpy()
@@ -428,7 +428,8 @@ def _fill_up(rows: Tensor, multiple: int) -> Tensor:
 
 
 @contextlib.contextmanager
-def _eval_mode(network: nn.Module) -> Iterator[None]:
+def eval_mode(network: nn.Module) -> Iterator[None]:
+    """The network in eval mode, and afterwards in the mode it was in."""
     before = network.training
     network.eval()
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
-from coterie._errors import DamagedFileError, InputError, InputTypeError
-from coterie.data.arrays import Scaling
-from coterie.engine.runtime import make_runtime
+from coterie._errors import DamagedFileError, InputTypeError
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
-from coterie.methods.ddc import DDC
-from coterie.methods.registry import METHODS
+from coterie.methods.rebuild import OWN_BACKBONE, folder_of, rebuild
+from coterie.methods.registry import METHODS, SET_METHODS
 from coterie.methods.similarity import SimilarityNetwork
 
-SAVED: dict[str, type[NeuralEstimator]] = {**METHODS, "similarity": SimilarityNetwork}
-_OWN_BACKBONE = "<not a name>"
+SAVED: dict[str, type[NeuralEstimator]] = {**METHODS, **SET_METHODS, "similarity": SimilarityNetwork}
 
 
 def save(estimator: NeuralEstimator, path: str | Path) -> None:
@@ -66,7 +61,7 @@ def save(estimator: NeuralEstimator, path: str | Path) -> None:
     members = getattr(estimator, "members_", [estimator.network_])
     meta["members"] = len(members)
     tensors = {
-        f"{_folder(number)}{name}": value
+        f"{folder_of(number)}{name}": value
         for number, network in enumerate(members)
         for name, value in network.state_dict().items()
     }
@@ -107,53 +102,9 @@ def load(path: str | Path, backbone: Any = None) -> NeuralEstimator:
     """
     tensors, meta = read_tensors(path, "model")
     try:
-        return _rebuild(tensors, meta, backbone)
+        return rebuild(SAVED[meta["method"]], tensors, meta, backbone)
     except KeyError as error:
         raise DamagedFileError(f"path: {path} lacks {error}, which this version expects") from error
-
-
-def _rebuild(tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any) -> NeuralEstimator:
-    params = dict(meta["params"])
-    if params["backbone"] == _OWN_BACKBONE:
-        if backbone is None:
-            raise InputError(
-                "backbone: the model was fitted with a network of your own; load(path, backbone=...) needs it"
-            )
-        params["backbone"] = backbone
-    kind = SAVED[meta["method"]]
-    unknown = params.keys() - kind().get_params().keys()
-    if unknown:
-        raise KeyError(*unknown)
-    estimator = kind(**params)
-    estimator.device = _usable_device(params["device"])
-    for name in estimator.saved_fields:
-        setattr(estimator, name, meta[name])
-    for name in ("classes_", "feature_names_in_"):
-        if name in meta:
-            setattr(estimator, name, np.array(meta[name]["values"], dtype=meta[name]["dtype"]))
-    estimator.item_shape_ = tuple(meta["item_shape"])
-    if isinstance(estimator, NeuralClusterer):
-        estimator.labels_ = tensors["labels"].numpy()
-    estimator.scaling_ = Scaling(tensors["offset"].numpy(), tensors["factor"].numpy())
-    members = [_load_network(estimator, tensors, number) for number in range(meta.get("members", 1))]
-    estimator.network_ = members[0]
-    if isinstance(estimator, DDC):
-        estimator.members_ = members
-    return estimator
-
-
-def _load_network(estimator: NeuralEstimator, tensors: dict[str, Tensor], number: int) -> Any:
-    prefix = _folder(number)
-    state = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
-    try:
-        return estimator.load_network(state, make_runtime(estimator.device).device)
-    except RuntimeError as error:
-        raise InputError(f"backbone: does not match the saved weights: {error}") from error
-
-
-def _folder(number: int) -> str:
-    """Where the weights of the best network, or of a further one that votes, lie in the file."""
-    return f"member/{number}/" if number else "network/"
 
 
 def _method_of(estimator: object) -> str:
@@ -166,7 +117,7 @@ def _method_of(estimator: object) -> str:
 def _plain_params(estimator: NeuralEstimator) -> dict[str, Any]:
     params: dict[str, Any] = estimator.get_params()
     if not isinstance(params["backbone"], str):
-        params["backbone"] = _OWN_BACKBONE
+        params["backbone"] = OWN_BACKBONE
     if not isinstance(params["augment"], str):
         params["augment"] = "auto"
     if not isinstance(params["random_state"], numbers.Integral | None):
@@ -182,13 +133,3 @@ def _plain_array(name: str, values: npt.NDArray[Any]) -> dict[str, Any]:
     if not all(isinstance(value, str | int | float | bool) for value in listed):
         raise InputTypeError(f"{name}: only numbers and strings can be saved; found {values.dtype}")
     return {"values": listed, "dtype": values.dtype.str if values.dtype.kind != "O" else "object"}
-
-
-def _usable_device(device: str) -> str:
-    """The saved device where this machine has it, else "auto" with a warning."""
-    if device == "auto" or device == "cpu" or torch.accelerator.is_available():
-        return device
-    warnings.warn(
-        f"device: the model was fitted on {device!r}, which is not here; 'auto' is used", stacklevel=4
-    )
-    return "auto"

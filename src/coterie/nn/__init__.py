@@ -18,6 +18,9 @@ from coterie.nn.network import (
 )
 from coterie.nn.pair_head import PairHead
 from coterie.nn.resnet import PreActResNet, ResNet
+from coterie.nn.set_attention import SetAttention
+from coterie.nn.set_lstm import SetLSTM
+from coterie.nn.set_network import ItemCNN, SetNetwork, build_set_network
 from coterie.nn.vcnn import VCNN
 from coterie.nn.vgg import VGG
 
@@ -33,6 +36,7 @@ __all__ = [
     "DDCConvolutions",
     "DDCPerceptron",
     "GivenBackbone",
+    "ItemCNN",
     "JointBatchNorm",
     "LeNet",
     "Network",
@@ -40,11 +44,15 @@ __all__ = [
     "PairNetwork",
     "PreActResNet",
     "ResNet",
+    "SetAttention",
+    "SetLSTM",
+    "SetNetwork",
     "auto_backbone",
     "build_backbone",
     "build_centroid_network",
     "build_network",
     "build_pair_network",
+    "build_set_network",
     "channels_last",
     "convert_batchnorm",
     "has_convolutions",

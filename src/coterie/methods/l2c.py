@@ -1,0 +1,537 @@
+"""L2C: a network that is itself the clustering algorithm.
+
+Meier, Elezi, Amirian, Dürr and Stadelmann, "Learning neural models for end-to-end clustering", ANNPR 2018
+(arXiv:1807.04001).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from coterie._checks import check_int, check_number
+from coterie._errors import InputError, InputTypeError
+from coterie._types import Batch, Output
+from coterie.data.arrays import Items, data_digest
+from coterie.data.augment import Augment
+from coterie.data.labels import encode_labels
+from coterie.data.sets import GivenSets, SetBatches
+from coterie.engine.objective import Objective
+from coterie.engine.recipe import Recipe
+from coterie.engine.runtime import choose_threads, torch_threads
+from coterie.engine.storage import read_tensors
+from coterie.losses.l2c import class_weights, l2c_terms, pair_cross_entropy, same_matrices, true_counts
+from coterie.methods.base import FloatArray, IntArray, NeuralEstimator, Training, eval_mode
+from coterie.methods.checks import check_choice
+from coterie.methods.merge import merge_subsets
+from coterie.methods.rebuild import rebuild
+from coterie.nn.set_network import SET_NETWORKS, SetNetwork, build_set_network
+
+SetSampler = SetBatches | GivenSets
+PRETRAINED = ("points2d", "points2d-10")
+# The paper's sizes of sets and batches: n = 72, N = 200 for points and n = 20, N = 25 for images and audio.
+VECTOR_SET, IMAGE_SET = 72, 20
+_PAPER_SETS = {1: 200, 2: 25, 3: 25}
+_DEFAULT_SETS = {1: 32, 2: 16, 3: 16}
+STEPS_PER_EPOCH = 100
+_SUBSETS = 400  # items of a subset where a set is too large for one pass
+
+DEFAULT = Recipe(
+    "adam", learning_rate=1e-3, batch_size=32, max_epochs=12, drops=(0.5, 0.75, 0.9), drop_factor=0.3
+)
+PAPER = Recipe("adadelta", learning_rate=5.0, batch_size=200, max_epochs=1000)
+
+
+class L2CObjective(Objective):
+    """The loss of section 3.2 over a batch of sets, and a cross entropy of pair logits where there are any.
+
+    Parameters
+    ----------
+    sampler : SetBatches or GivenSets
+    max_clusters : int
+    weight : float
+        Lambda, of the assignment term.
+    pair_weight : float
+        Of the cross entropy of pair logits; 0: the paper's loss alone.
+    """
+
+    def __init__(self, sampler: SetSampler, max_clusters: int, weight: float, pair_weight: float) -> None:
+        weights = {"count": 1.0, "assignment": weight}
+        super().__init__(sampler, weights | ({"pair": pair_weight} if pair_weight > 0 else {}))
+        self._widths = list(range(1, max_clusters + 1))
+        self._class_weights = class_weights(sampler.same_prior)
+
+    def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        """Count, assignment and pair terms, means over the sets of the batch."""
+        if batch.same is None:
+            assert batch.labels is not None
+            same = same_matrices(batch.labels)
+        else:
+            same = batch.same
+        parts = torch.split(output["assignments"], self._widths, dim=2)
+        terms = l2c_terms(
+            output["count_logits"].softmax(dim=1), parts, same, true_counts(same), self._class_weights, 1.0
+        )
+        del terms["total"]
+        if "pair" in self.weights:
+            terms["pair"] = pair_cross_entropy(output["pair_logits"], same)
+        return terms
+
+
+@dataclasses.dataclass(frozen=True)
+class _ViewsOfItems:
+    """Random views of the items of sets (b, n, ...), each by itself."""
+
+    augment: Augment
+
+    def __call__(self, sets: Tensor, generator: torch.Generator) -> Tensor:
+        return self.augment(sets.flatten(0, 1), generator).reshape(sets.shape)
+
+
+class L2C(NeuralEstimator):
+    """Learning to cluster: trained once on labelled groups, it clusters sets of items of other groups.
+
+    One pass over a set gives P(k), the probabilities of the numbers of clusters, and for every k the
+    probabilities P(l | x_i, k) of the clusters. Training needs only to know which items of a set are of the
+    same group (section 3.2 of arXiv:1807.04001); the groups themselves may be others than those it is used
+    on.
+
+    Parameters
+    ----------
+    max_clusters : int, default=5
+        Largest number of clusters that can be found in a set.
+    network : {"attention", "lstm"}, default="attention"
+        Attention over the set, whose clustering does not depend on the order of the items; or the paper's
+        stack of 14 residual bidirectional LSTM layers.
+    distance : {"implicit", "euclidean", "diagonal", "full"}, default="implicit"
+        With "lstm": let it see pairwise distances, fixed or trained, in place of the items (section 3.3).
+        Every set then has to have `set_size` items.
+    set_size : int or None, default=None
+        Items in a training set; None takes the paper's: 72 for vectors, 20 for images. Other sizes can be
+        clustered too.
+    weight : float, default=5.0
+        Lambda, the weight of the assignment term.
+    pair_weight : float, default=5.0
+        With "attention": weight of the cross entropy of its pair logits, which the paper does not have; 0:
+        none.
+    one_pass : int, default=1500
+        Larger sets are clustered as overlapping subsets of 400 items, whose clusterings are merged.
+    n_restarts : int, default=1
+        Runs from different starts, of which the one of lowest loss is kept.
+    backbone : "auto", str, nn.Module or callable, default="auto"
+        Network that embeds single items: "auto" is none for vectors and the paper's small CNN for images; or
+        a name, a module (copied, its weights kept) or a callable that gives a fresh module for each restart.
+    preset : {"default", "paper", "code"}, default="default"
+        Adam, 1,200 steps of 32 sets (16 of images); or the paper's Adadelta with rate 5.0 and 200 sets (25).
+    batch_size : int or None, default=None
+        Sets a step; None takes the preset's.
+    max_epochs : int or None, default=None
+        Of 100 steps, or passes over the sets given to `fit_sets`; None takes the preset's.
+    max_steps : int or None, default=None
+        Optimisation steps of one restart; overrides `max_epochs`.
+    augment : "auto", "none" or callable, default="auto"
+        Random views of the items. "auto": small rotations, zooms and shifts of images with the default
+        preset, vectors as they are. A callable maps scaled items and a torch.Generator to items of that
+        shape.
+    scale : bool, default=True
+        Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
+    threads : int or "auto", default="auto"
+        Torch threads. "auto": one for small networks, whose steps a second thread slows down.
+    device : str, default="auto"
+        "auto" takes an accelerator where there is one.
+    random_state : int, RandomState or None, default=None
+    checkpoint_dir : str or None, default=None
+        Folder for checkpoints. A fit that was stopped goes on from the last one, bitwise, when called again
+        with the same arguments.
+    verbose : int, default=0
+        Above 0 a progress bar is shown on standard error.
+
+    Attributes
+    ----------
+    loss_ : float
+        The objective in eval mode after training, on sets drawn with a fixed seed; it alone ranks restarts.
+    history_, runs_ : list of dict
+        One entry per epoch, and one per restart.
+    network_ : nn.Module
+        Maps scaled sets (b, n, ...) to count logits and assignments.
+    n_features_in_ : int
+    item_shape_ : tuple of int
+
+    Examples
+    --------
+    >>> from coterie import L2C
+    >>> from coterie.data.shapes2d import shapes2d
+    >>> points, labels = shapes2d(1, random_state=1)
+    >>> model = L2C.from_pretrained("points2d")
+    >>> model.predict(points[0]).shape, model.predict_count_proba(points[0]).shape
+    ((72,), (5,))
+    """
+
+    restarts = "in turn"
+
+    def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
+        self,
+        max_clusters: int = 5,
+        network: str = "attention",
+        distance: str = "implicit",
+        set_size: int | None = None,
+        weight: float = 5.0,
+        pair_weight: float = 5.0,
+        one_pass: int = 1500,
+        n_restarts: int = 1,
+        backbone: Any = "auto",
+        preset: str = "default",
+        batch_size: int | None = None,
+        max_epochs: int | None = None,
+        max_steps: int | None = None,
+        augment: Any = "auto",
+        scale: bool = True,
+        threads: int | str = "auto",
+        device: str = "auto",
+        random_state: Any = None,
+        checkpoint_dir: str | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.max_clusters = max_clusters
+        self.network = network
+        self.distance = distance
+        self.set_size = set_size
+        self.weight = weight
+        self.pair_weight = pair_weight
+        self.one_pass = one_pass
+        self.n_restarts = n_restarts
+        self.backbone = backbone
+        self.preset = preset
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.max_steps = max_steps
+        self.augment = augment
+        self.scale = scale
+        self.threads = threads
+        self.device = device
+        self.random_state = random_state
+        self.checkpoint_dir = checkpoint_dir
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+    @classmethod
+    def from_pretrained(cls, name: str) -> Self:
+        """A trained model that comes with the library.
+
+        Parameters
+        ----------
+        name : {"points2d", "points2d-10"}
+            For 2-D points of any position and scale, in rings, moons, Gaussians and the like: "points2d" for
+            up to 5 clusters, trained on sets of 72; "points2d-10" for up to 10, trained on sets of several
+            sizes.
+
+        Returns
+        -------
+        L2C
+            Fitted.
+
+        Examples
+        --------
+        >>> L2C.from_pretrained("points2d").max_clusters
+        5
+        """
+        check_choice("name", name, PRETRAINED)
+        source = resources.files("coterie") / "pretrained" / f"{name}.safetensors"
+        with resources.as_file(source) as path:
+            tensors, meta = read_tensors(path, "model")
+        return cast(Self, rebuild(cls, tensors, meta, None))
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn to cluster from labelled groups; the training sets are drawn from them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), (n, h, w) or (n, c, h, w), or map-style data set
+            Float or uint8.
+        y : array-like of shape (n,)
+            Groups, labels of any type; -1, None and NaN are unknown, and such items are not used.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError, InputTypeError
+            For input or parameters out of range.
+        """
+        items = self._check_items(X, reset=True)
+        if y is None:
+            raise InputError(
+                "L2C requires y to be passed, but the target y is None; pass the groups to learn from as y"
+            )
+        codes, _ = encode_labels(y)
+        if len(codes) != len(items):
+            raise InputError(
+                f"y: {len(codes)} labels for n_samples={len(items)} rows of X; as many are expected"
+            )
+        self._check_own(len(items))
+        recipe = self._choose_recipe()
+        sampler = SetBatches(
+            codes,
+            self._set_size,
+            recipe.batch_size,
+            max_clusters=self.max_clusters,
+            n_steps=STEPS_PER_EPOCH,
+        )
+        return self._learn(items, sampler, recipe, data_digest(codes))
+
+    def fit_sets(self, sets: Sequence[tuple[Any, Any]]) -> Self:
+        """Learn to cluster from whole sets, each with its own labels or with same/different alone.
+
+        Parameters
+        ----------
+        sets : sequence of (X, known)
+            X of shape (n, ...), the items of one set, n at least 2 and of any size from set to set; `known`
+            either their labels (n,), unknown ones -1, None or NaN, which mean nothing beyond the set, or a
+            symmetric matrix (n, n) of 1 (same group), -1 (different) and 0 (unknown).
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError, InputTypeError
+            For input or parameters out of range; the message names the set.
+
+        Examples
+        --------
+        >>> from coterie.data.shapes2d import shapes2d
+        >>> sets = list(zip(*shapes2d(40, 20, random_state=0)))
+        >>> model = L2C(max_steps=2, random_state=0).fit_sets(sets)
+        >>> model.predict(sets[0][0]).shape
+        (20,)
+        """
+        if not isinstance(sets, Sequence) or not sets:
+            raise InputError("sets: a list of at least one (X, known) is expected")
+        parts, known = zip(*(_check_set(number, one) for number, one in enumerate(sets)), strict=True)
+        shapes = sorted({part.shape[1:] for part in parts})
+        if len(shapes) > 1:
+            raise InputError(
+                f"sets: items of shape {shapes[0]} and of shape {shapes[1]}; the same shape is expected"
+            )
+        items = self._check_items(np.concatenate(parts), reset=True)
+        self._check_own(len(items))
+        for number, one in enumerate(known):
+            _check_groups(number, one, self.max_clusters)
+        recipe = self._choose_recipe()
+        sampler = GivenSets(known, recipe.batch_size)
+        if self.network == "lstm" and sampler.smallest_batch < 2:
+            raise InputError(
+                "sets: a batch of one set; at least two sets of each size are expected with network='lstm', "
+                "whose batch norm takes statistics over sets"
+            )
+        return self._learn(items, sampler, recipe, data_digest(*known))
+
+    def predict(self, X: Any) -> IntArray:
+        """Cluster one set with its most probable number of clusters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            A set of at least 2 items, of groups never seen before.
+
+        Returns
+        -------
+        int64 array of shape (n,), values in 0..max_clusters-1
+            They mean nothing beyond this set.
+
+        Warns
+        -----
+        UserWarning
+            The largest number of clusters is the most probable one, and there may be more; or all items are
+            equal.
+        """
+        labels: IntArray = self.predict_proba(X).argmax(axis=1)
+        return labels
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Probabilities P(l | x_i, k) for the most probable number of clusters k of one set.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+
+        Returns
+        -------
+        float64 array of shape (n, k)
+            Rows in [0, 1] that sum to 1.
+        """
+        count_proba, assignments = self.predict_all(X)
+        k = int(count_proba.argmax()) + 1
+        if k == self.max_clusters > 1:
+            warnings.warn(
+                f"max_clusters: {k} clusters are the most probable number and the largest possible one; "
+                "there may be more: a model of larger max_clusters can tell",
+                UserWarning,
+                stacklevel=3,
+            )
+        return assignments[k - 1]
+
+    def predict_count_proba(self, X: Any) -> FloatArray:
+        """P(k), the probability of each number of clusters of one set.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+
+        Returns
+        -------
+        float64 array of shape (max_clusters,)
+            For k = 1..max_clusters; 0 above the number of items. The sum is 1.
+        """
+        return self.predict_all(X)[0]
+
+    def predict_all(self, X: Any) -> tuple[FloatArray, list[FloatArray]]:
+        """P(k) and the clustering for every k, all from one pass over the set.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+
+        Returns
+        -------
+        count_proba : float64 array of shape (max_clusters,)
+        assignments : list of float64 arrays
+            The k-th of shape (n, k), P(l | x_i, k).
+        """
+        check_is_fitted(self, "network_")
+        items = self._check_items(X, reset=False)
+        if len(items) < 2:
+            raise InputError("X: n_samples=1; a set of at least 2 items is expected")
+        count_proba, assignments = self._cluster(items)
+        count_proba[len(items) :] = 0
+        if bool((items[:] == items[:1]).all()):
+            warnings.warn("X: all items are equal, and so there is one cluster", UserWarning, stacklevel=3)
+            count_proba[1:] = 0
+        count_proba /= count_proba.sum()
+        return count_proba.numpy(), [part.numpy() for part in assignments]
+
+    def make_network(self, seed: int) -> SetNetwork:
+        """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
+        return build_set_network(
+            self.backbone,
+            self.item_shape_,
+            self.max_clusters,
+            seed,
+            kind=self.network,
+            distance=self.distance,
+            n_items=self._set_size,
+        ).float()
+
+    @property
+    def _n_features_out(self) -> int:
+        """Width of an item's embedding, for the names of `transform`'s columns."""
+        return int(self.network_.backbone.out_features)
+
+    @property
+    def _set_size(self) -> int:
+        if self.set_size is not None:
+            return self.set_size
+        return VECTOR_SET if len(self.item_shape_) == 1 else IMAGE_SET
+
+    def _check_own(self, n_items: int) -> None:
+        self._check_training(n_items)
+        check_int("max_clusters", self.max_clusters, low=1)
+        check_choice("network", self.network, SET_NETWORKS)
+        if self.set_size is not None:
+            check_int("set_size", self.set_size, low=2)
+        check_number("weight", self.weight, positive=False)
+        check_number("pair_weight", self.pair_weight, positive=False)
+        check_int("one_pass", self.one_pass, low=_SUBSETS)
+        check_int("n_restarts", self.n_restarts, low=1)
+
+    def _choose_recipe(self) -> Recipe:
+        recipe, sets = (DEFAULT, _DEFAULT_SETS) if self.preset == "default" else (PAPER, _PAPER_SETS)
+        return self._override(dataclasses.replace(recipe, batch_size=sets.get(len(self.item_shape_), 16)))
+
+    def _learn(self, items: Items, sampler: SetSampler, recipe: Recipe, evidence: str) -> Self:
+        pair_weight = self.pair_weight if self.network == "attention" else 0.0
+        objective = L2CObjective(sampler, self.max_clusters, self.weight, pair_weight)
+        views = self._choose_augment(self.preset == "default" and len(self.item_shape_) > 1)
+        augment = None if views is None else _ViewsOfItems(views)
+        return self._train(items, Training(objective, recipe, int(self.n_restarts), augment, evidence))
+
+    def _describe(self, items: Items) -> None:
+        """Nothing follows from the training items: other sets are what the model is for."""
+
+    def _outputs(self, network: Any, rows: Tensor) -> Mapping[str, Tensor]:
+        return {"embedding": network.embed(rows)}
+
+    def _cluster(self, items: Items) -> tuple[Tensor, list[Tensor]]:
+        """P(k) (K,) and assignments (n, k) of checked items, in one pass or merged, float64 on the CPU."""
+        device = next(self.network_.parameters()).device
+        clusterer, widths = self.network_.clusterer, list(range(1, self.max_clusters + 1))
+        embedding = torch.from_numpy(self._embed(items)).to(device)
+
+        def cluster(rows: Tensor) -> tuple[Tensor, list[Tensor]]:
+            count_logits, packed, *_ = clusterer(embedding[rows.to(device)])
+            parts = torch.split(packed.cpu().double(), widths, dim=2)
+            return count_logits.cpu().double().softmax(dim=1), list(parts)
+
+        threads = choose_threads(self.threads, self.network_, device)
+        with torch_threads(threads), torch.inference_mode(), eval_mode(self.network_):
+            if len(items) > self.one_pass:
+                count_proba, parts = merge_subsets(cluster, len(items), _SUBSETS)
+            else:
+                counts, sets = cluster(torch.arange(len(items)).unsqueeze(0))
+                count_proba, parts = counts[0], [part[0] for part in sets]
+        # a copy: numbers made in inference mode cannot be changed outside it
+        return count_proba.clone(), [part / part.sum(dim=1, keepdim=True) for part in parts]
+
+
+def _check_set(number: int, one: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Items of one set, and its codes (n,) or its matrix (n, n)."""
+    try:
+        X, known = one
+    except (TypeError, ValueError) as error:
+        raise InputTypeError(f"sets[{number}]: {type(one).__name__}; (X, known) is expected") from error
+    items = np.asarray(X)
+    if items.ndim < 2 or len(items) < 2:
+        raise InputError(f"sets[{number}]: items of shape {items.shape}; at least 2 items are expected")
+    values = np.asarray(known)
+    if values.ndim == 2 and values.shape[1] != 1:
+        matrix = _check_matrix(number, values)
+    else:
+        matrix = encode_labels(known)[0]
+    if len(matrix) != len(items):
+        raise InputError(f"sets[{number}]: {len(matrix)} labels for {len(items)} items; as many are expected")
+    return items, matrix
+
+
+def _check_matrix(number: int, values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    good = values.shape[0] == values.shape[1] and bool(np.isin(values, (-1, 0, 1)).all())
+    if not good or not bool((values == values.T).all()):
+        raise InputError(
+            f"sets[{number}]: a matrix of shape {values.shape}; a symmetric one of 1, -1 and 0 is expected"
+        )
+    matrix = values.astype(np.int64)
+    np.fill_diagonal(matrix, 1)
+    return matrix
+
+
+def _check_groups(number: int, known: npt.NDArray[np.int64], max_clusters: int) -> None:
+    tensor = torch.from_numpy(known)[None]
+    count = int(true_counts(tensor if known.ndim == 2 else same_matrices(tensor)))
+    if count > max_clusters:
+        raise InputError(f"sets[{number}]: {count} groups; at most max_clusters={max_clusters} are expected")

@@ -1,0 +1,189 @@
+"""A network over whole sets: one that embeds each item, and one that clusters the embeddings of a set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from coterie._errors import InputError
+from coterie.nn.backbone import Backbone, Shape, flat_size, image_shape, with_channel
+from coterie.nn.build import BackboneSpec, build_backbone
+from coterie.nn.network import Network
+from coterie.nn.set_attention import SetAttention
+from coterie.nn.set_lstm import DISTANCES, SetLSTM
+
+SET_NETWORKS = ("attention", "lstm")
+_SLOPE = 0.3
+
+
+class SetNetwork(Network):
+    """Embeds each item by itself and clusters each set of embeddings.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    clusterer : SetAttention or SetLSTM
+
+    Examples
+    --------
+    >>> network = SetNetwork(ItemVectors((2,)), SetAttention(2, max_clusters=3, width=16, depth=1, heads=2))
+    >>> count_logits, assignments, _ = network(torch.zeros(4, 7, 2))
+    >>> tuple(count_logits.shape), tuple(assignments.shape)
+    ((4, 3), (4, 7, 6))
+    """
+
+    def __init__(self, backbone: Backbone, clusterer: SetAttention | SetLSTM) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.clusterer = clusterer
+        self.outputs = clusterer.outputs
+
+    def forward(self, sets: Tensor) -> tuple[Tensor, ...]:
+        """Map sets (b, n, *item_shape) to the outputs of the clusterer."""
+        embedding = self.embed(sets.flatten(0, 1)).reshape(*sets.shape[:2], -1)
+        values: tuple[Tensor, ...] = self.clusterer(embedding)
+        return values
+
+    def embed(self, items: Tensor) -> Tensor:
+        """Map items (b, *item_shape), each by itself, to embeddings (b, e)."""
+        embedding: Tensor = self.backbone(items)
+        return embedding
+
+
+class ItemVectors(Backbone):
+    """Items as they are, flattened: vectors need no embedding network.
+
+    Parameters
+    ----------
+    item_shape : sequence of int
+
+    Examples
+    --------
+    >>> tuple(ItemVectors((2, 3))(torch.zeros(4, 2, 3)).shape)
+    (4, 6)
+    """
+
+    def __init__(self, item_shape: Sequence[int]) -> None:
+        super().__init__()
+        self.out_features = flat_size(item_shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (b, *item_shape) to (b, out_features)."""
+        return x.flatten(1)
+
+
+class ItemCNN(Backbone):
+    """The L2C paper's embedding network for images and spectrograms: three convolutions, two FC layers.
+
+    Each 3 x 3 convolution (32, 64, 128 channels) is followed by LeakyReLU, batch norm and max pooling, each
+    FC layer of 256 by LeakyReLU and batch norm.
+
+    Parameters
+    ----------
+    item_shape : sequence of int
+        ``(h, w)`` or ``(c, h, w)``, at least 8 x 8.
+
+    Examples
+    --------
+    >>> tuple(ItemCNN((3, 32, 32))(torch.zeros(4, 3, 32, 32)).shape)
+    (4, 256)
+    """
+
+    def __init__(self, item_shape: Sequence[int]) -> None:
+        super().__init__()
+        channels, height, width = image_shape(item_shape, "set-cnn", 8)
+        widths = (channels, 32, 64, 128)
+        parts: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            convolution = nn.Conv2d(before, after, 3, padding=1)
+            parts += [convolution, nn.LeakyReLU(_SLOPE), nn.BatchNorm2d(after), nn.MaxPool2d(2)]
+        flat = widths[-1] * (height // 8) * (width // 8)
+        parts.append(nn.Flatten())
+        for before in (flat, 256):
+            parts += [nn.Linear(before, 256), nn.LeakyReLU(_SLOPE), nn.BatchNorm1d(256)]
+        self.layers = nn.Sequential(*parts)
+        self.out_features = 256
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (b, c, h, w) or (b, h, w) to (b, 256)."""
+        embedding: Tensor = self.layers(with_channel(x))
+        return embedding
+
+
+def build_item_network(spec: BackboneSpec, item_shape: Shape) -> Backbone:
+    """A network for single items: with "auto" none for vectors and the paper's CNN for images.
+
+    Parameters
+    ----------
+    spec : "auto", a name, an nn.Module or a callable
+        As in `build_backbone`.
+    item_shape : sequence of int
+
+    Returns
+    -------
+    Backbone
+
+    Examples
+    --------
+    >>> build_item_network("auto", (2,)).out_features
+    2
+    """
+    if isinstance(spec, str) and spec == "auto":
+        return ItemVectors(item_shape) if len(item_shape) == 1 else ItemCNN(item_shape)
+    return build_backbone(spec, item_shape)
+
+
+def build_set_network(  # noqa: PLR0913 - what is embedded, and how it is clustered
+    spec: BackboneSpec,
+    item_shape: Shape,
+    max_clusters: int,
+    seed: int,
+    *,
+    kind: str = "attention",
+    distance: str = "implicit",
+    n_items: int | None = None,
+) -> SetNetwork:
+    """Build a network over sets whose initial weights depend on the seed alone.
+
+    Parameters
+    ----------
+    spec : "auto", a name, an nn.Module or a callable
+        The network for single items.
+    item_shape : sequence of int
+    max_clusters : int
+    seed : int
+    kind : {"attention", "lstm"}
+    distance : {"implicit", "euclidean", "diagonal", "full"}
+        Of the LSTM stack.
+    n_items : int or None
+        Size of the sets, for explicit distances.
+
+    Returns
+    -------
+    SetNetwork
+
+    Raises
+    ------
+    InputError
+        For an unknown name, or explicit distances with attention.
+
+    Examples
+    --------
+    >>> network = build_set_network("auto", (2,), 3, seed=0)
+    >>> tuple(network(torch.zeros(1, 5, 2))[0].shape)
+    (1, 3)
+    """
+    if kind not in SET_NETWORKS:
+        raise InputError(f"network: {kind!r}; one of {', '.join(map(repr, SET_NETWORKS))} is expected")
+    if kind == "attention" and distance != "implicit" and distance in DISTANCES:
+        raise InputError(f"distance: {distance!r}; 'implicit' is expected with network='attention'")
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(int(seed))
+        backbone = build_item_network(spec, item_shape)
+        width = backbone.out_features
+        if kind == "lstm":
+            return SetNetwork(backbone, SetLSTM(width, max_clusters, distance=distance, n_items=n_items))
+        return SetNetwork(backbone, SetAttention(width, max_clusters))

@@ -1,0 +1,253 @@
+"""L2C: training from groups and from sets, the shipped models, large sets, saving, bad input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+import coterie
+from coterie import L2C, InputError, InputTypeError
+from coterie.data.shapes2d import shapes2d
+from coterie.methods.l2c import PRETRAINED
+from coterie.metrics import nmi
+
+# a model of two steps may well find the largest number of clusters
+pytestmark = pytest.mark.filterwarnings("ignore:max_clusters")
+
+Points = npt.NDArray[np.float32]
+QUICK: dict[str, Any] = {"max_clusters": 3, "set_size": 8, "batch_size": 4, "max_steps": 2, "random_state": 0}
+
+
+def groups() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Six groups of ten items in three dimensions."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(6), 10)
+    return rng.normal(size=(6, 3))[y] * 5 + rng.normal(size=(60, 3)), y
+
+
+@pytest.fixture(scope="module")
+def fitted() -> L2C:
+    return L2C(**QUICK).fit(*groups())
+
+
+@pytest.fixture(scope="module", params=PRETRAINED)
+def shipped(request: pytest.FixtureRequest) -> L2C:
+    return L2C.from_pretrained(request.param)
+
+
+def blobs(n: int, k: int = 3) -> tuple[Points, npt.NDArray[np.int64]]:
+    """Far apart, so that any model that clusters at all gets them right."""
+    rng = np.random.default_rng(3)
+    y = rng.integers(k, size=n)
+    centres = np.stack([np.cos(angle := 2 * np.pi * np.arange(k) / k), np.sin(angle)], axis=1)
+    return (centres[y] + 0.05 * rng.normal(size=(n, 2))).astype(np.float32), y
+
+
+def test_outputs_have_their_shapes(fitted: L2C) -> None:
+    X, _ = groups()
+    count_proba, proba = fitted.predict_count_proba(X), fitted.predict_proba(X)
+    assert count_proba.shape == (3,)
+    assert count_proba.sum() == pytest.approx(1)
+    assert proba.shape == (60, count_proba.argmax() + 1)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    assert np.array_equal(fitted.predict(X), proba.argmax(axis=1))
+    assert [part.shape for part in fitted.predict_all(X)[1]] == [(60, 1), (60, 2), (60, 3)]
+    assert not hasattr(fitted, "labels_")
+    assert not hasattr(fitted, "fit_predict")
+
+
+def test_history_names_the_terms(fitted: L2C) -> None:
+    last = fitted.history_[-1]
+    assert last["loss"] == pytest.approx(last["count"] + 5 * last["assignment"] + 5 * last["pair"])
+    assert fitted.runs_[0]["loss"] == fitted.loss_
+
+
+def test_the_same_seed_gives_the_same_model(fitted: L2C) -> None:
+    X, y = groups()
+    again = clone(fitted).fit(X, y)
+    assert again.loss_ == fitted.loss_
+    assert np.array_equal(again.predict_count_proba(X), fitted.predict_count_proba(X))
+
+
+def test_labels_of_any_type_and_unknown_ones() -> None:
+    X, y = groups()
+    names = [None if code == 5 else f"group {code}" for code in y]
+    model = L2C(**QUICK).fit(X, names)
+    assert model.loss_ == L2C(**QUICK).fit(X, np.where(y == 5, -1, y)).loss_
+
+
+def test_training_clusters_groups_it_has_not_seen() -> None:
+    rng = np.random.default_rng(0)
+    centres, y = rng.normal(size=(60, 4)), np.repeat(np.arange(60), 12)
+    X = centres[y] + 0.05 * rng.normal(size=(720, 4))
+    model = L2C(max_clusters=3, set_size=12, batch_size=8, max_steps=40, random_state=0).fit(X, y)
+    new = rng.normal(size=(3, 4))[labels := np.arange(30) % 3] + 0.05 * rng.normal(size=(30, 4))
+    told = model.predict_all(new)[1][2].argmax(axis=1)
+    assert nmi(labels, told) > 0.9
+
+
+def test_sets_with_labels_and_with_same_different_are_the_same() -> None:
+    points, labels = shapes2d(12, 10, n_clusters=(1, 3), random_state=0)
+    options = QUICK | {"set_size": None}
+    from_labels = L2C(**options).fit_sets(list(zip(points, labels, strict=True)))
+    same = [np.where(one[:, None] == one, 1, -1) for one in labels]
+    from_pairs = L2C(**options).fit_sets(list(zip(points, same, strict=True)))
+    assert from_pairs.loss_ == from_labels.loss_
+    assert np.array_equal(
+        from_pairs.predict_count_proba(points[0]), from_labels.predict_count_proba(points[0])
+    )
+
+
+def test_sets_of_different_size_and_with_unknown_pairs() -> None:
+    points, labels = shapes2d(6, 10, n_clusters=(1, 3), random_state=0)
+    sets: list[Any] = [
+        (points[0][:6], labels[0][:6]),
+        (points[1], np.where(labels[1] == 0, -1, labels[1] + 1)),
+    ]
+    same = np.zeros((10, 10), dtype=int)
+    same[0, 1] = same[1, 0] = 1
+    model = L2C(**QUICK).fit_sets([*sets, (points[2], same)])
+    assert np.isfinite(model.loss_)
+
+
+@pytest.mark.parametrize("distance", ["implicit", "full"])
+def test_the_paper_s_stack(distance: str) -> None:
+    X, y = groups()
+    model = L2C(**QUICK, network="lstm", distance=distance, preset="paper").fit(X, y)
+    assert "pair" not in model.history_[-1]
+    assert model.predict(X[:8]).shape == (8,)
+
+
+def test_images_go_through_the_paper_s_cnn() -> None:
+    images = np.random.default_rng(0).integers(256, size=(30, 16, 16), dtype=np.uint8)
+    model = L2C(**QUICK).fit(images, np.repeat(np.arange(3), 10))
+    assert model.transform(images[:4]).shape == (4, 256)
+    assert model.predict(images[:9]).shape == (9,)
+
+
+def test_saving_and_loading(fitted: L2C, tmp_path: Path) -> None:
+    coterie.save(fitted, tmp_path / "model")
+    loaded = coterie.load(tmp_path / "model")
+    X, _ = groups()
+    assert isinstance(loaded, L2C)
+    assert loaded.get_params() == fitted.get_params()
+    assert np.array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_a_shipped_model_clusters(shipped: L2C) -> None:
+    points, labels = blobs(72)
+    assert shipped.predict_count_proba(points).argmax() + 1 == 3
+    assert nmi(labels, shipped.predict(points)) == 1.0
+
+
+def test_a_shipped_model_beats_k_means_on_its_shapes() -> None:
+    points, labels = shapes2d(60, 72, random_state=99)
+    model = L2C.from_pretrained("points2d")
+    found = []
+    for one, codes in zip(points, labels, strict=True):
+        count_proba, assignments = model.predict_all(one)
+        found.append(nmi(codes, assignments[count_proba.argmax()].argmax(axis=1), average="geometric"))
+    assert np.mean(found) > 0.95  # k-means told the true k: 0.80
+
+
+def test_order_place_and_scale_change_nothing(shipped: L2C) -> None:
+    points, _ = shapes2d(1, 72, n_clusters=(3, 3), random_state=4)
+    plain = shipped.predict_all(points[0])[0]
+    order = np.random.default_rng(0).permutation(72)
+    np.testing.assert_allclose(shipped.predict_all(points[0][order])[0], plain, atol=1e-3)
+    np.testing.assert_allclose(shipped.predict_all(30 * points[0] + 5)[0], plain, atol=1e-3)
+
+
+def test_large_sets_are_merged() -> None:
+    points, labels = blobs(900)
+    model = L2C.from_pretrained("points2d").set_params(one_pass=400)
+    count_proba, assignments = model.predict_all(points)
+    assert count_proba.argmax() + 1 == 3
+    assert nmi(labels, assignments[2].argmax(axis=1)) > 0.99
+
+
+def test_two_items_are_at_most_two_clusters(shipped: L2C) -> None:
+    count_proba = shipped.predict_count_proba([[0.0, 0.0], [1.0, 1.0]])
+    assert count_proba[2:].sum() == 0
+    assert count_proba.sum() == pytest.approx(1)
+
+
+def test_equal_items_are_one_cluster_with_a_warning(shipped: L2C) -> None:
+    with pytest.warns(UserWarning, match="all items are equal"):
+        assert set(shipped.predict(np.ones((10, 2)))) == {0}
+
+
+def test_a_warning_where_there_may_be_more_clusters() -> None:
+    points, _ = blobs(72, k=8)
+    with pytest.warns(UserWarning, match="max_clusters: 5 clusters are the most probable number"):
+        L2C.from_pretrained("points2d").predict(points)
+
+
+def test_bad_sets(shipped: L2C) -> None:
+    with pytest.raises(InputError, match="n_samples=1; a set of at least 2 items is expected"):
+        shipped.predict([[0.0, 0.0]])
+    with pytest.raises(InputError, match="X has 3 features, but L2C is expecting 2"):
+        shipped.predict(np.zeros((4, 3)))
+    with pytest.raises(InputError, match="NaN"):
+        shipped.predict([[0.0, 0.0], [np.nan, 1.0]])
+    with pytest.raises(InputError, match="X"):
+        shipped.predict(np.empty((0, 2)))
+
+
+def test_bad_fits() -> None:
+    X, y = groups()
+    with pytest.raises(InputError, match="requires y to be passed, but the target y is None"):
+        L2C(**QUICK).fit(X)
+    with pytest.raises(InputError, match="y: 59 labels for n_samples=60"):
+        L2C(**QUICK).fit(X, y[:59])
+    with pytest.raises(InputError, match="no 1 groups of y hold as many items"):
+        L2C(**QUICK | {"max_clusters": 1, "set_size": 30}).fit(X, y)
+    with pytest.raises(InputError, match="network: 'gru'"):
+        L2C(**QUICK, network="gru").fit(X, y)
+    with pytest.raises(InputTypeError, match="max_clusters"):
+        L2C(**QUICK | {"max_clusters": 2.5}).fit(X, y)
+    with pytest.raises(InputError, match="weight"):
+        L2C(**QUICK, weight=-1.0).fit(X, y)
+    with pytest.raises(NotFittedError):
+        L2C().predict(X)
+
+
+def test_bad_given_sets() -> None:
+    points = np.random.default_rng(0).normal(size=(6, 2))
+    codes = np.array([0, 0, 1, 1, 2, 2])
+    cases: list[tuple[Any, str]] = [
+        ([], "at least one"),
+        ([(points[:1], codes[:1])], r"sets\[0\]: items of shape \(1, 2\); at least 2 items"),
+        ([(points, codes), (points, codes[:5])], r"sets\[1\]: 5 labels for 6 items"),
+        ([(points, np.arange(6))], r"sets\[0\]: 6 groups; at most max_clusters=3"),
+        ([(points, np.full((6, 6), 2))], r"sets\[0\]: a matrix of shape \(6, 6\); a symmetric one"),
+        ([(points, codes), (points[:, :1], codes)], "the same shape is expected"),
+    ]
+    for sets, message in cases:
+        with pytest.raises(InputError, match=message):
+            L2C(**QUICK).fit_sets(sets)
+    with pytest.raises(InputError, match="at least two sets of each size"):
+        L2C(**QUICK, network="lstm").fit_sets([(points, codes)])
+    with pytest.raises(InputTypeError, match=r"sets\[0\]: float; \(X, known\) is expected"):
+        L2C(**QUICK).fit_sets([1.0])  # type: ignore[list-item]
+    with pytest.raises(InputError, match="NaN"):
+        L2C(**QUICK).fit_sets([(np.where(points > 0, np.nan, points), codes)])
+
+
+def test_names_of_shipped_models() -> None:
+    with pytest.raises(InputError, match="name: 'points3d'; one of 'points2d'"):
+        L2C.from_pretrained("points3d")
+
+
+def test_the_caller_s_random_numbers_are_left_alone(shipped: L2C) -> None:
+    before = torch.get_rng_state()
+    shipped.set_params(one_pass=400).predict(blobs(500)[0])
+    shipped.set_params(one_pass=1500)
+    assert torch.equal(torch.get_rng_state(), before)
