@@ -259,7 +259,8 @@ def test_pictures_are_sent_as_data(tmp_path: Path) -> None:
 # ------------------------------------------------------------------ the command
 
 
-def test_from_run_to_answers_to_run(folder: Path, call: Call, digits: Any) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_from_run_to_answers_to_run(folder: Path, call: Call, digits: Any, stop: signal.Signals) -> None:
     quick = ["--n-clusters", "10", "--n-restarts", "1", "--max-steps", "40", "--random-state", "0"]
     quick += ["--over-clustering", "true"]
     assert call("fit", "x.npy", "--labels", "y.npy", "--out", "run", *quick)[0] == 0
@@ -277,7 +278,7 @@ def test_from_run_to_answers_to_run(folder: Path, call: Call, digits: Any) -> No
     for _ in range(6):
         i, j = state["question"]["i"], state["question"]["j"]
         state = post(address + "answer", {"i": i, "j": j, "same": 1 if y[i] == y[j] else -1})
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err

@@ -87,10 +87,12 @@ def ccl(
         return unchecked_ccl(p, same, options)
 
 
-def unchecked_ccl(p: Tensor, same: Tensor, options: PairOptions = DEFAULT_OPTIONS) -> Tensor:
+def unchecked_ccl(
+    p: Tensor, same: Tensor, options: PairOptions = DEFAULT_OPTIONS, weight: Tensor | None = None
+) -> Tensor:
     """`ccl` over a valid int8 matrix (n, n) or int64 labels (n,), for every step; not for autocast."""
-    if len(p) <= pairs.DENSE_LIMIT:
-        return ccl_matrix(p, as_matrix(same), options)
+    if weight is not None or len(p) <= pairs.DENSE_LIMIT:
+        return ccl_matrix(p, as_matrix(same), options, weight)
     return ccl_blockwise(p, same, options)
 
 

@@ -95,11 +95,15 @@ def kcl(  # noqa: PLR0913 - the published contract names these arguments
 
 
 def unchecked_kcl(
-    p: Tensor, same: Tensor, margin: float = 2.0, options: PairOptions = DEFAULT_OPTIONS
+    p: Tensor,
+    same: Tensor,
+    margin: float = 2.0,
+    options: PairOptions = DEFAULT_OPTIONS,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """`kcl` over a valid int8 matrix (n, n) or int64 labels (n,), for every step; not for autocast."""
-    if len(p) <= pairs.DENSE_LIMIT:
-        return kcl_matrix(p, as_matrix(same), margin, options)
+    if weight is not None or len(p) <= pairs.DENSE_LIMIT:
+        return kcl_matrix(p, as_matrix(same), margin, options, weight)
     return kcl_blockwise(p, same, margin, options)
 
 

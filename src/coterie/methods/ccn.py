@@ -29,8 +29,8 @@ from coterie.data.labels import encode_labels
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import Kept
-from coterie.losses.ccl import ccl_matrix, unchecked_ccl
-from coterie.losses.kcl import kcl_matrix, unchecked_kcl
+from coterie.losses.ccl import unchecked_ccl
+from coterie.losses.kcl import unchecked_kcl
 from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
 from coterie.methods.base import IntArray, NeuralClusterer, Training
 from coterie.methods.checks import check_choice, check_pairs
@@ -82,12 +82,8 @@ class PairObjective(Objective):
 
     def _pair_loss(self, prob: Tensor, same: Tensor, weight: Tensor | None) -> Tensor:
         if self._loss == "kcl":
-            if weight is None:
-                return unchecked_kcl(prob, same, self._margin, self._options)
-            return kcl_matrix(prob, same, self._margin, self._options, weight)
-        if weight is None:
-            return unchecked_ccl(prob, same, self._options)
-        return ccl_matrix(prob, same, self._options, weight)
+            return unchecked_kcl(prob, same, self._margin, self._options, weight)
+        return unchecked_ccl(prob, same, self._options, weight)
 
 
 class TransferObjective(PairObjective):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,13 +45,28 @@ def run(words: list[str]) -> None:
     """Serve until the page's finish button or Ctrl-C; the answers are saved in either case."""
     options = parser(words).parse(words)
     sitting = _sitting(options.run, options.data, options.pairs)
-    with LabelServer(sitting, options.port) as server:
-        print(f"open {server.address}\nanswers go to {sitting.path}; Ctrl-C ends", flush=True)
+    with LabelServer(sitting, options.port) as server, _ended_by_signals():
         try:
+            print(f"open {server.address}\nanswers go to {sitting.path}; Ctrl-C ends", flush=True)
             server.serve_forever(poll_interval=0.1)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(f"stopped; {_ending(sitting, options.run)}") from stop
     print(_ending(sitting, options.run))
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM ends the sitting as Ctrl-C does, and SIGINT even where a shell's background job ignores it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _sitting(run: str, data: str | None, pairs: str | None) -> Sitting:
