@@ -276,20 +276,15 @@ class PairBatches:
             yield self._plan(chunk, extra)
 
     def _cycle(self, seed: int, step: int) -> Rows:
-        """Labelled rows of a step counted over all epochs; one round ends with a chunk that may be short."""
+        """Labelled rows of a step counted over all epochs."""
         if not len(self._labelled):
             return self._labelled
-        steps_per_round = -(-len(self._labelled) // self._size)
-        turn, position = divmod(step, steps_per_round)
-        drawn = self._label_order(seed, turn)[position * self._size : (position + 1) * self._size]
-        return self._labelled[drawn]
+        return self._labelled[self._label_order.chunk(seed, step, self._size)]
 
     def _plan(self, chunk: Rows, extra: Rows) -> Plan:
         ends = self._ends[chunk].ravel()
         rows, where = _unique_in_order(np.concatenate([ends, extra]))
-        a, b = where[: len(ends)].reshape(-1, 2).T
-        same = np.zeros((len(rows), len(rows)), dtype=np.int8)
-        same[a, b] = same[b, a] = self._same[chunk]
+        same = _as_matrix(where[: len(ends)], self._same[chunk], len(rows))
         return Plan(rows, same=same, labels=None if self._labels is None else self._labels[rows])
 
 
@@ -351,9 +346,7 @@ class RowBatches:
         drawn = self._order(seed, epoch)[self._cuts[step] : self._cuts[step + 1]]
         if self._pairs is None:
             return Plan(drawn)
-        per_round = -(-self._pairs.n_pairs // self._chunk)
-        turn, position = divmod(epoch * self.n_steps + step, per_round)
-        chunk = self._pair_order(seed, turn)[position * self._chunk : (position + 1) * self._chunk]
+        chunk = self._pair_order.chunk(seed, epoch * self.n_steps + step, self._chunk)
         return self._plan(drawn, self._pairs, chunk)
 
     def evaluation_plans(self) -> Iterator[Plan]:
@@ -373,10 +366,7 @@ class RowBatches:
     def _plan(self, drawn: Rows, pairs: Pairs, chunk: Rows) -> Plan:
         ends = np.stack([pairs.i[chunk], pairs.j[chunk]], axis=1).ravel()
         rows, where = _unique_in_order(np.concatenate([drawn, ends]))
-        a, b = where[len(drawn) :].reshape(-1, 2).T
-        same = np.zeros((len(rows), len(rows)), dtype=np.int8)
-        same[a, b] = same[b, a] = pairs.same[chunk]
-        return Plan(rows, same=same)
+        return Plan(rows, same=_as_matrix(where[len(drawn) :], pairs.same[chunk], len(rows)))
 
 
 class _Order:
@@ -394,6 +384,19 @@ class _Order:
         order = np.random.default_rng([seed, epoch, self._stream]).permutation(self._n)
         self._last = ((seed, epoch), order)
         return order
+
+    def chunk(self, seed: int, step: int, size: int) -> Rows:
+        """Numbers of a step counted over all epochs; one round ends with a chunk that may be short."""
+        turn, position = divmod(step, -(-self._n // size))
+        return self(seed, turn)[position * size : (position + 1) * size]
+
+
+def _as_matrix(ends: Rows, kinds: npt.NDArray[np.int8], n: int) -> npt.NDArray[np.int8]:
+    """Pairs, whose places in a batch of n rows follow each other in `ends` (2 m,), as a matrix (n, n)."""
+    a, b = ends.reshape(-1, 2).T
+    same = np.zeros((n, n), dtype=np.int8)
+    same[a, b] = same[b, a] = kinds
+    return same
 
 
 def _rows_by_class(labels: Rows) -> list[Rows]:

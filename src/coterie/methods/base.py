@@ -103,7 +103,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     saved_fields: ClassVar[tuple[str, ...]] = ("n_features_in_", "loss_", "history_", "runs_")
 
     n_restarts: int | str
-    restarts: str
+    # where it is no parameter
+    restarts: str = "in turn"
     backbone: Any
     preset: str
     batch_size: int | None

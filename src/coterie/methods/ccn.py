@@ -25,7 +25,6 @@ from coterie._types import Batch, Output
 from coterie.data import Pairs
 from coterie.data.arrays import Items, data_digest
 from coterie.data.batches import LabelBatches, PairBatches, Sampler
-from coterie.data.labels import encode_labels
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import Kept
@@ -33,7 +32,7 @@ from coterie.losses.ccl import unchecked_ccl
 from coterie.losses.kcl import unchecked_kcl
 from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
 from coterie.methods.base import IntArray, NeuralClusterer, Training
-from coterie.methods.checks import check_choice, check_pairs
+from coterie.methods.checks import check_choice, check_labels, check_pairs
 from coterie.methods.similarity import SimilarityNetwork
 from coterie.methods.transfer import (
     Judge,
@@ -520,11 +519,7 @@ class CCN(NeuralClusterer):
         return _Evidence(self._check_labels(n_items, y) if y is not None else None, pairs)
 
     def _check_labels(self, n_items: int, y: Any) -> npt.NDArray[np.int64]:
-        codes, self.classes_ = encode_labels(y)
-        if len(codes) != n_items:
-            raise InputError(
-                f"y: {len(codes)} labels for n_samples={n_items} rows of X; as many are expected"
-            )
+        codes, self.classes_ = check_labels(y, n_items)
         if self.cross_entropy_weight > 0 and len(self.classes_) > self.n_clusters:
             raise InputError(
                 f"n_clusters: {self.n_clusters}; at least the {len(self.classes_)} classes of y are expected "

@@ -7,10 +7,12 @@ from collections.abc import Collection
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.utils import check_random_state
 
 from coterie._errors import InputError, InputTypeError
 from coterie.data import Pairs
+from coterie.data.labels import encode_labels
 
 
 def check_choice(name: str, value: object, choices: Collection[object]) -> None:
@@ -33,6 +35,14 @@ def as_random_state(value: Any) -> np.random.RandomState:
         raise InputError(
             f"random_state: {value!r}; an int in 0..2**32-1, a numpy RandomState or None is expected"
         ) from error
+
+
+def check_labels(y: object, n_items: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+    """Codes of labels, one for each item, and the classes that they stand for."""
+    codes, classes = encode_labels(y)
+    if len(codes) != n_items:
+        raise InputError(f"y: {len(codes)} labels for n_samples={n_items} rows of X; as many are expected")
+    return codes, classes
 
 
 def check_pairs(pairs: object, n_items: int) -> Pairs:

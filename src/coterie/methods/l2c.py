@@ -32,7 +32,7 @@ from coterie.engine.runtime import choose_threads, torch_threads
 from coterie.engine.storage import read_tensors
 from coterie.losses.l2c import class_weights, l2c_terms, pair_cross_entropy, same_matrices, true_counts
 from coterie.methods.base import FloatArray, IntArray, NeuralEstimator, Training, eval_mode
-from coterie.methods.checks import check_choice
+from coterie.methods.checks import check_choice, check_labels
 from coterie.methods.merge import merge_subsets
 from coterie.methods.rebuild import rebuild
 from coterie.nn.set_network import SET_NETWORKS, SetNetwork, build_set_network
@@ -177,8 +177,6 @@ class L2C(NeuralEstimator):
     ((72,), (5,))
     """
 
-    restarts = "in turn"
-
     def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
         self,
         max_clusters: int = 5,
@@ -279,11 +277,7 @@ class L2C(NeuralEstimator):
             raise InputError(
                 "L2C requires y to be passed, but the target y is None; pass the groups to learn from as y"
             )
-        codes, _ = encode_labels(y)
-        if len(codes) != len(items):
-            raise InputError(
-                f"y: {len(codes)} labels for n_samples={len(items)} rows of X; as many are expected"
-            )
+        codes, _ = check_labels(y, len(items))
         self._check_own(len(items))
         recipe = self._choose_recipe()
         sampler = SetBatches(

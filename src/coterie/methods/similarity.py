@@ -27,13 +27,12 @@ from coterie._types import Batch, Output, Plan
 from coterie.data import ClassBatches, PairBatches, Pairs
 from coterie.data.arrays import Items, ScaledSource, Scaling, data_digest
 from coterie.data.batches import Sampler
-from coterie.data.labels import encode_labels
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import choose_threads, torch_threads
 from coterie.losses.pairs import as_matrix
 from coterie.methods.base import FloatArray, NeuralEstimator, Training
-from coterie.methods.checks import check_choice, check_pairs
+from coterie.methods.checks import check_choice, check_labels, check_pairs
 from coterie.nn import Network, PairNetwork, build_backbone, build_pair_network, channels_last
 
 # 50 epochs and their drops are the paper's; it has 193 steps an epoch.
@@ -165,7 +164,6 @@ class SimilarityNetwork(NeuralEstimator):
     array([1., 0.])
     """
 
-    restarts = "in turn"
     saved_fields = (
         *NeuralEstimator.saved_fields,
         "temperature_",
@@ -336,11 +334,7 @@ class SimilarityNetwork(NeuralEstimator):
                 "SimilarityNetwork requires y to be passed, but the target y is None; pass labels as y, or "
                 "pairs=Pairs(...)"
             )
-        codes, classes = encode_labels(y)
-        if len(codes) != n_items:
-            raise InputError(
-                f"y: {len(codes)} labels for n_samples={n_items} rows of X; as many are expected"
-            )
+        codes, classes = check_labels(y, n_items)
         _check_classes(codes, classes)
         held = _hold_out(codes, self.held_out)
         return (
