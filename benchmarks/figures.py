@@ -1,6 +1,7 @@
 """Figures of all committed results: ``python -m benchmarks.figures`` writes PNGs to docs/figures.
 
-Figures 3 to 6 of the KCL paper (arXiv:1511.06321), as far as their results are there.
+Figures 3 to 6 of the KCL paper (arXiv:1511.06321) and, in `benchmarks.ddc_figures`, those of the DDC paper,
+as far as their results are there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from benchmarks import ddc_figures
 from benchmarks.record import RESULTS, ROOT, read_all
 from coterie.report.figures import contingency_table, embedding_map, score_curves
 
@@ -153,6 +155,11 @@ def draw(folder: Path = RESULTS, target: Path = FOLDER, data: str = "mnist") -> 
         "kcl-figure-4-maps": figure_4(records, data, folder),
         "kcl-figure-5-noise-outputs": figure_5(records, data),
         "kcl-figure-6-contingency": figure_6(records, data),
+        "ddc-simplex": ddc_figures.simplex(records, folder),
+        "ddc-kernel": ddc_figures.kernel(records, folder),
+        "ddc-guided": ddc_figures.guided(records, folder),
+        "ddc-losses": ddc_figures.losses(records, "ddc-digits"),
+        "ddc-supervised": ddc_figures.supervised(records, folder),
     }
     target.mkdir(parents=True, exist_ok=True)
     written = []
