@@ -73,9 +73,9 @@ def _cases(options: Options) -> list[Case]:
             if method == "simplex":
                 chosen["n_clusters"] = SHOWN_CLASSES
             if method == "kernel":
-                chosen |= {"n_restarts": 4, "restarts": "in turn", "max_steps": 600}
+                chosen |= {"n_restarts": 2, "restarts": "in turn", "max_steps": 400}
             if method == "supervised":
-                chosen["max_epochs"] = 15
+                chosen["max_epochs"] = 10
             rows = options.limits()["train_rows"] or MNIST_ROWS
             settings = {"train_rows": rows, "parameters": options.estimator(**chosen)}
             cases.append(Case("ddc-watched", method, "mnist", "", draw, settings))
