@@ -1,6 +1,6 @@
 """Figures of all committed results: ``python -m benchmarks.figures`` writes PNGs to docs/figures.
 
-Figures 3 to 6 of the KCL paper (arXiv:1511.06321), as far as their results are there.
+Figures 3 to 6 of the KCL paper (arXiv:1511.06321) and those of `adc_figures`, where their results are there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from benchmarks import adc_figures
 from benchmarks.record import RESULTS, ROOT, read_all
 from coterie.report.figures import contingency_table, embedding_map, score_curves
 
@@ -149,6 +150,8 @@ def draw(folder: Path = RESULTS, target: Path = FOLDER, data: str = "mnist") -> 
     mpl.use("Agg")
     records = read_all(folder)
     figures = {
+        "adc-figure-5-weights": adc_figures.weights_against_accuracy(records),
+        "adc-examples": adc_figures.examples_of_clusters(records, folder),
         "kcl-figure-3-pairs": figure_3(records, data),
         "kcl-figure-4-maps": figure_4(records, data, folder),
         "kcl-figure-5-noise-outputs": figure_5(records, data),

@@ -137,6 +137,11 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("processor seconds", "processor_seconds", digits=0),
         SECONDS,
     ),
+    "adc-search": (
+        metric("ACC %", "all_accuracy", 100, 1),
+        metric("NMI (arithmetic)", "all_nmi_arithmetic"),
+        SECONDS,
+    ),
     "augment": (
         metric("ours / kornia, medians of wall time", "ratio"),
         metric("ours, s a batch", "ours_seconds", digits=4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.suites.adc import ADC_SUITE
+from benchmarks.suites.adc_search import ADC_SEARCH
 from benchmarks.suites.augment import AUGMENT
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.ddc import DDC_SUITES
@@ -22,7 +23,7 @@ SUITES: dict[str, Suite] = {
     for suite in (
         *(PAIRS, NOISE, OUTPUTS, LABELS, CIFAR10_SUITE, MNIST_SUITE),
         *DDC_SUITES,
-        *(ADC_SUITE, OMNIGLOT, PAIR_HEAD, L2C_POINTS, L2C_IMAGES),
+        *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, PAIR_HEAD, L2C_POINTS, L2C_IMAGES),
         *(STEP, PAIR_LOSSES, AUGMENT, RESTARTS),
     )
 }

@@ -10,7 +10,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from coterie._errors import InputError
-from coterie.report.figures import contingency_table, embedding_map, score_curves
+from coterie.report.figures import contingency_table, embedding_map, score_curves, top_examples
 
 mpl.use("Agg")
 ROWS = np.repeat(np.eye(3), 5, axis=0)
@@ -105,3 +105,26 @@ def test_embedding_map_refuses() -> None:
 def test_score_curves_refuse(curves: dict[str, dict[float, list[float]]]) -> None:
     with pytest.raises(InputError, match="curves"):
         score_curves(curves)
+
+
+def test_the_most_certain_items_of_a_cluster_come_first() -> None:
+    items = np.arange(5.0)[:, None, None] * np.ones((1, 2, 2))
+    probabilities = [[0.6, 0.0, 0.4], [0.9, 0.0, 0.1], [0.2, 0.0, 0.8], [0.7, 0.0, 0.3], [0.8, 0.0, 0.2]]
+    ax = top_examples(items, probabilities, n_examples=3)
+    sheet = ax.images[0].get_array()
+    assert sheet is not None
+    np.testing.assert_allclose(sheet[::2, ::2], [[0.25, 1.0, 0.75], [0.5, 1.0, 1.0]])  # blank is white
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["0", "2"]
+
+
+def test_examples_in_colour() -> None:
+    ax = top_examples(np.random.default_rng(0).random((4, 3, 8, 8)), np.eye(4)[:, :2] + 0.1)
+    sheet = ax.images[0].get_array()
+    assert sheet is not None
+    assert sheet.shape == (16, 80, 3)
+
+
+@pytest.mark.parametrize("shape", [(4, 2, 8, 8), (3, 8, 8)])
+def test_examples_need_images(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="items: "):
+        top_examples(np.zeros(shape), np.eye(4))

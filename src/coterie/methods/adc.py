@@ -34,12 +34,14 @@ from coterie.engine.recipe import Recipe
 from coterie.losses.adc import norm, sparsity, transformation, visit, walker
 from coterie.losses.ccl import ccl_matrix
 from coterie.methods.base import NeuralClusterer, Training
-from coterie.methods.checks import check_pairs
+from coterie.methods.checks import check_choice, check_pairs
 from coterie.nn import CentroidNetwork, auto_backbone, build_centroid_network, channels_last
 
 # Rows from which k-means finds the first centroids: more change them little and cost minutes.
 KMEANS_ROWS = 20_000
 KMEANS_STARTS = 10
+KMEANS_STARTS_AT = ("step", "saturation")
+SATURATED_EPOCHS = 5
 
 
 @dataclass(frozen=True)
@@ -360,6 +362,9 @@ class ADC(ClusterMixin, NeuralClusterer):
     weights : dict or None, default=None
         Weights of parts of the loss in place of the preset's, by name: centroids, views, views_later, visit,
         view_visit, norm, transformation, classification, sparsity, pairs; see `coterie.methods.adc.Weights`.
+    kmeans_start : {"step", "saturation"}, default="step"
+        When k-means starts the centroids: after the preset's steps on views alone, or sooner, when their
+        loss has not improved for five epochs.
     n_restarts : int or "auto", default=1
         Runs from different starts, of which the one of lowest loss is kept; "auto" is 1.
     restarts : {"auto", "in turn", "stacked", "racing"}, default="auto"
@@ -437,6 +442,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         centroids_per_cluster: int | None = None,
         n_views: int | None = None,
         weights: dict[str, float] | None = None,
+        kmeans_start: str = "step",
         n_restarts: int | str = 1,
         restarts: str = "auto",
         backbone: Any = "auto",
@@ -457,6 +463,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         self.centroids_per_cluster = centroids_per_cluster
         self.n_views = n_views
         self.weights = weights
+        self.kmeans_start = kmeans_start
         self.n_restarts = n_restarts
         self.restarts = restarts
         self.backbone = backbone
@@ -533,6 +540,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         for name in ("centroids_per_cluster", "n_views"):
             if getattr(self, name) is not None:
                 check_int(name, getattr(self, name), low=1)
+        check_choice("kmeans_start", self.kmeans_start, KMEANS_STARTS_AT)
         known = {one.name for one in dataclasses.fields(Weights)}
         if not isinstance(self.weights, dict | None):
             raise InputTypeError(f"weights: {type(self.weights).__name__}; a dict or None is expected")
@@ -558,7 +566,9 @@ class ADC(ClusterMixin, NeuralClusterer):
             return (Phase("clustering", None, clustering),)
         start = KMeansStart(self.n_clusters, self._per_cluster, preset.starts_head)
         last = Phase("clustering", None, clustering, start, preset.resets_optimizer)
-        return (Phase("warm-up", warm_up, weights.warm_up()), last) if warm_up else (last,)
+        patience = SATURATED_EPOCHS if self.kmeans_start == "saturation" else None
+        first = Phase("warm-up", warm_up, weights.warm_up(), patience=patience)
+        return (first, last) if warm_up else (last,)
 
     def _views(self) -> Augment:
         """The views asked for, as a callable."""
