@@ -43,6 +43,7 @@ from coterie.methods.persistence import save
 from coterie.methods.registry import METHODS
 
 HELP = "cluster a data set and write the run's folder"
+TRACKED = "tracked"
 _DESCRIPTION = (
     "Cluster a data set. DATA: an .npy, .npz, .csv, .parquet or idx file, or a folder of images or of sounds."
 )
@@ -68,6 +69,8 @@ def run(words: list[str]) -> None:
     told = _evidence(options, name, estimator, samples)
     if options.init is not None:
         estimator.start_from(load_model(options.init))
+    if options.log_with is not None:
+        estimator.log_with(options.log_with, folder=str(folder / TRACKED))
     open_run(folder, options.overwrite)
     with naming_the_way_on("fit", words):
         estimator.fit(samples.items, **told)
@@ -95,6 +98,9 @@ def _parser(name: str) -> tuple[DashedParser, list[str]]:
     made.add_argument("--uncertain_pairs", action="store_true", help="pairs may contradict each other")
     made.add_argument("--closure", action="store_true", help="use the pairs that follow from those given too")
     made.add_argument("--init", type=str, default=None, metavar="RUN", help="start from the weights of a run")
+    made.add_argument(
+        "--log_with", type=str, default=None, metavar="NAME", help="tell a tracker of each epoch: tensorboard"
+    )
     made.add_argument("--resume", action="store_true", help="go on with the run in RUN where it stopped")
     made.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
     made.add_argument(
