@@ -88,3 +88,19 @@ def test_betas_and_adadelta() -> None:
     assert adam.defaults["betas"] == (0.8, 0.9)
     adadelta = dataclasses.replace(BASE, optimizer="adadelta").make_optimizer(parameters)
     assert isinstance(adadelta, torch.optim.Adadelta)
+
+
+def test_gradients_are_clipped_at_their_joint_norm() -> None:
+    network = nn.Linear(2, 1)
+
+    def norm_after(recipe: Recipe, size: float) -> float:
+        for parameter in network.parameters():
+            parameter.grad = torch.full_like(parameter, size)
+        recipe.clip(network)
+        gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+        return float(torch.cat([gradient.flatten() for gradient in gradients]).norm())
+
+    clipping = dataclasses.replace(BASE, clip_norm=0.5)
+    assert norm_after(clipping, 2.0) == pytest.approx(0.5, rel=1e-4)
+    assert norm_after(clipping, 0.1) == pytest.approx(0.1 * 3**0.5, rel=1e-6)
+    assert norm_after(BASE, 2.0) == pytest.approx(2.0 * 3**0.5, rel=1e-6)

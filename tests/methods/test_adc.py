@@ -183,9 +183,15 @@ def test_the_code_s_transformation() -> None:
     torch.testing.assert_close(named["transformation"], scalar)
 
 
-def phases(total: int, **params: Any) -> list[tuple[str, int | None]]:
+def ready(**params: Any) -> ADC:
+    """As fit leaves it before the training."""
     model = quick(**params)
-    return [(phase.name, phase.steps) for phase in model._phases(total, has_pairs=False)]
+    model.n_outputs_ = int(model.n_clusters)
+    return model
+
+
+def phases(total: int, **params: Any) -> list[tuple[str, int | None]]:
+    return [(phase.name, phase.steps) for phase in ready(**params)._phases(total, has_pairs=False)]
 
 
 def test_phases_of_the_presets() -> None:
@@ -212,7 +218,7 @@ def test_kmeans_may_start_when_the_views_loss_is_saturated(monkeypatch: pytest.M
 
 
 def test_weights_of_the_phases() -> None:
-    warm_up, last = quick(preset="paper")._phases(20_000, has_pairs=True)
+    warm_up, last = ready(preset="paper")._phases(20_000, has_pairs=True)
     assert warm_up.weights == {"view_walker": 0.9, "view_visit": 0.9 * 0.3, "norm": 1e-5}
     assert last.weights == {
         **warm_up.weights,
@@ -224,7 +230,7 @@ def test_weights_of_the_phases() -> None:
     }
     assert warm_up.on_enter is None
     assert isinstance(last.on_enter, KMeansStart)
-    changed = quick(weights={"centroids": 2.0, "visit": 0.8, "transformation": 0.0})
+    changed = ready(weights={"centroids": 2.0, "visit": 0.8, "transformation": 0.0})
     _, last = changed._phases(1_000, has_pairs=False)
     assert last.weights["centroid_visit"] == pytest.approx(1.6)
     assert not {"transformation", "pairs"} & set(last.weights)

@@ -159,7 +159,7 @@ def _results(folder: Path, estimator: NeuralClusterer, sizes: Counter[int]) -> d
     return {
         "run": str(folder),
         "rows": sum(sizes.values()),
-        "sizes": [sizes[number] for number in range(estimator.n_clusters)],
+        "sizes": [sizes[number] for number in range(estimator.n_outputs_)],
         "unassigned": sizes[UNASSIGNED],
         "clusters_used": estimator.n_clusters_,
         "clusters_dominant": estimator.n_dominant_,
@@ -169,10 +169,10 @@ def _results(folder: Path, estimator: NeuralClusterer, sizes: Counter[int]) -> d
 
 
 def _summary(folder: Path, estimator: NeuralClusterer, sizes: Counter[int]) -> str:
-    rows = [(str(number), sizes[number]) for number in range(estimator.n_clusters)]
+    rows = [(str(number), sizes[number]) for number in range(estimator.n_outputs_)]
     rows += [("unassigned", sizes[UNASSIGNED])] if sizes[UNASSIGNED] else []
     used = (
-        f"{estimator.n_clusters_} of {estimator.n_clusters} clusters used, {estimator.n_dominant_} dominant"
+        f"{estimator.n_clusters_} of {estimator.n_outputs_} clusters used, {estimator.n_dominant_} dominant"
     )
     loss = f"loss {estimator.loss_:.4f}, the lowest of {len(estimator.runs_)} restarts"
     return f"{format_table(('cluster', 'items'), rows)}\n\n{used}; {loss}\nwrote {folder}/"

@@ -62,7 +62,7 @@ def run(words: list[str]) -> None:
         return
     sizes = write_labels(Path(options.out), rows)
     if options.json:
-        found = [sizes[number] for number in range(estimator.n_clusters)]
+        found = [sizes[number] for number in range(estimator.n_outputs_)]
         print(json.dumps({"out": options.out, "sizes": found, "unassigned": sizes[UNASSIGNED]}))
     else:
         print(f"wrote {options.out}")

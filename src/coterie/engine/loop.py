@@ -109,6 +109,7 @@ def _step(task: Task, run: Run, modules: Modules) -> None:
     loss = task.objective.phases[run.entered - 1].total(terms)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
+    task.recipe.clip(run.network)
     run.optimizer.step()
     count_step(task, run, terms, loss)
 

@@ -43,6 +43,8 @@ class Recipe:
     momentum : float
         For "sgd".
     weight_decay : float
+    clip_norm : float or None
+        Gradients of a run whose joint norm is larger are scaled down to it before the step; None: never.
     patience : int or None
         Stop after so many epochs, and at least `MIN_STALE_STEPS` steps, in which the mean training loss has
         not improved; None: never.
@@ -65,6 +67,7 @@ class Recipe:
     betas: tuple[float, float] = (0.9, 0.999)
     momentum: float = 0.0
     weight_decay: float = 0.0
+    clip_norm: float | None = None
     patience: int | None = None
     tolerance: float = 1e-3
     max_steps: int | None = None
@@ -92,6 +95,11 @@ class Recipe:
         rate = self.learning_rate_at(step, total)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["share"]
+
+    def clip(self, network: nn.Module) -> None:
+        """Scale a network's gradients down to `clip_norm` where they are larger."""
+        if self.clip_norm is not None:
+            nn.utils.clip_grad_norm_(network.parameters(), self.clip_norm)
 
     def make_optimizer(self, parameters: Iterable[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
         """The optimizer of this recipe for named parameters, fused where torch has it (0.74x of the time)."""

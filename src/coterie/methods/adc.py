@@ -352,8 +352,9 @@ class ADC(ClusterMixin, NeuralClusterer):
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of outputs, at least 1 and at most the number of distinct rows.
+    n_clusters : int or "auto", default=8
+        Number of outputs, at least 1 and at most the number of distinct rows. "auto": counted in restarts
+        with 20 outputs and more, which cost five fits; see `n_clusters_estimate_`.
     centroids_per_cluster : int or None, default=None
         None takes the preset's: 1, or 4 in the released code.
     n_views : int or None, default=None
@@ -413,8 +414,13 @@ class ADC(ClusterMixin, NeuralClusterer):
     n_clusters_ : int
         Clusters that are used.
     n_dominant_ : int
-        Clusters with at least n / n_clusters rows: an estimate of the number of clusters where `n_clusters`
+        Clusters with at least n / n_outputs_ rows: an estimate of the number of clusters where `n_clusters`
         was chosen larger.
+    n_outputs_ : int
+        Columns of `predict_proba`: `n_clusters`, or its estimate.
+    n_clusters_estimate_ : dict or None
+        With "auto", the estimate with its spread, a second opinion and what was tried; see
+        `coterie.methods.count.estimate_n_clusters`.
     loss_ : float
         The objective of the last phase in eval mode after training; it alone ranks restarts.
     history_, runs_ : list of dict
@@ -438,7 +444,7 @@ class ADC(ClusterMixin, NeuralClusterer):
 
     def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
         self,
-        n_clusters: int = 8,
+        n_clusters: int | str = 8,
         centroids_per_cluster: int | None = None,
         n_views: int | None = None,
         weights: dict[str, float] | None = None,
@@ -503,9 +509,11 @@ class ADC(ClusterMixin, NeuralClusterer):
         """
         items = self._check_items(X, reset=True)
         self._check_common(len(items))
-        self._check_own(items)
+        self._check_own()
         if pairs is not None:
             check_pairs(pairs, len(items))
+        self._choose_n_outputs(items, len(items) // 2, pairs=pairs)
+        self._check_rows(items)
         preset = PRESET_OF[self.preset]
         recipe = self._override(preset.recipe)
         sampler = RowBatches(
@@ -529,14 +537,14 @@ class ADC(ClusterMixin, NeuralClusterer):
         backbone = self.backbone
         if isinstance(backbone, str) and backbone == "auto":
             backbone = _auto_backbone(self.item_shape_)
-        network = build_centroid_network(backbone, self.item_shape_, self.n_clusters, seed, self._per_cluster)
+        network = build_centroid_network(backbone, self.item_shape_, self.n_outputs_, seed, self._per_cluster)
         return channels_last(network.float())
 
     @property
     def _per_cluster(self) -> int:
         return self.centroids_per_cluster or PRESET_OF[self.preset].per_cluster
 
-    def _check_own(self, items: Items) -> None:
+    def _check_own(self) -> None:
         for name in ("centroids_per_cluster", "n_views"):
             if getattr(self, name) is not None:
                 check_int(name, getattr(self, name), low=1)
@@ -548,10 +556,12 @@ class ADC(ClusterMixin, NeuralClusterer):
             if name not in known:
                 raise InputError(f"weights: {name!r}; names among {', '.join(sorted(known))} are expected")
             check_number(f"weights[{name!r}]", weight, positive=False)
-        distinct = count_distinct(items, self.n_clusters)
-        if distinct < self.n_clusters:
+
+    def _check_rows(self, items: Items) -> None:
+        distinct = count_distinct(items, self.n_outputs_)
+        if distinct < self.n_outputs_:
             raise InputError(
-                f"n_clusters: {self.n_clusters}, but X has {distinct} distinct rows; at most as many "
+                f"n_clusters: {self.n_outputs_}, but X has {distinct} distinct rows; at most as many "
                 "clusters are expected"
             )
 
@@ -564,7 +574,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         clustering = weights.clustering(has_pairs)
         if not steps:
             return (Phase("clustering", None, clustering),)
-        start = KMeansStart(self.n_clusters, self._per_cluster, preset.starts_head)
+        start = KMeansStart(self.n_outputs_, self._per_cluster, preset.starts_head)
         last = Phase("clustering", None, clustering, start, preset.resets_optimizer)
         patience = SATURATED_EPOCHS if self.kmeans_start == "saturation" else None
         first = Phase("warm-up", warm_up, weights.warm_up(), patience=patience)
