@@ -183,7 +183,7 @@ def test_unknown_forms() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["mlp", "lenet", "lenet-bn", "lenet-code", "vggs", "vgg8", "vcnn", "preact18"]
+    "name", ["mlp", "lenet", "lenet-bn", "lenet-code", "vggxs", "vggs", "vgg8", "vcnn", "preact18"]
 )
 def test_images_without_a_channel_axis_are_one_channel(name: str) -> None:
     torch.manual_seed(0)
