@@ -7,7 +7,6 @@ used by all other cases.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,23 +49,17 @@ def source() -> tuple[Any, Any, Any]:
     return images, np.concatenate(classes), names
 
 
-@dataclass(frozen=True)
-class TurnedJitter:
-    """Small changes of each image; every second batch is also turned and mirrored, all its images alike.
+def turned_jitter(x: Tensor, generator: Generator) -> Tensor:
+    """Small changes of each image (b, side, side); every second batch is also turned and mirrored as a whole.
 
     A turned alphabet is another alphabet: its characters are as alike or different as before.
     """
-
-    jitter: AffineJitter = AffineJitter()
-
-    def __call__(self, x: Tensor, generator: Generator) -> Tensor:
-        """Map images (b, h, w), h = w, to images of that shape."""
-        views = self.jitter(x, generator)
-        turn, quarters, mirror = (int(torch.randint(n, (), generator=generator)) for n in (2, 4, 2))
-        if not turn:
-            return views
-        turned = torch.rot90(views, quarters, (-2, -1))
-        return turned.flip(-1) if mirror else turned
+    views = AffineJitter()(x, generator)
+    turn, quarters, mirror = (int(torch.randint(n, (), generator=generator)) for n in (2, 4, 2))
+    if not turn:
+        return views
+    turned = torch.rot90(views, quarters, (-2, -1))
+    return turned.flip(-1) if mirror else turned
 
 
 def spn_path(case_draw: int, quick: bool) -> Path:
@@ -80,7 +73,7 @@ def run_spn(case: Case) -> Outcome:
     path = spn_path(case.draw, case.settings["quick"])
     model = SimilarityNetwork(
         **case.settings["parameters"],
-        augment=TurnedJitter(),
+        augment=turned_jitter,
         random_state=case.draw,
         threads=1,
         checkpoint_dir=str(path.with_name(path.name + "-checkpoint")),

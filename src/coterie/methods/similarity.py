@@ -526,7 +526,9 @@ def _check_classes(codes: npt.NDArray[np.int64], classes: npt.NDArray[Any]) -> N
 def _check_groups(groups: Any, codes: Codes, classes: npt.NDArray[Any]) -> Codes:
     """Codes of the groups, one for each row, where every class is in one of them."""
     if len(np.shape(groups)) != 1 or len(groups) != len(codes):
-        raise InputError(f"groups: shape {np.shape(groups)}; one group a row, shape ({len(codes)},), is expected")
+        raise InputError(
+            f"groups: shape {np.shape(groups)}; one group a row, shape ({len(codes)},), is expected"
+        )
     of_row, names = encode_labels(groups)
     for code in range(len(classes)):
         found = np.unique(of_row[codes == code])
