@@ -102,8 +102,12 @@ def test_groups_make_the_batches() -> None:
     names = np.where(y < 12, "first", "second")
     X[:, 4] += 50 * (y < 12)
     seen = []
-    model = quick(max_steps=4, held_out=0.0, augment=lambda x, _: seen.append(x) or x)
-    model.fit(X, y, groups=names)
+
+    def remember(x: torch.Tensor, _: torch.Generator) -> torch.Tensor:
+        seen.append(x)
+        return x
+
+    model = quick(max_steps=4, held_out=0.0, augment=remember).fit(X, y, groups=names)
     assert len(seen) == 4
     assert all(float(x[:, 4].std()) < 0.5 for x in seen)
     again = quick(max_steps=4, held_out=0.0).fit(X, y, groups=names)
