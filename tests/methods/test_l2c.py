@@ -132,6 +132,17 @@ def test_images_go_through_the_paper_s_cnn() -> None:
     assert model.predict(images[:9]).shape == (9,)
 
 
+@pytest.mark.parametrize("network", ["attention", "lstm"])
+def test_steps_of_lower_precision_train_float32_weights(network: str) -> None:
+    images = np.random.default_rng(0).integers(256, size=(30, 16, 16), dtype=np.uint8)
+    y = np.repeat(np.arange(3), 10)
+    low = L2C(**QUICK, network=network, precision="bfloat16").fit(images, y)
+    full = L2C(**QUICK, network=network).fit(images, y)
+    assert all(value.dtype != torch.bfloat16 for value in low.network_.state_dict().values())
+    assert low.loss_ == pytest.approx(full.loss_, rel=0.1)
+    assert low.loss_ != full.loss_
+
+
 def test_saving_and_loading(fitted: L2C, tmp_path: Path) -> None:
     coterie.save(fitted, tmp_path / "model")
     loaded = coterie.load(tmp_path / "model")
@@ -215,6 +226,8 @@ def test_bad_fits() -> None:
         L2C(**QUICK | {"max_clusters": 2.5}).fit(X, y)
     with pytest.raises(InputError, match="weight"):
         L2C(**QUICK, weight=-1.0).fit(X, y)
+    with pytest.raises(InputError, match="precision: 'half'"):
+        L2C(**QUICK, precision="half").fit(X, y)
     with pytest.raises(NotFittedError):
         L2C().predict(X)
 

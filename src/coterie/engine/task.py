@@ -74,7 +74,7 @@ def joint_terms(
     own_seed = (seed + task.runtime.rank) % 2**63
     task.runtime.seed(own_seed)
     items = share_of_items(task, plan, own_seed, training=training)
-    values = modules.model(items)
+    values = task.runtime.forward(modules.model, items, training=training)
     if task.runtime.world > 1:  # from here on all processes compute the same
         task.runtime.seed(seed)
     return terms_of(task, modules, plan, items, values)

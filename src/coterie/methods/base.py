@@ -39,7 +39,7 @@ from coterie.engine.objective import Objective
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import RESTARTS, SEED_STRIDE, Kept, Session, choose_how, run_session
-from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
+from coterie.engine.runtime import PRECISIONS, Runtime, choose_threads, make_runtime, torch_threads
 from coterie.engine.task import Task
 from coterie.engine.trackers import EpochLog, Tracking
 from coterie.methods.checks import as_random_state, check_choice, check_path
@@ -112,6 +112,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     n_restarts: int | str
     # where it is no parameter
     restarts: str = "in turn"
+    precision: str = "float32"
     backbone: Any
     preset: str
     batch_size: int | None
@@ -218,6 +219,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             check_int("threads", self.threads, low=1)
         check_choice("restarts", self.restarts, RESTARTS)
         check_choice("preset", self.preset, PRESETS)
+        check_choice("precision", self.precision, tuple(PRECISIONS))
         check_choice("scale", self.scale, (True, False))
         for name in ("batch_size", "max_epochs", "max_steps"):
             if getattr(self, name) is not None:
@@ -249,7 +251,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _train(self, items: Items, plan: Training) -> Self:
         """Train all restarts, keep the one of lowest loss and describe the clustering it gives."""
-        runtime = make_runtime(self.device)
+        runtime = make_runtime(self.device, self.precision)
         scaling = self._start.scaling_ if self._start else plan.scaling or fit_scaling(items, self.scale)
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(items, scaling, runtime.device)

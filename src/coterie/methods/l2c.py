@@ -35,6 +35,7 @@ from coterie.methods.base import FloatArray, IntArray, NeuralEstimator, Training
 from coterie.methods.checks import check_choice, check_labels
 from coterie.methods.merge import merge_subsets
 from coterie.methods.rebuild import rebuild
+from coterie.nn import channels_last
 from coterie.nn.set_network import SET_NETWORKS, SetNetwork, build_set_network
 
 SetSampler = SetBatches | GivenSets
@@ -145,6 +146,8 @@ class L2C(NeuralEstimator):
         shape.
     scale : bool, default=True
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the matrix products of training steps: "bfloat16" halves their time on processors that have it.
     threads : int or "auto", default="auto"
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
@@ -194,6 +197,7 @@ class L2C(NeuralEstimator):
         max_steps: int | None = None,
         augment: Any = "auto",
         scale: bool = True,
+        precision: str = "float32",
         threads: int | str = "auto",
         device: str = "auto",
         random_state: Any = None,
@@ -215,6 +219,7 @@ class L2C(NeuralEstimator):
         self.max_steps = max_steps
         self.augment = augment
         self.scale = scale
+        self.precision = precision
         self.threads = threads
         self.device = device
         self.random_state = random_state
@@ -423,7 +428,7 @@ class L2C(NeuralEstimator):
 
     def make_network(self, seed: int) -> SetNetwork:
         """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
-        return build_set_network(
+        network = build_set_network(
             self.backbone,
             self.item_shape_,
             self.max_clusters,
@@ -431,7 +436,8 @@ class L2C(NeuralEstimator):
             kind=self.network,
             distance=self.distance,
             n_items=self._set_size,
-        ).float()
+        )
+        return channels_last(network.float())
 
     @property
     def _n_features_out(self) -> int:

@@ -68,7 +68,7 @@ class SetAttention(nn.Module):
         The assignments P(l | x_i, k) of k = 1..K stand side by side, (b, n, K (K + 1) / 2).
         """
         with torch.autocast(embedding.device.type, enabled=False):  # half precision has no small distances
-            items = _centred(embedding)
+            items = _centred(embedding.to(self.into.weight.dtype))
             features = _pair_features(items)
         hidden = self.into(items)
         logits = self.pairs(features).to(items.dtype).permute(0, 3, 1, 2)
