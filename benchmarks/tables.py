@@ -136,6 +136,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("ACC %", "accuracy", 100, 1),
         metric("NMI (arithmetic)", "nmi_arithmetic"),
         metric("clusters used", "clusters_used", digits=1),
+        Column("worst restart, ACC %", _of_restarts(min, "train_accuracy"), 100, 1),
+        Column("best restart, ACC %", _of_restarts(max, "train_accuracy"), 100, 1),
         metric("test ACC %", "test_accuracy", 100, 1),
         metric("processor seconds", "processor_seconds", digits=0),
         SECONDS,

@@ -23,7 +23,12 @@ from coterie.metrics import clustering_accuracy
 
 
 def quick(**params: Any) -> ADC:
-    return ADC(**({"n_clusters": 3, "max_steps": 6, "random_state": 0, "over_clustering": True} | params))
+    return ADC(
+        **(
+            {"n_clusters": 3, "max_steps": 6, "n_restarts": 1, "random_state": 0, "over_clustering": True}
+            | params
+        )
+    )
 
 
 def blobs(n: int = 90, seed: int = 0) -> tuple[Any, Any]:
