@@ -182,6 +182,9 @@ class ADCObjective(Objective):
 
     Notes
     -----
+    Where pairs are known, the associations are those of the rows that were drawn: the ends of few pairs,
+    which come again and again, would be too large a share of them.
+
     Norm and absolute values are summed over plain rows, views and centroids, as in the released code: the
     paper's gamma is chosen for a sum, and a mean of that weight would do nothing.
     """
@@ -210,7 +213,8 @@ class ADCObjective(Objective):
             ),
             "transformation": self._transformation,
         }
-        terms = {name: computed[name](output) for name in self.weights if name != "pairs"}
+        drawn = output.first(batch.n_drawn)
+        terms = {name: computed[name](drawn) for name in self.weights if name != "pairs"}
         if "pairs" in self.weights:
             assert batch.same is not None
             each = [ccl_matrix(one.prob, batch.same) for one in (output, *output.views)]
