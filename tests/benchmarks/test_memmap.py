@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+from benchmarks.suites.memmap import anonymous
 
 from benchmarks import run
-from benchmarks.suites.memmap import anonymous
 
 
 def test_memory_and_time_of_a_mapped_fit(tmp_path: Path) -> None:
