@@ -152,6 +152,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("ours, s a batch", "ours_seconds", digits=4),
         metric("kornia, s a batch", "kornia_seconds", digits=4),
     ),
+    "memmap": (
+        metric("file, MiB", "file_mib", digits=0),
+        metric("RssAnon before, MiB", "start_mib", digits=0),
+        metric("largest RssAnon, MiB", "peak_mib", digits=0),
+        metric("fit, processor µs a row", "fit_microseconds_a_row", digits=2),
+        metric("predict, processor µs a row", "predict_microseconds_a_row", digits=2),
+        SECONDS,
+    ),
     "omniglot": (
         metric("ACC %", "target_accuracy", 100, 1),
         metric("NMI (arithmetic)", "target_nmi_arithmetic"),

@@ -12,6 +12,7 @@ from benchmarks.suites.from_labels import LABELS
 from benchmarks.suites.from_pairs import NOISE, OUTPUTS, PAIRS
 from benchmarks.suites.l2c import L2C_POINTS
 from benchmarks.suites.l2c_unseen import L2C_IMAGES, L2C_SPEAKERS
+from benchmarks.suites.memmap import MEMMAP
 from benchmarks.suites.omniglot import OMNIGLOT
 from benchmarks.suites.pair_head import PAIR_HEAD
 from benchmarks.suites.pair_losses import PAIR_LOSSES
@@ -24,8 +25,9 @@ SUITES: dict[str, Suite] = {
     for suite in (
         *(PAIRS, NOISE, OUTPUTS, LABELS, CIFAR10_SUITE, MNIST_SUITE),
         *(*DDC_SUITES, DDC_RACING),
-        *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, PAIR_HEAD, L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS),
-        *(STEP, PAIR_LOSSES, AUGMENT, RESTARTS),
+        *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, PAIR_HEAD),
+        *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS),
+        *(STEP, PAIR_LOSSES, AUGMENT, RESTARTS, MEMMAP),
     )
 }
 
