@@ -7,7 +7,6 @@ network with no labels", GCPR 2018; "released code" is jplapp/associative_deep_c
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -16,8 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import ClusterMixin
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from torch import Generator, Tensor
 from torch.nn import functional
 
@@ -35,11 +32,10 @@ from coterie.losses.adc import norm, sparsity, transformation, visit, walker
 from coterie.losses.ccl import ccl_matrix
 from coterie.methods.base import NeuralClusterer, Training
 from coterie.methods.checks import check_choice, check_pairs
+from coterie.methods.kmeans_start import find_centres, nearest_centre_layer
 from coterie.nn import CentroidNetwork, auto_backbone, build_centroid_network, channels_last
 
 # Rows from which k-means finds the first centroids: more change them little and cost minutes.
-KMEANS_ROWS = 20_000
-KMEANS_STARTS = 10
 KMEANS_STARTS_AT = ("step", "saturation")
 SATURATED_EPOCHS = 5
 
@@ -127,18 +123,10 @@ class KMeansStart:
     def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
         """New values of the network's parameters, by name."""
         embeddings = embed()
-        points = embeddings.cpu().numpy()
         draws = np.random.default_rng(seed)
-        if len(points) > KMEANS_ROWS:
-            points = points[draws.choice(len(points), KMEANS_ROWS, replace=False)]
-        kmeans = KMeans(self.n_clusters, n_init=KMEANS_STARTS, random_state=seed)
-        with warnings.catch_warnings():
-            # fewer distinct points than clusters: clusters that stay empty are warned of after the training
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            assigned = kmeans.fit_predict(points)
-        centres = torch.from_numpy(kmeans.cluster_centers_).to(embeddings)
-        values = {"centroids": self._spread(centres, points, assigned, draws)}
-        return values | self._head(centres) if self.starts_head else values
+        found = find_centres(embeddings, self.n_clusters, seed, draws)
+        values = {"centroids": self._spread(found.centres, found.points, found.assigned, draws)}
+        return values | self._head(found.centres) if self.starts_head else values
 
     def _spread(
         self,
@@ -158,13 +146,9 @@ class KMeansStart:
         return torch.cat([copy.expand(self.per_cluster, -1) for copy in copies])
 
     def _head(self, centres: Tensor) -> dict[str, Tensor]:
-        """Weights whose logits are ``scale * (2 c.z - c.c)``: largest for the nearest centre."""
-        squares = centres.square().sum(dim=1)
+        """A head for which the mean squared distance of two centres makes `MARGIN` between two logits."""
         distances = torch.cdist(centres, centres).square().sum() / max(1, len(centres) * (len(centres) - 1))
-        # centres that coincide give no direction, and must not give weights without bound
-        floor = 1e-3 * squares.mean() + torch.finfo(centres.dtype).tiny ** 0.5
-        scale = self.MARGIN / torch.maximum(distances, floor)
-        return {"head.weight": 2 * scale * centres, "head.bias": -scale * squares}
+        return nearest_centre_layer(centres, distances, self.MARGIN)
 
 
 class ADCObjective(Objective):
