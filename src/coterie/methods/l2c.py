@@ -531,7 +531,9 @@ def _check_matrix(number: int, values: npt.NDArray[Any]) -> npt.NDArray[np.int64
 
 
 def _check_groups(number: int, known: npt.NDArray[np.int64], max_clusters: int) -> None:
-    tensor = torch.from_numpy(known)[None]
-    count = int(true_counts(tensor if known.ndim == 2 else same_matrices(tensor)))
+    if known.ndim == 2:
+        count = int(true_counts(torch.from_numpy(known)[None]))
+    else:
+        count = len(np.unique(known[known >= 0]))
     if count > max_clusters:
         raise InputError(f"sets[{number}]: {count} groups; at most max_clusters={max_clusters} are expected")
