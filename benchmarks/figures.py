@@ -1,7 +1,7 @@
 """Figures of all committed results: ``python -m benchmarks.figures`` writes PNGs to docs/figures.
 
-Figures 3 to 6 of the KCL paper (arXiv:1511.06321), and clusterings of sets of points for every number of
-clusters, as the L2C paper (arXiv:1807.04001) shows them; as far as their results are there.
+Figures 3 to 6 of the KCL paper (arXiv:1511.06321), those of `adc_figures`, and clusterings of sets of points
+for every number of clusters, as the L2C paper (arXiv:1807.04001) shows them; where their results are there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from benchmarks import adc_figures
 from benchmarks.record import RESULTS, ROOT, read_all
 from coterie import L2C
 from coterie.data.shapes2d import shapes2d
@@ -171,6 +172,8 @@ def draw(folder: Path = RESULTS, target: Path = FOLDER, data: str = "mnist") -> 
     mpl.use("Agg")
     records = read_all(folder)
     figures = {
+        "adc-figure-5-weights": adc_figures.weights_against_accuracy(records),
+        "adc-examples": adc_figures.examples_of_clusters(records, folder),
         "kcl-figure-3-pairs": figure_3(records, data),
         "kcl-figure-4-maps": figure_4(records, data, folder),
         "kcl-figure-5-noise-outputs": figure_5(records, data),

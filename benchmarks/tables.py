@@ -140,6 +140,11 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("processor seconds", "processor_seconds", digits=0),
         SECONDS,
     ),
+    "adc-search": (
+        metric("ACC %", "all_accuracy", 100, 1),
+        metric("NMI (arithmetic)", "all_nmi_arithmetic"),
+        SECONDS,
+    ),
     "augment": (
         metric("ours / kornia, medians of wall time", "ratio"),
         metric("ours, s a batch", "ours_seconds", digits=4),
@@ -170,6 +175,15 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("times less memory (resident growth)", "times_less_resident_growth", digits=0),
         metric("blocks: s", "block_seconds", digits=1),
         metric("blocks: peak MiB", "block_peak_mib", digits=0),
+    ),
+    "ddc-racing": (
+        metric("racing / one", "racing_of_one", digits=2),
+        metric("in turn, s", "in_turn_processor_seconds", digits=1),
+        metric("in turn: ACC %", "in_turn_accuracy", 100, 2),
+        metric("racing: ACC %", "racing_accuracy", 100, 2),
+        metric("racing: points behind", "points_behind", digits=2),
+        metric("in turn: loss", "in_turn_loss", digits=4),
+        metric("racing: loss", "racing_loss", digits=4),
     ),
     "restarts": (
         metric("stacked / in turn", "stacked_ratio", digits=2),

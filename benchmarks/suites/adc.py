@@ -59,7 +59,10 @@ def run(case: Case) -> Outcome:
     measured |= _scores("features_kmeans_", split.y_train, on_embedding)
     if case.data not in WHOLE:
         measured |= _scores("test_", split.y_test, model.predict(split.x_test))
-    return Outcome(measured, model.runs_, model.resolved_, [*split.departures, *_departures(case)])
+    outcome = Outcome(measured, model.runs_, model.resolved_, [*split.departures, *_departures(case)])
+    if case.data in WHOLE:
+        outcome.arrays = {"probabilities": model.predict_proba(split.x_train).astype(np.float16)}
+    return outcome
 
 
 def _rows(case: Case) -> Split:

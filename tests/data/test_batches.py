@@ -311,3 +311,19 @@ def test_class_batches_refuse_labels_without_both_kinds_of_pairs(labels: list[in
         ClassBatches(labels, 2, 2)
     with pytest.raises(InputError, match="items_per_class"):
         ClassBatches([0, 0, 1], 2, 1)
+
+
+def test_classes_of_a_batch_are_of_one_group() -> None:
+    labels = np.repeat(np.arange(9), 4)
+    of_class = np.array([5, 5, 5, 5, 5, 5, 2, 2, 0])
+    batches = ClassBatches(labels, 3, 2, groups=of_class[labels])
+    drawn = [of_class[plan.labels] for number in range(20) for plan in epoch(batches, number=number)]
+    assert all(len(set(groups.tolist())) == 1 for groups in drawn)
+    assert {len(groups) for groups in drawn} == {6, 4}
+    # two groups, of six classes and two; that of one class is left out
+    assert np.mean([groups[0] == 5 for groups in drawn]) == pytest.approx(0.75, abs=0.15)
+    whole = list(batches.evaluation_plans())
+    assert sorted(np.concatenate([plan.rows for plan in whole]).tolist()) == list(range(32))
+    assert all(len(np.unique(of_class[plan.labels])) == 1 for plan in whole)
+    with pytest.raises(InputError, match="got 0 classes"):
+        ClassBatches(labels, 3, 2, groups=labels)

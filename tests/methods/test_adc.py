@@ -183,9 +183,15 @@ def test_the_code_s_transformation() -> None:
     torch.testing.assert_close(named["transformation"], scalar)
 
 
-def phases(total: int, **params: Any) -> list[tuple[str, int | None]]:
+def ready(**params: Any) -> ADC:
+    """As fit leaves it before the training."""
     model = quick(**params)
-    return [(phase.name, phase.steps) for phase in model._phases(total, has_pairs=False)]
+    model.n_outputs_ = int(model.n_clusters)
+    return model
+
+
+def phases(total: int, **params: Any) -> list[tuple[str, int | None]]:
+    return [(phase.name, phase.steps) for phase in ready(**params)._phases(total, has_pairs=False)]
 
 
 def test_phases_of_the_presets() -> None:
@@ -196,8 +202,23 @@ def test_phases_of_the_presets() -> None:
     assert phases(1_000, preset="code") == [("clustering", None)]
 
 
+def test_kmeans_may_start_when_the_views_loss_is_saturated(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, last = quick(kmeans_start="saturation")._phases(1_600, has_pairs=False)
+    assert (first.steps, first.patience, last.patience) == (600, 5, None)
+    assert quick()._phases(1_600, has_pairs=False)[0].patience is None
+    monkeypatch.setattr("coterie.methods.adc.SATURATED_EPOCHS", 1)
+    monkeypatch.setattr("coterie.engine.recipe.MIN_STALE_STEPS", 1)
+    X, _ = blobs()
+
+    def epochs(start: str) -> int:
+        model = quick(max_steps=120, batch_size=30, kmeans_start=start).fit(X)
+        return sum(epoch["phase"] == 1 for epoch in model.history_)
+
+    assert epochs("saturation") < epochs("step") == 15
+
+
 def test_weights_of_the_phases() -> None:
-    warm_up, last = quick(preset="paper")._phases(20_000, has_pairs=True)
+    warm_up, last = ready(preset="paper")._phases(20_000, has_pairs=True)
     assert warm_up.weights == {"view_walker": 0.9, "view_visit": 0.9 * 0.3, "norm": 1e-5}
     assert last.weights == {
         **warm_up.weights,
@@ -209,7 +230,7 @@ def test_weights_of_the_phases() -> None:
     }
     assert warm_up.on_enter is None
     assert isinstance(last.on_enter, KMeansStart)
-    changed = quick(weights={"centroids": 2.0, "visit": 0.8, "transformation": 0.0})
+    changed = ready(weights={"centroids": 2.0, "visit": 0.8, "transformation": 0.0})
     _, last = changed._phases(1_000, has_pairs=False)
     assert last.weights["centroid_visit"] == pytest.approx(1.6)
     assert not {"transformation", "pairs"} & set(last.weights)
@@ -320,6 +341,7 @@ BAD: list[tuple[dict[str, Any], Any, type[Exception], str]] = [
     ({"n_views": 0}, X40, InputError, "n_views must be an int, at least 1; got 0"),
     ({"n_views": 1.5}, X40, InputTypeError, "n_views must be an int, at least 1; got 1.5"),
     ({"centroids_per_cluster": 0}, X40, InputError, "centroids_per_cluster must be an int, at least 1"),
+    ({"kmeans_start": "late"}, X40, InputError, "kmeans_start: 'late'; one of"),
     ({"weights": [1.0]}, X40, InputTypeError, "weights: list; a dict or None is expected"),
     ({"weights": {"alpha": 1.0}}, X40, InputError, "weights: 'alpha'; names among centroids, classification"),
     ({"weights": {"visit": -1.0}}, X40, InputError, r"weights\['visit'\] must be a finite number >= 0"),

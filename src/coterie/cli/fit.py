@@ -43,6 +43,7 @@ from coterie.methods.persistence import save
 from coterie.methods.registry import ALL_METHODS
 
 HELP = "cluster a data set, or learn to, and write the run's folder"
+TRACKED = "tracked"
 _DESCRIPTION = (
     "Cluster a data set, or with --method l2c learn from labelled groups to cluster others. "
     "DATA: an .npy, .npz, .csv, .parquet or idx file, or a folder of images or of sounds."
@@ -69,6 +70,8 @@ def run(words: list[str]) -> None:
     told = _evidence(options, name, estimator, samples)
     if options.init is not None:
         estimator.start_from(load_labeller(options.init))
+    if options.log_with is not None:
+        estimator.log_with(options.log_with, folder=str(folder / TRACKED))
     open_run(folder, options.overwrite)
     with naming_the_way_on("fit", words):
         estimator.fit(samples.items, **told)
@@ -94,6 +97,9 @@ def _parser(name: str) -> tuple[DashedParser, list[str]]:
     made.add_argument("--uncertain_pairs", action="store_true", help="pairs may contradict each other")
     made.add_argument("--closure", action="store_true", help="use the pairs that follow from those given too")
     made.add_argument("--init", type=str, default=None, metavar="RUN", help="start from the weights of a run")
+    made.add_argument(
+        "--log_with", type=str, default=None, metavar="NAME", help="tell a tracker of each epoch: tensorboard"
+    )
     made.add_argument("--resume", action="store_true", help="go on with the run in RUN where it stopped")
     made.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
     made.add_argument(
@@ -161,7 +167,7 @@ def _facts(words: list[str], options: Any, samples: Samples) -> dict[str, Any]:
 def _sizes(estimator: NeuralClusterer, sizes: Counter[int]) -> dict[str, Any]:
     return {
         "rows": sum(sizes.values()),
-        "sizes": [sizes[number] for number in range(estimator.n_clusters)],
+        "sizes": [sizes[number] for number in range(estimator.n_outputs_)],
         "unassigned": sizes[UNASSIGNED],
         "clusters_used": estimator.n_clusters_,
         "clusters_dominant": estimator.n_dominant_,
@@ -169,9 +175,9 @@ def _sizes(estimator: NeuralClusterer, sizes: Counter[int]) -> dict[str, Any]:
 
 
 def _summary(estimator: NeuralClusterer, sizes: Counter[int]) -> str:
-    rows = [(str(number), sizes[number]) for number in range(estimator.n_clusters)]
+    rows = [(str(number), sizes[number]) for number in range(estimator.n_outputs_)]
     rows += [("unassigned", sizes[UNASSIGNED])] if sizes[UNASSIGNED] else []
     used = (
-        f"{estimator.n_clusters_} of {estimator.n_clusters} clusters used, {estimator.n_dominant_} dominant"
+        f"{estimator.n_clusters_} of {estimator.n_outputs_} clusters used, {estimator.n_dominant_} dominant"
     )
     return f"{format_table(('cluster', 'items'), rows)}\n\n{used}; "

@@ -66,7 +66,7 @@ def run(words: list[str]) -> None:
         return
     sizes = write_labels(Path(options.out), rows)
     if options.json:
-        n_clusters = estimator.max_clusters if isinstance(estimator, L2C) else estimator.n_clusters
+        n_clusters = estimator.max_clusters if isinstance(estimator, L2C) else estimator.n_outputs_
         found = [sizes[number] for number in range(n_clusters)]
         print(json.dumps({"out": options.out, "sizes": found, "unassigned": sizes[UNASSIGNED]}))
     else:

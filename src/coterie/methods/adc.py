@@ -34,12 +34,14 @@ from coterie.engine.recipe import Recipe
 from coterie.losses.adc import norm, sparsity, transformation, visit, walker
 from coterie.losses.ccl import ccl_matrix
 from coterie.methods.base import NeuralClusterer, Training
-from coterie.methods.checks import check_pairs
+from coterie.methods.checks import check_choice, check_pairs
 from coterie.nn import CentroidNetwork, auto_backbone, build_centroid_network, channels_last
 
 # Rows from which k-means finds the first centroids: more change them little and cost minutes.
 KMEANS_ROWS = 20_000
 KMEANS_STARTS = 10
+KMEANS_STARTS_AT = ("step", "saturation")
+SATURATED_EPOCHS = 5
 
 
 @dataclass(frozen=True)
@@ -350,8 +352,9 @@ class ADC(ClusterMixin, NeuralClusterer):
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of outputs, at least 1 and at most the number of distinct rows.
+    n_clusters : int or "auto", default=8
+        Number of outputs, at least 1 and at most the number of distinct rows. "auto": counted in restarts
+        with 20 outputs and more, which cost five fits; see `n_clusters_estimate_`.
     centroids_per_cluster : int or None, default=None
         None takes the preset's: 1, or 4 in the released code.
     n_views : int or None, default=None
@@ -360,6 +363,9 @@ class ADC(ClusterMixin, NeuralClusterer):
     weights : dict or None, default=None
         Weights of parts of the loss in place of the preset's, by name: centroids, views, views_later, visit,
         view_visit, norm, transformation, classification, sparsity, pairs; see `coterie.methods.adc.Weights`.
+    kmeans_start : {"step", "saturation"}, default="step"
+        When k-means starts the centroids: after the preset's steps on views alone, or sooner, when their
+        loss has not improved for five epochs.
     n_restarts : int or "auto", default=1
         Runs from different starts, of which the one of lowest loss is kept; "auto" is 1.
     restarts : {"auto", "in turn", "stacked", "racing"}, default="auto"
@@ -408,8 +414,13 @@ class ADC(ClusterMixin, NeuralClusterer):
     n_clusters_ : int
         Clusters that are used.
     n_dominant_ : int
-        Clusters with at least n / n_clusters rows: an estimate of the number of clusters where `n_clusters`
+        Clusters with at least n / n_outputs_ rows: an estimate of the number of clusters where `n_clusters`
         was chosen larger.
+    n_outputs_ : int
+        Columns of `predict_proba`: `n_clusters`, or its estimate.
+    n_clusters_estimate_ : dict or None
+        With "auto", the estimate with its spread, a second opinion and what was tried; see
+        `coterie.methods.count.estimate_n_clusters`.
     loss_ : float
         The objective of the last phase in eval mode after training; it alone ranks restarts.
     history_, runs_ : list of dict
@@ -433,10 +444,11 @@ class ADC(ClusterMixin, NeuralClusterer):
 
     def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
         self,
-        n_clusters: int = 8,
+        n_clusters: int | str = 8,
         centroids_per_cluster: int | None = None,
         n_views: int | None = None,
         weights: dict[str, float] | None = None,
+        kmeans_start: str = "step",
         n_restarts: int | str = 1,
         restarts: str = "auto",
         backbone: Any = "auto",
@@ -457,6 +469,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         self.centroids_per_cluster = centroids_per_cluster
         self.n_views = n_views
         self.weights = weights
+        self.kmeans_start = kmeans_start
         self.n_restarts = n_restarts
         self.restarts = restarts
         self.backbone = backbone
@@ -496,9 +509,11 @@ class ADC(ClusterMixin, NeuralClusterer):
         """
         items = self._check_items(X, reset=True)
         self._check_common(len(items))
-        self._check_own(items)
+        self._check_own()
         if pairs is not None:
             check_pairs(pairs, len(items))
+        self._choose_n_outputs(items, len(items) // 2, pairs=pairs)
+        self._check_rows(items)
         preset = PRESET_OF[self.preset]
         recipe = self._override(preset.recipe)
         sampler = RowBatches(
@@ -522,17 +537,18 @@ class ADC(ClusterMixin, NeuralClusterer):
         backbone = self.backbone
         if isinstance(backbone, str) and backbone == "auto":
             backbone = _auto_backbone(self.item_shape_)
-        network = build_centroid_network(backbone, self.item_shape_, self.n_clusters, seed, self._per_cluster)
+        network = build_centroid_network(backbone, self.item_shape_, self.n_outputs_, seed, self._per_cluster)
         return channels_last(network.float())
 
     @property
     def _per_cluster(self) -> int:
         return self.centroids_per_cluster or PRESET_OF[self.preset].per_cluster
 
-    def _check_own(self, items: Items) -> None:
+    def _check_own(self) -> None:
         for name in ("centroids_per_cluster", "n_views"):
             if getattr(self, name) is not None:
                 check_int(name, getattr(self, name), low=1)
+        check_choice("kmeans_start", self.kmeans_start, KMEANS_STARTS_AT)
         known = {one.name for one in dataclasses.fields(Weights)}
         if not isinstance(self.weights, dict | None):
             raise InputTypeError(f"weights: {type(self.weights).__name__}; a dict or None is expected")
@@ -540,10 +556,12 @@ class ADC(ClusterMixin, NeuralClusterer):
             if name not in known:
                 raise InputError(f"weights: {name!r}; names among {', '.join(sorted(known))} are expected")
             check_number(f"weights[{name!r}]", weight, positive=False)
-        distinct = count_distinct(items, self.n_clusters)
-        if distinct < self.n_clusters:
+
+    def _check_rows(self, items: Items) -> None:
+        distinct = count_distinct(items, self.n_outputs_)
+        if distinct < self.n_outputs_:
             raise InputError(
-                f"n_clusters: {self.n_clusters}, but X has {distinct} distinct rows; at most as many "
+                f"n_clusters: {self.n_outputs_}, but X has {distinct} distinct rows; at most as many "
                 "clusters are expected"
             )
 
@@ -556,9 +574,11 @@ class ADC(ClusterMixin, NeuralClusterer):
         clustering = weights.clustering(has_pairs)
         if not steps:
             return (Phase("clustering", None, clustering),)
-        start = KMeansStart(self.n_clusters, self._per_cluster, preset.starts_head)
+        start = KMeansStart(self.n_outputs_, self._per_cluster, preset.starts_head)
         last = Phase("clustering", None, clustering, start, preset.resets_optimizer)
-        return (Phase("warm-up", warm_up, weights.warm_up()), last) if warm_up else (last,)
+        patience = SATURATED_EPOCHS if self.kmeans_start == "saturation" else None
+        first = Phase("warm-up", warm_up, weights.warm_up(), patience=patience)
+        return (first, last) if warm_up else (last,)
 
     def _views(self) -> Augment:
         """The views asked for, as a callable."""

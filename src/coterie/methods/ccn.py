@@ -31,7 +31,7 @@ from coterie.engine.restarts import Kept
 from coterie.losses.ccl import unchecked_ccl
 from coterie.losses.kcl import unchecked_kcl
 from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
-from coterie.methods.base import IntArray, NeuralClusterer, Training
+from coterie.methods.base import AUTO, IntArray, NeuralClusterer, Training
 from coterie.methods.checks import check_choice, check_labels, check_pairs
 from coterie.methods.similarity import SimilarityNetwork
 from coterie.methods.transfer import (
@@ -258,8 +258,9 @@ class CCN(NeuralClusterer):
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of outputs, at least 1 and at most the number of rows.
+    n_clusters : int or "auto", default=8
+        Number of outputs, at least 1 and at most the number of rows. "auto": counted in restarts with 20
+        outputs and more, which cost five runs; see `n_clusters_estimate_`. Not with cross entropy.
     loss : {"ccl", "kcl"}, default="ccl"
         The pair loss.
     margin : float, default=2.0
@@ -317,8 +318,13 @@ class CCN(NeuralClusterer):
     n_clusters_ : int
         Clusters that are used.
     n_dominant_ : int
-        Clusters with at least n / n_clusters rows: an estimate of the number of clusters where `n_clusters`
+        Clusters with at least n / n_outputs_ rows: an estimate of the number of clusters where `n_clusters`
         was chosen larger.
+    n_outputs_ : int
+        Columns of `predict_proba`: `n_clusters`, or its estimate.
+    n_clusters_estimate_ : dict or None
+        With "auto", the estimate with its spread, a second opinion and what was tried; see
+        `coterie.methods.count.estimate_n_clusters`.
     loss_ : float
         The objective in eval mode after training; it alone ranks restarts.
     history_, runs_ : list of dict
@@ -342,9 +348,12 @@ class CCN(NeuralClusterer):
     (2, 10)
     """
 
+    # its pairs have said what belongs together
+    merges_outputs = False
+
     def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
         self,
-        n_clusters: int = 8,
+        n_clusters: int | str = 8,
         loss: str = "ccl",
         margin: float = 2.0,
         pair_weight: str | None = None,
@@ -429,6 +438,7 @@ class CCN(NeuralClusterer):
         if similarity is not None:
             return self._fit_transfer(items, y, pairs, similarity)
         evidence = self._check_evidence(len(items), y, pairs)
+        self._choose_n_outputs(items, len(items) // 2, y=y, pairs=pairs)
         preset = self._choose_preset(evidence)
         recipe = self._override(preset.recipe)
         objective = PairObjective(
@@ -460,6 +470,7 @@ class CCN(NeuralClusterer):
         if self.cross_entropy_weight > 0:
             raise InputError("cross_entropy_weight: above 0 with similarity; 0 is expected without labels")
         check_similarity(similarity, items, self.item_shape_)
+        self._choose_n_outputs(items, len(items) // 2, similarity=similarity)
         preset = TRANSFER[self.preset]
         recipe = self._override(preset.recipe)
         if len(items) < recipe.batch_size:
@@ -492,13 +503,18 @@ class CCN(NeuralClusterer):
             network = self.load_network(run.state, next(self.network_.parameters()).device)
             labels = self._assign(items, network).argmax(axis=1)
             of_restart[run.index]["n_clusters"] = len(np.unique(labels))
-            of_restart[run.index]["n_dominant"] = dominant_clusters(labels, self.n_clusters)
+            of_restart[run.index]["n_dominant"] = dominant_clusters(labels, self.n_outputs_)
 
     def _check_own(self) -> None:
         check_choice("loss", self.loss, ("ccl", "kcl"))
         check_number("margin", self.margin, positive=True)
         check_choice("pair_weight", self.pair_weight, (None, "balanced", "confidence"))
         check_number("cross_entropy_weight", self.cross_entropy_weight, positive=False)
+        if self.n_clusters == AUTO and self.cross_entropy_weight > 0:
+            raise InputError(
+                f'n_clusters: "{AUTO}" with cross_entropy_weight above 0, where clusters are classes; their '
+                "number is expected"
+            )
 
     def _check_evidence(self, n_items: int, y: Any, pairs: Pairs | None) -> _Evidence:
         """Exactly one source of similarity; y beside pairs only for the cross entropy."""
@@ -520,7 +536,7 @@ class CCN(NeuralClusterer):
 
     def _check_labels(self, n_items: int, y: Any) -> npt.NDArray[np.int64]:
         codes, self.classes_ = check_labels(y, n_items)
-        if self.cross_entropy_weight > 0 and len(self.classes_) > self.n_clusters:
+        if self.cross_entropy_weight > 0 and len(self.classes_) > int(self.n_clusters):
             raise InputError(
                 f"n_clusters: {self.n_clusters}; at least the {len(self.classes_)} classes of y are expected "
                 "with cross_entropy_weight above 0"
