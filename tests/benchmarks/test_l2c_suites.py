@@ -88,7 +88,7 @@ def test_speech_is_read_from_its_archive(tmp_path: Path, monkeypatch: pytest.Mon
     datasets.speakers.cache_clear()
     pictures, codes = datasets.speakers(32)
     datasets.speakers.cache_clear()
-    assert pictures.shape == (2, 32, 44)
+    assert pictures.shape == (2, 32, 22)
     assert codes.tolist() == [0, 1]
     high, low = pictures.mean(axis=2).argmax(axis=1)
     assert high > low

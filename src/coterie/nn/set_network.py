@@ -99,7 +99,7 @@ class ItemCNN(Backbone):
         parts: list[nn.Module] = []
         for before, after in pairwise(widths):
             convolution = nn.Conv2d(before, after, 3, padding=1)
-            parts += [convolution, nn.LeakyReLU(_SLOPE), nn.BatchNorm2d(after), nn.MaxPool2d(2)]
+            parts += [convolution, nn.LeakyReLU(_SLOPE, inplace=True), nn.BatchNorm2d(after), nn.MaxPool2d(2)]
         flat = widths[-1] * (height // 8) * (width // 8)
         parts.append(nn.Flatten())
         for before in (flat, 256):
