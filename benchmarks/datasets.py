@@ -166,8 +166,8 @@ def coil100(side: int = 64) -> tuple[Array, npt.NDArray[np.int64]]:
 
 
 @functools.cache
-def speakers(n_mels: int = 64) -> tuple[Array, npt.NDArray[np.int64]]:
-    """Log-mel pictures, float32 (n, n_mels, 44), of six pieces of speech of each of 250 speakers (n,)."""
+def speakers(n_mels: int = 40) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Log-mel pictures, float32 (n, n_mels, 22), of six pieces of speech of each of 250 speakers (n,)."""
     try:
         import soundfile
     except ImportError as error:
@@ -175,7 +175,7 @@ def speakers(n_mels: int = 64) -> tuple[Array, npt.NDArray[np.int64]]:
     with zipfile.ZipFile(folder("speechocean762_subset") / "speech_flac.zip") as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".flac"))
         waves = [soundfile.read(io.BytesIO(archive.read(name)), dtype="float32")[0] for name in names]
-    pictures = log_mel(torch.from_numpy(np.stack(waves)), SPEECH_RATE, n_fft=1024, hop=512, n_mels=n_mels)
+    pictures = log_mel(torch.from_numpy(np.stack(waves)), SPEECH_RATE, n_fft=1024, hop=1024, n_mels=n_mels)
     codes = np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)[1]
     return pictures.numpy(), codes.astype(np.int64)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -10,7 +11,13 @@ import pytest
 from matplotlib import pyplot as plt
 
 from coterie._errors import InputError
-from coterie.report.figures import contingency_table, embedding_map, score_curves, top_examples
+from coterie.report.figures import (
+    clustered_points,
+    contingency_table,
+    embedding_map,
+    score_curves,
+    top_examples,
+)
 
 mpl.use("Agg")
 ROWS = np.repeat(np.eye(3), 5, axis=0)
@@ -87,6 +94,30 @@ def test_score_curves_show_means_and_every_run() -> None:
 def test_contingency_refuses(table: object) -> None:
     with pytest.raises(InputError, match="table"):
         contingency_table(table)  # type: ignore[arg-type]
+
+
+def test_points_are_coloured_by_cluster_and_paler_where_uncertain() -> None:
+    ax = clustered_points([[0, 0], [1, 0], [2, 5]], [[1.0, 0.0], [0.6, 0.4], [0.3, 0.7]])
+    (drawn,) = ax.collections
+    colours = np.asarray(drawn.get_facecolor())
+    assert np.array_equal(colours[0, :3], colours[1, :3])
+    assert not np.array_equal(colours[0, :3], colours[2, :3])
+    assert colours[:, 3].tolist() == [1.0, 0.6, 0.7]
+    assert np.asarray(drawn.get_offsets()).tolist() == [[0, 0], [1, 0], [2, 5]]
+
+
+@pytest.mark.parametrize(
+    ("points", "proba", "message"),
+    [
+        ([[0, 0, 0]], [[1.0]], "points: shape"),
+        ([[0, 0]], [[1.0], [1.0]], "proba: shape"),
+        ([[0, 0]], [[1.5]], "proba: shape"),
+        ([[0, np.nan]], [[1.0]], "points: finite"),
+    ],
+)
+def test_clustered_points_refuse(points: Any, proba: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        clustered_points(points, proba)
 
 
 def test_contingency_refuses_wrong_names() -> None:

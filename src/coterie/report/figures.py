@@ -249,6 +249,51 @@ def top_examples(
     return ax
 
 
+def clustered_points(points: ArrayLike, proba: ArrayLike, ax: Axes | None = None) -> Axes:
+    """Draw points of the plane, coloured by their most probable cluster; the less certain, the paler.
+
+    Parameters
+    ----------
+    points : array-like of shape (n, 2)
+    proba : array-like of shape (n, k), k <= 10
+        Rows in [0, 1] that sum to 1, such as one of the clusterings of `L2C.predict_all`.
+    ax : Axes, optional
+        Where to draw; by default a new figure is made.
+
+    Returns
+    -------
+    Axes
+        Without ticks, its two scales equal.
+
+    Raises
+    ------
+    InputError
+        If the points are not in the plane, or the rows do not fit them.
+
+    Examples
+    --------
+    >>> ax = clustered_points([[0, 0], [1, 1]], [[0.9, 0.1], [0.2, 0.8]])
+    >>> [round(float(colour[3]), 2) for colour in ax.collections[0].get_facecolor()]
+    [0.9, 0.8]
+    >>> plt.close(ax.figure)
+    """
+    places, shares = _finite("points", points, 2), _finite("proba", proba, 2)
+    if places.shape[1] != 2:
+        raise InputError(f"points: shape {places.shape}; (n, 2) is expected")
+    if len(shares) != len(places) or shares.shape[1] > _PALETTE or shares.min() < 0 or shares.max() > 1:
+        raise InputError(
+            f"proba: shape {shares.shape}; ({len(places)}, k) in [0, 1], k at most {_PALETTE}, is expected"
+        )
+    colours = np.array(plt.get_cmap("tab10")(shares.argmax(axis=1)))
+    colours[:, 3] = shares.max(axis=1)
+    ax = _axes(ax)
+    ax.scatter(places[:, 0], places[:, 1], c=colours, s=10)
+    ax.set_aspect("equal")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    return ax
+
+
 def score_curves(
     curves: Mapping[str, Mapping[float, Sequence[float]]],
     ax: Axes | None = None,
