@@ -1,4 +1,5 @@
-"""Tables of all committed results: ``python -m benchmarks.tables`` writes docs/results.md.
+"""Tables of all committed results: ``python -m benchmarks.tables`` writes docs/results.md
+and brings the numbers of docs/papers.md up to date.
 
 Every record is shown: a mean is over all draws that are there, and nothing is left out for being bad.
 """
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.papers import refresh
 from benchmarks.published import published
 from benchmarks.record import RESULTS, ROOT, read_all
 from benchmarks.suites import SUITES
@@ -333,3 +335,4 @@ def main(folder: Path = RESULTS, target: Path = PAGE) -> None:
 
 if __name__ == "__main__":
     main()
+    refresh(PAGE.read_text(encoding="utf-8"))
