@@ -112,6 +112,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "ddc-circles": _UNSUPERVISED,
     "ddc-digits": _UNSUPERVISED,
     "ddc-mnist": _UNSUPERVISED,
+    "ddc-reuters": _UNSUPERVISED,
     "ddc-ablation": _UNSUPERVISED,
     "ddc-imbalance": _UNSUPERVISED,
     "l2c": (
@@ -188,6 +189,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("blocks: s", "block_seconds", digits=1),
         metric("blocks: peak MiB", "block_peak_mib", digits=0),
     ),
+    "ddc-watched": _UNSUPERVISED,
     "ddc-racing": (
         metric("racing / one", "racing_of_one", digits=2),
         metric("in turn, s", "in_turn_processor_seconds", digits=1),
