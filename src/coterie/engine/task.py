@@ -129,12 +129,11 @@ def _joint_output(task: Task, network: Network, values: Sequence[Tensor], joint:
     """What the network gave for the plain rows of all processes, with that for each of their views."""
     copies: list[dict[str, Tensor]] = [{} for _ in range(1 + (task.objective.n_views or 0))]
     for name, value in network.named(values).items():
-        shared = name in network.shared_outputs
-        parts = [value] * len(copies) if shared else _gather_copies(task, value, joint)
+        is_shared = name in network.shared_outputs
+        parts = [value] * len(copies) if is_shared else _gather_copies(task, value, joint)
         for copy, part in zip(copies, parts, strict=True):
             copy[name] = part
-    shared = frozenset(network.shared_outputs)
-    plain, *views = (Output(copy, shared=shared) for copy in copies)
+    plain, *views = (Output(copy, shared=network.shared_outputs) for copy in copies)
     return dataclasses.replace(plain, views=tuple(views))
 
 
