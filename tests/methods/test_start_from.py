@@ -77,7 +77,9 @@ def test_clusters_begin_with_k_means(digits: Digits) -> None:
     """Where training hardly moves, k-means on given features is what comes out."""
     X, y = digits
     settings: dict[str, Any] = {"backbone": "identity", "max_steps": 1, "batch_size": 2}
-    model = CCN(**QUICK, **settings, head_init="k-means").fit(X, pairs=Pairs.from_labels(y, 30, random_state=0))
+    model = CCN(**QUICK, **settings, head_init="k-means").fit(
+        X, pairs=Pairs.from_labels(y, 30, random_state=0)
+    )
     scaled = model.transform(X)
     found = KMeans(10, n_init=10, random_state=0).fit_predict(scaled)
     assert clustering_accuracy(found, model.labels_) > 0.9
