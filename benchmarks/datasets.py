@@ -22,12 +22,14 @@ from sklearn.datasets import load_digits
 from sklearn.feature_extraction.text import TfidfVectorizer
 from torch.nn import functional
 
+from coterie.data.audio import log_mel
 from coterie.data.readers import read_array
 
 Array = npt.NDArray[Any]
 VARIABLE = "COTERIE_DATA"
 VALIDATION = "-validation"
 CIFAR_BLOCK = (500, 32, 32, 3)
+SPEECH_RATE = 16_000
 
 
 class DataMissingError(RuntimeError):
@@ -165,6 +167,21 @@ def coil100(side: int = 64) -> tuple[Array, npt.NDArray[np.int64]]:
     full = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
     small = functional.interpolate(full, (side, side), mode="area").round().to(torch.uint8)
     return small.numpy(), objects
+
+
+@functools.cache
+def speakers(n_mels: int = 40) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Log-mel pictures, float32 (n, n_mels, 22), of six pieces of speech of each of 250 speakers (n,)."""
+    try:
+        import soundfile
+    except ImportError as error:
+        raise DataMissingError("the speech is stored as flac: pip install soundfile to read it") from error
+    with zipfile.ZipFile(folder("speechocean762_subset") / "speech_flac.zip") as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".flac"))
+        waves = [soundfile.read(io.BytesIO(archive.read(name)), dtype="float32")[0] for name in names]
+    pictures = log_mel(torch.from_numpy(np.stack(waves)), SPEECH_RATE, n_fft=1024, hop=1024, n_mels=n_mels)
+    codes = np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)[1]
+    return pictures.numpy(), codes.astype(np.int64)
 
 
 @functools.cache

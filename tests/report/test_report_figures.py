@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -11,12 +12,14 @@ from matplotlib import pyplot as plt
 
 from coterie._errors import InputError
 from coterie.report.figures import (
+    clustered_points,
     contingency_table,
     embedding_map,
     kernel_matrix,
     losses_against_scores,
     score_curves,
     simplex_map,
+    top_examples,
 )
 
 mpl.use("Agg")
@@ -96,6 +99,30 @@ def test_contingency_refuses(table: object) -> None:
         contingency_table(table)  # type: ignore[arg-type]
 
 
+def test_points_are_coloured_by_cluster_and_paler_where_uncertain() -> None:
+    ax = clustered_points([[0, 0], [1, 0], [2, 5]], [[1.0, 0.0], [0.6, 0.4], [0.3, 0.7]])
+    (drawn,) = ax.collections
+    colours = np.asarray(drawn.get_facecolor())
+    assert np.array_equal(colours[0, :3], colours[1, :3])
+    assert not np.array_equal(colours[0, :3], colours[2, :3])
+    assert colours[:, 3].tolist() == [1.0, 0.6, 0.7]
+    assert np.asarray(drawn.get_offsets()).tolist() == [[0, 0], [1, 0], [2, 5]]
+
+
+@pytest.mark.parametrize(
+    ("points", "proba", "message"),
+    [
+        ([[0, 0, 0]], [[1.0]], "points: shape"),
+        ([[0, 0]], [[1.0], [1.0]], "proba: shape"),
+        ([[0, 0]], [[1.5]], "proba: shape"),
+        ([[0, np.nan]], [[1.0]], "points: finite"),
+    ],
+)
+def test_clustered_points_refuse(points: Any, proba: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        clustered_points(points, proba)
+
+
 def test_contingency_refuses_wrong_names() -> None:
     with pytest.raises(InputError, match="class_names: 1"):
         contingency_table([[1, 2]], class_names=["a", "b"])
@@ -112,6 +139,29 @@ def test_embedding_map_refuses() -> None:
 def test_score_curves_refuse(curves: dict[str, dict[float, list[float]]]) -> None:
     with pytest.raises(InputError, match="curves"):
         score_curves(curves)
+
+
+def test_the_most_certain_items_of_a_cluster_come_first() -> None:
+    items = np.arange(5.0)[:, None, None] * np.ones((1, 2, 2))
+    probabilities = [[0.6, 0.0, 0.4], [0.9, 0.0, 0.1], [0.2, 0.0, 0.8], [0.7, 0.0, 0.3], [0.8, 0.0, 0.2]]
+    ax = top_examples(items, probabilities, n_examples=3)
+    sheet = ax.images[0].get_array()
+    assert sheet is not None
+    np.testing.assert_allclose(sheet[::2, ::2], [[0.25, 1.0, 0.75], [0.5, 1.0, 1.0]])  # blank is white
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["0", "2"]
+
+
+def test_examples_in_colour() -> None:
+    ax = top_examples(np.random.default_rng(0).random((4, 3, 8, 8)), np.eye(4)[:, :2] + 0.1)
+    sheet = ax.images[0].get_array()
+    assert sheet is not None
+    assert sheet.shape == (16, 80, 3)
+
+
+@pytest.mark.parametrize("shape", [(4, 2, 8, 8), (3, 8, 8)])
+def test_examples_need_images(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="items: "):
+        top_examples(np.zeros(shape), np.eye(4))
 
 
 def test_simplex_corners_are_the_clusters() -> None:

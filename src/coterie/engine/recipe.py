@@ -82,12 +82,6 @@ class Recipe:
             steps = steps_per_epoch * max(1, round(min(max(steps, low), high) / steps_per_epoch))
         return steps
 
-    def is_plateau(self, stale_epochs: int, steps_per_epoch: int) -> bool:
-        """Whether so many epochs without an improvement are enough to stop."""
-        if self.patience is None or stale_epochs < self.patience:
-            return False
-        return stale_epochs * steps_per_epoch >= MIN_STALE_STEPS
-
     def learning_rate_at(self, step: int, total: int) -> float:
         """Learning rate of a step: a function of the step alone, so a resumed run needs no more state."""
         passed = sum(step >= math.floor(fraction * total) for fraction in self.drops)
@@ -128,6 +122,13 @@ class Recipe:
             {"params": found, "share": rates[prefix] / self.learning_rate}
             for prefix, found in members.items()
         ]
+
+
+def is_plateau(patience: int | None, stale_epochs: int, steps_per_epoch: int) -> bool:
+    """Whether so many epochs without an improvement are enough to stop."""
+    if patience is None or stale_epochs < patience:
+        return False
+    return stale_epochs * steps_per_epoch >= MIN_STALE_STEPS
 
 
 def parameters_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:

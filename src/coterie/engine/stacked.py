@@ -126,6 +126,8 @@ def _own_state(name: str, value: Tensor | None, parameter: Tensor, place: int) -
 
 def cannot_stack(task: Task, seeds: Sequence[int]) -> str | None:
     """Why two networks of a task cannot take a step as one; None where they can."""
+    if any(phase.patience is not None for phase in task.objective.phases):
+        return "its phases end by themselves, each run's at a step of its own"
     try:
         stack = Stack(task, [start_run(task, index, seed) for index, seed in enumerate(seeds[:2])])
         items = share_of_items(task, plan_of(task, stack.runs[0]), 0, training=False)

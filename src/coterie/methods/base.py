@@ -34,12 +34,14 @@ from coterie.data.arrays import (
 )
 from coterie.data.augment import Augment, default_augment
 from coterie.engine.checkpoint import Checkpointer
+from coterie.engine.loop import Callback
 from coterie.engine.objective import Objective
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import RESTARTS, SEED_STRIDE, Kept, Session, choose_how, run_session
-from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
+from coterie.engine.runtime import PRECISIONS, Runtime, choose_threads, make_runtime, torch_threads
 from coterie.engine.task import Task
+from coterie.engine.trackers import EpochLog, Tracking
 from coterie.methods.checks import as_random_state, check_choice, check_path
 from coterie.methods.count import MOST_OUTPUTS, Probe, estimate_n_clusters
 from coterie.methods.items import check_item_shape, check_items
@@ -110,6 +112,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     n_restarts: int | str
     # where it is no parameter
     restarts: str = "in turn"
+    precision: str = "float32"
     backbone: Any
     preset: str
     batch_size: int | None
@@ -126,6 +129,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     augments: ClassVar[tuple[str, ...]] = ("auto", "none")
     scaling_: Scaling
     _start: NeuralEstimator | None = None
+    _tracking: Tracking | None = None
 
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Embedding of new items: the last hidden layer.
@@ -161,6 +165,32 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._start = fitted
         return self
 
+    def log_with(self, *trackers: Any, folder: str | None = None) -> Self:
+        """Let `fit` tell experiment trackers of every epoch's terms, as ``term/restart``.
+
+        This is no parameter: a clone tells nobody.
+
+        Parameters
+        ----------
+        *trackers : str or accelerate.tracking.GeneralTracker
+            Names that accelerate knows, such as "tensorboard", or trackers of your own; none: tell nobody.
+        folder : str, optional
+            Where trackers that write files do.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError, InputTypeError
+            No tracker is called so, or it needs a folder.
+        ImportError
+            Its package is missing.
+        """
+        self._tracking = Tracking(trackers, folder) if trackers else None
+        return self
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
@@ -189,6 +219,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             check_int("threads", self.threads, low=1)
         check_choice("restarts", self.restarts, RESTARTS)
         check_choice("preset", self.preset, PRESETS)
+        check_choice("precision", self.precision, tuple(PRECISIONS))
         check_choice("scale", self.scale, (True, False))
         for name in ("batch_size", "max_epochs", "max_steps"):
             if getattr(self, name) is not None:
@@ -220,7 +251,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _train(self, items: Items, plan: Training) -> Self:
         """Train all restarts, keep the one of lowest loss and describe the clustering it gives."""
-        runtime = make_runtime(self.device)
+        runtime = make_runtime(self.device, self.precision)
         scaling = self._start.scaling_ if self._start else plan.scaling or fit_scaling(items, self.scale)
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(items, scaling, runtime.device)
@@ -252,19 +283,27 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return network.to(device).eval()
 
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
-        """Run a session with a progress bar and, where a folder is given, checkpoints."""
+        """Run a session with what watches it and, where a folder is given, checkpoints."""
         with contextlib.ExitStack() as stack:
             if self.checkpoint_dir is None:
-                bar = stack.enter_context(ProgressBar(task, fresh, self._shows_progress(task.runtime)))
-                run_session(task, fresh, [bar])
+                run_session(task, fresh, self._watch(stack, task, fresh))
                 return fresh
             checkpointer = Checkpointer(self.checkpoint_dir, fingerprint, task)
             stack.enter_context(checkpointer.active())
             session = checkpointer.restore(fresh)
-            bar = stack.enter_context(ProgressBar(task, session, self._shows_progress(task.runtime)))
-            run_session(task, session, [bar, checkpointer])
+            run_session(task, session, [*self._watch(stack, task, session), checkpointer])
             checkpointer.write()
             return session
+
+    def _watch(self, stack: contextlib.ExitStack, task: Task, session: Session) -> list[Callback]:
+        """The progress bar, and the trackers where some were asked for."""
+        watching: list[Callback] = [
+            stack.enter_context(ProgressBar(task, session, self._shows_progress(task.runtime)))
+        ]
+        if self._tracking is not None:
+            log = EpochLog(self._tracking, session, task.runtime, self.get_params())
+            watching.append(stack.enter_context(log))
+        return watching
 
     def _shows_progress(self, runtime: Runtime) -> bool:
         return bool(self.verbose) and runtime.is_main

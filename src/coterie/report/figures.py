@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 from sklearn.manifold import TSNE
 
+from coterie._checks import check_int
 from coterie._errors import InputError
 
 # more classes than the palette has colours are told apart by a continuous one
@@ -184,6 +185,114 @@ def _principal(rows: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
     left, lengths, _ = np.linalg.svd(centred, full_matrices=False)
     points = (left * lengths)[:, :2]
     return np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
+
+
+def top_examples(
+    items: ArrayLike, probabilities: ArrayLike, ax: Axes | None = None, *, n_examples: int = 10
+) -> Axes:
+    """Draw the most certain items of each cluster, a row of pictures for each.
+
+    Parameters
+    ----------
+    items : array-like of shape (n, h, w) or (n, 3, h, w)
+        Grey or colour images of any range of values.
+    probabilities : array-like of shape (n, k)
+        Of each cluster; items belong to the most probable one.
+    ax : Axes, optional
+        Where to draw; by default a new figure is made.
+    n_examples : int, default=10
+        Pictures in a row, at least 1; smaller clusters have fewer, and unused ones no row.
+
+    Returns
+    -------
+    Axes
+        The most certain item first; ticks name the clusters.
+
+    Raises
+    ------
+    InputError
+        The items are no images of finite values, not as many as the rows of probabilities, or `n_examples`
+        is below 1.
+
+    Examples
+    --------
+    >>> ax = top_examples(np.random.rand(6, 8, 8), np.repeat(np.eye(2), 3, axis=0), n_examples=2)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['0', '1']
+    >>> plt.close(ax.figure)
+    """
+    rows = _finite("probabilities", probabilities, 2)
+    images = np.asarray(items)
+    images = _finite("items", images, 4 if images.ndim == 4 else 3).astype(np.float64)
+    if len(images) != len(rows) or (images.ndim == 4 and images.shape[1] != 3):
+        raise InputError(
+            f"items: ({len(rows)}, h, w) or ({len(rows)}, 3, h, w), as many as probabilities, is expected; "
+            f"got shape {images.shape}"
+        )
+    check_int("n_examples", n_examples, low=1)
+    images = (images - images.min()) / max(float(np.ptp(images)), np.finfo(np.float64).tiny)
+    if images.ndim == 4:
+        images = np.moveaxis(images, 1, -1)
+    codes = rows.argmax(axis=1)
+    clusters = np.unique(codes)
+    height, width = images.shape[1:3]
+    sheet = np.ones((len(clusters) * height, n_examples * width, *images.shape[3:]))
+    for place, cluster in enumerate(clusters):
+        members = np.flatnonzero(codes == cluster)
+        best = members[np.argsort(-rows[members, cluster], kind="stable")[:n_examples]]
+        row = np.concatenate(list(images[best]), axis=1)
+        sheet[place * height : (place + 1) * height, : row.shape[1]] = row
+    ax = _axes(ax)
+    ax.imshow(sheet, cmap="gray", vmin=0, vmax=1)
+    ax.set_xticks([])
+    ax.set_yticks((np.arange(len(clusters)) + 0.5) * height, [str(cluster) for cluster in clusters])
+    ax.set_ylabel("cluster")
+    return ax
+
+
+def clustered_points(points: ArrayLike, proba: ArrayLike, ax: Axes | None = None) -> Axes:
+    """Draw points of the plane, coloured by their most probable cluster; the less certain, the paler.
+
+    Parameters
+    ----------
+    points : array-like of shape (n, 2)
+    proba : array-like of shape (n, k), k <= 10
+        Rows in [0, 1] that sum to 1, such as one of the clusterings of `L2C.predict_all`.
+    ax : Axes, optional
+        Where to draw; by default a new figure is made.
+
+    Returns
+    -------
+    Axes
+        Without ticks, its two scales equal.
+
+    Raises
+    ------
+    InputError
+        If the points are not in the plane, or the rows do not fit them.
+
+    Examples
+    --------
+    >>> ax = clustered_points([[0, 0], [1, 1]], [[0.9, 0.1], [0.2, 0.8]])
+    >>> [round(float(colour[3]), 2) for colour in ax.collections[0].get_facecolor()]
+    [0.9, 0.8]
+    >>> plt.close(ax.figure)
+    """
+    places, shares = _finite("points", points, 2), _finite("proba", proba, 2)
+    if places.shape[1] != 2:
+        raise InputError(f"points: shape {places.shape}; (n, 2) is expected")
+    if len(shares) != len(places) or shares.shape[1] > _PALETTE or shares.min() < 0 or shares.max() > 1:
+        raise InputError(
+            f"proba: shape {shares.shape}; ({len(places)}, k) in [0, 1], k at most {_PALETTE}, is expected"
+        )
+    colours = np.array(plt.get_cmap("tab10")(shares.argmax(axis=1)))
+    colours[:, 3] = shares.max(axis=1)
+    ax = _axes(ax)
+    ax.scatter(places[:, 0], places[:, 1], c=colours, s=10)
+    ax.set_aspect("equal")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    return ax
 
 
 def score_curves(
