@@ -10,6 +10,7 @@ from benchmarks.suites.from_labels import LABELS
 from benchmarks.suites.from_pairs import NOISE, OUTPUTS, PAIRS
 from benchmarks.suites.l2c import L2C_POINTS
 from benchmarks.suites.l2c_images import L2C_IMAGES
+from benchmarks.suites.label_rule import LABEL_RULE
 from benchmarks.suites.memmap import MEMMAP
 from benchmarks.suites.omniglot import OMNIGLOT
 from benchmarks.suites.pair_head import PAIR_HEAD
@@ -24,7 +25,7 @@ SUITES: dict[str, Suite] = {
         *(PAIRS, NOISE, OUTPUTS, LABELS, CIFAR10_SUITE, MNIST_SUITE),
         *DDC_SUITES,
         *(ADC_SUITE, OMNIGLOT, PAIR_HEAD, L2C_POINTS, L2C_IMAGES),
-        *(STEP, PAIR_LOSSES, AUGMENT, RESTARTS, MEMMAP),
+        *(STEP, PAIR_LOSSES, AUGMENT, RESTARTS, MEMMAP, LABEL_RULE),
     )
 }
 
