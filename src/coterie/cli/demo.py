@@ -1,4 +1,4 @@
-"""`coterie demo`: three ways to cluster scikit-learn's digits, no download."""
+"""`coterie demo`: three ways to cluster scikit-learn's digits, or whole sets of points; no download."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
 from coterie._errors import InputError
+from coterie.cli.demo_sets import run_sets
 from coterie.cli.parser import DashedParser, make_parser
 from coterie.cli.table import format_table
 from coterie.data import Pairs
@@ -20,7 +21,7 @@ from coterie.data.readers.images import load_pillow
 from coterie.methods.ccn import CCN
 from coterie.metrics import clustering_accuracy, dominant_clusters, nmi, purity
 
-HELP = "cluster scikit-learn's digits in three ways and compare"
+HELP = "cluster scikit-learn's digits in three ways and compare; with l2c, sets of points"
 N_PAIRS = 500
 N_LABELS = 100
 N_IMAGES = 1000
@@ -29,7 +30,12 @@ IntArray = npt.NDArray[np.int64]
 
 def parser(words: Sequence[str]) -> DashedParser:
     """The options."""
-    made = make_parser("demo", "Cluster scikit-learn's digits: k-means, CCN from pairs, CCN from labels.")
+    made = make_parser(
+        "demo",
+        "Cluster scikit-learn's digits: k-means, CCN from pairs, CCN from labels. With --method l2c: cluster "
+        "sets of points with the model that comes with coterie.",
+    )
+    made.add_argument("--method", choices=("ccn", "l2c"), default="ccn", help="what to show")
     made.add_argument(
         "--images",
         type=str,
@@ -42,13 +48,14 @@ def parser(words: Sequence[str]) -> DashedParser:
 
 
 def run(words: list[str]) -> None:
-    """Print the comparison, or write images."""
+    """Print a comparison, or write images."""
     options = parser(words).parse(words)
-    if options.images is None:
-        print(run_demo(options.random_state), end="")
-    else:
+    if options.images is not None:
         write_images(Path(options.images))
         print(f"wrote {N_IMAGES:,} images to {options.images}")
+        return
+    shown = run_sets if options.method == "l2c" else run_demo
+    print(shown(options.random_state), end="")
 
 
 def run_demo(random_state: int = 0, verbose: int = 1) -> str:

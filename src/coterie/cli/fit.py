@@ -31,7 +31,7 @@ from coterie.cli.run_folder import (
     LABELS,
     MODEL,
     check_run,
-    load_model,
+    load_labeller,
     load_similarity,
     naming_the_way_on,
     opened_run,
@@ -41,14 +41,15 @@ from coterie.cli.run_folder import (
 from coterie.cli.table import format_table
 from coterie.data import Pairs, Samples, read_samples
 from coterie.data.readers import read_label_table
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.persistence import save
-from coterie.methods.registry import METHODS
+from coterie.methods.registry import ALL_METHODS
 
-HELP = "cluster a data set and write the run's folder"
+HELP = "cluster a data set, or learn to, and write the run's folder"
 TRACKED = "tracked"
 _DESCRIPTION = (
-    "Cluster a data set. DATA: an .npy, .npz, .csv, .parquet or idx file, or a folder of images or of sounds."
+    "Cluster a data set, or with --method l2c learn from labelled groups to cluster others. "
+    "DATA: an .npy, .npz, .csv, .parquet or idx file, or a folder of images or of sounds."
 )
 
 
@@ -66,28 +67,26 @@ def run(words: list[str]) -> None:
     check_run(folder, options.resume, options.overwrite)
     check_threshold(options.threshold)
     samples = read_samples(options.data, reading_options(options))
-    estimator = METHODS[name](
+    estimator = ALL_METHODS[name](
         **{key: getattr(options, key) for key in names}, checkpoint_dir=str(folder / CHECKPOINT), verbose=1
     )
-    init = None if options.init is None else load_model(options.init)
+    init = None if options.init is None else load_labeller(options.init)
     told = _evidence(options, estimator, samples, init)
     estimator.start_from(init)
     if options.log_with is not None:
         estimator.log_with(options.log_with, folder=str(folder / TRACKED))
     with opened_run(folder, options.overwrite), naming_the_way_on("fit", words):
         estimator.fit(samples.items, **told)
-    sizes = _write_run(folder, estimator, samples, options.threshold)
+    results, summary = _write_run(folder, estimator, samples, options.threshold)
     write_facts(folder, _facts(words, options, samples))
-    print(
-        json.dumps(_results(folder, estimator, sizes)) if options.json else _summary(folder, estimator, sizes)
-    )
+    print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
 
 
 def _parser(name: str) -> tuple[DashedParser, list[str]]:
     made = make_parser("fit", _DESCRIPTION)
     made.add_argument("data", metavar="DATA", type=str, help="file of items, one row each, or a folder")
     made.add_argument("--out", required=True, type=str, metavar="RUN", help="folder of the run")
-    made.add_argument("--method", default=name, metavar="NAME", help=f"one of {', '.join(METHODS)}")
+    made.add_argument("--method", default=name, metavar="NAME", help=f"one of {', '.join(ALL_METHODS)}")
     made.add_argument(
         "--labels", type=str, default=None, metavar="FILE", help="file of labels; empty or -1 is unknown"
     )
@@ -118,11 +117,11 @@ def _parser(name: str) -> tuple[DashedParser, list[str]]:
     made.add_argument("--json", action="store_true", help="print the results as JSON")
     add_reading_options(made, sizes=True)
     made.add_argument("--config", action="config", metavar="FILE", help="YAML file of these options")
-    return made, add_method_options(made, METHODS[name])
+    return made, add_method_options(made, ALL_METHODS[name])
 
 
 def _evidence(
-    options: Any, estimator: NeuralClusterer, samples: Samples, init: NeuralClusterer | None
+    options: Any, estimator: NeuralEstimator, samples: Samples, init: NeuralEstimator | None
 ) -> dict[str, Any]:
     """What is known beside the items, as keyword arguments of `fit`."""
     told: dict[str, Any] = {}
@@ -136,11 +135,13 @@ def _evidence(
     for key in told.keys() - accepted.keys():
         raise InputError(f"--{key}: {options.method} takes none")
     if not told and estimator.__sklearn_tags__().target_tags.required:
-        raise InputError(f"--labels, --pairs, --similarity: none came; {options.method} expects one of them")
+        options_of = {"y": "--labels", "pairs": "--pairs", "similarity": "--similarity"}
+        asked = ", ".join(option for key, option in options_of.items() if key in accepted)
+        raise InputError(f"{asked}: none came; {options.method} expects one of them")
     return told
 
 
-def _pairs(options: Any, samples: Samples, init: NeuralClusterer | None) -> Pairs:
+def _pairs(options: Any, samples: Samples, init: NeuralEstimator | None) -> Pairs:
     """The pairs of the file, and what follows from them."""
     pairs = read_pairs(options.pairs, not options.uncertain_pairs, samples.ids)
     pairs.check_rows(len(samples.items))
@@ -152,13 +153,21 @@ def _pairs(options: Any, samples: Samples, init: NeuralClusterer | None) -> Pair
     return pairs
 
 
-def _write_run(folder: Path, estimator: NeuralClusterer, samples: Samples, threshold: float) -> Counter[int]:
+def _write_run(
+    folder: Path, estimator: NeuralEstimator, samples: Samples, threshold: float
+) -> tuple[dict[str, Any], str]:
+    """Write the run's files; what to say of it, as names and values and as text."""
     save(estimator, folder / MODEL)
-    sizes = write_labels(folder / LABELS, label_rows(estimator, samples, threshold))
     columns = list(dict.fromkeys(name for epoch in estimator.history_ for name in epoch))
     rows = [[epoch.get(name, "") for name in columns] for epoch in estimator.history_]
     write_csv(folder / HISTORY, columns, rows)
-    return sizes
+    results = {"run": str(folder), "loss": estimator.loss_, "restarts": len(estimator.runs_)}
+    loss = f"loss {estimator.loss_:.4f}, the lowest of {len(estimator.runs_)} restarts"
+    if not isinstance(estimator, NeuralClusterer):
+        way_on = f"coterie predict {shlex.quote(str(folder))} DATA clusters a new set"
+        return results | {"rows": len(samples.items)}, f"learned to cluster; {loss}\n{way_on}"
+    sizes = write_labels(folder / LABELS, label_rows(estimator, samples, threshold))
+    return results | _sizes(estimator, sizes), _summary(estimator, sizes) + loss
 
 
 def _facts(words: list[str], options: Any, samples: Samples) -> dict[str, Any]:
@@ -177,24 +186,20 @@ def _facts(words: list[str], options: Any, samples: Samples) -> dict[str, Any]:
     }
 
 
-def _results(folder: Path, estimator: NeuralClusterer, sizes: Counter[int]) -> dict[str, Any]:
+def _sizes(estimator: NeuralClusterer, sizes: Counter[int]) -> dict[str, Any]:
     return {
-        "run": str(folder),
         "rows": sum(sizes.values()),
-        "sizes": [sizes[number] for number in range(estimator.n_clusters)],
+        "sizes": [sizes[number] for number in range(estimator.n_outputs_)],
         "unassigned": sizes[UNASSIGNED],
         "clusters_used": estimator.n_clusters_,
         "clusters_dominant": estimator.n_dominant_,
-        "loss": estimator.loss_,
-        "restarts": len(estimator.runs_),
     }
 
 
-def _summary(folder: Path, estimator: NeuralClusterer, sizes: Counter[int]) -> str:
-    rows = [(str(number), sizes[number]) for number in range(estimator.n_clusters)]
+def _summary(estimator: NeuralClusterer, sizes: Counter[int]) -> str:
+    rows = [(str(number), sizes[number]) for number in range(estimator.n_outputs_)]
     rows += [("unassigned", sizes[UNASSIGNED])] if sizes[UNASSIGNED] else []
     used = (
-        f"{estimator.n_clusters_} of {estimator.n_clusters} clusters used, {estimator.n_dominant_} dominant"
+        f"{estimator.n_clusters_} of {estimator.n_outputs_} clusters used, {estimator.n_dominant_} dominant"
     )
-    loss = f"loss {estimator.loss_:.4f}, the lowest of {len(estimator.runs_)} restarts"
-    return f"{format_table(('cluster', 'items'), rows)}\n\n{used}; {loss}\nwrote {folder}/"
+    return f"{format_table(('cluster', 'items'), rows)}\n\n{used}; "

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from coterie._errors import InputError
 from coterie.data.arrays import Items, fit_scaling
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.base import NeuralEstimator
 
 # pixels of larger items lie far apart for reasons that mean nothing
 LARGEST_ITEM = 1024
@@ -24,7 +24,7 @@ class Nearness:
     Parameters
     ----------
     items : array or DatasetRows of shape (n, ...)
-    fitted : NeuralClusterer or None
+    fitted : NeuralEstimator or None
         The run.
 
     Raises
@@ -33,7 +33,7 @@ class Nearness:
         The items are large, and there is no run.
     """
 
-    def __init__(self, items: Items, fitted: NeuralClusterer | None) -> None:
+    def __init__(self, items: Items, fitted: NeuralEstimator | None) -> None:
         self._items = items
         self._run = None
         size = int(np.prod(items.shape[1:]))

@@ -29,6 +29,7 @@ BACKBONES: Mapping[str, Callable[[Shape], Backbone]] = MappingProxyType(
         "lenet": LeNet,
         "lenet-bn": lambda shape: LeNet(shape, fc_batch_norm=True),
         "lenet-code": lambda shape: LeNet(shape, padding=2, fc_batch_norm=True),
+        "vggxs": lambda shape: VGG(shape, "vggxs"),
         "vggs": lambda shape: VGG(shape, "vggs"),
         "vgg8": lambda shape: VGG(shape, "vgg8"),
         "vgg11": lambda shape: VGG(shape, "vgg11"),
@@ -58,7 +59,7 @@ class GivenBackbone(Backbone):
     Parameters
     ----------
     module : nn.Module
-        Maps (b, *item_shape) to (b, e), where an item_shape (h, w) arrives as (1, h, w).
+        Maps ``(b, *item_shape)`` to (b, e), where an item_shape (h, w) arrives as (1, h, w).
     item_shape : sequence of int
 
     Examples
@@ -81,7 +82,7 @@ class GivenBackbone(Backbone):
         self.out_features = _dry_run(self.module, shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x (b, *item_shape) to the embedding (b, out_features)."""
+        """Map x ``(b, *item_shape)`` to the embedding (b, out_features)."""
         embedding: Tensor = self.module(with_channel(x))
         return embedding
 
@@ -135,7 +136,7 @@ def build_backbone(spec: BackboneSpec, item_shape: Sequence[int]) -> Backbone:
     Returns
     -------
     Backbone
-        Maps (b, *item_shape) to (b, out_features).
+        Maps ``(b, *item_shape)`` to (b, out_features).
 
     Raises
     ------
