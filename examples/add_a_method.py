@@ -115,6 +115,7 @@ class Information(ClusterMixin, NeuralClusterer):
         """Cluster X; y is ignored."""
         items = self._check_items(X, reset=True)
         self._check_common(len(items))
+        self._choose_n_outputs(items, len(items) // 2)  # n_clusters, or with "auto" an estimate
         recipe = self._override(self.RECIPE)
         objective = InformationObjective(RowBatches(len(items), recipe.batch_size), self.balance)
         views = self._choose_augment(True)

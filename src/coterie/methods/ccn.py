@@ -211,7 +211,7 @@ DEFAULTS = {
     ("pairs of vectors", "ccl"): Preset(_FROM_VECTOR_PAIRS),
 }
 
-INITS = ("random", "k-means")
+HEAD_INITS = ("random", "k-means")
 
 # With this little evidence the start decides: the best of five by loss, as in the paper.
 FEW_PAIRS = 20_000
@@ -303,7 +303,7 @@ class CCN(NeuralClusterer):
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
     over_clustering : bool, default=False
         `n_clusters` is an upper bound: unused clusters are no reason for a warning.
-    init : {"random", "k-means"}, default="random"
+    head_init : {"random", "k-means"}, default="random"
         Where the clusters begin. "k-means": the output layer starts such that each item is in the cluster
         that k-means on the embeddings puts it into. For backbones that mean something before the training:
         "identity" on features, a trained module, or after `start_from`.
@@ -375,7 +375,7 @@ class CCN(NeuralClusterer):
         augment: Any = "auto",
         scale: bool = True,
         over_clustering: bool = False,
-        init: str = "random",
+        head_init: str = "random",
         threads: int | str = "auto",
         device: str = "auto",
         random_state: Any = None,
@@ -397,7 +397,7 @@ class CCN(NeuralClusterer):
         self.augment = augment
         self.scale = scale
         self.over_clustering = over_clustering
-        self.init = init
+        self.head_init = head_init
         self.threads = threads
         self.device = device
         self.random_state = random_state
@@ -509,7 +509,7 @@ class CCN(NeuralClusterer):
 
     def _choose_start(self, objective: PairObjective) -> None:
         """Let the first step begin with the clusters of k-means where that is wanted."""
-        if self.init == "k-means":
+        if self.head_init == "k-means":
             (phase,) = objective.phases
             objective.phases = (dataclasses.replace(phase, on_enter=KMeansHead(self.n_outputs_)),)
 
@@ -524,7 +524,7 @@ class CCN(NeuralClusterer):
 
     def _check_own(self) -> None:
         check_choice("loss", self.loss, ("ccl", "kcl"))
-        check_choice("init", self.init, INITS)
+        check_choice("head_init", self.head_init, HEAD_INITS)
         check_number("margin", self.margin, positive=True)
         check_choice("pair_weight", self.pair_weight, (None, "balanced", "confidence"))
         check_number("cross_entropy_weight", self.cross_entropy_weight, positive=False)
