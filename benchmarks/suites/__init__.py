@@ -13,6 +13,7 @@ from benchmarks.suites.from_labels import LABELS
 from benchmarks.suites.from_pairs import NOISE, OUTPUTS, PAIRS
 from benchmarks.suites.l2c import L2C_POINTS
 from benchmarks.suites.l2c_unseen import L2C_IMAGES, L2C_SPEAKERS
+from benchmarks.suites.label_rule import LABEL_RULE
 from benchmarks.suites.memmap import MEMMAP
 from benchmarks.suites.omniglot import OMNIGLOT
 from benchmarks.suites.pair_head import PAIR_HEAD
@@ -28,7 +29,7 @@ SUITES: dict[str, Suite] = {
         *(*DDC_SUITES, DDC_RACING, DDC_WATCHED),
         *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, PAIR_HEAD),
         *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS),
-        *(STEP, PAIR_LOSSES, AUGMENT, RESTARTS, MEMMAP),
+        *(STEP, PAIR_LOSSES, AUGMENT, RESTARTS, MEMMAP, LABEL_RULE),
     )
 }
 
