@@ -199,6 +199,16 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("recall ", "held_out_batch_recall"),
         SECONDS,
     ),
+    "discovery": (
+        metric("ACC %", "target_accuracy", 100, 1),
+        metric("NMI (arithmetic)", "target_nmi_arithmetic"),
+        metric("classes", "classes", digits=0),
+        metric("clusters used", "target_clusters_used", digits=0),
+        metric("dominant", "target_dominant", digits=0),
+        metric("with batch statistics: precision", "held_out_batch_precision"),
+        metric("recall ", "held_out_batch_recall"),
+        SECONDS,
+    ),
     "pair-head": (
         metric("times faster (wall)", "wall_ratio", digits=1),
         metric("times faster (processor)", "processor_ratio", digits=1),

@@ -25,7 +25,7 @@ from coterie.data.batches import PairBatches
 
 # pair-losses starts processes, each of which takes longer than any test here; cifar10 needs its images; the
 # others have tests of their own
-SLOW = {"pair-losses", "cifar10", "adc", "augment", "omniglot", "pair-head"}
+SLOW = {"pair-losses", "cifar10", "adc", "augment", "omniglot", "discovery", "pair-head"}
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 
 
@@ -130,7 +130,7 @@ def alphabets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("alphabets")
 def test_characters_are_discovered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("--data", "Angelic", "--set", "batch_size=20")
+    words = ("--data", "Angelic", "--set", "batch_size=20", "--set", "max_steps=4")
     arguments = ["omniglot", "--quick", "--out", str(tmp_path / "out"), "--draws", "3", *words]
     assert run.main([*arguments, "--methods", "k-means"]) == 2
     assert "run the method spn first" in capsys.readouterr().err
@@ -139,6 +139,20 @@ def test_characters_are_discovered(tmp_path: Path, capsys: pytest.CaptureFixture
     assert {found["method"] for found in records} == set(methods.split(","))
     assert all(found["metrics"]["characters"] == 4 for found in records if found["method"] != "spn")
     assert "| ccn-ccl |" in tables.page(records)
+
+
+@pytest.mark.filterwarnings("ignore::coterie.SimilarityWarning")  # after five steps
+def test_other_classes_are_discovered(
+    mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    methods = "spn,k-means,k-means-pixels,ccn-ccl"
+    words = ("--data", "mnist", "--set", "batch_size=20", "--set", "max_steps=4")
+    records = quick("discovery", tmp_path, *words, "--methods", methods)
+    assert {found["method"] for found in records} == set(methods.split(","))
+    assert all(found["metrics"]["classes"] == 5 for found in records if found["method"] != "spn")
+    assert "| ccn-ccl |" in tables.page(records)
+    assert run.main(["discovery", "--quick", "--out", str(tmp_path), "--data", "cifar10"]) == 2
+    assert "data: cifar10; this suite has mnist, coil100" in capsys.readouterr().err
 
 
 def test_pairs_records_hold_all_restarts_and_the_rows_of_the_maps(mnist: Path, tmp_path: Path) -> None:
