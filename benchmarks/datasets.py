@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import csv
 import functools
+import gzip
 import io
+import json
 import os
 import zipfile
 from collections.abc import Callable
@@ -17,6 +20,7 @@ import numpy.typing as npt
 import torch
 from scipy.signal import resample_poly
 from sklearn.datasets import load_digits
+from sklearn.feature_extraction.text import TfidfVectorizer
 from torch.nn import functional
 
 from coterie.data.audio import log_mel
@@ -185,6 +189,31 @@ def speakers(n_mels: int = 40, speed: float = 1.0) -> tuple[Array, npt.NDArray[n
     codes = np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)[1]
     frames = np.arange(SPEECH_FRAMES) % pictures.shape[2]
     return pictures[:, :, frames], codes.astype(np.int64)
+
+
+@functools.cache
+def reuters(n_topics: int = 4, n_words: int = 2000) -> tuple[Array, npt.NDArray[np.int64], tuple[str, ...]]:
+    """Stories of Reuters-21578 with exactly one topic, of the commonest topics.
+
+    Returns
+    -------
+    float32 array of shape (n, n_words)
+        TF-IDF of the commonest words but stop words, rows of length 1.
+    int64 array of shape (n,)
+        Topics.
+    tuple of str
+        Their names, the commonest first.
+    """
+    with gzip.open(folder("reuters21578") / "reuters21578.jsonl.gz", "rt", encoding="utf-8") as lines:
+        stories = [json.loads(line) for line in lines]
+    told = [story for story in stories if len(story["topics"]) == 1 and story["body"]]
+    counts = collections.Counter(story["topics"][0] for story in told)
+    names = tuple(name for name, _ in counts.most_common(n_topics))
+    kept = [story for story in told if story["topics"][0] in names]
+    texts = [f"{story['title']} {story['body']}" for story in kept]
+    features = TfidfVectorizer(max_features=n_words, stop_words="english").fit_transform(texts)
+    labels = np.array([names.index(story["topics"][0]) for story in kept], dtype=np.int64)
+    return features.toarray().astype(np.float32), labels, names
 
 
 def _mnist() -> Split:

@@ -138,7 +138,7 @@ def run_ccn(case: Case) -> Outcome:
         parameters["n_clusters"] = alphabet.n_characters
     model = RecordedCCN(**parameters, over_clustering=True, random_state=case.draw, threads=1)
     model.fit(spn.transform(alphabet.images), similarity=spn.on_features())
-    found, k = model.labels_, model.n_clusters
+    found, k = model.labels_, model.n_outputs_
     metrics = {"loss": model.loss_, **scores.scores("target", alphabet.characters, found, k)}
     metrics["characters"] = alphabet.n_characters
     metrics["target_sizes"] = sorted(np.bincount(found, minlength=k).tolist(), reverse=True)

@@ -31,7 +31,7 @@ from coterie.cli.run_folder import (
     load_labeller,
     load_similarity,
     naming_the_way_on,
-    open_run,
+    opened_run,
     read_pairs,
     write_facts,
 )
@@ -72,8 +72,7 @@ def run(words: list[str]) -> None:
         estimator.start_from(load_labeller(options.init))
     if options.log_with is not None:
         estimator.log_with(options.log_with, folder=str(folder / TRACKED))
-    open_run(folder, options.overwrite)
-    with naming_the_way_on("fit", words):
+    with opened_run(folder, options.overwrite), naming_the_way_on("fit", words):
         estimator.fit(samples.items, **told)
     results, summary = _write_run(folder, estimator, samples, options.threshold)
     write_facts(folder, _facts(words, options, samples))

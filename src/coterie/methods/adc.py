@@ -7,7 +7,6 @@ network with no labels", GCPR 2018; "released code" is jplapp/associative_deep_c
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -16,8 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import ClusterMixin
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from torch import Generator, Tensor
 from torch.nn import functional
 
@@ -35,11 +32,10 @@ from coterie.losses.adc import norm, sparsity, transformation, visit, walker
 from coterie.losses.ccl import ccl_matrix
 from coterie.methods.base import NeuralClusterer, Training
 from coterie.methods.checks import check_choice, check_pairs
+from coterie.methods.kmeans_start import find_centres, nearest_centre_layer
 from coterie.nn import CentroidNetwork, auto_backbone, build_centroid_network, channels_last
 
 # Rows from which k-means finds the first centroids: more change them little and cost minutes.
-KMEANS_ROWS = 20_000
-KMEANS_STARTS = 10
 KMEANS_STARTS_AT = ("step", "saturation")
 SATURATED_EPOCHS = 5
 
@@ -127,18 +123,10 @@ class KMeansStart:
     def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
         """New values of the network's parameters, by name."""
         embeddings = embed()
-        points = embeddings.cpu().numpy()
         draws = np.random.default_rng(seed)
-        if len(points) > KMEANS_ROWS:
-            points = points[draws.choice(len(points), KMEANS_ROWS, replace=False)]
-        kmeans = KMeans(self.n_clusters, n_init=KMEANS_STARTS, random_state=seed)
-        with warnings.catch_warnings():
-            # fewer distinct points than clusters: clusters that stay empty are warned of after the training
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            assigned = kmeans.fit_predict(points)
-        centres = torch.from_numpy(kmeans.cluster_centers_).to(embeddings)
-        values = {"centroids": self._spread(centres, points, assigned, draws)}
-        return values | self._head(centres) if self.starts_head else values
+        found = find_centres(embeddings, self.n_clusters, seed, draws)
+        values = {"centroids": self._spread(found.centres, found.points, found.assigned, draws)}
+        return values | self._head(found.centres) if self.starts_head else values
 
     def _spread(
         self,
@@ -158,13 +146,9 @@ class KMeansStart:
         return torch.cat([copy.expand(self.per_cluster, -1) for copy in copies])
 
     def _head(self, centres: Tensor) -> dict[str, Tensor]:
-        """Weights whose logits are ``scale * (2 c.z - c.c)``: largest for the nearest centre."""
-        squares = centres.square().sum(dim=1)
+        """A head for which the mean squared distance of two centres makes `MARGIN` between two logits."""
         distances = torch.cdist(centres, centres).square().sum() / max(1, len(centres) * (len(centres) - 1))
-        # centres that coincide give no direction, and must not give weights without bound
-        floor = 1e-3 * squares.mean() + torch.finfo(centres.dtype).tiny ** 0.5
-        scale = self.MARGIN / torch.maximum(distances, floor)
-        return {"head.weight": 2 * scale * centres, "head.bias": -scale * squares}
+        return nearest_centre_layer(centres, distances, self.MARGIN)
 
 
 class ADCObjective(Objective):
@@ -182,6 +166,9 @@ class ADCObjective(Objective):
 
     Notes
     -----
+    Where pairs are known, the associations are those of the rows that were drawn: the ends of few pairs,
+    which come again and again, would be too large a share of them.
+
     Norm and absolute values are summed over plain rows, views and centroids, as in the released code: the
     paper's gamma is chosen for a sum, and a mean of that weight would do nothing.
     """
@@ -210,7 +197,8 @@ class ADCObjective(Objective):
             ),
             "transformation": self._transformation,
         }
-        terms = {name: computed[name](output) for name in self.weights if name != "pairs"}
+        drawn = output.first(batch.n_drawn)
+        terms = {name: computed[name](drawn) for name in self.weights if name != "pairs"}
         if "pairs" in self.weights:
             assert batch.same is not None
             each = [ccl_matrix(one.prob, batch.same) for one in (output, *output.views)]
@@ -366,8 +354,8 @@ class ADC(ClusterMixin, NeuralClusterer):
     kmeans_start : {"step", "saturation"}, default="step"
         When k-means starts the centroids: after the preset's steps on views alone, or sooner, when their
         loss has not improved for five epochs.
-    n_restarts : int or "auto", default=1
-        Runs from different starts, of which the one of lowest loss is kept; "auto" is 1.
+    n_restarts : int or "auto", default=3
+        Runs from different starts, of which the one of lowest loss is kept; "auto" is 3.
     restarts : {"auto", "in turn", "stacked", "racing"}, default="auto"
         How they run: one after another; all at once with stacked weights; or racing, where after 1/16, 1/8
         and 1/4 of the steps the half of higher loss goes, down to three. "auto" stacks where that was faster
@@ -449,7 +437,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         n_views: int | None = None,
         weights: dict[str, float] | None = None,
         kmeans_start: str = "step",
-        n_restarts: int | str = 1,
+        n_restarts: int | str = 3,
         restarts: str = "auto",
         backbone: Any = "auto",
         preset: str = "default",
@@ -526,7 +514,7 @@ class ADC(ClusterMixin, NeuralClusterer):
             self._per_cluster,
             preset.per_pair,
         )
-        n_restarts = 1 if self.n_restarts == "auto" else int(self.n_restarts)
+        n_restarts = 3 if self.n_restarts == "auto" else int(self.n_restarts)
         arrays = (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)
         return self._train(
             items, Training(objective, recipe, n_restarts, self._views(), data_digest(*arrays))

@@ -33,6 +33,7 @@ from coterie.losses.kcl import unchecked_kcl
 from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
 from coterie.methods.base import AUTO, IntArray, NeuralClusterer, Training
 from coterie.methods.checks import check_choice, check_labels, check_pairs
+from coterie.methods.kmeans_start import KMeansHead
 from coterie.methods.similarity import SimilarityNetwork
 from coterie.methods.transfer import (
     Judge,
@@ -210,6 +211,8 @@ DEFAULTS = {
     ("pairs of vectors", "ccl"): Preset(_FROM_VECTOR_PAIRS),
 }
 
+INITS = ("random", "k-means")
+
 # With this little evidence the start decides: the best of five by loss, as in the paper.
 FEW_PAIRS = 20_000
 FEW_LABELS = 5_000
@@ -300,6 +303,10 @@ class CCN(NeuralClusterer):
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
     over_clustering : bool, default=False
         `n_clusters` is an upper bound: unused clusters are no reason for a warning.
+    init : {"random", "k-means"}, default="random"
+        Where the clusters begin. "k-means": the output layer starts such that each item is in the cluster
+        that k-means on the embeddings puts it into. For backbones that mean something before the training:
+        "identity" on features, a trained module, or after `start_from`.
     threads : int or "auto", default="auto"
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
@@ -368,6 +375,7 @@ class CCN(NeuralClusterer):
         augment: Any = "auto",
         scale: bool = True,
         over_clustering: bool = False,
+        init: str = "random",
         threads: int | str = "auto",
         device: str = "auto",
         random_state: Any = None,
@@ -389,6 +397,7 @@ class CCN(NeuralClusterer):
         self.augment = augment
         self.scale = scale
         self.over_clustering = over_clustering
+        self.init = init
         self.threads = threads
         self.device = device
         self.random_state = random_state
@@ -450,6 +459,7 @@ class CCN(NeuralClusterer):
         )
         n_restarts = (5 if evidence.is_small else 1) if self.n_restarts == "auto" else int(self.n_restarts)
         augment = self._choose_augment(self.preset == "default" and evidence.is_small)
+        self._choose_start(objective)
         return self._train(items, Training(objective, recipe, n_restarts, augment, evidence.digest()))
 
     def fit_predict(
@@ -488,6 +498,7 @@ class CCN(NeuralClusterer):
         weights = _kind_weights(share) if self.pair_weight == "balanced" else None
         options = dataclasses.replace(preset.options, kind_weights=weights)
         objective = TransferObjective(sampler, self.loss, self.margin, options, judge)
+        self._choose_start(objective)
         n_restarts = 1 if self.n_restarts == "auto" else int(self.n_restarts)
         state = judge.network.state_dict().values()
         evidence = data_digest(*(np.atleast_1d(value.cpu().numpy()) for value in state))
@@ -495,6 +506,12 @@ class CCN(NeuralClusterer):
         # each restart estimates the number of clusters
         keep = n_restarts if self.over_clustering else 1
         return self._train(items, dataclasses.replace(training, keep=keep, scaling=similarity.scaling_))
+
+    def _choose_start(self, objective: PairObjective) -> None:
+        """Let the first step begin with the clusters of k-means where that is wanted."""
+        if self.init == "k-means":
+            (phase,) = objective.phases
+            objective.phases = (dataclasses.replace(phase, on_enter=KMeansHead(self.n_outputs_)),)
 
     def _describe_restarts(self, items: Items, kept: Sequence[Kept]) -> None:
         """Clusters of each kept restart, used and dominant, into its entry of `runs_`."""
@@ -507,6 +524,7 @@ class CCN(NeuralClusterer):
 
     def _check_own(self) -> None:
         check_choice("loss", self.loss, ("ccl", "kcl"))
+        check_choice("init", self.init, INITS)
         check_number("margin", self.margin, positive=True)
         check_choice("pair_weight", self.pair_weight, (None, "balanced", "confidence"))
         check_number("cross_entropy_weight", self.cross_entropy_weight, positive=False)

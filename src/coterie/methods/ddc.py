@@ -62,7 +62,8 @@ class DDCObjective(Objective):
         """Every term, those of weight zero too: their course is worth a look."""
         prob = output.prob
         with full_precision(prob):
-            terms = ddc_terms(output.embedding.float(), prob.float(), self._options)
+            drawn = output.first(batch.n_drawn)  # the ends of few pairs would be too large a share
+            terms = ddc_terms(drawn.embedding.float(), drawn.prob.float(), self._options)
             if "pairs" in self.weights:
                 assert batch.same is not None
                 terms["pairs"] = ccl_matrix(prob.float(), batch.same)

@@ -42,13 +42,13 @@ class SetNetwork(Network):
         self.outputs = clusterer.outputs
 
     def forward(self, sets: Tensor) -> tuple[Tensor, ...]:
-        """Map sets (b, n, *item_shape) to the outputs of the clusterer."""
+        """Map sets ``(b, n, *item_shape)`` to the outputs of the clusterer."""
         embedding = self.embed(sets.flatten(0, 1)).reshape(*sets.shape[:2], -1)
         values: tuple[Tensor, ...] = self.clusterer(embedding)
         return values
 
     def embed(self, items: Tensor) -> Tensor:
-        """Map items (b, *item_shape), each by itself, to embeddings (b, e)."""
+        """Map items ``(b, *item_shape)``, each by itself, to embeddings (b, e)."""
         embedding: Tensor = self.backbone(items)
         return embedding
 
@@ -71,7 +71,7 @@ class ItemVectors(Backbone):
         self.out_features = flat_size(item_shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x (b, *item_shape) to (b, out_features)."""
+        """Map x ``(b, *item_shape)`` to (b, out_features)."""
         return x.flatten(1)
 
 
