@@ -95,3 +95,12 @@ def test_speech_is_read_from_its_archive(tmp_path: Path, monkeypatch: pytest.Mon
     datasets.speakers.cache_clear()
     assert faster.shape == pictures.shape
     assert (faster.mean(axis=2).argmax(axis=1) > (high, low)).all()
+
+
+def test_explicit_distances(tmp_path: Path) -> None:
+    words = ["l2c-metrics", "--quick", "--methods", "implicit,full", "--draws", "3", "--out", str(tmp_path)]
+    assert run.main(words) == 0
+    records = record.read_all(tmp_path)
+    assert {found["method"] for found in records} == {"implicit", "full"}
+    assert all(0 <= found["metrics"]["test_nmi_geometric"] <= 1 for found in records)
+    assert "NMI .740, MR .165" in tables.page(records)
