@@ -51,12 +51,16 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "remove_config_comments": True,
     "show_memory": False,
+    # its page would load scripts from elsewhere
+    "write_computation_times": False,
     "download_all_examples": False,
-    "abort_on_example_error": False,
+    "abort_on_example_error": True,
 }
 
 # of the command line's help, whatever terminal the build has
 os.environ["COLUMNS"] = "100"
+# a guide's output is what it prints, and no progress of loading weights
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 
 class CommandHelp(SphinxDirective):

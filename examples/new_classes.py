@@ -113,5 +113,5 @@ print("outputs: 50   used:", model.n_clusters_, "  dominant:", model.n_dominant_
 show("CCN, 50 outputs, on features", model.labels_)
 
 # %%
-# The estimate is low here: letters that look alike share a cluster after so short a training. More known
-# classes help most: the network learns what is alike from classes, and not from items.
+# After so short a training the estimate is low. More known classes help most: the network learns what is
+# alike from classes, and not from items.
