@@ -25,6 +25,7 @@ BESIDE = {
     "features_kmeans_": "{}, features + k-means",
     "vote_": "{}, vote of three",
     "kmeans_": "k-means (beside {})",
+    "agglomerative_": "Ward's trees of {}'s features, cut best for the validation groups",
 }
 KCL_SUITES = ("pairs", "noise", "outputs", "labels")
 KCL_STARTS = 5
@@ -94,6 +95,13 @@ _UNSUPERVISED = (
     metric("Spearman of loss and ACC", "spearman_loss_accuracy", digits=2),
     SECONDS,
 )
+_UNSEEN = (
+    metric("NMI (geometric)", "test_nmi_geometric"),
+    metric("MR", "misclassification_rate"),
+    metric("right k", "right_counts"),
+    metric("NMI, k told", "nmi_with_k_told"),
+    metric("processor s of the training", "processor_seconds", digits=0),
+)
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "pairs": _CLUSTERING,
     "noise": _CLUSTERING,
@@ -104,6 +112,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "ddc-circles": _UNSUPERVISED,
     "ddc-digits": _UNSUPERVISED,
     "ddc-mnist": _UNSUPERVISED,
+    "ddc-reuters": _UNSUPERVISED,
     "ddc-ablation": _UNSUPERVISED,
     "ddc-imbalance": _UNSUPERVISED,
     "l2c": (
@@ -115,13 +124,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("change of NMI by order", "nmi_change_by_order"),
         metric("processor s a set", "seconds_a_set"),
     ),
-    "l2c-images": (
-        metric("NMI (geometric)", "test_nmi_geometric"),
-        metric("MR", "misclassification_rate"),
-        metric("right k", "right_counts"),
-        metric("agglomerative clustering of the features, k told", "agglomerative_nmi_geometric_k_told"),
-        SECONDS,
-    ),
+    "l2c-images": _UNSEEN,
+    "l2c-speakers": _UNSEEN,
     "step": (
         metric("ours / bare, medians of wall time", "ratio"),
         metric("median of the chunks' ratios", "ratio_of_pairs"),
@@ -135,14 +139,29 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("ACC %", "accuracy", 100, 1),
         metric("NMI (arithmetic)", "nmi_arithmetic"),
         metric("clusters used", "clusters_used", digits=1),
+        Column("worst restart, ACC %", _of_restarts(min, "train_accuracy"), 100, 1),
+        Column("best restart, ACC %", _of_restarts(max, "train_accuracy"), 100, 1),
         metric("test ACC %", "test_accuracy", 100, 1),
         metric("processor seconds", "processor_seconds", digits=0),
+        SECONDS,
+    ),
+    "adc-search": (
+        metric("ACC %", "all_accuracy", 100, 1),
+        metric("NMI (arithmetic)", "all_nmi_arithmetic"),
         SECONDS,
     ),
     "augment": (
         metric("ours / kornia, medians of wall time", "ratio"),
         metric("ours, s a batch", "ours_seconds", digits=4),
         metric("kornia, s a batch", "kornia_seconds", digits=4),
+    ),
+    "memmap": (
+        metric("file, MiB", "file_mib", digits=0),
+        metric("RssAnon before, MiB", "start_mib", digits=0),
+        metric("largest RssAnon, MiB", "peak_mib", digits=0),
+        metric("fit, processor µs a row", "fit_microseconds_a_row", digits=2),
+        metric("predict, processor µs a row", "predict_microseconds_a_row", digits=2),
+        SECONDS,
     ),
     "omniglot": (
         metric("ACC %", "target_accuracy", 100, 1),
@@ -169,6 +188,16 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("times less memory (resident growth)", "times_less_resident_growth", digits=0),
         metric("blocks: s", "block_seconds", digits=1),
         metric("blocks: peak MiB", "block_peak_mib", digits=0),
+    ),
+    "ddc-watched": _UNSUPERVISED,
+    "ddc-racing": (
+        metric("racing / one", "racing_of_one", digits=2),
+        metric("in turn, s", "in_turn_processor_seconds", digits=1),
+        metric("in turn: ACC %", "in_turn_accuracy", 100, 2),
+        metric("racing: ACC %", "racing_accuracy", 100, 2),
+        metric("racing: points behind", "points_behind", digits=2),
+        metric("in turn: loss", "in_turn_loss", digits=4),
+        metric("racing: loss", "racing_loss", digits=4),
     ),
     "restarts": (
         metric("stacked / in turn", "stacked_ratio", digits=2),

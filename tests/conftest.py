@@ -1,12 +1,15 @@
-"""What all tests share: one torch thread, and scikit-learn's digits in small portions."""
+"""What all tests share: one torch thread, scikit-learn's digits in small portions, and a browser."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from tests.browser import Browser
 
 Digits = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
 
@@ -29,3 +32,11 @@ def digits(all_digits: Digits) -> Digits:
     """The first 150 rows."""
     X, y = all_digits
     return X[:150].copy(), y[:150].copy()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless Chromium for all pages of a session."""
+    made = Browser(tmp_path_factory.mktemp("profile"))
+    yield made
+    made.close()

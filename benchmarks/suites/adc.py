@@ -13,6 +13,7 @@ from benchmarks.estimators import RecordedADC
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.from_pairs import read_split
 from coterie import Pairs
+from coterie.metrics import clustering_accuracy
 
 METHODS = ("adc", "adc-pairs", "kmeans")
 DRAWS = (100, 101, 102, 103, 104)
@@ -59,7 +60,13 @@ def run(case: Case) -> Outcome:
     measured |= _scores("features_kmeans_", split.y_train, on_embedding)
     if case.data not in WHOLE:
         measured |= _scores("test_", split.y_test, model.predict(split.x_test))
-    return Outcome(measured, model.runs_, model.resolved_, [*split.departures, *_departures(case)])
+    for kept in model.each_restart():
+        found = model.predict(split.x_train)
+        model.runs_[kept.index]["train_accuracy"] = clustering_accuracy(split.y_train, found)
+    outcome = Outcome(measured, model.runs_, model.resolved_, [*split.departures, *_departures(case)])
+    if case.data in WHOLE:
+        outcome.arrays = {"probabilities": model.predict_proba(split.x_train).astype(np.float16)}
+    return outcome
 
 
 def _rows(case: Case) -> Split:

@@ -15,6 +15,7 @@ from coterie.methods.adc import ADC
 from coterie.methods.ccn import CCN
 from coterie.methods.ddc import DDC
 from coterie.methods.l2c import L2C
+from coterie.methods.onnx_export import export_onnx
 from coterie.methods.persistence import load, save
 from coterie.methods.similarity import SimilarityNetwork
 
@@ -34,6 +35,7 @@ __all__ = [
     "Pairs",
     "SimilarityNetwork",
     "SimilarityWarning",
+    "export_onnx",
     "load",
     "losses",
     "metrics",

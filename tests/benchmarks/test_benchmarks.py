@@ -25,9 +25,8 @@ from coterie.data.batches import PairBatches
 
 # pair-losses starts processes, each of which takes longer than any test here; cifar10 needs its images; the
 # others have tests of their own
-FAST = sorted(
-    set(SUITES) - {"pair-losses", "cifar10", "adc", "augment", "omniglot", "pair-head", "l2c", "l2c-images"}
-)
+SLOW = {"pair-losses", "cifar10", "adc", "augment", "omniglot", "pair-head"}
+FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 
 
 @pytest.fixture
@@ -215,7 +214,7 @@ def test_validation_split_never_shows_the_test_rows(mnist: Path) -> None:
 
 def test_reported_draws_were_not_tuned_on() -> None:
     # these have no draws of data to tune on; omniglot was tuned on background alphabets and reports others
-    seeds_alone = {"step", "pair-losses", "pair-head", "restarts", "augment", "omniglot"}
+    seeds_alone = {"step", "pair-losses", "pair-head", "restarts", "augment", "omniglot", "memmap"}
     for suite in SUITES.values():
         if suite.name not in seeds_alone:
             assert min(suite.draws) >= 100

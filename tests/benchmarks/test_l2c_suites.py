@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
+import zipfile
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
+import torch
 from benchmarks.datasets import DataMissingError
-from benchmarks.suites import l2c_images
-from benchmarks.suites.base import Options
+from benchmarks.suites.base import Options, Suite
+from benchmarks.suites.l2c_unseen import L2C_IMAGES, L2C_SPEAKERS, SOURCES, SPEECH, TimeShift
 
-from benchmarks import record, run, tables
+from benchmarks import datasets, figures, record, run, tables
 
 
 def test_sets_of_points(tmp_path: Path) -> None:
@@ -22,10 +29,66 @@ def test_sets_of_points(tmp_path: Path) -> None:
     assert ours["metrics"]["nmi_change_by_order"] < 0.02
     assert ours["departures"]
     assert "NMI .993, MR .004" in tables.page(records)
+    (figure,) = figures.draw(tmp_path, tmp_path / "figures")
+    assert figure.name == "l2c-clusterings.png"
 
 
-def test_images_need_their_data(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("suite", [L2C_IMAGES, L2C_SPEAKERS])
+def test_images_and_speech_need_their_data(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COTERIE_DATA", raising=False)
-    case = l2c_images.L2C_IMAGES.make_cases(Options(quick=True))[0]
+    case = suite.make_cases(Options(quick=True))[0]
     with pytest.raises(DataMissingError, match="COTERIE_DATA is not set"):
-        l2c_images.run(case)
+        suite.run_case(case)
+
+
+def far_apart(_: int) -> tuple[Any, Any]:
+    """Fourteen groups of six pictures, each group of its own brightness."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(14), 6)
+    level = 10.0 * groups[:, None, None]
+    return (level + rng.normal(size=(84, 16, 16))).astype(np.float32), groups
+
+
+def test_unseen_groups_beside_agglomerative_clustering(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = dataclasses.replace(SPEECH, load=far_apart, n_source=6, n_validation=4)
+    monkeypatch.setitem(SOURCES, "l2c-speakers", small)
+    words = ["l2c-speakers", "--quick", "--methods", "l2c", "--draws", "3", "--out", str(tmp_path)]
+    assert run.main(words) == 0
+    (found,) = record.read_all(tmp_path)
+    assert found["metrics"]["agglomerative_nmi_with_k_told"] > 0.7
+    assert found["metrics"]["agglomerative_cut"] > 0
+    page = tables.page([found])
+    assert "TIMIT: NMI .928, MR .060" in page
+    assert "Ward's trees of l2c's features" in page
+
+
+def test_time_shift_turns_each_spectrogram_and_leaves_a_band_out() -> None:
+    frames = torch.arange(1.0, 41.0).expand(3, 16, 40)
+    views = TimeShift()(frames, torch.Generator().manual_seed(0))
+    kept = views.amax(dim=2) > 0
+    assert bool((kept.sum(dim=1) >= 14).all())
+    for view, rows in zip(views, kept, strict=True):
+        steps = view[rows].diff(dim=1)
+        assert bool(((steps == 1) | (steps == -39)).all())
+    assert len(set(views[:, kept.all(dim=0)][:, 0, 0].tolist())) == 3
+
+
+def test_speech_is_read_from_its_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = tmp_path / "speechocean762_subset"
+    where.mkdir()
+    with zipfile.ZipFile(where / "speech_flac.zip", "w") as archive:
+        for speaker, hertz in (("0007", 300.0), ("0003", 3000.0)):
+            stream = io.BytesIO()
+            wave = 0.5 * np.sin(2 * np.pi * hertz * np.arange(22_400) / datasets.SPEECH_RATE)
+            soundfile.write(stream, wave, datasets.SPEECH_RATE, format="FLAC")
+            archive.writestr(f"{speaker}/1.flac", stream.getvalue())
+    monkeypatch.setenv(datasets.VARIABLE, str(tmp_path))
+    datasets.speakers.cache_clear()
+    pictures, codes = datasets.speakers(32)
+    datasets.speakers.cache_clear()
+    assert pictures.shape == (2, 32, 22)
+    assert codes.tolist() == [0, 1]
+    high, low = pictures.mean(axis=2).argmax(axis=1)
+    assert high > low

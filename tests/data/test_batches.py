@@ -247,7 +247,10 @@ def test_pairs_cycle_independently_of_the_rows() -> None:
     steps = [sampler.plan(0, number // 3, number % 3) for number in range(7)]
     for plan in steps:
         assert len(plan.rows) == len(np.unique(plan.rows)) >= 10
+        assert plan.n_drawn == 10
         seen |= pairs_in(plan)
+    drawn = [plan.rows[:10] for plan in steps[:3]]
+    assert set(np.concatenate(drawn)) == set(range(30))  # an epoch of rows, whatever the pairs
     assert len(seen) == pairs.n_pairs  # 7 chunks of 8 are one round
     assert [len(pairs_in(plan)) for plan in steps] == [8] * 6 + [2]
 
@@ -311,3 +314,19 @@ def test_class_batches_refuse_labels_without_both_kinds_of_pairs(labels: list[in
         ClassBatches(labels, 2, 2)
     with pytest.raises(InputError, match="items_per_class"):
         ClassBatches([0, 0, 1], 2, 1)
+
+
+def test_classes_of_a_batch_are_of_one_group() -> None:
+    labels = np.repeat(np.arange(9), 4)
+    of_class = np.array([5, 5, 5, 5, 5, 5, 2, 2, 0])
+    batches = ClassBatches(labels, 3, 2, groups=of_class[labels])
+    drawn = [of_class[plan.labels] for number in range(20) for plan in epoch(batches, number=number)]
+    assert all(len(set(groups.tolist())) == 1 for groups in drawn)
+    assert {len(groups) for groups in drawn} == {6, 4}
+    # two groups, of six classes and two; that of one class is left out
+    assert np.mean([groups[0] == 5 for groups in drawn]) == pytest.approx(0.75, abs=0.15)
+    whole = list(batches.evaluation_plans())
+    assert sorted(np.concatenate([plan.rows for plan in whole]).tolist()) == list(range(32))
+    assert all(len(np.unique(of_class[plan.labels])) == 1 for plan in whole)
+    with pytest.raises(InputError, match="got 0 classes"):
+        ClassBatches(labels, 3, 2, groups=labels)

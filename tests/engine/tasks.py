@@ -127,15 +127,24 @@ class AllParts(Objective):
         First step of the second phase, which sets the centroids from the embeddings.
     dtype : torch.dtype
         Of the auxiliary module.
+    patience : int or None
+        Of the first phase.
     """
 
     n_views = 2
     auxiliary_training = True
 
-    def __init__(self, sampler: Sampler, width: int, border: int, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        sampler: Sampler,
+        width: int,
+        border: int,
+        dtype: torch.dtype = torch.float32,
+        patience: int | None = None,
+    ) -> None:
         second = {"pairs": 1.0, "views": 0.5, "centroids": 0.1}
         phases = (
-            Phase("views", border, {"views": 1.0}),
+            Phase("views", border, {"views": 1.0}, patience=patience),
             Phase("all", None, second, on_enter=self._enter, reset_optimizer=True),
         )
         super().__init__(sampler, phases=phases)

@@ -59,9 +59,9 @@ def jitter(x: Tensor, generator: Generator) -> Tensor:
     return x + 0.1 * torch.randn(x.shape, generator=generator)
 
 
-def all_parts(border: int) -> dict[str, Any]:
+def all_parts(border: int, patience: int | None = None) -> dict[str, Any]:
     """Views, an auxiliary module with dropout and buffers, and a phase that begins at a step."""
-    objective = AllParts(LabelBatches(np.arange(30) % 3, 10), 10, border)
+    objective = AllParts(LabelBatches(np.arange(30) % 3, 10), 10, border, patience=patience)
     return {"augment": jitter, "objective": objective, "make_network": centred_network, "warmup_steps": 3}
 
 
@@ -128,6 +128,22 @@ def test_resume_after_every_single_step(make_task: MakeTask, tmp_path: Path, var
     whole = Session(SEEDS.copy(), 2)
     run_session(task, whole)
     for _ in range(2 * STEPS):
+        with pytest.raises(Stop):
+            session_in(tmp_path, task, StopAfter(1))
+    assert_equal(session_in(tmp_path, task), whole)
+
+
+def test_a_phase_that_ends_early_does_so_on_resume(
+    make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coterie.engine.recipe.MIN_STALE_STEPS", 1)
+    # with a tolerance of 1 no later epoch improves: the phase of 12 steps ends after two epochs of 3
+    settings = {"max_steps": 12, "tolerance": 1.0}
+    whole = Session(SEEDS.copy(), 2)
+    run_session(make_task(**settings, **all_parts(12, patience=1)), whole)
+    assert [epoch["phase"] for epoch in whole.history] == [1, 1, 2, 2] * len(SEEDS)
+    task = make_task(**settings, **all_parts(12, patience=1))
+    for _ in range(12 * len(SEEDS)):
         with pytest.raises(Stop):
             session_in(tmp_path, task, StopAfter(1))
     assert_equal(session_in(tmp_path, task), whole)

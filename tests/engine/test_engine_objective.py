@@ -164,6 +164,16 @@ def test_a_plateau_is_sought_in_the_last_phase_alone(
     assert (run.stopped, run.step, run.best) == ("plateau", 21, 2.0)
 
 
+def test_a_phase_may_end_early(make_task: MakeTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coterie.engine.recipe.MIN_STALE_STEPS", 1)
+    weights = {"first": 1.0}
+    objective = Recorder(phases=(Phase("one", 100, weights, patience=2), Phase("two", None, weights)))
+    objective.constant = True
+    run = trained(make_task(objective=objective, max_steps=15))
+    # of the epochs of 3 steps the first improves, and the two after it do not
+    assert (run.entered, run.entered_at, run.stopped, run.step) == (2, 9, "budget", 15)
+
+
 def test_on_enter_sets_parameters_from_all_embeddings(make_task: MakeTask) -> None:
     given: list[Tensor] = []
 

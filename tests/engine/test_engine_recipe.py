@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from coterie.engine.recipe import MIN_STALE_STEPS, Recipe
+from coterie.engine.recipe import MIN_STALE_STEPS, Recipe, is_plateau
 
 BASE = Recipe("sgd", learning_rate=0.1, batch_size=10, max_epochs=4)
 
@@ -41,12 +41,11 @@ def test_without_drops_the_rate_stays() -> None:
 
 
 def test_a_plateau_takes_epochs_and_steps() -> None:
-    recipe = dataclasses.replace(BASE, patience=3)
-    assert not recipe.is_plateau(2, MIN_STALE_STEPS)
-    assert recipe.is_plateau(3, MIN_STALE_STEPS)
-    assert not recipe.is_plateau(3, 1)
-    assert recipe.is_plateau(MIN_STALE_STEPS, 1)
-    assert not BASE.is_plateau(10**6, 10**6)
+    assert not is_plateau(3, 2, MIN_STALE_STEPS)
+    assert is_plateau(3, 3, MIN_STALE_STEPS)
+    assert not is_plateau(3, 3, 1)
+    assert is_plateau(3, MIN_STALE_STEPS, 1)
+    assert not is_plateau(None, 10**6, 10**6)
 
 
 def test_optimizers_take_the_recipe_s_numbers() -> None:
@@ -89,3 +88,19 @@ def test_betas_and_adadelta() -> None:
     assert adam.defaults["betas"] == (0.8, 0.9)
     adadelta = dataclasses.replace(BASE, optimizer="adadelta").make_optimizer(parameters)
     assert isinstance(adadelta, torch.optim.Adadelta)
+
+
+def test_gradients_are_clipped_at_their_joint_norm() -> None:
+    network = nn.Linear(2, 1)
+
+    def norm_after(recipe: Recipe, size: float) -> float:
+        for parameter in network.parameters():
+            parameter.grad = torch.full_like(parameter, size)
+        recipe.clip(network)
+        gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+        return float(torch.cat([gradient.flatten() for gradient in gradients]).norm())
+
+    clipping = dataclasses.replace(BASE, clip_norm=0.5)
+    assert norm_after(clipping, 2.0) == pytest.approx(0.5, rel=1e-4)
+    assert norm_after(clipping, 0.1) == pytest.approx(0.1 * 3**0.5, rel=1e-6)
+    assert norm_after(BASE, 2.0) == pytest.approx(2.0 * 3**0.5, rel=1e-6)

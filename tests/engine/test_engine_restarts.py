@@ -67,6 +67,7 @@ def pair_objective() -> PairObjective:
     "changes",
     [
         {"optimizer": "adam", "weight_decay": 0.01},
+        {"optimizer": "sgd", "clip_norm": 0.05},
         {"optimizer": "sgd", "momentum": 0.9},
         {"optimizer": "adadelta", "learning_rate": 1.0},
         {"optimizer": "adam", "group_rates": {"head.": 0.001}, "warmup_steps": 4},

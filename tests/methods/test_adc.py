@@ -20,10 +20,16 @@ from coterie.losses import ccl, norm, transformation, visit, walker
 from coterie.losses.ccl import ccl_matrix
 from coterie.methods.adc import PRESET_OF, ADCObjective, KMeansStart, Weights
 from coterie.metrics import clustering_accuracy
+from coterie.nn import CentroidNetwork
 
 
 def quick(**params: Any) -> ADC:
-    return ADC(**({"n_clusters": 3, "max_steps": 6, "random_state": 0, "over_clustering": True} | params))
+    return ADC(
+        **(
+            {"n_clusters": 3, "max_steps": 6, "n_restarts": 1, "random_state": 0, "over_clustering": True}
+            | params
+        )
+    )
 
 
 def blobs(n: int = 90, seed: int = 0) -> tuple[Any, Any]:
@@ -133,10 +139,14 @@ def output(n: int = 6, k: int = 3, m: int = 1, n_views: int = 2) -> Output:
         tensors = {"embedding": draw(n, 4, seed=seed), "logits": draw(n, k, seed=seed + 1)}
         return tensors | {"centroids": draw(k * m, 4, seed=90), "centroid_logits": draw(k * m, k, seed=91)}
 
-    return Output(one(0), tuple(Output(one(10 * number)) for number in range(1, n_views + 1)))
+    shared = CentroidNetwork.shared_outputs
+    views = tuple(Output(one(10 * number), shared=shared) for number in range(1, n_views + 1))
+    return Output(one(0), views, shared)
 
 
-def terms(m: int = 1, *, per_pair: bool = True) -> tuple[Output, dict[str, Tensor]]:
+def terms(
+    m: int = 1, *, per_pair: bool = True, n_drawn: int | None = None
+) -> tuple[Output, dict[str, Tensor]]:
     weights = {**Weights(sparsity=1.0).clustering(has_pairs=True)}
     objective = ADCObjective(
         RowBatches(6, 6),
@@ -148,7 +158,7 @@ def terms(m: int = 1, *, per_pair: bool = True) -> tuple[Output, dict[str, Tenso
     same = torch.eye(6, dtype=torch.int8)
     same[0, 1] = same[1, 0] = -1
     found = output(m=m)
-    return found, objective.terms(found, Batch(torch.arange(6), same))
+    return found, objective.terms(found, Batch(torch.arange(6), same, n_drawn=n_drawn))
 
 
 @pytest.mark.parametrize("m", [1, 2])
@@ -176,6 +186,19 @@ def test_terms_are_the_paper_s(m: int) -> None:
         torch.testing.assert_close(named[name], torch.as_tensor(value), msg=name)
 
 
+def test_the_ends_of_pairs_take_no_part_in_the_associations() -> None:
+    found, whole = terms()
+    _, partly = terms(n_drawn=4)
+    z, views = found.embedding[:4], torch.cat([view.embedding[:4] for view in found.views])
+    torch.testing.assert_close(partly["view_walker"], walker(views, z, torch.arange(4).repeat(2)))
+    torch.testing.assert_close(partly["centroid_visit"], visit(found["centroids"], z))
+    torch.testing.assert_close(
+        partly["norm"], norm(torch.cat([z, views, found["centroids"]]), reduction="sum")
+    )
+    torch.testing.assert_close(partly["classification"], whole["classification"])
+    torch.testing.assert_close(partly["pairs"], whole["pairs"])
+
+
 def test_the_code_s_transformation() -> None:
     found, named = terms(per_pair=False)
     view = found.views[0]
@@ -183,9 +206,15 @@ def test_the_code_s_transformation() -> None:
     torch.testing.assert_close(named["transformation"], scalar)
 
 
-def phases(total: int, **params: Any) -> list[tuple[str, int | None]]:
+def ready(**params: Any) -> ADC:
+    """As fit leaves it before the training."""
     model = quick(**params)
-    return [(phase.name, phase.steps) for phase in model._phases(total, has_pairs=False)]
+    model.n_outputs_ = int(model.n_clusters)
+    return model
+
+
+def phases(total: int, **params: Any) -> list[tuple[str, int | None]]:
+    return [(phase.name, phase.steps) for phase in ready(**params)._phases(total, has_pairs=False)]
 
 
 def test_phases_of_the_presets() -> None:
@@ -196,8 +225,23 @@ def test_phases_of_the_presets() -> None:
     assert phases(1_000, preset="code") == [("clustering", None)]
 
 
+def test_kmeans_may_start_when_the_views_loss_is_saturated(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, last = ready(kmeans_start="saturation")._phases(1_600, has_pairs=False)
+    assert (first.steps, first.patience, last.patience) == (600, 5, None)
+    assert ready()._phases(1_600, has_pairs=False)[0].patience is None
+    monkeypatch.setattr("coterie.methods.adc.SATURATED_EPOCHS", 1)
+    monkeypatch.setattr("coterie.engine.recipe.MIN_STALE_STEPS", 1)
+    X, _ = blobs()
+
+    def epochs(start: str) -> int:
+        model = quick(max_steps=120, batch_size=30, kmeans_start=start).fit(X)
+        return sum(epoch["phase"] == 1 for epoch in model.history_)
+
+    assert epochs("saturation") < epochs("step") == 15
+
+
 def test_weights_of_the_phases() -> None:
-    warm_up, last = quick(preset="paper")._phases(20_000, has_pairs=True)
+    warm_up, last = ready(preset="paper")._phases(20_000, has_pairs=True)
     assert warm_up.weights == {"view_walker": 0.9, "view_visit": 0.9 * 0.3, "norm": 1e-5}
     assert last.weights == {
         **warm_up.weights,
@@ -209,7 +253,7 @@ def test_weights_of_the_phases() -> None:
     }
     assert warm_up.on_enter is None
     assert isinstance(last.on_enter, KMeansStart)
-    changed = quick(weights={"centroids": 2.0, "visit": 0.8, "transformation": 0.0})
+    changed = ready(weights={"centroids": 2.0, "visit": 0.8, "transformation": 0.0})
     _, last = changed._phases(1_000, has_pairs=False)
     assert last.weights["centroid_visit"] == pytest.approx(1.6)
     assert not {"transformation", "pairs"} & set(last.weights)
@@ -320,6 +364,7 @@ BAD: list[tuple[dict[str, Any], Any, type[Exception], str]] = [
     ({"n_views": 0}, X40, InputError, "n_views must be an int, at least 1; got 0"),
     ({"n_views": 1.5}, X40, InputTypeError, "n_views must be an int, at least 1; got 1.5"),
     ({"centroids_per_cluster": 0}, X40, InputError, "centroids_per_cluster must be an int, at least 1"),
+    ({"kmeans_start": "late"}, X40, InputError, "kmeans_start: 'late'; one of"),
     ({"weights": [1.0]}, X40, InputTypeError, "weights: list; a dict or None is expected"),
     ({"weights": {"alpha": 1.0}}, X40, InputError, "weights: 'alpha'; names among centroids, classification"),
     ({"weights": {"visit": -1.0}}, X40, InputError, r"weights\['visit'\] must be a finite number >= 0"),

@@ -132,6 +132,17 @@ def test_images_go_through_the_paper_s_cnn() -> None:
     assert model.predict(images[:9]).shape == (9,)
 
 
+@pytest.mark.parametrize("network", ["attention", "lstm"])
+def test_steps_of_lower_precision_train_float32_weights(network: str) -> None:
+    images = np.random.default_rng(0).integers(256, size=(30, 16, 16), dtype=np.uint8)
+    y = np.repeat(np.arange(3), 10)
+    low = L2C(**QUICK, network=network, precision="bfloat16").fit(images, y)
+    full = L2C(**QUICK, network=network).fit(images, y)
+    assert all(value.dtype != torch.bfloat16 for value in low.network_.state_dict().values())
+    assert low.loss_ == pytest.approx(full.loss_, rel=0.1)
+    assert low.loss_ != full.loss_
+
+
 def test_saving_and_loading(fitted: L2C, tmp_path: Path) -> None:
     coterie.save(fitted, tmp_path / "model")
     loaded = coterie.load(tmp_path / "model")
@@ -163,6 +174,24 @@ def test_order_place_and_scale_change_nothing(shipped: L2C) -> None:
     order = np.random.default_rng(0).permutation(72)
     np.testing.assert_allclose(shipped.predict_all(points[0][order])[0], plain, atol=1e-3)
     np.testing.assert_allclose(shipped.predict_all(30 * points[0] + 5)[0], plain, atol=1e-3)
+
+
+def test_another_order_of_the_points_changes_nmi_by_little(shipped: L2C) -> None:
+    points, labels = shapes2d(10, 72, random_state=6)
+    order = np.random.default_rng(1).permutation(72)
+    for one, y in zip(points, labels, strict=True):
+        plain, turned = nmi(y, shipped.predict(one)), nmi(y[order], shipped.predict(one[order]))
+        assert abs(plain - turned) < 0.02
+
+
+def test_sets_that_are_embedded_keep_their_scale() -> None:
+    images = np.random.default_rng(0).integers(256, size=(30, 16, 16), dtype=np.uint8)
+    y = np.repeat(np.arange(3), 10)
+    assert not L2C(**QUICK).fit(images, y).network_.clusterer.rescale
+    assert L2C(**QUICK, rescale=True).fit(images, y).network_.clusterer.rescale
+    X, groups_of = groups()
+    kept = L2C(**QUICK, rescale=False).fit(X, groups_of)
+    assert not np.allclose(kept.predict_count_proba(X[:9]), kept.predict_count_proba(30 * X[:9]), atol=1e-3)
 
 
 def test_large_sets_are_merged() -> None:
@@ -215,6 +244,10 @@ def test_bad_fits() -> None:
         L2C(**QUICK | {"max_clusters": 2.5}).fit(X, y)
     with pytest.raises(InputError, match="weight"):
         L2C(**QUICK, weight=-1.0).fit(X, y)
+    with pytest.raises(InputError, match="rescale: 'own'"):
+        L2C(**QUICK, rescale="own").fit(X, y)
+    with pytest.raises(InputError, match="precision: 'half'"):
+        L2C(**QUICK, precision="half").fit(X, y)
     with pytest.raises(NotFittedError):
         L2C().predict(X)
 

@@ -87,6 +87,33 @@ def test_few_classes_hold_rows_out_and_no_class() -> None:
     assert not _hold_out(np.array([0, 0, 1, 1]), 0.5).any()
 
 
+def test_groups_are_held_out_whole() -> None:
+    codes = np.repeat([0, 1, -1, 2, 3, 4, 5], 4)
+    of_row = np.array([0, 0, 0, 1, 1, 2, 2])[np.repeat(np.arange(7), 4)]
+    held = _hold_out(codes, 0.5, of_row)
+    assert held[codes >= 0].sum() == 16
+    assert not held[codes < 0].any()
+    assert all(len(set(held[(of_row == group) & (codes >= 0)])) == 1 for group in range(3))
+
+
+def test_groups_make_the_batches() -> None:
+    """What tells the groups apart tells no classes of one group apart."""
+    X, y = groups(0, 20, 10)
+    names = np.where(y < 12, "first", "second")
+    X[:, 4] += 50 * (y < 12)
+    seen = []
+
+    def remember(x: torch.Tensor, _: torch.Generator) -> torch.Tensor:
+        seen.append(x)
+        return x
+
+    model = quick(max_steps=4, held_out=0.0, augment=remember).fit(X, y, groups=names)
+    assert len(seen) == 4
+    assert all(float(x[:, 4].std()) < 0.5 for x in seen)
+    again = quick(max_steps=4, held_out=0.0).fit(X, y, groups=names)
+    assert again.loss_ == model.loss_
+
+
 def test_the_temperature_takes_overconfidence_back() -> None:
     rng = np.random.default_rng(0)
     honest = rng.normal(0, 2, 20_000)
@@ -178,6 +205,26 @@ X, Y = groups(0, 4, 6)
 def test_bad_labels(y: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         quick().fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["a"] * 23, r"groups: shape \(23,\); one group a row, shape \(24,\), is expected"),
+        (np.arange(24) % 2, r"groups: class .* is in .*0.*, .*1.*; one known group is expected"),
+        ([None, *["a"] * 23], "groups: class .* is in unknown, 'a'; one known group"),
+        (Y, "groups: each holds one class; two in one are expected"),
+        (5, r"groups: shape \(\); one group a row"),
+    ],
+)
+def test_bad_groups(given: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        quick().fit(X, Y, groups=given)
+
+
+def test_groups_are_of_labels() -> None:
+    with pytest.raises(InputError, match="groups: given with pairs; they are expected with y alone"):
+        quick().fit(X, pairs=Pairs([0, 0], [1, 9], [1, -1]), groups=Y)
 
 
 def test_a_class_with_one_row_is_warned_of() -> None:

@@ -245,6 +245,7 @@ def test_image_networks_refuse_vectors(name: str) -> None:
         ("lenet-code", 4),
         ("vcnn", 8),
         ("vggs", 16),
+        ("vggxs", 16),
         ("vgg8", 32),
         ("vgg16", 32),
         ("resnet20", 8),

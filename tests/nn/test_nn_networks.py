@@ -93,9 +93,10 @@ def test_vgg_ends_in_one_pixel_at_32_and_averages_beyond() -> None:
     assert VGG((64, 64), "vgg8").out_features == 512
 
 
+@pytest.mark.parametrize("name", ["vggxs", "vggs"])
 @pytest.mark.parametrize(("item_shape", "width"), [((3, 32, 32), 1024), ((16, 16), 256), ((1, 48, 32), 1536)])
-def test_vggs_keeps_its_grid(item_shape: tuple[int, ...], width: int) -> None:
-    network = VGG(item_shape, "vggs").eval()
+def test_vggs_keeps_its_grid(name: str, item_shape: tuple[int, ...], width: int) -> None:
+    network = VGG(item_shape, name).eval()
     assert network.out_features == width
     with torch.no_grad():
         assert network(torch.randn(2, *item_shape)).shape == (2, width)
@@ -176,14 +177,14 @@ def test_resnet_shortcut_skips_pixels_and_adds_empty_channels() -> None:
 def test_unknown_forms() -> None:
     with pytest.raises(InputError, match="form: expected one of resnet20, resnet32, resnet-stl, got 'x'"):
         ResNet((3, 32, 32), "x")
-    with pytest.raises(InputError, match="name: expected one of vggs, vgg8, vgg11, vgg16, got 'vgg9'"):
+    with pytest.raises(InputError, match="name: expected one of vggxs, vggs, vgg8, vgg11, vgg16, got 'vgg9'"):
         VGG((3, 32, 32), "vgg9")
     with pytest.raises(InputError, match="depth: expected 18 or 101, got 50"):
         PreActResNet((3, 32, 32), 50)
 
 
 @pytest.mark.parametrize(
-    "name", ["mlp", "lenet", "lenet-bn", "lenet-code", "vggs", "vgg8", "vcnn", "preact18"]
+    "name", ["mlp", "lenet", "lenet-bn", "lenet-code", "vggxs", "vggs", "vgg8", "vcnn", "preact18"]
 )
 def test_images_without_a_channel_axis_are_one_channel(name: str) -> None:
     torch.manual_seed(0)

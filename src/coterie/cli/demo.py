@@ -1,4 +1,4 @@
-"""`coterie demo`: three ways to cluster scikit-learn's digits, no download."""
+"""`coterie demo`: three ways to cluster scikit-learn's digits, or whole sets of points; no download."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
+from coterie.cli.demo_sets import run_sets
 from coterie.cli.parser import DashedParser, make_parser
 from coterie.cli.table import format_table
 from coterie.data import Pairs
 from coterie.methods.ccn import CCN
 from coterie.metrics import clustering_accuracy, dominant_clusters, nmi, purity
 
-HELP = "cluster scikit-learn's digits in three ways and compare"
+HELP = "cluster scikit-learn's digits in three ways and compare; with l2c, sets of points"
 N_PAIRS = 500
 N_LABELS = 100
 IntArray = npt.NDArray[np.int64]
@@ -25,14 +26,21 @@ IntArray = npt.NDArray[np.int64]
 
 def parser(words: Sequence[str]) -> DashedParser:
     """The options."""
-    made = make_parser("demo", "Cluster scikit-learn's digits: k-means, CCN from pairs, CCN from labels.")
+    made = make_parser(
+        "demo",
+        "Cluster scikit-learn's digits: k-means, CCN from pairs, CCN from labels. With --method l2c: cluster "
+        "sets of points with the model that comes with coterie.",
+    )
+    made.add_argument("--method", choices=("ccn", "l2c"), default="ccn", help="what to show")
     made.add_argument("--random_state", type=int, default=0, metavar="SEED", help="seed (default: 0)")
     return made
 
 
 def run(words: list[str]) -> None:
     """Print the comparison."""
-    print(run_demo(parser(words).parse(words).random_state), end="")
+    options = parser(words).parse(words)
+    shown = run_sets if options.method == "l2c" else run_demo
+    print(shown(options.random_state), end="")
 
 
 def run_demo(random_state: int = 0, verbose: int = 1) -> str:

@@ -28,23 +28,25 @@ from coterie.cli.run_folder import (
     LABELS,
     MODEL,
     check_run,
-    load_model,
+    load_labeller,
     load_similarity,
     naming_the_way_on,
-    open_run,
+    opened_run,
     read_pairs,
     write_facts,
 )
 from coterie.cli.table import format_table
 from coterie.data import Samples, read_samples
 from coterie.data.readers import read_label_table
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.persistence import save
-from coterie.methods.registry import METHODS
+from coterie.methods.registry import ALL_METHODS
 
-HELP = "cluster a data set and write the run's folder"
+HELP = "cluster a data set, or learn to, and write the run's folder"
+TRACKED = "tracked"
 _DESCRIPTION = (
-    "Cluster a data set. DATA: an .npy, .npz, .csv, .parquet or idx file, or a folder of images or of sounds."
+    "Cluster a data set, or with --method l2c learn from labelled groups to cluster others. "
+    "DATA: an .npy, .npz, .csv, .parquet or idx file, or a folder of images or of sounds."
 )
 
 
@@ -62,27 +64,26 @@ def run(words: list[str]) -> None:
     check_run(folder, options.resume, options.overwrite)
     check_threshold(options.threshold)
     samples = read_samples(options.data, reading_options(options))
-    estimator = METHODS[name](
+    estimator = ALL_METHODS[name](
         **{key: getattr(options, key) for key in names}, checkpoint_dir=str(folder / CHECKPOINT), verbose=1
     )
     told = _evidence(options, name, estimator, samples)
     if options.init is not None:
-        estimator.start_from(load_model(options.init))
-    open_run(folder, options.overwrite)
-    with naming_the_way_on("fit", words):
+        estimator.start_from(load_labeller(options.init))
+    if options.log_with is not None:
+        estimator.log_with(options.log_with, folder=str(folder / TRACKED))
+    with opened_run(folder, options.overwrite), naming_the_way_on("fit", words):
         estimator.fit(samples.items, **told)
-    sizes = _write_run(folder, estimator, samples, options.threshold)
+    results, summary = _write_run(folder, estimator, samples, options.threshold)
     write_facts(folder, _facts(words, options, samples))
-    print(
-        json.dumps(_results(folder, estimator, sizes)) if options.json else _summary(folder, estimator, sizes)
-    )
+    print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
 
 
 def _parser(name: str) -> tuple[DashedParser, list[str]]:
     made = make_parser("fit", _DESCRIPTION)
     made.add_argument("data", metavar="DATA", type=str, help="file of items, one row each, or a folder")
     made.add_argument("--out", required=True, type=str, metavar="RUN", help="folder of the run")
-    made.add_argument("--method", default=name, metavar="NAME", help=f"one of {', '.join(METHODS)}")
+    made.add_argument("--method", default=name, metavar="NAME", help=f"one of {', '.join(ALL_METHODS)}")
     made.add_argument(
         "--labels", type=str, default=None, metavar="FILE", help="file of labels; empty or -1 is unknown"
     )
@@ -95,6 +96,9 @@ def _parser(name: str) -> tuple[DashedParser, list[str]]:
     made.add_argument("--uncertain_pairs", action="store_true", help="pairs may contradict each other")
     made.add_argument("--closure", action="store_true", help="use the pairs that follow from those given too")
     made.add_argument("--init", type=str, default=None, metavar="RUN", help="start from the weights of a run")
+    made.add_argument(
+        "--log_with", type=str, default=None, metavar="NAME", help="tell a tracker of each epoch: tensorboard"
+    )
     made.add_argument("--resume", action="store_true", help="go on with the run in RUN where it stopped")
     made.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
     made.add_argument(
@@ -103,10 +107,10 @@ def _parser(name: str) -> tuple[DashedParser, list[str]]:
     made.add_argument("--json", action="store_true", help="print the results as JSON")
     add_reading_options(made, sizes=True)
     made.add_argument("--config", action="config", metavar="FILE", help="YAML file of these options")
-    return made, add_method_options(made, METHODS[name])
+    return made, add_method_options(made, ALL_METHODS[name])
 
 
-def _evidence(options: Any, name: str, estimator: NeuralClusterer, samples: Samples) -> dict[str, Any]:
+def _evidence(options: Any, name: str, estimator: NeuralEstimator, samples: Samples) -> dict[str, Any]:
     """What is known beside the items, as keyword arguments of `fit`."""
     told: dict[str, Any] = {}
     if options.labels is not None:
@@ -120,17 +124,27 @@ def _evidence(options: Any, name: str, estimator: NeuralClusterer, samples: Samp
     for key in told.keys() - accepted.keys():
         raise InputError(f"--{key}: {name} takes none")
     if not told and estimator.__sklearn_tags__().target_tags.required:
-        raise InputError(f"--labels, --pairs, --similarity: none came; {name} expects one of them")
+        options_of = {"y": "--labels", "pairs": "--pairs", "similarity": "--similarity"}
+        asked = ", ".join(option for key, option in options_of.items() if key in accepted)
+        raise InputError(f"{asked}: none came; {name} expects one of them")
     return told
 
 
-def _write_run(folder: Path, estimator: NeuralClusterer, samples: Samples, threshold: float) -> Counter[int]:
+def _write_run(
+    folder: Path, estimator: NeuralEstimator, samples: Samples, threshold: float
+) -> tuple[dict[str, Any], str]:
+    """Write the run's files; what to say of it, as names and values and as text."""
     save(estimator, folder / MODEL)
-    sizes = write_labels(folder / LABELS, label_rows(estimator, samples, threshold))
     columns = list(dict.fromkeys(name for epoch in estimator.history_ for name in epoch))
     rows = [[epoch.get(name, "") for name in columns] for epoch in estimator.history_]
     write_csv(folder / HISTORY, columns, rows)
-    return sizes
+    results = {"run": str(folder), "loss": estimator.loss_, "restarts": len(estimator.runs_)}
+    loss = f"loss {estimator.loss_:.4f}, the lowest of {len(estimator.runs_)} restarts"
+    if not isinstance(estimator, NeuralClusterer):
+        way_on = f"coterie predict {shlex.quote(str(folder))} DATA clusters a new set"
+        return results | {"rows": len(samples.items)}, f"learned to cluster; {loss}\n{way_on}"
+    sizes = write_labels(folder / LABELS, label_rows(estimator, samples, threshold))
+    return results | _sizes(estimator, sizes), _summary(estimator, sizes) + loss
 
 
 def _facts(words: list[str], options: Any, samples: Samples) -> dict[str, Any]:
@@ -149,24 +163,20 @@ def _facts(words: list[str], options: Any, samples: Samples) -> dict[str, Any]:
     }
 
 
-def _results(folder: Path, estimator: NeuralClusterer, sizes: Counter[int]) -> dict[str, Any]:
+def _sizes(estimator: NeuralClusterer, sizes: Counter[int]) -> dict[str, Any]:
     return {
-        "run": str(folder),
         "rows": sum(sizes.values()),
-        "sizes": [sizes[number] for number in range(estimator.n_clusters)],
+        "sizes": [sizes[number] for number in range(estimator.n_outputs_)],
         "unassigned": sizes[UNASSIGNED],
         "clusters_used": estimator.n_clusters_,
         "clusters_dominant": estimator.n_dominant_,
-        "loss": estimator.loss_,
-        "restarts": len(estimator.runs_),
     }
 
 
-def _summary(folder: Path, estimator: NeuralClusterer, sizes: Counter[int]) -> str:
-    rows = [(str(number), sizes[number]) for number in range(estimator.n_clusters)]
+def _summary(estimator: NeuralClusterer, sizes: Counter[int]) -> str:
+    rows = [(str(number), sizes[number]) for number in range(estimator.n_outputs_)]
     rows += [("unassigned", sizes[UNASSIGNED])] if sizes[UNASSIGNED] else []
     used = (
-        f"{estimator.n_clusters_} of {estimator.n_clusters} clusters used, {estimator.n_dominant_} dominant"
+        f"{estimator.n_clusters_} of {estimator.n_outputs_} clusters used, {estimator.n_dominant_} dominant"
     )
-    loss = f"loss {estimator.loss_:.4f}, the lowest of {len(estimator.runs_)} restarts"
-    return f"{format_table(('cluster', 'items'), rows)}\n\n{used}; {loss}\nwrote {folder}/"
+    return f"{format_table(('cluster', 'items'), rows)}\n\n{used}; "

@@ -18,6 +18,7 @@ from coterie.data.files import atomic_write
 from coterie.data.readers import Samples
 from coterie.data.readers.parquet import load_arrow
 from coterie.methods.base import NeuralClusterer
+from coterie.methods.l2c import L2C
 
 COLUMNS = ("id", "label", "probability", "second", "second_probability")
 UNASSIGNED = -1
@@ -28,12 +29,14 @@ _PARQUET = (".parquet", ".pq")
 Row = tuple[str, int, float, int | None, float | None]
 
 
-def label_rows(estimator: NeuralClusterer, samples: Samples, threshold: float) -> Iterator[Row]:
+def label_rows(estimator: NeuralClusterer | L2C, samples: Samples, threshold: float) -> Iterator[Row]:
     """Best and second cluster of each row; -1 where the best is less probable than the threshold."""
-    names = samples.names
-    for start in range(0, len(samples.items), _CHUNK):
-        proba = estimator.predict_proba(samples.items[slice(start, start + _CHUNK)])
-        yield from _rows(names[start : start + _CHUNK], proba, threshold)
+    names, n_items = samples.names, len(samples.items)
+    # the clusters of one set mean nothing in another
+    together = n_items if isinstance(estimator, L2C) else _CHUNK
+    for start in range(0, n_items, together):
+        proba = estimator.predict_proba(samples.items[slice(start, start + together)])
+        yield from _rows(names[start : start + together], proba, threshold)
 
 
 def _rows(names: Sequence[str], proba: npt.NDArray[np.float64], threshold: float) -> Iterator[Row]:

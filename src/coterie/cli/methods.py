@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from coterie.cli.parser import DashedParser, make_parser
-from coterie.methods.base import NeuralClusterer
-from coterie.methods.registry import METHODS
+from coterie.methods.base import NeuralEstimator
+from coterie.methods.registry import ALL_METHODS
 
 HELP = "list the methods"
 
@@ -31,7 +31,7 @@ def run(words: list[str]) -> None:
             "does": inspect.cleandoc(kind.__doc__ or "").partition("\n")[0],
             "papers": papers(kind),
         }
-        for name, kind in METHODS.items()
+        for name, kind in ALL_METHODS.items()
     ]
     if options.json:
         print(json.dumps(listed))
@@ -40,7 +40,7 @@ def run(words: list[str]) -> None:
         print(f"{entry['name']:<8}{entry['does']} {', '.join(entry['papers'])}".rstrip())
 
 
-def papers(kind: type[NeuralClusterer]) -> list[str]:
+def papers(kind: type[NeuralEstimator]) -> list[str]:
     """arXiv numbers in the docstrings of a method's file and class, in their order."""
     text = f"{sys.modules[kind.__module__].__doc__} {kind.__doc__}"
     return list(dict.fromkeys(re.findall(r"arXiv:\d{4}\.\d{4,5}", text)))

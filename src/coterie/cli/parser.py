@@ -15,20 +15,16 @@ from jsonargparse import ArgumentParser
 from coterie._errors import InputError
 from coterie.data import ReadOptions
 from coterie.methods.base import NeuralEstimator
-from coterie.methods.registry import METHODS
+from coterie.methods.registry import ALL_METHODS
 
 # set by the command itself, or of types that a command line cannot write
 _NOT_OPTIONS = {"checkpoint_dir", "verbose", "augment", "backbone", "random_state", "weights"}
 
 _WIDTH = 100
 _METHOD_LINE = re.compile(r"""^[\s{]*["']?method["']?\s*:\s*["']?([\w-]+)""", re.MULTILINE)
-_METAVARS = {
-    "pair_weight": "balanced",
-    "device": "NAME",
-    "margin": "X",
-    "cross_entropy_weight": "X",
-    "bandwidth": "X",
-}
+_METAVARS = {"pair_weight": "balanced", "device": "NAME"}
+# what a parameter is called by those who know it from other methods
+_ALSO_CALLED = {"max_clusters": "n_clusters"}
 
 
 class DashedParser(ArgumentParser):
@@ -104,8 +100,8 @@ def method_of(words: Sequence[str]) -> str:
     finder.add_argument("--config", default=None)
     found = finder.parse_known_args(words)[0]
     name = found.method or _method_in(found.config) or "ccn"
-    if name not in METHODS:
-        raise InputError(f"--method: {name!r}; one of {', '.join(METHODS)} is expected")
+    if name not in ALL_METHODS:
+        raise InputError(f"--method: {name!r}; one of {', '.join(ALL_METHODS)} is expected")
     return str(name)
 
 
@@ -153,6 +149,11 @@ def option_names(parser: DashedParser) -> list[str]:
     return [_dashed(name) for name in parser._option_string_actions if name.startswith("--")]
 
 
+def _call_also(parser: DashedParser, action: argparse.Action, option: str) -> None:
+    action.option_strings = [*action.option_strings, option]
+    parser._option_string_actions[option] = action
+
+
 def add_method_options(parser: DashedParser, method: type[NeuralEstimator]) -> list[str]:
     """Options for an estimator's parameters, from its typed ``__init__``; returns the parameters' names."""
     added: list[str] = parser.add_class_arguments(method, skip=_NOT_OPTIONS, fail_untyped=False)
@@ -160,7 +161,10 @@ def add_method_options(parser: DashedParser, method: type[NeuralEstimator]) -> l
     for name in added:
         action = parser._option_string_actions[f"--{name}"]
         given = choices[name].replace('"', "").replace(" ", "") if name in choices else None
-        action.metavar = action.metavar or (f"{{{given}}}" if given else _METAVARS.get(name, "N"))
+        number = "X" if isinstance(action.default, float) else _METAVARS.get(name, "N")
+        action.metavar = action.metavar or (f"{{{given}}}" if given else number)
+        if name in _ALSO_CALLED:
+            _call_also(parser, action, f"--{_ALSO_CALLED[name]}")
     parser.add_argument("--backbone", type=str, default="auto", metavar="NAME", help="Network, by name.")
     parser.add_argument(
         "--random_state", type=int, default=None, metavar="SEED", help="Without it each run differs."

@@ -17,15 +17,19 @@ from coterie.cli.labels_out import (
     write_labels,
 )
 from coterie.cli.parser import DashedParser, add_reading_options, make_parser, reading_options
-from coterie.cli.run_folder import load_model, read_facts
+from coterie.cli.run_folder import load_labeller, read_facts
 from coterie.data import read_samples
+from coterie.methods.l2c import L2C
 
-HELP = "assign new items to a run's clusters"
+HELP = "assign new items to a run's clusters, or cluster a new set"
 
 
 def parser(words: Sequence[str]) -> DashedParser:
     """The options."""
-    made = make_parser("predict", "Assign new items to the clusters of a run.")
+    made = make_parser(
+        "predict",
+        "Assign new items to the clusters of a run; with a run of l2c, cluster them as one new set.",
+    )
     made.add_argument("run", metavar="RUN", type=str, help="folder that coterie fit wrote")
     made.add_argument("data", metavar="DATA", type=str, help="file or folder of items like those of the fit")
     made.add_argument(
@@ -47,7 +51,7 @@ def parser(words: Sequence[str]) -> DashedParser:
 def run(words: list[str]) -> None:
     """Predict and write the labels, or print them."""
     options = parser(words).parse(words)
-    estimator = load_model(options.run)
+    estimator = load_labeller(options.run)
     facts = read_facts(options.run)
     asked = facts.get("threshold", 0.0) if options.threshold is None else options.threshold
     threshold = check_threshold(asked)
@@ -62,7 +66,8 @@ def run(words: list[str]) -> None:
         return
     sizes = write_labels(Path(options.out), rows)
     if options.json:
-        found = [sizes[number] for number in range(estimator.n_clusters)]
+        n_clusters = estimator.max_clusters if isinstance(estimator, L2C) else estimator.n_outputs_
+        found = [sizes[number] for number in range(n_clusters)]
         print(json.dumps({"out": options.out, "sizes": found, "unassigned": sizes[UNASSIGNED]}))
     else:
         print(f"wrote {options.out}")

@@ -13,7 +13,8 @@ from typing import Any
 from coterie._errors import DamagedFileError, InputError, Interrupted
 from coterie.data import Pairs
 from coterie.data.files import atomic_write
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.base import NeuralClusterer, NeuralEstimator
+from coterie.methods.l2c import L2C
 from coterie.methods.persistence import load
 from coterie.methods.similarity import SimilarityNetwork
 
@@ -33,14 +34,23 @@ def check_run(run: Path, resume: bool, overwrite: bool) -> None:
         raise InputError(f"--out: {run} holds a run; --resume goes on with it, --overwrite replaces it")
 
 
-def open_run(run: Path, overwrite: bool) -> None:
-    """Make the run's folder; an old checkpoint goes, other old files stay until new ones are there."""
+@contextlib.contextmanager
+def opened_run(run: Path, overwrite: bool) -> Iterator[None]:
+    """Make the run's folder; an old checkpoint goes, other old files stay until new ones are there.
+
+    Where what follows fails before anything was written, the folder goes too.
+    """
     if overwrite and (run / CHECKPOINT).is_dir():
         shutil.rmtree(run / CHECKPOINT)
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out: {run} cannot be made: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # it is not empty
+            run.rmdir()
 
 
 @contextlib.contextmanager
@@ -63,10 +73,19 @@ def read_pairs(path: str, certain: bool, ids: Sequence[str] | None = None) -> Pa
 
 def load_model(run: str | Path) -> NeuralClusterer:
     """The fitted clusterer of a run."""
-    found = load(Path(run) / MODEL)
+    return _clusterer(load(Path(run) / MODEL), run)
+
+
+def _clusterer(found: NeuralEstimator, run: str | Path) -> NeuralClusterer:
     if not isinstance(found, NeuralClusterer):
         raise InputError(f"RUN: {run} holds a {type(found).__name__}, which has no clusters")
     return found
+
+
+def load_labeller(run: str | Path) -> NeuralClusterer | L2C:
+    """The fitted estimator of a run: one that clusters what it was fitted to, or whole new sets."""
+    found = load(Path(run) / MODEL)
+    return found if isinstance(found, L2C) else _clusterer(found, run)
 
 
 def load_similarity(run: str | Path) -> SimilarityNetwork:

@@ -6,6 +6,7 @@ distributed run, asks for the same plan and gets it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
@@ -123,6 +124,9 @@ class ClassBatches:
         Classes in a batch; all of them where there are fewer.
     items_per_class : int, at least 2
         Rows of each class, drawn anew at every step; all of them where a class has fewer.
+    groups : int64 array of shape (n,), optional
+        Code of the group that a row's class belongs to. All classes of a batch then are of one group, drawn
+        with a chance proportional to its number of classes; a class that is alone in its group is left out.
 
     Attributes
     ----------
@@ -132,7 +136,8 @@ class ClassBatches:
     Raises
     ------
     InputError
-        If `labels` are not 1-D integer codes, fewer than two classes are known, or no class has two rows.
+        If `labels` are not 1-D integer codes, fewer than two classes are known (in one group, where there
+        are groups), or no class has two rows.
 
     Examples
     --------
@@ -144,11 +149,21 @@ class ClassBatches:
     array([2, 2, 2])
     """
 
-    def __init__(self, labels: npt.ArrayLike, classes_per_batch: int, items_per_class: int) -> None:
+    def __init__(
+        self,
+        labels: npt.ArrayLike,
+        classes_per_batch: int,
+        items_per_class: int,
+        *,
+        groups: npt.ArrayLike | None = None,
+    ) -> None:
         self._labels = _codes(labels)
         self._n_classes = check_int("classes_per_batch", classes_per_batch, low=2)
         self._n_items = check_int("items_per_class", items_per_class, low=2)
         self._classes = _rows_by_class(self._labels)
+        self._pools: list[Rows] | None = None
+        if groups is not None:
+            self._classes, self._pools = _pools(self._classes, _codes(groups))
         if len(self._classes) < 2 or max(len(rows) for rows in self._classes) < 2:
             raise InputError(
                 "labels must hold at least 2 classes, one of them with 2 rows, to make both kinds of pairs; "
@@ -168,8 +183,13 @@ class ClassBatches:
         """Return the rows and labels of one step, see `Sampler`."""
         _check_step(step, self.n_steps)
         rng = np.random.default_rng([seed, epoch, step, _CLASS_STREAM])
-        position = (epoch * self.n_steps + step) * self._n_classes
-        chosen = [self._class_at(seed, position + offset) for offset in range(self._n_classes)]
+        if self._pools is None:
+            position = (epoch * self.n_steps + step) * self._n_classes
+            chosen = [self._class_at(seed, position + offset) for offset in range(self._n_classes)]
+        else:
+            sizes = np.array([len(pool) for pool in self._pools])
+            pool = self._pools[rng.choice(len(sizes), p=sizes / sizes.sum())]
+            chosen = rng.permutation(pool)[: self._n_classes].tolist()
         rows = [rng.permutation(self._classes[code])[: self._n_items] for code in dict.fromkeys(chosen)]
         return self._plan(np.concatenate(rows))
 
@@ -177,8 +197,9 @@ class ClassBatches:
         """Yield every known row once, in a fixed order, in batches of some classes with some rows of each."""
         rng = np.random.default_rng(_EVALUATION_SEED)
         shuffled = [rng.permutation(rows) for rows in self._classes]
-        groups = np.array_split(rng.permutation(len(shuffled)), -(-len(shuffled) // self._n_classes))
-        for group in groups:
+        pools = [np.arange(len(shuffled))] if self._pools is None else self._pools
+        groups = [np.array_split(rng.permutation(pool), -(-len(pool) // self._n_classes)) for pool in pools]
+        for group in itertools.chain.from_iterable(groups):
             n_parts = -(-max(len(shuffled[code]) for code in group) // self._n_items)
             parts = [np.array_split(shuffled[code], n_parts) for code in group]
             for rows in zip(*parts, strict=True):
@@ -299,7 +320,7 @@ class RowBatches:
         rows together are fewer than `batch_size`.
     pairs : Pairs, optional
         Every step also takes both ends of a chunk of pairs, which cycles through all of them independently
-        of the epochs; a plan's `same` holds the pairs of its chunk.
+        of the epochs; a plan's `same` holds the pairs of its chunk, its `n_drawn` counts the rows before.
     batch_pairs : int, at least 1
         Pairs in a chunk; a batch then has up to ``2 * batch_pairs`` rows more.
 
@@ -366,7 +387,8 @@ class RowBatches:
     def _plan(self, drawn: Rows, pairs: Pairs, chunk: Rows) -> Plan:
         ends = np.stack([pairs.i[chunk], pairs.j[chunk]], axis=1).ravel()
         rows, where = _unique_in_order(np.concatenate([drawn, ends]))
-        return Plan(rows, same=_as_matrix(where[len(drawn) :], pairs.same[chunk], len(rows)))
+        same = _as_matrix(where[len(drawn) :], pairs.same[chunk], len(rows))
+        return Plan(rows, same=same, n_drawn=len(drawn))
 
 
 class _Order:
@@ -405,6 +427,16 @@ def _rows_by_class(labels: Rows) -> list[Rows]:
     known = order[np.searchsorted(labels[order], 0) :]
     borders = np.flatnonzero(np.diff(labels[known])) + 1
     return [rows for rows in np.split(known, borders) if len(rows)]
+
+
+def _pools(classes: list[Rows], groups: Rows) -> tuple[list[Rows], list[Rows]]:
+    """Classes of groups with at least two of them, and the numbers of the classes of each such group."""
+    of_class = np.array([groups[rows[0]] for rows in classes])
+    codes, counts = np.unique(of_class, return_counts=True)
+    kept = np.isin(of_class, codes[counts >= 2])
+    of_class = of_class[kept]
+    chosen = [rows for rows, keep in zip(classes, kept, strict=True) if keep]
+    return chosen, [np.flatnonzero(of_class == code) for code in np.unique(of_class)]
 
 
 def _cuts(n: int, size: int, drop_last: bool, *, smallest: int) -> list[int]:

@@ -25,7 +25,7 @@ from coterie.engine.task import Task
 
 FILE_NAME = "checkpoint.safetensors"
 # beside its number and seed, from which it starts afresh
-_RUN_STATE = ("step", "entered", "history", "best", "stale", "stopped")
+_RUN_STATE = ("step", "entered", "entered_at", "saturated", "history", "best", "stale", "stopped")
 _SESSION_STATE = ("seeds", "keep", "how", "n_restarts", "rung", "runs", "history")
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from coterie._errors import InputError
 from coterie._types import Plan
 from coterie.engine.objective import Phase
+from coterie.engine.recipe import is_plateau
 from coterie.engine.task import Modules, Task, joint_terms
 from coterie.nn import Network
 
@@ -38,14 +39,16 @@ class Run:
         The network as the runtime prepared it, once it has trained.
     step : int
         Steps done.
-    entered : int
-        Phases entered.
+    entered, entered_at : int
+        Phases entered, and the step of the last entry.
+    saturated : bool
+        Whether the phase has ended before its steps were done.
     sums : float64 tensor or None
         Sums over the open epoch of every term and of the total.
     history : list of dict
         One flat dict per closed epoch.
     best : float
-        Epoch loss of the last improvement that counted; only epochs of the last phase do.
+        Epoch loss of the last improvement that counted; only epochs that lie in the phase do.
     stale : int
         Epochs since it improved.
     stopped : str or None
@@ -60,6 +63,8 @@ class Run:
     model: nn.Module | None = None
     step: int = 0
     entered: int = 0
+    entered_at: int = 0
+    saturated: bool = False
     sums: Tensor | None = None
     history: list[dict[str, float]] = field(default_factory=list)
     best: float = math.inf
@@ -104,6 +109,7 @@ def _step(task: Task, run: Run, modules: Modules) -> None:
     loss = task.objective.phases[run.entered - 1].total(terms)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
+    task.recipe.clip(run.network)
     run.optimizer.step()
     count_step(task, run, terms, loss)
 
@@ -128,10 +134,12 @@ def count_step(task: Task, run: Run, terms: Mapping[str, Tensor], loss: Tensor) 
 
 def enter_phases(task: Task, run: Run) -> None:
     """Enter the phase of the next step where the run has not."""
-    current = task.objective.phase_at(run.step)
+    current = max(task.objective.phase_at(run.step), run.entered if run.saturated else 0)
     while run.entered <= current:
         _enter(task, run, task.objective.phases[run.entered])
         run.entered += 1
+        run.entered_at, run.saturated = run.step, False
+        run.best, run.stale = math.inf, 0
 
 
 def _enter(task: Task, run: Run, phase: Phase) -> None:
@@ -187,14 +195,17 @@ def close_epoch(task: Task, run: Run) -> None:
     if not math.isfinite(loss):
         run.stopped = "diverged"
         return
-    if (
-        task.objective.phase_at(run.step - steps) == len(task.objective.phases) - 1
-    ):  # an epoch across its border is not
+    if run.step - steps >= run.entered_at:  # an epoch across a border counts for neither phase
         _note_improvement(run, loss, task.recipe.tolerance)
+    is_last = run.entered == len(task.objective.phases)
+    patience = task.recipe.patience if is_last else task.objective.phases[run.entered - 1].patience
+    ended = is_plateau(patience, run.stale, task.steps_per_epoch)
     if run.step >= total:
         run.stopped = "budget"
-    elif task.recipe.is_plateau(run.stale, task.steps_per_epoch):
+    elif ended and is_last:
         run.stopped = "plateau"
+    else:
+        run.saturated = ended
 
 
 def _note_improvement(run: Run, loss: float, tolerance: float) -> None:

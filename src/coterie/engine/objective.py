@@ -34,6 +34,9 @@ class Phase:
         the network's parameters of those names.
     reset_optimizer : bool
         Start with a fresh optimizer.
+    patience : int or None
+        End before `steps`, after so many epochs in which the mean loss has not improved; the last phase is
+        ended by the recipe's patience alone.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Phase:
     weights: Mapping[str, float]
     on_enter: OnEnter | None = None
     reset_optimizer: bool = False
+    patience: int | None = None
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """The weighted sum of terms that this phase minimises."""
@@ -121,7 +125,7 @@ class Objective(ABC):
         return self.phases[-1].total(terms)
 
     def phase_at(self, step: int) -> int:
-        """Number of the phase to which a step belongs."""
+        """Number of the phase to which a step belongs, if none before it has ended early."""
         end = 0
         for number, phase in enumerate(self.phases[:-1]):
             end += phase.steps or 0

@@ -43,6 +43,8 @@ class Recipe:
     momentum : float
         For "sgd".
     weight_decay : float
+    clip_norm : float or None
+        Gradients of a run whose joint norm is larger are scaled down to it before the step; None: never.
     patience : int or None
         Stop after so many epochs, and at least `MIN_STALE_STEPS` steps, in which the mean training loss has
         not improved; None: never.
@@ -65,6 +67,7 @@ class Recipe:
     betas: tuple[float, float] = (0.9, 0.999)
     momentum: float = 0.0
     weight_decay: float = 0.0
+    clip_norm: float | None = None
     patience: int | None = None
     tolerance: float = 1e-3
     max_steps: int | None = None
@@ -79,12 +82,6 @@ class Recipe:
             steps = steps_per_epoch * max(1, round(min(max(steps, low), high) / steps_per_epoch))
         return steps
 
-    def is_plateau(self, stale_epochs: int, steps_per_epoch: int) -> bool:
-        """Whether so many epochs without an improvement are enough to stop."""
-        if self.patience is None or stale_epochs < self.patience:
-            return False
-        return stale_epochs * steps_per_epoch >= MIN_STALE_STEPS
-
     def learning_rate_at(self, step: int, total: int) -> float:
         """Learning rate of a step: a function of the step alone, so a resumed run needs no more state."""
         passed = sum(step >= math.floor(fraction * total) for fraction in self.drops)
@@ -98,6 +95,11 @@ class Recipe:
         rate = self.learning_rate_at(step, total)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["share"]
+
+    def clip(self, network: nn.Module) -> None:
+        """Scale a network's gradients down to `clip_norm` where they are larger."""
+        if self.clip_norm is not None:
+            nn.utils.clip_grad_norm_(network.parameters(), self.clip_norm)
 
     def make_optimizer(self, parameters: Iterable[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
         """The optimizer of this recipe for named parameters, fused where torch has it (0.74x of the time)."""
@@ -120,6 +122,13 @@ class Recipe:
             {"params": found, "share": rates[prefix] / self.learning_rate}
             for prefix, found in members.items()
         ]
+
+
+def is_plateau(patience: int | None, stale_epochs: int, steps_per_epoch: int) -> bool:
+    """Whether so many epochs without an improvement are enough to stop."""
+    if patience is None or stale_epochs < patience:
+        return False
+    return stale_epochs * steps_per_epoch >= MIN_STALE_STEPS
 
 
 def parameters_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:

@@ -20,6 +20,7 @@ from coterie.nn import convert_batchnorm
 
 # Below this many parameters a second thread does not pay: on shared cores two made small steps 10x slower.
 SMALL_NETWORK = 5_000_000
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,14 @@ class Runtime:
     device : torch.device
     rank, world : int
         This process and how many there are.
+    precision : torch.dtype
+        In which training steps multiply matrices; weights, losses and all else are float32.
     """
 
     device: torch.device
     rank: int = 0
     world: int = 1
+    precision: torch.dtype = torch.float32
 
     @property
     def is_main(self) -> bool:
@@ -49,6 +53,13 @@ class Runtime:
         convert_batchnorm(network)
         prepared: nn.Module = Accelerator(cpu=self.device.type == "cpu").prepare_model(network)
         return prepared
+
+    def forward(self, network: nn.Module, items: Tensor, *, training: bool) -> tuple[Tensor, ...]:
+        """The network's outputs in float32, in training from products of this runtime's precision."""
+        lower = training and self.precision != torch.float32
+        with torch.autocast(self.device.type, self.precision if lower else None, enabled=lower):
+            values: tuple[Tensor, ...] = network(items)
+        return tuple(value.float() for value in values) if lower else values
 
     def share(self, rows: Rows) -> Rows:
         """This process's contiguous share of a joint batch."""
@@ -111,22 +122,24 @@ class _Gather(torch.autograd.Function):
         return torch.split(summed, ctx.sizes)[ctx.rank], None, None
 
 
-def make_runtime(device: str | torch.device = "auto") -> Runtime:
+def make_runtime(device: str | torch.device = "auto", precision: str = "float32") -> Runtime:
     """Read the processes from the launcher (torchrun, accelerate) and choose the device.
 
     Parameters
     ----------
     device : "auto", str or torch.device
         "auto" takes the accelerator where there is one.
+    precision : {"float32", "bfloat16"}
     """
+    dtype = PRECISIONS[precision]
     wants_cpu = str(device) == "cpu" or not torch.accelerator.is_available()
     launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if launched:
         state = PartialState(cpu=wants_cpu)
-        return Runtime(state.device, state.process_index, state.num_processes)
+        return Runtime(state.device, state.process_index, state.num_processes, dtype)
     if str(device) == "auto":
-        return Runtime(torch.device("cpu") if wants_cpu else PartialState().device)
-    return Runtime(_check_device(device))
+        return Runtime(torch.device("cpu") if wants_cpu else PartialState().device, precision=dtype)
+    return Runtime(_check_device(device), precision=dtype)
 
 
 def _check_device(device: str | torch.device) -> torch.device:

@@ -12,6 +12,9 @@ from coterie.engine.loop import Run, count_step, plan_of, start_run, step_seed
 from coterie.engine.recipe import parameters_of
 from coterie.engine.task import Modules, Task, share_of_items, terms_of
 
+# under the norm of a run's gradients, as in torch
+CLIP_FLOOR = 1e-6
+
 
 class Stack:
     """Runs in lockstep, copied into one set of stacked weights; `write_back` copies them out again.
@@ -63,9 +66,19 @@ class Stack:
             done.append((run, terms, phase.total(terms)))
         self._optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward([loss for _, _, loss in done])
+        if task.recipe.clip_norm is not None:
+            self._clip(task.recipe.clip_norm)
         self._optimizer.step()
         for run, terms, loss in done:
             count_step(task, run, terms, loss)
+
+    def _clip(self, largest: float) -> None:
+        """Scale each run's gradients down to a joint norm, as `torch.nn.utils.clip_grad_norm_` does one's."""
+        gradients = [one.grad for one in self._parameters.values() if one.grad is not None]
+        norms = torch.stack([one.flatten(1).norm(dim=1) for one in gradients]).norm(dim=0)
+        factors = (largest / (norms + CLIP_FLOOR)).clamp(max=1)
+        for one in gradients:
+            one.mul_(factors.view(-1, *[1] * (one.dim() - 1)))
 
     def forward(self, items: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
         """What each run's network gives for its own items."""
@@ -113,6 +126,8 @@ def _own_state(name: str, value: Tensor | None, parameter: Tensor, place: int) -
 
 def cannot_stack(task: Task, seeds: Sequence[int]) -> str | None:
     """Why two networks of a task cannot take a step as one; None where they can."""
+    if any(phase.patience is not None for phase in task.objective.phases):
+        return "its phases end by themselves, each run's at a step of its own"
     try:
         stack = Stack(task, [start_run(task, index, seed) for index, seed in enumerate(seeds[:2])])
         items = share_of_items(task, plan_of(task, stack.runs[0]), 0, training=False)

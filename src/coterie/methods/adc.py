@@ -7,7 +7,6 @@ network with no labels", GCPR 2018; "released code" is jplapp/associative_deep_c
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -16,8 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import ClusterMixin
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from torch import Generator, Tensor
 from torch.nn import functional
 
@@ -34,12 +31,13 @@ from coterie.engine.recipe import Recipe
 from coterie.losses.adc import norm, sparsity, transformation, visit, walker
 from coterie.losses.ccl import ccl_matrix
 from coterie.methods.base import NeuralClusterer, Training
-from coterie.methods.checks import check_pairs
+from coterie.methods.checks import check_choice, check_pairs
+from coterie.methods.kmeans_start import find_centres, nearest_centre_layer
 from coterie.nn import CentroidNetwork, auto_backbone, build_centroid_network, channels_last
 
 # Rows from which k-means finds the first centroids: more change them little and cost minutes.
-KMEANS_ROWS = 20_000
-KMEANS_STARTS = 10
+KMEANS_STARTS_AT = ("step", "saturation")
+SATURATED_EPOCHS = 5
 
 
 @dataclass(frozen=True)
@@ -125,18 +123,10 @@ class KMeansStart:
     def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
         """New values of the network's parameters, by name."""
         embeddings = embed()
-        points = embeddings.cpu().numpy()
         draws = np.random.default_rng(seed)
-        if len(points) > KMEANS_ROWS:
-            points = points[draws.choice(len(points), KMEANS_ROWS, replace=False)]
-        kmeans = KMeans(self.n_clusters, n_init=KMEANS_STARTS, random_state=seed)
-        with warnings.catch_warnings():
-            # fewer distinct points than clusters: clusters that stay empty are warned of after the training
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            assigned = kmeans.fit_predict(points)
-        centres = torch.from_numpy(kmeans.cluster_centers_).to(embeddings)
-        values = {"centroids": self._spread(centres, points, assigned, draws)}
-        return values | self._head(centres) if self.starts_head else values
+        found = find_centres(embeddings, self.n_clusters, seed, draws)
+        values = {"centroids": self._spread(found.centres, found.points, found.assigned, draws)}
+        return values | self._head(found.centres) if self.starts_head else values
 
     def _spread(
         self,
@@ -156,13 +146,9 @@ class KMeansStart:
         return torch.cat([copy.expand(self.per_cluster, -1) for copy in copies])
 
     def _head(self, centres: Tensor) -> dict[str, Tensor]:
-        """Weights whose logits are ``scale * (2 c.z - c.c)``: largest for the nearest centre."""
-        squares = centres.square().sum(dim=1)
+        """A head for which the mean squared distance of two centres makes `MARGIN` between two logits."""
         distances = torch.cdist(centres, centres).square().sum() / max(1, len(centres) * (len(centres) - 1))
-        # centres that coincide give no direction, and must not give weights without bound
-        floor = 1e-3 * squares.mean() + torch.finfo(centres.dtype).tiny ** 0.5
-        scale = self.MARGIN / torch.maximum(distances, floor)
-        return {"head.weight": 2 * scale * centres, "head.bias": -scale * squares}
+        return nearest_centre_layer(centres, distances, self.MARGIN)
 
 
 class ADCObjective(Objective):
@@ -180,6 +166,9 @@ class ADCObjective(Objective):
 
     Notes
     -----
+    Where pairs are known, the associations are those of the rows that were drawn: the ends of few pairs,
+    which come again and again, would be too large a share of them.
+
     Norm and absolute values are summed over plain rows, views and centroids, as in the released code: the
     paper's gamma is chosen for a sum, and a mean of that weight would do nothing.
     """
@@ -208,7 +197,8 @@ class ADCObjective(Objective):
             ),
             "transformation": self._transformation,
         }
-        terms = {name: computed[name](output) for name in self.weights if name != "pairs"}
+        drawn = output.first(batch.n_drawn)
+        terms = {name: computed[name](drawn) for name in self.weights if name != "pairs"}
         if "pairs" in self.weights:
             assert batch.same is not None
             each = [ccl_matrix(one.prob, batch.same) for one in (output, *output.views)]
@@ -350,8 +340,9 @@ class ADC(ClusterMixin, NeuralClusterer):
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of outputs, at least 1 and at most the number of distinct rows.
+    n_clusters : int or "auto", default=8
+        Number of outputs, at least 1 and at most the number of distinct rows. "auto": counted in restarts
+        with 20 outputs and more, which cost five fits; see `n_clusters_estimate_`.
     centroids_per_cluster : int or None, default=None
         None takes the preset's: 1, or 4 in the released code.
     n_views : int or None, default=None
@@ -360,8 +351,11 @@ class ADC(ClusterMixin, NeuralClusterer):
     weights : dict or None, default=None
         Weights of parts of the loss in place of the preset's, by name: centroids, views, views_later, visit,
         view_visit, norm, transformation, classification, sparsity, pairs; see `coterie.methods.adc.Weights`.
-    n_restarts : int or "auto", default=1
-        Runs from different starts, of which the one of lowest loss is kept; "auto" is 1.
+    kmeans_start : {"step", "saturation"}, default="step"
+        When k-means starts the centroids: after the preset's steps on views alone, or sooner, when their
+        loss has not improved for five epochs.
+    n_restarts : int or "auto", default=3
+        Runs from different starts, of which the one of lowest loss is kept; "auto" is 3.
     restarts : {"auto", "in turn", "stacked", "racing"}, default="auto"
         How they run: one after another; all at once with stacked weights; or racing, where after 1/16, 1/8
         and 1/4 of the steps the half of higher loss goes, down to three. "auto" stacks where that was faster
@@ -408,8 +402,13 @@ class ADC(ClusterMixin, NeuralClusterer):
     n_clusters_ : int
         Clusters that are used.
     n_dominant_ : int
-        Clusters with at least n / n_clusters rows: an estimate of the number of clusters where `n_clusters`
+        Clusters with at least n / n_outputs_ rows: an estimate of the number of clusters where `n_clusters`
         was chosen larger.
+    n_outputs_ : int
+        Columns of `predict_proba`: `n_clusters`, or its estimate.
+    n_clusters_estimate_ : dict or None
+        With "auto", the estimate with its spread, a second opinion and what was tried; see
+        `coterie.methods.count.estimate_n_clusters`.
     loss_ : float
         The objective of the last phase in eval mode after training; it alone ranks restarts.
     history_, runs_ : list of dict
@@ -433,11 +432,12 @@ class ADC(ClusterMixin, NeuralClusterer):
 
     def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
         self,
-        n_clusters: int = 8,
+        n_clusters: int | str = 8,
         centroids_per_cluster: int | None = None,
         n_views: int | None = None,
         weights: dict[str, float] | None = None,
-        n_restarts: int | str = 1,
+        kmeans_start: str = "step",
+        n_restarts: int | str = 3,
         restarts: str = "auto",
         backbone: Any = "auto",
         preset: str = "default",
@@ -457,6 +457,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         self.centroids_per_cluster = centroids_per_cluster
         self.n_views = n_views
         self.weights = weights
+        self.kmeans_start = kmeans_start
         self.n_restarts = n_restarts
         self.restarts = restarts
         self.backbone = backbone
@@ -496,9 +497,11 @@ class ADC(ClusterMixin, NeuralClusterer):
         """
         items = self._check_items(X, reset=True)
         self._check_common(len(items))
-        self._check_own(items)
+        self._check_own()
         if pairs is not None:
             check_pairs(pairs, len(items))
+        self._choose_n_outputs(items, len(items) // 2, pairs=pairs)
+        self._check_rows(items)
         preset = PRESET_OF[self.preset]
         recipe = self._override(preset.recipe)
         sampler = RowBatches(
@@ -511,7 +514,7 @@ class ADC(ClusterMixin, NeuralClusterer):
             self._per_cluster,
             preset.per_pair,
         )
-        n_restarts = 1 if self.n_restarts == "auto" else int(self.n_restarts)
+        n_restarts = 3 if self.n_restarts == "auto" else int(self.n_restarts)
         arrays = (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)
         return self._train(
             items, Training(objective, recipe, n_restarts, self._views(), data_digest(*arrays))
@@ -522,17 +525,18 @@ class ADC(ClusterMixin, NeuralClusterer):
         backbone = self.backbone
         if isinstance(backbone, str) and backbone == "auto":
             backbone = _auto_backbone(self.item_shape_)
-        network = build_centroid_network(backbone, self.item_shape_, self.n_clusters, seed, self._per_cluster)
+        network = build_centroid_network(backbone, self.item_shape_, self.n_outputs_, seed, self._per_cluster)
         return channels_last(network.float())
 
     @property
     def _per_cluster(self) -> int:
         return self.centroids_per_cluster or PRESET_OF[self.preset].per_cluster
 
-    def _check_own(self, items: Items) -> None:
+    def _check_own(self) -> None:
         for name in ("centroids_per_cluster", "n_views"):
             if getattr(self, name) is not None:
                 check_int(name, getattr(self, name), low=1)
+        check_choice("kmeans_start", self.kmeans_start, KMEANS_STARTS_AT)
         known = {one.name for one in dataclasses.fields(Weights)}
         if not isinstance(self.weights, dict | None):
             raise InputTypeError(f"weights: {type(self.weights).__name__}; a dict or None is expected")
@@ -540,10 +544,12 @@ class ADC(ClusterMixin, NeuralClusterer):
             if name not in known:
                 raise InputError(f"weights: {name!r}; names among {', '.join(sorted(known))} are expected")
             check_number(f"weights[{name!r}]", weight, positive=False)
-        distinct = count_distinct(items, self.n_clusters)
-        if distinct < self.n_clusters:
+
+    def _check_rows(self, items: Items) -> None:
+        distinct = count_distinct(items, self.n_outputs_)
+        if distinct < self.n_outputs_:
             raise InputError(
-                f"n_clusters: {self.n_clusters}, but X has {distinct} distinct rows; at most as many "
+                f"n_clusters: {self.n_outputs_}, but X has {distinct} distinct rows; at most as many "
                 "clusters are expected"
             )
 
@@ -556,9 +562,11 @@ class ADC(ClusterMixin, NeuralClusterer):
         clustering = weights.clustering(has_pairs)
         if not steps:
             return (Phase("clustering", None, clustering),)
-        start = KMeansStart(self.n_clusters, self._per_cluster, preset.starts_head)
+        start = KMeansStart(self.n_outputs_, self._per_cluster, preset.starts_head)
         last = Phase("clustering", None, clustering, start, preset.resets_optimizer)
-        return (Phase("warm-up", warm_up, weights.warm_up()), last) if warm_up else (last,)
+        patience = SATURATED_EPOCHS if self.kmeans_start == "saturation" else None
+        first = Phase("warm-up", warm_up, weights.warm_up(), patience=patience)
+        return (first, last) if warm_up else (last,)
 
     def _views(self) -> Augment:
         """The views asked for, as a callable."""

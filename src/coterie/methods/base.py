@@ -11,39 +11,46 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from coterie._checks import check_int
-from coterie._errors import CollapseWarning, InputError
+from coterie._errors import CollapseWarning, InputError, InputTypeError
 from coterie.data.arrays import (
     Items,
     ScaledSource,
     Scaling,
+    count_distinct,
     data_digest,
     fit_scaling,
 )
 from coterie.data.augment import Augment, default_augment
 from coterie.engine.checkpoint import Checkpointer
+from coterie.engine.loop import Callback
 from coterie.engine.objective import Objective
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import RESTARTS, SEED_STRIDE, Kept, Session, choose_how, run_session
-from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
+from coterie.engine.runtime import PRECISIONS, Runtime, choose_threads, make_runtime, torch_threads
 from coterie.engine.task import Task
+from coterie.engine.trackers import EpochLog, Tracking
 from coterie.methods.checks import as_random_state, check_choice, check_path
+from coterie.methods.count import MOST_OUTPUTS, Probe, estimate_n_clusters
 from coterie.methods.items import check_item_shape, check_items
 from coterie.metrics import dominant_clusters
 from coterie.nn import ClusterNetwork, Network, build_network, channels_last, has_convolutions
 
 PRESETS = ("default", "paper", "code")
+# in place of a number of clusters
+AUTO = "auto"
 PREDICT_BATCH = 1000
 # matrix products of fewer rows take other kernels, and an item's numbers would depend on its company
 ROWS_TOGETHER = 8
@@ -105,6 +112,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     n_restarts: int | str
     # where it is no parameter
     restarts: str = "in turn"
+    precision: str = "float32"
     backbone: Any
     preset: str
     batch_size: int | None
@@ -121,6 +129,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     augments: ClassVar[tuple[str, ...]] = ("auto", "none")
     scaling_: Scaling
     _start: NeuralEstimator | None = None
+    _tracking: Tracking | None = None
 
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Embedding of new items: the last hidden layer.
@@ -156,6 +165,32 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._start = fitted
         return self
 
+    def log_with(self, *trackers: Any, folder: str | None = None) -> Self:
+        """Let `fit` tell experiment trackers of every epoch's terms, as ``term/restart``.
+
+        This is no parameter: a clone tells nobody.
+
+        Parameters
+        ----------
+        *trackers : str or accelerate.tracking.GeneralTracker
+            Names that accelerate knows, such as "tensorboard", or trackers of your own; none: tell nobody.
+        folder : str, optional
+            Where trackers that write files do.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError, InputTypeError
+            No tracker is called so, or it needs a folder.
+        ImportError
+            Its package is missing.
+        """
+        self._tracking = Tracking(trackers, folder) if trackers else None
+        return self
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
@@ -184,6 +219,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             check_int("threads", self.threads, low=1)
         check_choice("restarts", self.restarts, RESTARTS)
         check_choice("preset", self.preset, PRESETS)
+        check_choice("precision", self.precision, tuple(PRECISIONS))
         check_choice("scale", self.scale, (True, False))
         for name in ("batch_size", "max_epochs", "max_steps"):
             if getattr(self, name) is not None:
@@ -215,7 +251,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _train(self, items: Items, plan: Training) -> Self:
         """Train all restarts, keep the one of lowest loss and describe the clustering it gives."""
-        runtime = make_runtime(self.device)
+        runtime = make_runtime(self.device, self.precision)
         scaling = self._start.scaling_ if self._start else plan.scaling or fit_scaling(items, self.scale)
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(items, scaling, runtime.device)
@@ -247,19 +283,27 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return network.to(device).eval()
 
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
-        """Run a session with a progress bar and, where a folder is given, checkpoints."""
+        """Run a session with what watches it and, where a folder is given, checkpoints."""
         with contextlib.ExitStack() as stack:
             if self.checkpoint_dir is None:
-                bar = stack.enter_context(ProgressBar(task, fresh, self._shows_progress(task.runtime)))
-                run_session(task, fresh, [bar])
+                run_session(task, fresh, self._watch(stack, task, fresh))
                 return fresh
             checkpointer = Checkpointer(self.checkpoint_dir, fingerprint, task)
             stack.enter_context(checkpointer.active())
             session = checkpointer.restore(fresh)
-            bar = stack.enter_context(ProgressBar(task, session, self._shows_progress(task.runtime)))
-            run_session(task, session, [bar, checkpointer])
+            run_session(task, session, [*self._watch(stack, task, session), checkpointer])
             checkpointer.write()
             return session
+
+    def _watch(self, stack: contextlib.ExitStack, task: Task, session: Session) -> list[Callback]:
+        """The progress bar, and the trackers where some were asked for."""
+        watching: list[Callback] = [
+            stack.enter_context(ProgressBar(task, session, self._shows_progress(task.runtime)))
+        ]
+        if self._tracking is not None:
+            log = EpochLog(self._tracking, session, task.runtime, self.get_params())
+            watching.append(stack.enter_context(log))
+        return watching
 
     def _shows_progress(self, runtime: Runtime) -> bool:
         return bool(self.verbose) and runtime.is_main
@@ -341,9 +385,14 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 class NeuralClusterer(NeuralEstimator):
     """Base of the estimators whose network assigns each item to one of `n_clusters` outputs."""
 
-    saved_fields = (*NeuralEstimator.saved_fields, "n_clusters_", "n_dominant_")
+    saved_fields = (
+        *NeuralEstimator.saved_fields,
+        *("n_clusters_", "n_dominant_", "n_outputs_", "n_clusters_estimate_"),
+    )
+    # whether outputs that are close in the kernel count as parts of one cluster where clusters are counted
+    merges_outputs: ClassVar[bool] = True
 
-    n_clusters: int
+    n_clusters: int | str
     over_clustering: bool
 
     def predict_proba(self, X: Any) -> FloatArray:
@@ -356,7 +405,7 @@ class NeuralClusterer(NeuralEstimator):
 
         Returns
         -------
-        float64 array of shape (n, n_clusters)
+        float64 array of shape (n, n_outputs_)
             Rows in [0, 1] that sum to 1.
         """
         check_is_fitted(self, "network_")
@@ -371,33 +420,73 @@ class NeuralClusterer(NeuralEstimator):
 
         Returns
         -------
-        int64 array of shape (n,), values in 0..n_clusters-1
+        int64 array of shape (n,), values in 0..n_outputs_-1
         """
         labels: IntArray = self.predict_proba(X).argmax(axis=1)
         return labels
 
     def _check_common(self, n_items: int) -> None:
         """Parameters that all clusterers have."""
-        check_int("n_clusters", self.n_clusters, low=1)
+        n_clusters = 1 if self.n_clusters == AUTO else _check_n_clusters(self.n_clusters)
         self._check_training(n_items)
-        if n_items < self.n_clusters:
+        if n_items < n_clusters:
             raise InputError(
-                f"n_clusters: {self.n_clusters} for n_samples={n_items} items; at most as many are expected"
+                f"n_clusters: {n_clusters} for n_samples={n_items} items; at most as many are expected"
             )
+
+    def _choose_n_outputs(self, items: Items, most: int, **known: Any) -> None:
+        """Take over `n_clusters`, or estimate it from restarts with up to `most` outputs.
+
+        Parameters
+        ----------
+        items : array or data set
+        most : int
+        **known
+            What else `fit` got.
+        """
+        self.n_clusters_estimate_: dict[str, Any] | None = None
+        if self.n_clusters == AUTO:
+            self.n_clusters_estimate_ = estimate_n_clusters(
+                lambda n_outputs, number: self._probe(items, n_outputs, number, known),
+                min(most, count_distinct(items, MOST_OUTPUTS)),
+                merges=self.merges_outputs,
+            )
+            self.n_outputs_ = self.n_clusters_estimate_["n_clusters"]
+        else:
+            self.n_outputs_ = int(self.n_clusters)
+
+    def _probe(self, items: Items, n_outputs: int, number: int, known: Mapping[str, Any]) -> Probe:
+        """A restart with more outputs than clusters are expected, trained as this estimator would be."""
+        model = clone(self).start_from(self._start)
+        model.set_params(n_clusters=n_outputs, n_restarts=1, over_clustering=True)
+        if "vote" in model.get_params():
+            model.set_params(vote=0)
+        if isinstance(self.random_state, int | np.integer):
+            model.set_params(random_state=(int(self.random_state) + SEED_STRIDE * (number + 1)) % 2**32)
+        else:
+            model.set_params(random_state=self.random_state)  # of which a clone has a copy
+        if self.checkpoint_dir is not None:
+            folder = Path(self.checkpoint_dir) / f"{n_outputs}-outputs-{number}"
+            model.set_params(checkpoint_dir=str(folder))
+        model.fit(items, **known)
+        return Probe(model.labels_, model._embed(items), n_outputs, model.loss_)
+
+    def _fingerprint(self, items: Items, plan: Training) -> str:
+        return f"{super()._fingerprint(items, plan)}-{self.n_outputs_}"
 
     def make_network(self, seed: int) -> ClusterNetwork:
         """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
-        network = build_network(self.backbone, self.item_shape_, self.n_clusters, seed)
+        network = build_network(self.backbone, self.item_shape_, self.n_outputs_, seed)
         return channels_last(network.float())
 
     def _describe(self, items: Items) -> None:
         """Labels of the training items and what they say about the clusters."""
         self.labels_: IntArray = self._probabilities(items).argmax(axis=1)
         self.n_clusters_ = len(np.unique(self.labels_))
-        self.n_dominant_ = dominant_clusters(self.labels_, self.n_clusters)
-        if self.n_clusters_ < self.n_clusters and not self.over_clustering:
+        self.n_dominant_ = dominant_clusters(self.labels_, self.n_outputs_)
+        if self.n_clusters_ < self.n_outputs_ and not self.over_clustering:
             warnings.warn(
-                f"{self.n_clusters_} of n_clusters={self.n_clusters} clusters are used: try more restarts, "
+                f"{self.n_clusters_} of n_clusters={self.n_outputs_} clusters are used: try more restarts, "
                 "more pairs or labels, or a smaller n_clusters; where n_clusters is only an upper bound, "
                 "pass over_clustering=True",
                 CollapseWarning,
@@ -411,6 +500,13 @@ class NeuralClusterer(NeuralEstimator):
     def _assign(self, items: Items, network: ClusterNetwork) -> FloatArray:
         """Probability of each cluster by one network."""
         return self._map(items, _softmax, network)
+
+
+def _check_n_clusters(value: object) -> int:
+    """A number of clusters."""
+    if isinstance(value, str):
+        raise InputTypeError(f'n_clusters must be an int, at least 1, or "{AUTO}"; got {value!r}')
+    return check_int("n_clusters", value, low=1)
 
 
 def _embedding(found: Mapping[str, Tensor]) -> Tensor:

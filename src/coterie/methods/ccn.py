@@ -31,8 +31,9 @@ from coterie.engine.restarts import Kept
 from coterie.losses.ccl import unchecked_ccl
 from coterie.losses.kcl import unchecked_kcl
 from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
-from coterie.methods.base import IntArray, NeuralClusterer, Training
+from coterie.methods.base import AUTO, IntArray, NeuralClusterer, Training
 from coterie.methods.checks import check_choice, check_labels, check_pairs
+from coterie.methods.kmeans_start import KMeansHead
 from coterie.methods.similarity import SimilarityNetwork
 from coterie.methods.transfer import (
     Judge,
@@ -210,6 +211,8 @@ DEFAULTS = {
     ("pairs of vectors", "ccl"): Preset(_FROM_VECTOR_PAIRS),
 }
 
+INITS = ("random", "k-means")
+
 # With this little evidence the start decides: the best of five by loss, as in the paper.
 FEW_PAIRS = 20_000
 FEW_LABELS = 5_000
@@ -258,8 +261,9 @@ class CCN(NeuralClusterer):
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of outputs, at least 1 and at most the number of rows.
+    n_clusters : int or "auto", default=8
+        Number of outputs, at least 1 and at most the number of rows. "auto": counted in restarts with 20
+        outputs and more, which cost five runs; see `n_clusters_estimate_`. Not with cross entropy.
     loss : {"ccl", "kcl"}, default="ccl"
         The pair loss.
     margin : float, default=2.0
@@ -299,6 +303,10 @@ class CCN(NeuralClusterer):
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
     over_clustering : bool, default=False
         `n_clusters` is an upper bound: unused clusters are no reason for a warning.
+    init : {"random", "k-means"}, default="random"
+        Where the clusters begin. "k-means": the output layer starts such that each item is in the cluster
+        that k-means on the embeddings puts it into. For backbones that mean something before the training:
+        "identity" on features, a trained module, or after `start_from`.
     threads : int or "auto", default="auto"
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
@@ -317,8 +325,13 @@ class CCN(NeuralClusterer):
     n_clusters_ : int
         Clusters that are used.
     n_dominant_ : int
-        Clusters with at least n / n_clusters rows: an estimate of the number of clusters where `n_clusters`
+        Clusters with at least n / n_outputs_ rows: an estimate of the number of clusters where `n_clusters`
         was chosen larger.
+    n_outputs_ : int
+        Columns of `predict_proba`: `n_clusters`, or its estimate.
+    n_clusters_estimate_ : dict or None
+        With "auto", the estimate with its spread, a second opinion and what was tried; see
+        `coterie.methods.count.estimate_n_clusters`.
     loss_ : float
         The objective in eval mode after training; it alone ranks restarts.
     history_, runs_ : list of dict
@@ -342,9 +355,12 @@ class CCN(NeuralClusterer):
     (2, 10)
     """
 
+    # its pairs have said what belongs together
+    merges_outputs = False
+
     def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
         self,
-        n_clusters: int = 8,
+        n_clusters: int | str = 8,
         loss: str = "ccl",
         margin: float = 2.0,
         pair_weight: str | None = None,
@@ -359,6 +375,7 @@ class CCN(NeuralClusterer):
         augment: Any = "auto",
         scale: bool = True,
         over_clustering: bool = False,
+        init: str = "random",
         threads: int | str = "auto",
         device: str = "auto",
         random_state: Any = None,
@@ -380,6 +397,7 @@ class CCN(NeuralClusterer):
         self.augment = augment
         self.scale = scale
         self.over_clustering = over_clustering
+        self.init = init
         self.threads = threads
         self.device = device
         self.random_state = random_state
@@ -429,6 +447,7 @@ class CCN(NeuralClusterer):
         if similarity is not None:
             return self._fit_transfer(items, y, pairs, similarity)
         evidence = self._check_evidence(len(items), y, pairs)
+        self._choose_n_outputs(items, len(items) // 2, y=y, pairs=pairs)
         preset = self._choose_preset(evidence)
         recipe = self._override(preset.recipe)
         objective = PairObjective(
@@ -440,6 +459,7 @@ class CCN(NeuralClusterer):
         )
         n_restarts = (5 if evidence.is_small else 1) if self.n_restarts == "auto" else int(self.n_restarts)
         augment = self._choose_augment(self.preset == "default" and evidence.is_small)
+        self._choose_start(objective)
         return self._train(items, Training(objective, recipe, n_restarts, augment, evidence.digest()))
 
     def fit_predict(
@@ -460,6 +480,7 @@ class CCN(NeuralClusterer):
         if self.cross_entropy_weight > 0:
             raise InputError("cross_entropy_weight: above 0 with similarity; 0 is expected without labels")
         check_similarity(similarity, items, self.item_shape_)
+        self._choose_n_outputs(items, len(items) // 2, similarity=similarity)
         preset = TRANSFER[self.preset]
         recipe = self._override(preset.recipe)
         if len(items) < recipe.batch_size:
@@ -477,6 +498,7 @@ class CCN(NeuralClusterer):
         weights = _kind_weights(share) if self.pair_weight == "balanced" else None
         options = dataclasses.replace(preset.options, kind_weights=weights)
         objective = TransferObjective(sampler, self.loss, self.margin, options, judge)
+        self._choose_start(objective)
         n_restarts = 1 if self.n_restarts == "auto" else int(self.n_restarts)
         state = judge.network.state_dict().values()
         evidence = data_digest(*(np.atleast_1d(value.cpu().numpy()) for value in state))
@@ -485,6 +507,12 @@ class CCN(NeuralClusterer):
         keep = n_restarts if self.over_clustering else 1
         return self._train(items, dataclasses.replace(training, keep=keep, scaling=similarity.scaling_))
 
+    def _choose_start(self, objective: PairObjective) -> None:
+        """Let the first step begin with the clusters of k-means where that is wanted."""
+        if self.init == "k-means":
+            (phase,) = objective.phases
+            objective.phases = (dataclasses.replace(phase, on_enter=KMeansHead(self.n_outputs_)),)
+
     def _describe_restarts(self, items: Items, kept: Sequence[Kept]) -> None:
         """Clusters of each kept restart, used and dominant, into its entry of `runs_`."""
         of_restart = {info["restart"]: info for info in self.runs_}
@@ -492,13 +520,19 @@ class CCN(NeuralClusterer):
             network = self.load_network(run.state, next(self.network_.parameters()).device)
             labels = self._assign(items, network).argmax(axis=1)
             of_restart[run.index]["n_clusters"] = len(np.unique(labels))
-            of_restart[run.index]["n_dominant"] = dominant_clusters(labels, self.n_clusters)
+            of_restart[run.index]["n_dominant"] = dominant_clusters(labels, self.n_outputs_)
 
     def _check_own(self) -> None:
         check_choice("loss", self.loss, ("ccl", "kcl"))
+        check_choice("init", self.init, INITS)
         check_number("margin", self.margin, positive=True)
         check_choice("pair_weight", self.pair_weight, (None, "balanced", "confidence"))
         check_number("cross_entropy_weight", self.cross_entropy_weight, positive=False)
+        if self.n_clusters == AUTO and self.cross_entropy_weight > 0:
+            raise InputError(
+                f'n_clusters: "{AUTO}" with cross_entropy_weight above 0, where clusters are classes; their '
+                "number is expected"
+            )
 
     def _check_evidence(self, n_items: int, y: Any, pairs: Pairs | None) -> _Evidence:
         """Exactly one source of similarity; y beside pairs only for the cross entropy."""
@@ -520,7 +554,7 @@ class CCN(NeuralClusterer):
 
     def _check_labels(self, n_items: int, y: Any) -> npt.NDArray[np.int64]:
         codes, self.classes_ = check_labels(y, n_items)
-        if self.cross_entropy_weight > 0 and len(self.classes_) > self.n_clusters:
+        if self.cross_entropy_weight > 0 and len(self.classes_) > int(self.n_clusters):
             raise InputError(
                 f"n_clusters: {self.n_clusters}; at least the {len(self.classes_)} classes of y are expected "
                 "with cross_entropy_weight above 0"

@@ -62,7 +62,8 @@ class DDCObjective(Objective):
         """Every term, those of weight zero too: their course is worth a look."""
         prob = output.prob
         with full_precision(prob):
-            terms = ddc_terms(output.embedding.float(), prob.float(), self._options)
+            drawn = output.first(batch.n_drawn)  # the ends of few pairs would be too large a share
+            terms = ddc_terms(drawn.embedding.float(), drawn.prob.float(), self._options)
             if "pairs" in self.weights:
                 assert batch.same is not None
                 terms["pairs"] = ccl_matrix(prob.float(), batch.same)
@@ -80,7 +81,7 @@ class Preset:
 
 
 _PAPER = Recipe("adam", learning_rate=1e-3, batch_size=100, max_epochs=1, step_range=(70_000, 70_000))
-_CODE = Recipe("adam", learning_rate=1e-3, batch_size=100, max_epochs=100)
+_CODE = Recipe("adam", learning_rate=1e-3, batch_size=100, max_epochs=100, clip_norm=5.0)
 _DEFAULT = Recipe(
     "adam",
     learning_rate=1e-3,
@@ -113,8 +114,9 @@ class DDC(ClusterMixin, NeuralClusterer):
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of outputs, at least 1 and at most the number of distinct rows.
+    n_clusters : int or "auto", default=8
+        Number of outputs, at least 1 and at most the number of distinct rows. "auto": counted in restarts
+        with 20 outputs and more, which cost five runs; see `n_clusters_estimate_`.
     n_restarts : int or "auto", default=20
         Runs from different starts, of which those of lowest loss are kept; "auto" is 20, as in the paper.
     restarts : {"auto", "in turn", "stacked", "racing"}, default="racing"
@@ -145,7 +147,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         else "mlp", whose batch norm throughout gave more accurate clusters of digits.
     preset : {"default", "paper", "code"}, default="default"
         Steps as tuned here for minutes on a CPU; those of the paper (70,000); or as the defaults of the
-        released code (100 epochs), without its clipping of gradients.
+        released code (100 epochs, gradients clipped at a norm of 5).
     batch_size : int or None, default=None
         Rows a step, at least two for each cluster; None takes the preset's, 100, or two for each cluster
         where that is more. With pairs a step takes a quarter as many pairs too.
@@ -178,8 +180,13 @@ class DDC(ClusterMixin, NeuralClusterer):
     n_clusters_ : int
         Clusters that are used.
     n_dominant_ : int
-        Clusters with at least n / n_clusters rows: an estimate of the number of clusters where `n_clusters`
+        Clusters with at least n / n_outputs_ rows: an estimate of the number of clusters where `n_clusters`
         was chosen larger.
+    n_outputs_ : int
+        Columns of `predict_proba`: `n_clusters`, or its estimate.
+    n_clusters_estimate_ : dict or None
+        With "auto", the estimate with its spread, a second opinion and what was tried; see
+        `coterie.methods.count.estimate_n_clusters`.
     loss_ : float
         The best run's objective in eval mode after training; it alone ranks restarts.
     history_, runs_ : list of dict
@@ -206,7 +213,7 @@ class DDC(ClusterMixin, NeuralClusterer):
 
     def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
         self,
-        n_clusters: int = 8,
+        n_clusters: int | str = 8,
         n_restarts: int | str = 20,
         restarts: str = "racing",
         vote: int = 0,
@@ -284,9 +291,11 @@ class DDC(ClusterMixin, NeuralClusterer):
         self._check_common(len(items))
         n_restarts = 20 if self.n_restarts == "auto" else int(self.n_restarts)
         self._check_own(n_restarts)
-        self._check_rows(items)
         if pairs is not None:
             check_pairs(pairs, len(items))
+        most = len(items) if self.batch_size is None else min(len(items), self.batch_size)
+        self._choose_n_outputs(items, most // ROWS_A_CLUSTER, pairs=pairs)
+        self._check_rows(items)
         preset = PRESET_OF[self.preset]
         recipe = self._recipe(preset)
         sampler = RowBatches(
@@ -309,7 +318,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         backbone = self.backbone
         if isinstance(backbone, str) and backbone == "auto":
             backbone = self._auto_backbone()
-        return channels_last(build_network(backbone, self.item_shape_, self.n_clusters, seed).float())
+        return channels_last(build_network(backbone, self.item_shape_, self.n_outputs_, seed).float())
 
     def _auto_backbone(self) -> str:
         """The paper's network for images it can take, else what other methods take."""
@@ -344,30 +353,30 @@ class DDC(ClusterMixin, NeuralClusterer):
             raise InputError(f"weights: all of {', '.join(TERMS)} are 0; one above 0 is expected")
 
     def _check_rows(self, items: Items) -> None:
-        distinct = count_distinct(items, self.n_clusters)
-        if distinct < self.n_clusters:
+        distinct = count_distinct(items, self.n_outputs_)
+        if distinct < self.n_outputs_:
             raise InputError(
-                f"n_clusters: {self.n_clusters} for {distinct} distinct rows; at most as many are expected"
+                f"n_clusters: {self.n_outputs_} for {distinct} distinct rows; at most as many are expected"
             )
-        needed = ROWS_A_CLUSTER * self.n_clusters
+        needed = ROWS_A_CLUSTER * self.n_outputs_
         if self.batch_size is not None and self.batch_size < needed:
             raise InputError(
-                f"batch_size: {self.batch_size} for n_clusters={self.n_clusters}; at least two rows for each "
+                f"batch_size: {self.batch_size} for n_clusters={self.n_outputs_}; at least two rows for each "
                 f"cluster, {needed}, are expected"
             )
-        if self.n_clusters == 1:
+        if self.n_outputs_ == 1:
             _warn(
                 "n_clusters=1: all rows are one cluster, there is nothing to separate and nothing is learnt"
             )
         elif len(items) < needed:
             _warn(
-                f"X has {len(items)} rows for n_clusters={self.n_clusters} clusters: with fewer than two for "
+                f"X has {len(items)} rows for n_clusters={self.n_outputs_} clusters: with fewer than two for "
                 "each, some will hardly be used"
             )
 
     def _recipe(self, preset: Preset) -> Recipe:
         recipe = preset.vectors if len(self.item_shape_) == 1 else preset.images
-        batch_size = max(recipe.batch_size, ROWS_A_CLUSTER * self.n_clusters)
+        batch_size = max(recipe.batch_size, ROWS_A_CLUSTER * self.n_outputs_)
         return self._override(dataclasses.replace(recipe, batch_size=batch_size))
 
     def _weights(self, *, has_pairs: bool) -> dict[str, float]:
@@ -394,14 +403,14 @@ class DDC(ClusterMixin, NeuralClusterer):
         reference = self._assign(items, self.network_).argmax(axis=1)
         for member in self.members_[1:]:
             labels = self._assign(items, member).argmax(axis=1)
-            _rename(member, align_clusters(reference, labels, self.n_clusters))
+            _rename(member, align_clusters(reference, labels, self.n_outputs_))
         super()._describe(items)
 
     def _probabilities(self, items: Items) -> FloatArray:
         if len(self.members_) == 1:
             return super()._probabilities(items)
         votes = [self._assign(items, member).argmax(axis=1) for member in self.members_]
-        return vote_shares(votes, self.n_clusters)
+        return vote_shares(votes, self.n_outputs_)
 
 
 def _warn(text: str) -> None:

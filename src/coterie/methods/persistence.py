@@ -15,10 +15,10 @@ from coterie._errors import DamagedFileError, InputTypeError
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.rebuild import OWN_BACKBONE, folder_of, rebuild
-from coterie.methods.registry import METHODS, SET_METHODS
+from coterie.methods.registry import ALL_METHODS
 from coterie.methods.similarity import SimilarityNetwork
 
-SAVED: dict[str, type[NeuralEstimator]] = {**METHODS, **SET_METHODS, "similarity": SimilarityNetwork}
+SAVED: dict[str, type[NeuralEstimator]] = {**ALL_METHODS, "similarity": SimilarityNetwork}
 
 
 def save(estimator: NeuralEstimator, path: str | Path) -> None:

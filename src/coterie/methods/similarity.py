@@ -27,6 +27,7 @@ from coterie._types import Batch, Output, Plan
 from coterie.data import ClassBatches, PairBatches, Pairs
 from coterie.data.arrays import Items, ScaledSource, Scaling, data_digest
 from coterie.data.batches import Sampler
+from coterie.data.labels import encode_labels
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import choose_threads, torch_threads
@@ -49,6 +50,8 @@ HELD_OUT_SEED = 0
 CALIBRATION_BATCHES = 100
 # Odds are never sharpened: where a few held-out pairs are all right, the best temperature would be 0.
 _LOG_TEMPERATURES = (0.0, 5.0)
+
+Codes = npt.NDArray[np.int64]
 
 
 class SimilarityObjective(Objective):
@@ -103,8 +106,9 @@ class SimilarityNetwork(NeuralEstimator):
     items_per_class : int, default=5
         Rows of each class in a batch, at least 2.
     held_out : float, default=0.1
-        Share of the classes that are not trained on, in [0, 0.5]; of the rows of every class where that share
-        is fewer than 2 classes, and of the pairs after a fit from pairs. 0: no calibration.
+        Share of the classes that are not trained on, in [0, 0.5]; of the groups where there are groups and
+        that share is at least 2; of the rows of every class where that share is fewer than 2 classes, and of
+        the pairs after a fit from pairs. 0: no calibration.
     n_restarts : int, default=1
         Runs from different starts, of which the one of lowest loss is kept.
     backbone : "auto", str, nn.Module or callable, default="auto"
@@ -217,7 +221,7 @@ class SimilarityNetwork(NeuralEstimator):
         tags.target_tags.required = True
         return tags
 
-    def fit(self, X: Any, y: Any = None, *, pairs: Pairs | None = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, pairs: Pairs | None = None, groups: Any = None) -> Self:
         """Learn from labels or from pairs which items are of one class.
 
         Parameters
@@ -228,6 +232,10 @@ class SimilarityNetwork(NeuralEstimator):
             Labels of any type; -1, None and NaN are unknown. At least 2 classes.
         pairs : Pairs, optional
             Which rows of X belong together and which do not, in place of labels.
+        groups : array-like of shape (n,), optional
+            What the classes of y are parts of, such as the alphabet of a character. A batch then holds the
+            classes of one group, as it will where new items are all of one group, and the network has to
+            tell what differs within one and not what differs between two.
 
         Returns
         -------
@@ -243,9 +251,11 @@ class SimilarityNetwork(NeuralEstimator):
         self._check_own()
         recipe = self._override(RECIPES[self.preset])
         if pairs is not None:
+            if groups is not None:
+                raise InputError("groups: given with pairs; they are expected with y alone")
             sampler, held, digest = self._from_pairs(len(items), y, pairs, recipe)
         else:
-            sampler, held, digest = self._from_labels(len(items), y, recipe)
+            sampler, held, digest = self._from_labels(len(items), y, groups, recipe)
         self._held_plans = held
         self.bytes_ = items.dtype == np.uint8
         self._similar_share = _similar_share(sampler)
@@ -327,7 +337,9 @@ class SimilarityNetwork(NeuralEstimator):
         if check_number("held_out", self.held_out, positive=False) > 0.5:
             raise InputError(f"held_out: {self.held_out}; a share in [0, 0.5] is expected")
 
-    def _from_labels(self, n_items: int, y: Any, recipe: Recipe) -> tuple[Sampler, list[Plan], str]:
+    def _from_labels(
+        self, n_items: int, y: Any, groups: Any, recipe: Recipe
+    ) -> tuple[Sampler, list[Plan], str]:
         """Batches of the classes that are trained on, of those that are held out, and a digest."""
         if y is None:
             raise InputError(
@@ -336,20 +348,25 @@ class SimilarityNetwork(NeuralEstimator):
             )
         codes, classes = check_labels(y, n_items)
         _check_classes(codes, classes)
-        held = _hold_out(codes, self.held_out)
+        of_row = None
+        if groups is not None:
+            of_row = _check_groups(groups, codes, classes)
+            codes = _without_lone_classes(codes, of_row)
+        held = _hold_out(codes, self.held_out, of_row)
         return (
-            self._batches(np.where(held, -1, codes), recipe),
-            list(self._calibration_plans(np.where(held, codes, -1), recipe)),
-            data_digest(codes),
+            self._batches(np.where(held, -1, codes), of_row, recipe),
+            list(self._calibration_plans(np.where(held, codes, -1), of_row, recipe)),
+            data_digest(codes) if of_row is None else data_digest(codes, of_row),
         )
 
-    def _batches(self, codes: npt.NDArray[np.int64], recipe: Recipe) -> ClassBatches:
-        return ClassBatches(codes, max(2, recipe.batch_size // self.items_per_class), self.items_per_class)
+    def _batches(self, codes: Codes, groups: Codes | None, recipe: Recipe) -> ClassBatches:
+        n_classes = max(2, recipe.batch_size // self.items_per_class)
+        return ClassBatches(codes, n_classes, self.items_per_class, groups=groups)
 
-    def _calibration_plans(self, codes: npt.NDArray[np.int64], recipe: Recipe) -> Iterator[Plan]:
+    def _calibration_plans(self, codes: Codes, groups: Codes | None, recipe: Recipe) -> Iterator[Plan]:
         """Held-out batches made like those of the training."""
         if (codes >= 0).any():
-            batches = self._batches(codes, recipe)
+            batches = self._batches(codes, groups, recipe)
             for step in range(min(CALIBRATION_BATCHES, 2 * batches.n_steps)):
                 epoch, position = divmod(step, batches.n_steps)
                 yield batches.plan(HELD_OUT_SEED, epoch, position)
@@ -506,15 +523,42 @@ def _check_classes(codes: npt.NDArray[np.int64], classes: npt.NDArray[Any]) -> N
         )
 
 
-def _hold_out(codes: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.bool_]:
-    """Rows of a share of the classes; where that is fewer than 2 classes, a share of the rows of each."""
-    n_classes = int(codes.max()) + 1
+def _check_groups(groups: Any, codes: Codes, classes: npt.NDArray[Any]) -> Codes:
+    """Codes of the groups, one for each row, where every class is in one of them."""
+    if len(np.shape(groups)) != 1 or len(groups) != len(codes):
+        raise InputError(
+            f"groups: shape {np.shape(groups)}; one group a row, shape ({len(codes)},), is expected"
+        )
+    of_row, names = encode_labels(groups)
+    for code in range(len(classes)):
+        found = np.unique(of_row[codes == code])
+        if len(found) > 1 or found[0] < 0:
+            where = ", ".join("unknown" if group < 0 else repr(names[group]) for group in found)
+            raise InputError(f"groups: class {classes[code]!r} is in {where}; one known group is expected")
+    return of_row
+
+
+def _without_lone_classes(codes: Codes, groups: Codes) -> Codes:
+    """The codes, those of classes that are alone in their group unknown: they make no dissimilar pair."""
+    for group in np.unique(groups[codes >= 0]):
+        inside = (groups == group) & (codes >= 0)
+        if len(np.unique(codes[inside])) == 1:
+            codes = np.where(inside, -1, codes)
+    if (codes < 0).all():
+        raise InputError("groups: each holds one class; two in one are expected, or no pair is dissimilar")
+    return codes
+
+
+def _hold_out(codes: Codes, share: float, groups: Codes | None = None) -> npt.NDArray[np.bool_]:
+    """Rows of a share of the classes, or groups; where that is fewer than 2, a share of each class's rows."""
     rng = np.random.default_rng(HELD_OUT_SEED)
-    n_held = round(share * n_classes)
+    units = codes if groups is None else groups
+    known = np.unique(units[codes >= 0])
+    n_held = round(share * len(known))
     if n_held >= 2:
-        return np.isin(codes, rng.permutation(n_classes)[:n_held])
+        return np.isin(units, known[rng.permutation(len(known))[:n_held]]) & (codes >= 0)
     held = np.zeros(len(codes), dtype=bool)
-    for code in range(n_classes):
+    for code in np.unique(codes[codes >= 0]):
         rows = rng.permutation(np.flatnonzero(codes == code))
         n_rows = round(share * len(rows))
         # both sides need a pair of the class

@@ -29,6 +29,7 @@ BACKBONES: Mapping[str, Callable[[Shape], Backbone]] = MappingProxyType(
         "lenet": LeNet,
         "lenet-bn": lambda shape: LeNet(shape, fc_batch_norm=True),
         "lenet-code": lambda shape: LeNet(shape, padding=2, fc_batch_norm=True),
+        "vggxs": lambda shape: VGG(shape, "vggxs"),
         "vggs": lambda shape: VGG(shape, "vggs"),
         "vgg8": lambda shape: VGG(shape, "vgg8"),
         "vgg11": lambda shape: VGG(shape, "vgg11"),

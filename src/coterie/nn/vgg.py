@@ -13,12 +13,14 @@ from coterie.nn.backbone import Backbone, image_shape, with_channel
 # Channels per convolution, one inner tuple per stage; each stage ends in a 2x2 max pooling.
 _STAGES: Mapping[str, tuple[tuple[int, ...], ...]] = MappingProxyType(
     {
+        "vggxs": ((32,), (64,), (128,), (256,)),
         "vggs": ((64,), (128,), (256,), (256,)),
         "vgg8": ((64,), (128,), (256,), (512,), (512,)),
         "vgg11": ((64,), (128,), (256, 256), (512, 512), (512, 512)),
         "vgg16": ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3),
     }
 )
+_KEEPS_GRID = ("vggs", "vggxs")
 
 
 class VGG(Backbone):
@@ -26,13 +28,14 @@ class VGG(Backbone):
 
     ``vgg8``, ``vgg11`` and ``vgg16`` end in 512 x 1 x 1 at 32 x 32 and average whatever larger images
     leave to that size. ``vggs``, the small network of the similarity prediction, keeps its last grid:
-    256 x 2 x 2 = 1024 features at 32 x 32.
+    256 x 2 x 2 = 1024 features at 32 x 32. ``vggxs`` has as many from half the channels below, at less than
+    half the cost.
 
     Parameters
     ----------
     item_shape : sequence of int
-        ``(h, w)`` or ``(c, h, w)``; at least 32 x 32, for ``vggs`` 16 x 16.
-    name : "vgg8", "vgg11", "vgg16" or "vggs"
+        ``(h, w)`` or ``(c, h, w)``; at least 32 x 32, for ``vggs`` and ``vggxs`` 16 x 16.
+    name : "vgg8", "vgg11", "vgg16", "vggs" or "vggxs"
 
     Notes
     -----
@@ -60,7 +63,7 @@ class VGG(Backbone):
                 layers += _convolution(channels, after)
                 channels = after
             layers.append(nn.MaxPool2d(2))
-        if name == "vggs":
+        if name in _KEEPS_GRID:
             self.out_features = channels * (height // shrink) * (width // shrink)
         else:
             layers.append(nn.AdaptiveAvgPool2d(1))

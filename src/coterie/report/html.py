@@ -112,7 +112,7 @@ def _summary(given: ReportInput, found: Findings) -> str:
     boxes = "".join(f'<p class="caution">{escape(text)}</p>' for text in said)
     return (
         f"<h1>{type(estimator).__name__}: {found.n_rows:,} rows in {used} clusters</h1>"
-        f"<p>{used} of {estimator.n_clusters} clusters are used, {estimator.n_dominant_} hold at least their "
+        f"<p>{used} of {estimator.n_outputs_} clusters are used, {estimator.n_dominant_} hold at least their "
         f"share of the rows. {unsure:.1%} of the rows are unsure: their cluster has a probability below "
         f"{UNSURE}. Loss {estimator.loss_:.4f}, the lowest of {len(estimator.runs_)} restarts.</p>{boxes}"
     )
@@ -222,9 +222,9 @@ def _truth(given: ReportInput, found: Findings) -> str:
         f"{purity(true, clusters):.3f}."
     )
     head = f"<h2>Known labels</h2><p>{scores}</p>"
-    if max(len(classes), given.estimator.n_clusters) > _LARGEST_TABLE:
+    if max(len(classes), given.estimator.n_outputs_) > _LARGEST_TABLE:
         return head
-    table = np.zeros((len(classes), given.estimator.n_clusters), dtype=np.int64)
+    table = np.zeros((len(classes), given.estimator.n_outputs_), dtype=np.int64)
     np.add.at(table, (true, clusters), 1)
     size = (2.2 + 0.42 * table.shape[0], 1.6 + 0.3 * table.shape[1])
     ax = contingency_table(table, Figure(size, layout="constrained").subplots(), class_names=list(classes))

@@ -1,0 +1,68 @@
+"""Twenty DDC restarts racing against all twenty trained to their end: what both cost, which run is chosen.
+
+No label comes in before both have chosen. The restarts are the same: same seeds, same batches.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from benchmarks.estimators import RecordedDDC
+from benchmarks.suites.base import Case, Options, Outcome, Suite
+from benchmarks.suites.ddc import MNIST_ROWS
+from benchmarks.suites.from_pairs import read_split
+from coterie.metrics import clustering_accuracy
+
+N_RESTARTS = 20
+# method -> (data set, rows, steps); None: all rows, the default preset's steps
+METHODS: dict[str, tuple[str, int | None, int | None]] = {
+    "digits": ("digits", None, None),
+    "mnist": ("mnist", MNIST_ROWS, 600),
+}
+WAYS = ("racing", "in turn")
+
+
+def _cases(options: Options) -> list[Case]:
+    cases = []
+    for draw in options.draws or (110, 111, 112):
+        for method in options.pick_methods(tuple(METHODS)):
+            data, rows, steps = METHODS[method]
+            chosen = {"n_clusters": 10, "n_restarts": N_RESTARTS, "max_steps": steps}
+            settings = {
+                "train_rows": options.limits()["train_rows"] or rows,
+                "parameters": options.estimator(**chosen),
+            }
+            cases.append(Case("ddc-racing", method, options.data or data, "", draw, settings))
+    return cases
+
+
+def run(case: Case) -> Outcome:
+    """Fit once in each way."""
+    split = read_split(case.data, case.settings["train_rows"], None)
+    metrics: dict[str, Any] = {}
+    runs = []
+    for way in WAYS:
+        parameters = case.settings["parameters"] | {"restarts": way, "threads": 1, "over_clustering": True}
+        model = RecordedDDC(**parameters, random_state=case.draw)
+        start = time.process_time()
+        model.fit(split.x_train)
+        name = way.replace(" ", "_")
+        metrics[f"{name}_processor_seconds"] = time.process_time() - start
+        metrics[f"{name}_loss"] = model.loss_
+        metrics[f"{name}_accuracy"] = clustering_accuracy(split.y_train, model.labels_)
+        runs += model.runs_
+    one = metrics["in_turn_processor_seconds"] / case.settings["parameters"]["n_restarts"]
+    metrics["racing_of_one"] = metrics["racing_processor_seconds"] / one
+    metrics["points_behind"] = 100 * (metrics["in_turn_accuracy"] - metrics["racing_accuracy"])
+    return Outcome(metrics, runs, model.resolved_)
+
+
+DDC_RACING = Suite(
+    "ddc-racing",
+    "Twenty DDC restarts racing and in turn (bar: at most 6 times one, within 1 point of all twenty)",
+    tuple(METHODS),
+    (110, 111, 112),
+    _cases,
+    run,
+)

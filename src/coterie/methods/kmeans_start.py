@@ -1,0 +1,95 @@
+"""Where clusters begin: k-means on embeddings, and an output layer that agrees with it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+KMEANS_ROWS = 20_000
+KMEANS_STARTS = 10
+# Sure enough that a pair loss corrects k-means and does not begin anew.
+MARGIN = 5.0
+
+
+@dataclass(frozen=True)
+class KMeansCentres:
+    """What k-means finds among some rows.
+
+    Attributes
+    ----------
+    centres : tensor of shape (k, e)
+    points : array of shape (m, e)
+        The rows that it looked at, at most `KMEANS_ROWS`.
+    assigned : int array of shape (m,)
+    """
+
+    centres: Tensor
+    points: npt.NDArray[Any]
+    assigned: npt.NDArray[Any]
+
+
+def find_centres(embeddings: Tensor, n_clusters: int, seed: int, draws: np.random.Generator) -> KMeansCentres:
+    """The best of ten runs of k-means on the rows of embeddings (n, e), of many rows on some of them."""
+    points = embeddings.cpu().numpy()
+    if len(points) > KMEANS_ROWS:
+        points = points[draws.choice(len(points), KMEANS_ROWS, replace=False)]
+    kmeans = KMeans(n_clusters, n_init=KMEANS_STARTS, random_state=seed)
+    with warnings.catch_warnings():
+        # fewer distinct points than clusters: clusters that stay empty are warned of after the training
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        assigned = kmeans.fit_predict(points)
+    return KMeansCentres(torch.from_numpy(kmeans.cluster_centers_).to(embeddings), points, assigned)
+
+
+def nearest_centre_layer(centres: Tensor, gap: Tensor, margin: float) -> dict[str, Tensor]:
+    """A head with the logits ``scale * (2 c.z - c.c)``: largest for the nearest centre.
+
+    Parameters
+    ----------
+    centres : tensor of shape (k, e)
+    gap : scalar tensor
+        Difference of two squared distances that is to become a difference of `margin` between two logits.
+    margin : float
+
+    Returns
+    -------
+    dict
+        "head.weight" (k, e) and "head.bias" (k,).
+    """
+    squares = centres.square().sum(dim=1)
+    # centres that coincide give no direction, and must not give weights without bound
+    floor = 1e-3 * squares.mean() + torch.finfo(centres.dtype).tiny ** 0.5
+    scale = margin / torch.maximum(gap, floor)
+    return {"head.weight": 2 * scale * centres, "head.bias": -scale * squares}
+
+
+@dataclass(frozen=True)
+class KMeansHead:
+    """An output layer that assigns each embedding to its nearest k-means centre.
+
+    Half of the items begin with at least e^MARGIN times the probability of the second nearest cluster.
+
+    Attributes
+    ----------
+    n_clusters : int
+    """
+
+    n_clusters: int
+
+    def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
+        """New values of the network's last layer, by name."""
+        embeddings = embed()
+        found = find_centres(embeddings, self.n_clusters, seed, np.random.default_rng(seed))
+        if self.n_clusters == 1:
+            return nearest_centre_layer(found.centres, embeddings.new_ones(()), MARGIN)
+        nearest = torch.cdist(embeddings, found.centres).square().topk(2, largest=False).values
+        return nearest_centre_layer(found.centres, (nearest[:, 1] - nearest[:, 0]).median(), MARGIN)

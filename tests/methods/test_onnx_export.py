@@ -1,0 +1,94 @@
+"""What onnxruntime makes of an exported model is what the model predicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from sklearn.exceptions import NotFittedError
+from torch import Tensor, nn
+
+from coterie import ADC, CCN, DDC, L2C, InputError, InputTypeError, SimilarityNetwork, export_onnx
+from coterie.data.arrays import Scaling
+from coterie.methods.onnx_export import PortableClusterer
+from coterie.metrics import vote_shares
+from coterie.nn import ClusterNetwork, build_network
+
+QUICK: dict[str, Any] = {"n_clusters": 10, "max_steps": 10, "over_clustering": True, "random_state": 0}
+
+
+def as_images(X: Any) -> Any:
+    return (X * 15).reshape(-1, 8, 8).astype(np.uint8)
+
+
+def as_far_vectors(X: Any) -> Any:
+    """Features that only their scaling makes comparable."""
+    return (X * np.logspace(-2, 2, 64) + 3.0).astype(np.float32)
+
+
+@pytest.mark.parametrize("shaped", [as_far_vectors, as_images])
+@pytest.mark.parametrize(
+    "model",
+    [CCN(n_restarts=1, **QUICK), DDC(n_restarts=4, vote=3, **QUICK), ADC(**QUICK)],
+    ids=["ccn", "ddc-vote", "adc"],
+)
+def test_onnxruntime_predicts_the_same(model: Any, shaped: Any, digits: Any, tmp_path: Path) -> None:
+    X, y = shaped(digits[0]), digits[1]
+    if X.ndim > 2 and isinstance(model, CCN):
+        model.set_params(backbone="lenet-code")
+    model.fit(X, y)
+    export_onnx(model, tmp_path / "new" / "model.onnx")
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["model.onnx"]
+    session = onnxruntime.InferenceSession(tmp_path / "new" / "model.onnx")
+    for n in (1, 7, 150):
+        probability, label = session.run(None, {"X": X[:n].astype(np.float32)})
+        np.testing.assert_allclose(probability, model.predict_proba(X[:n]), atol=1e-5)
+        np.testing.assert_array_equal(label, model.predict(X[:n]))
+        assert (probability.dtype, label.dtype) == (np.float32, np.int64)
+
+
+class Chooser(nn.Module):
+    """Takes one of two ways by what it sees, which a graph cannot."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x if float(x.sum()) > 0 else -x
+
+
+def test_a_network_that_no_graph_can_express(digits: Any, tmp_path: Path) -> None:
+    X, y = digits
+    model = CCN(n_restarts=1, backbone=Chooser(), **QUICK).fit(X, y)
+    with pytest.raises(InputError, match="backbone: a network that cannot be expressed in ONNX"):
+        export_onnx(model, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_refuses(tmp_path: Path, digits: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.onnx"
+    for other in (L2C(), SimilarityNetwork(), object()):
+        with pytest.raises(InputTypeError, match=r"estimator: .*; CCN, DDC or ADC is expected"):
+            export_onnx(other, path)  # type: ignore[arg-type]
+    with pytest.raises(NotFittedError):
+        export_onnx(CCN(), path)
+    model = CCN(n_restarts=1, **QUICK).fit(*digits)
+    with pytest.raises(InputError, match="is a directory"):
+        export_onnx(model, tmp_path)
+    monkeypatch.setattr("coterie.methods.onnx_export.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"onnx, onnxscript, not installed: pip install 'coterie\[onnx\]'"):
+        export_onnx(model, path)
+
+
+def test_ties_of_a_vote_go_to_the_best(digits: Any) -> None:
+    networks: list[ClusterNetwork] = [build_network("mlp", (64,), 4, seed).eval() for seed in range(4)]
+    portable = PortableClusterer(networks, Scaling(np.zeros(()), np.asarray(0.1)), 4)
+    X = torch.from_numpy(digits[0]).float()
+    with torch.no_grad():
+        prob, label = portable(X)
+        votes = [network(X * 0.1)[1].argmax(dim=1).numpy() for network in networks]
+    shares = vote_shares(votes, 4)
+    np.testing.assert_allclose(prob, shares, atol=1e-6)
+    np.testing.assert_array_equal(label, shares.argmax(axis=1))
+    assert (np.sort(shares, axis=1)[:, -1] - np.sort(shares, axis=1)[:, -2] < 1e-6).any()
