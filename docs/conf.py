@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import ClassVar
 
 from docutils import nodes
@@ -79,7 +80,17 @@ def link_names(app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = re.sub(r"(?<![`}])`(coterie\.[\w.]+)`(?!`)", r"{py:obj}`\1`", source[0])
 
 
+def show_all_figures(app: Sphinx, page: str, source: list[str]) -> None:
+    """Put figures that the page of figures does not speak of at its end."""
+    if page == "figures":
+        for path in sorted(Path(app.srcdir, "figures").glob("*.png")):
+            if path.name not in source[0]:
+                title = path.stem.replace("-", " ")
+                source[0] += f"\n## {title}\n\n![{title}](figures/{path.name})\n"
+
+
 def setup(app: Sphinx) -> None:
     """Add what is this site's own."""
     app.add_directive("command-help", CommandHelp)
     app.connect("source-read", link_names)
+    app.connect("source-read", show_all_figures)

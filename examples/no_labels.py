@@ -67,7 +67,8 @@ print(f"k-means: ACC {clustering_accuracy(truth, by_k_means):.3f}")
 # What to expect
 # --------------
 #
-# - The number of clusters has to be known, or guessed high with ``over_clustering=True``.
+# - The number of clusters has to be known, or is estimated: ``n_clusters="auto"`` counts clusters in five
+#   more runs with too many outputs.
 # - Nothing says that the clusters a network finds are the classes you have in mind. On digits DDC's loss and
 #   its accuracy go together only in part: :doc:`the results </results>` have their rank correlation.
 # - One start in several may end badly, for ADC too: the results have its spread over seeds. If you can answer

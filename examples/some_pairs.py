@@ -76,7 +76,8 @@ show("CCN, 100 labels", model.labels_)
 # -----------------------------
 #
 # Ask for more than enough; a pair loss has no reason to use them all. ``n_dominant_`` counts the clusters of
-# at least n / n_clusters rows.
+# at least n / n_clusters rows. (``n_clusters="auto"`` counts them in five runs, and then trains with that
+# number.)
 
 model = CCN(n_clusters=30, over_clustering=True, n_restarts=2, random_state=0).fit(X, told)
 print("clusters used:", model.n_clusters_, "  dominant:", model.n_dominant_)
