@@ -104,7 +104,7 @@ show("k-means on the network's features", k_means.fit_predict(spn.transform(X_ne
 # images.
 
 features = spn.transform(X_new)
-model = CCN(n_clusters=17, init="k-means", backbone="identity", max_steps=200, random_state=0)
+model = CCN(n_clusters=17, head_init="k-means", backbone="identity", max_steps=200, random_state=0)
 model.fit(features, similarity=spn.on_features())
 show("CCN on features, from k-means", model.labels_)
 
