@@ -103,7 +103,7 @@ ALPHABETS = (
 # Chosen on the trial alphabets; "paper": a pair is similar where the similarity network finds it more likely.
 CCN_SETTINGS: dict[str, Any] = {
     "backbone": "vggxs",
-    "init": "k-means",
+    "head_init": "k-means",
     "preset": "paper",
     "augment": "auto",
     "max_steps": 100,
