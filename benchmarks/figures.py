@@ -179,12 +179,12 @@ def draw(folder: Path = RESULTS, target: Path = FOLDER, data: str = "mnist") -> 
         "kcl-figure-4-maps": figure_4(records, data, folder),
         "kcl-figure-5-noise-outputs": figure_5(records, data),
         "kcl-figure-6-contingency": figure_6(records, data),
+        "l2c-clusterings": l2c_clusterings(records),
         "ddc-simplex": ddc_figures.simplex(records, folder),
         "ddc-kernel": ddc_figures.kernel(records, folder),
         "ddc-guided": ddc_figures.guided(records, folder),
         "ddc-losses": ddc_figures.losses(records, "ddc-digits"),
         "ddc-supervised": ddc_figures.supervised(records, folder),
-        "l2c-clusterings": l2c_clusterings(records),
     }
     target.mkdir(parents=True, exist_ok=True)
     written = []
