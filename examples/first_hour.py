@@ -40,9 +40,9 @@ print(f"k-means: ACC {clustering_accuracy(y, k_means):.3f}")
 # Nothing told
 # ------------
 #
-# :class:`coterie.ADC` learns from random views of each image: small rotations, crops, noise. The softmax
-# output of its network is the clustering. To save time there is one start here in place of three, of a third
-# of the steps.
+# What :class:`coterie.ADC` learns from are random views of each image (small rotations, crops, noise). The
+# softmax output of its network is the clustering. To save time there is one start here in place of three, of
+# a third of the steps.
 
 from coterie import ADC
 
