@@ -112,7 +112,7 @@ CCN_SETTINGS: dict[str, Any] = {
 }
 CCN_DEPARTURES = [
     "backbone: half the channels of VGGS in its first three stages; it starts with the weights of the "
-    "similarity network, and the output layer with spectral clustering of what that says of all pairs; of 100 "
+    "similarity network, and the output layer with spectral clustering of what it says of all pairs; of 100 "
     "outputs with k-means on its features",
     "100 steps instead of 150 epochs (600 to 1,410 steps); the rate drops at two thirds, as there",
     "views: rotations, zooms and shifts instead of random resized crops",
