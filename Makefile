@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint types tables
+.PHONY: demo test lint types tables docs docs-check
 demo: .venv/ready
 	$(BIN)/coterie demo
 
@@ -20,6 +20,19 @@ types: .venv/ready
 
 tables: .venv/ready
 	$(BIN)/python -m benchmarks.tables
+
+# runs every guide: minutes
+docs: .venv/docs
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -e '.[text]'
+	MPLBACKEND=Agg $(BIN)/sphinx-build -W --keep-going docs build/docs
+
+# all pages, but no guide is run
+docs-check: .venv/docs
+	$(BIN)/sphinx-build -q -W --keep-going -D plot_gallery=0 docs build/docs-check
+
+.venv/docs: .venv/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -e '.[docs]'
+	touch $@
 
 .venv/ready: pyproject.toml constraints/cpu.txt
 	$(PYTHON) -m venv .venv

@@ -1,4 +1,5 @@
-"""Tables of all committed results: ``python -m benchmarks.tables`` writes docs/results.md.
+"""Tables of all committed results: ``python -m benchmarks.tables`` writes docs/results.md
+and brings the numbers of docs/papers.md up to date.
 
 Every record is shown: a mean is over all draws that are there, and nothing is left out for being bad.
 """
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.papers import refresh
 from benchmarks.published import published
 from benchmarks.record import RESULTS, ROOT, read_all
 from benchmarks.suites import SUITES
@@ -55,6 +57,26 @@ class Column:
 def metric(head: str, name: str, scale: float = 1.0, digits: int = 3) -> Column:
     """A column of one metric."""
     return Column(head, lambda record: record["metrics"].get(name), scale, digits)
+
+
+@dataclass(frozen=True)
+class RatioColumn(Column):
+    """A metric's mean over that of another one."""
+
+    beside: Value = lambda record: None
+
+    def cell(self, records: Sequence[Record]) -> str:
+        """The ratio of the means over the records that have both."""
+        pairs = [(self.value(record), self.beside(record)) for record in records]
+        above = [one for one, other in pairs if one is not None and other is not None]
+        below = [other for one, other in pairs if one is not None and other is not None]
+        return f"{statistics.fmean(above) / statistics.fmean(below):.{self.digits}f}" if above else ""
+
+
+def _arms(budget: int) -> tuple[Column, ...]:
+    """Errors of both arms after so many answers."""
+    rule, random = (metric(f"{budget} {arm}", f"{arm}_error_{budget}", 100, 1) for arm in ("rule", "random"))
+    return rule, random, RatioColumn(f"{budget} ratio", rule.value, digits=2, beside=random.value)
 
 
 def _of_restarts(pick: Callable[[Iterable[float]], float], name: str = "test_purity") -> Value:
@@ -110,6 +132,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "ddc-circles": _UNSUPERVISED,
     "ddc-digits": _UNSUPERVISED,
     "ddc-mnist": _UNSUPERVISED,
+    "ddc-reuters": _UNSUPERVISED,
     "ddc-ablation": _UNSUPERVISED,
     "ddc-imbalance": _UNSUPERVISED,
     "l2c": (
@@ -123,6 +146,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     ),
     "l2c-images": _UNSEEN,
     "l2c-speakers": _UNSEEN,
+    "l2c-metrics": _UNSEEN,
     "step": (
         metric("ours / bare, medians of wall time", "ratio"),
         metric("median of the chunks' ratios", "ratio_of_pairs"),
@@ -136,6 +160,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("ACC %", "accuracy", 100, 1),
         metric("NMI (arithmetic)", "nmi_arithmetic"),
         metric("clusters used", "clusters_used", digits=1),
+        Column("worst restart, ACC %", _of_restarts(min, "train_accuracy"), 100, 1),
+        Column("best restart, ACC %", _of_restarts(max, "train_accuracy"), 100, 1),
         metric("test ACC %", "test_accuracy", 100, 1),
         metric("processor seconds", "processor_seconds", digits=0),
         SECONDS,
@@ -149,6 +175,18 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("ours / kornia, medians of wall time", "ratio"),
         metric("ours, s a batch", "ours_seconds", digits=4),
         metric("kornia, s a batch", "kornia_seconds", digits=4),
+    ),
+    "label-rule": (
+        metric("start: error %", "start_error", 100, 1),
+        *(column for budget in (25, 50, 100) for column in _arms(budget)),
+    ),
+    "memmap": (
+        metric("file, MiB", "file_mib", digits=0),
+        metric("RssAnon before, MiB", "start_mib", digits=0),
+        metric("largest RssAnon, MiB", "peak_mib", digits=0),
+        metric("fit, processor µs a row", "fit_microseconds_a_row", digits=2),
+        metric("predict, processor µs a row", "predict_microseconds_a_row", digits=2),
+        SECONDS,
     ),
     "omniglot": (
         metric("ACC %", "target_accuracy", 100, 1),
@@ -186,6 +224,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("blocks: s", "block_seconds", digits=1),
         metric("blocks: peak MiB", "block_peak_mib", digits=0),
     ),
+    "ddc-watched": _UNSUPERVISED,
     "ddc-racing": (
         metric("racing / one", "racing_of_one", digits=2),
         metric("in turn, s", "in_turn_processor_seconds", digits=1),
@@ -333,3 +372,4 @@ def main(folder: Path = RESULTS, target: Path = PAGE) -> None:
 
 if __name__ == "__main__":
     main()
+    refresh(PAGE.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Twenty DDC restarts that race against all twenty trained to their end: what both cost, and which run is chosen.
+"""Twenty DDC restarts racing against all twenty trained to their end: what both cost, which run is chosen.
 
 No label comes in before both have chosen. The restarts are the same: same seeds, same batches.
 """

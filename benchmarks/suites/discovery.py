@@ -78,7 +78,7 @@ DATA = {"mnist": _mnist, "coil100": _coil100}
 METHODS = ("spn", "k-means-pixels", "k-means", "ccn-ccl", "ccn-kcl", "ccn-ccl-100", "ccn-kcl-100")
 CCN_SETTINGS: dict[str, Any] = {
     "backbone": "vggxs",
-    "init": "k-means",
+    "head_init": "k-means",
     "preset": "paper",
     "augment": "auto",
     "max_steps": 150,

@@ -71,8 +71,8 @@ def run(case: Case) -> Outcome:
         return mapped_accuracy(split.y_test, model.predict(split.x_test), mapping)
 
     measured: dict[str, Any] = {"loss": model.loss_, "test_mapped_accuracy": accuracy()}
-    measured |= scores("test", split.y_test, model.predict(split.x_test), model.n_clusters)
-    measured |= scores("train", y, model.labels_, model.n_clusters)
+    measured |= scores("test", split.y_test, model.predict(split.x_test), model.n_outputs_)
+    measured |= scores("train", y, model.labels_, model.n_outputs_)
     for kept in model.each_restart():
         model.runs_[kept.index]["test_mapped_accuracy"] = accuracy()
     departures = [

@@ -119,7 +119,7 @@ def run(case: Case) -> Outcome:
     # one thread: on shared cores a second one makes these small steps slower
     model.set_params(threads=1)
     model.fit(split.x_train, pairs=draw_pairs(split, case))
-    k = model.n_clusters
+    k = model.n_outputs_
     measured: dict[str, Any] = {"loss": model.loss_}
     departures = [*split.departures, *DEPARTURES[case.method]]
     outcome = Outcome(measured, model.runs_, model.resolved_, departures)
@@ -142,7 +142,7 @@ def _measure_network(
     model: RecordedCCN, split: datasets.Split, case: Case, outcome: Outcome
 ) -> dict[str, Any]:
     """Test scores of the chosen restart, of k-means on its features, and the purity of every restart."""
-    k = model.n_clusters
+    k = model.n_outputs_
     probabilities = model.predict_proba(split.x_test)
     found = probabilities.argmax(axis=1)
     measured = scores.scores("test", split.y_test, found, k)

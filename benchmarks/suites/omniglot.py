@@ -207,7 +207,7 @@ def _cases(options: Options) -> list[Case]:
             if method in NETWORKS:
                 loss, outputs = NETWORKS[method]
                 settings["parameters"] = options.estimator(
-                    **CCN_SETTINGS, loss=loss, n_clusters=outputs, init=STARTS[outputs], n_restarts=1
+                    **CCN_SETTINGS, loss=loss, n_clusters=outputs, head_init=STARTS[outputs], n_restarts=1
                 )
             if method != "spn":
                 cases.append(Case("omniglot", method, "omniglot", alphabet, draw, settings))

@@ -154,8 +154,8 @@ def _bare_loop(task: Task, run: Run, steps: int) -> Callable[[], None]:
 def _ready(task: Task, number: int) -> tuple[Tensor, Batch]:
     """A batch scaled beforehand, and what is known about it as tensors."""
     plan = task.objective.sampler.plan(0, 0, number)
-    known = [None if part is None else torch.from_numpy(part) for part in (plan.same, plan.labels)]
-    return task.source.take(plan.rows), Batch(torch.from_numpy(plan.rows), *known)
+    same, labels = (None if part is None else torch.from_numpy(part) for part in (plan.same, plan.labels))
+    return task.source.take(plan.rows), Batch(torch.from_numpy(plan.rows), same, labels)
 
 
 def _predict_sides(model: _TaskTaker, images: npt.NDArray[np.uint8]) -> dict[str, Callable[[], None]]:

@@ -126,8 +126,8 @@ def run(case: Case) -> Outcome:
     measured: dict[str, Any] = {
         "loss": model.loss_,
         "test_mapped_accuracy": mapped_accuracy(split.y_test, found, mapping),
-        **scores("test", split.y_test, found, model.n_clusters),
-        **scores("train", split.y_train, model.labels_, model.n_clusters),
+        **scores("test", split.y_test, found, model.n_outputs_),
+        **scores("train", split.y_train, model.labels_, model.n_outputs_),
     }
     departures = [*split.departures, "one run per cell; the paper names no number of runs"]
     if settings["epochs"] != protocol.epochs:

@@ -24,11 +24,15 @@ class Plan:
         Symmetric: 1 same cluster, -1 different, 0 unknown.
     labels : int64 array of the shape of rows, or None
         Class codes, -1 unknown.
+    n_drawn : int or None
+        The first so many rows are a fair sample of the data, the others are there for what is known about
+        them; None: all are.
     """
 
     rows: Rows
     same: npt.NDArray[np.int8] | None = None
     labels: npt.NDArray[np.int64] | None = None
+    n_drawn: int | None = None
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,15 @@ class Batch:
     labels : int64 tensor of the shape of rows, or None
     pair_weight : float tensor of shape (b, b) or None
         How much each pair counts.
+    n_drawn : int or None
+        As in `Plan`.
     """
 
     rows: Tensor
     same: Tensor | None = None
     labels: Tensor | None = None
     pair_weight: Tensor | None = None
+    n_drawn: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,13 +67,23 @@ class Output:
         Named as in the network's `outputs`, with the batch on axis 0 but for its `shared_outputs`.
     views : tuple of Output
         Of random views of the same rows, in the same order, where the objective asks for them.
+    shared : frozenset of str
+        Names of the tensors without the batch on axis 0.
     """
 
     tensors: Mapping[str, Tensor]
     views: tuple[Output, ...] = ()
+    shared: frozenset[str] = frozenset()
 
     def __getitem__(self, name: str) -> Tensor:
         return self.tensors[name]
+
+    def first(self, n: int | None) -> Output:
+        """The same for the first n rows of the batch alone; None: for all."""
+        if n is None:
+            return self
+        tensors = {name: value if name in self.shared else value[:n] for name, value in self.tensors.items()}
+        return Output(tensors, tuple(view.first(n) for view in self.views), self.shared)
 
     @property
     def embedding(self) -> Tensor:

@@ -1,45 +1,40 @@
-"""Training of the models for points: its sets and rates are functions of the step."""
+"""Training of the models for points: its sets are a function of the seed, and a model can be shipped."""
 
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
 
-import pytest
-import torch
+import numpy as np
 
+import coterie
 from benchmarks import train_points2d as training
-from coterie.nn.set_attention import SetAttention
+from coterie import L2C
 
 
-def options(*words: str) -> argparse.Namespace:
-    return training.make_parser().parse_args(["--out", "unused", *words])
+def options(out: Path, *words: str) -> argparse.Namespace:
+    return training.make_parser().parse_args(["--out", str(out), "--sets", "7", *words])
 
 
-def test_sets_are_a_function_of_the_step() -> None:
-    chosen = options("--items", "20", "40", "--sets", "4")
-    first, again = training.sets_of_step(chosen, 3), training.sets_of_step(chosen, 3)
-    assert first[0].shape[1:] == (40, 2)
-    assert torch.equal(first[0], again[0])
-    assert training.sets_of_step(chosen, 4)[0].shape[1:] == (20, 2)
+def test_sets_are_a_function_of_the_seed(tmp_path: Path) -> None:
+    chosen = options(tmp_path, "--items", "20", "40")
+    first, again = training.draw_sets(chosen), training.draw_sets(chosen)
+    assert [len(points) for points, _ in first] == [20] * 4 + [40] * 3
+    assert all(np.array_equal(one[0], other[0]) for one, other in zip(first, again, strict=True))
+    (other, _), *_ = training.draw_sets(options(tmp_path, "--items", "20", "--seed", "1"))
+    assert not np.array_equal(first[0][0], other)
 
 
-def test_the_rate_rises_follows_the_cosine_and_falls_to_zero() -> None:
-    chosen = options("--steps", "1000", "--horizon", "2000", "--cool", "100", "--learning-rate", "1")
-    rates = [training.learning_rate_at(step, chosen) for step in (0, 99, 500, 900, 950, 999)]
-    assert rates[0] == pytest.approx(0.01, abs=1e-4)
-    assert rates[2] == pytest.approx(0.8536, abs=1e-3)
-    assert rates[4] < 0.51 * rates[3]
-    assert rates[5] < 0.02 * rates[3]
-
-
-def test_a_step_learns_and_count_layers_can_be_trained_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    torch.manual_seed(0)
-    network = SetAttention(2, 3, width=16, depth=1, heads=2)
-    points, labels = training.sets_of_step(options("--items", "12", "--sets", "4", "--max-clusters", "3"), 0)
-    terms = training.loss_of(network, points, labels, training.same_prior(3, 12))
-    torch.autograd.backward(terms["total"])
-    assert all(p.grad is not None for p in network.parameters())
-    before = network.into.weight.detach().clone()
-    training.fit_count(network, [10, 10, 0, 0, 0], seed=0)
-    assert torch.equal(network.into.weight, before)
-    assert "right_counts" in capsys.readouterr().out
+def test_a_model_is_trained_further_validated_and_shipped(tmp_path: Path) -> None:
+    chosen = options(tmp_path, "--items", "20", "--batch-size", "4", "--init", "points2d", "--sets", "8")
+    model = training.train(chosen)
+    assert model.history_[-1]["step"] == 2
+    scores = training.validate(model, 72, 360)
+    assert scores["sets"] == 5
+    assert scores["nmi"] > 0.5
+    training.ship(model, {"validation": scores}, "points2d", tmp_path)
+    shipped = coterie.load(tmp_path / "points2d.safetensors")
+    assert isinstance(shipped, L2C)
+    assert shipped.checkpoint_dir is None
+    assert json.loads((tmp_path / "points2d.json").read_text())["validation"] == scores

@@ -241,7 +241,15 @@ def test_a_model_of_another_version(folder: Path, call: Call) -> None:
     save_file(tensors, "run/model", header | {"format": "coterie-2"})
     code, _, err = call("predict", "run", "x.npy")
     assert (code, err.count("\n")) == (2, 1)
-    assert "by another version of its format" in err
+    assert "run/model has format coterie-2, this version of coterie reads coterie-1: the version that" in err
+
+
+def test_a_fit_that_cannot_begin_leaves_no_folder(folder: Path, call: Call) -> None:
+    np.save("one.npy", np.ones((1, 3)))
+    code, _, err = call("fit", "one.npy", "--method", "ddc", "--out", "run")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "n_samples=1; at least 2 samples are expected" in err
+    assert not Path("run").exists()
 
 
 def completions(script: str, *words: str) -> list[str]:

@@ -247,7 +247,10 @@ def test_pairs_cycle_independently_of_the_rows() -> None:
     steps = [sampler.plan(0, number // 3, number % 3) for number in range(7)]
     for plan in steps:
         assert len(plan.rows) == len(np.unique(plan.rows)) >= 10
+        assert plan.n_drawn == 10
         seen |= pairs_in(plan)
+    drawn = [plan.rows[:10] for plan in steps[:3]]
+    assert set(np.concatenate(drawn)) == set(range(30))  # an epoch of rows, whatever the pairs
     assert len(seen) == pairs.n_pairs  # 7 chunks of 8 are one round
     assert [len(pairs_in(plan)) for plan in steps] == [8] * 6 + [2]
 

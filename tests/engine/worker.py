@@ -98,7 +98,7 @@ def discover(rank: int) -> dict[str, Tensor]:
     spn = SimilarityNetwork(max_steps=10, batch_size=21, items_per_class=3, augment="none", random_state=0)
     spn.fit(X[known], y[known], groups=y[known] // 5)
     settings: dict[str, Any] = {"max_steps": 10, "batch_size": 31, "augment": "none", "random_state": 0}
-    model = CCN(5, **settings, over_clustering=True, init="similarity").fit(X[~known], similarity=spn)
+    model = CCN(5, **settings, over_clustering=True, head_init="similarity").fit(X[~known], similarity=spn)
     i, j = np.random.default_rng(rank).integers(len(X), size=(2, 50))
     i[:20], j[:20] = np.arange(20), np.arange(1, 21)
     return {

@@ -20,10 +20,16 @@ from coterie.losses import ccl, norm, transformation, visit, walker
 from coterie.losses.ccl import ccl_matrix
 from coterie.methods.adc import PRESET_OF, ADCObjective, KMeansStart, Weights
 from coterie.metrics import clustering_accuracy
+from coterie.nn import CentroidNetwork
 
 
 def quick(**params: Any) -> ADC:
-    return ADC(**({"n_clusters": 3, "max_steps": 6, "random_state": 0, "over_clustering": True} | params))
+    return ADC(
+        **(
+            {"n_clusters": 3, "max_steps": 6, "n_restarts": 1, "random_state": 0, "over_clustering": True}
+            | params
+        )
+    )
 
 
 def blobs(n: int = 90, seed: int = 0) -> tuple[Any, Any]:
@@ -133,10 +139,14 @@ def output(n: int = 6, k: int = 3, m: int = 1, n_views: int = 2) -> Output:
         tensors = {"embedding": draw(n, 4, seed=seed), "logits": draw(n, k, seed=seed + 1)}
         return tensors | {"centroids": draw(k * m, 4, seed=90), "centroid_logits": draw(k * m, k, seed=91)}
 
-    return Output(one(0), tuple(Output(one(10 * number)) for number in range(1, n_views + 1)))
+    shared = CentroidNetwork.shared_outputs
+    views = tuple(Output(one(10 * number), shared=shared) for number in range(1, n_views + 1))
+    return Output(one(0), views, shared)
 
 
-def terms(m: int = 1, *, per_pair: bool = True) -> tuple[Output, dict[str, Tensor]]:
+def terms(
+    m: int = 1, *, per_pair: bool = True, n_drawn: int | None = None
+) -> tuple[Output, dict[str, Tensor]]:
     weights = {**Weights(sparsity=1.0).clustering(has_pairs=True)}
     objective = ADCObjective(
         RowBatches(6, 6),
@@ -148,7 +158,7 @@ def terms(m: int = 1, *, per_pair: bool = True) -> tuple[Output, dict[str, Tenso
     same = torch.eye(6, dtype=torch.int8)
     same[0, 1] = same[1, 0] = -1
     found = output(m=m)
-    return found, objective.terms(found, Batch(torch.arange(6), same))
+    return found, objective.terms(found, Batch(torch.arange(6), same, n_drawn=n_drawn))
 
 
 @pytest.mark.parametrize("m", [1, 2])
@@ -174,6 +184,19 @@ def test_terms_are_the_paper_s(m: int) -> None:
     assert set(named) == set(expected)
     for name, value in expected.items():
         torch.testing.assert_close(named[name], torch.as_tensor(value), msg=name)
+
+
+def test_the_ends_of_pairs_take_no_part_in_the_associations() -> None:
+    found, whole = terms()
+    _, partly = terms(n_drawn=4)
+    z, views = found.embedding[:4], torch.cat([view.embedding[:4] for view in found.views])
+    torch.testing.assert_close(partly["view_walker"], walker(views, z, torch.arange(4).repeat(2)))
+    torch.testing.assert_close(partly["centroid_visit"], visit(found["centroids"], z))
+    torch.testing.assert_close(
+        partly["norm"], norm(torch.cat([z, views, found["centroids"]]), reduction="sum")
+    )
+    torch.testing.assert_close(partly["classification"], whole["classification"])
+    torch.testing.assert_close(partly["pairs"], whole["pairs"])
 
 
 def test_the_code_s_transformation() -> None:
@@ -203,9 +226,9 @@ def test_phases_of_the_presets() -> None:
 
 
 def test_kmeans_may_start_when_the_views_loss_is_saturated(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, last = quick(kmeans_start="saturation")._phases(1_600, has_pairs=False)
+    first, last = ready(kmeans_start="saturation")._phases(1_600, has_pairs=False)
     assert (first.steps, first.patience, last.patience) == (600, 5, None)
-    assert quick()._phases(1_600, has_pairs=False)[0].patience is None
+    assert ready()._phases(1_600, has_pairs=False)[0].patience is None
     monkeypatch.setattr("coterie.methods.adc.SATURATED_EPOCHS", 1)
     monkeypatch.setattr("coterie.engine.recipe.MIN_STALE_STEPS", 1)
     X, _ = blobs()

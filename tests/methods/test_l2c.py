@@ -176,6 +176,24 @@ def test_order_place_and_scale_change_nothing(shipped: L2C) -> None:
     np.testing.assert_allclose(shipped.predict_all(30 * points[0] + 5)[0], plain, atol=1e-3)
 
 
+def test_another_order_of_the_points_changes_nmi_by_little(shipped: L2C) -> None:
+    points, labels = shapes2d(10, 72, random_state=6)
+    order = np.random.default_rng(1).permutation(72)
+    for one, y in zip(points, labels, strict=True):
+        plain, turned = nmi(y, shipped.predict(one)), nmi(y[order], shipped.predict(one[order]))
+        assert abs(plain - turned) < 0.02
+
+
+def test_sets_that_are_embedded_keep_their_scale() -> None:
+    images = np.random.default_rng(0).integers(256, size=(30, 16, 16), dtype=np.uint8)
+    y = np.repeat(np.arange(3), 10)
+    assert not L2C(**QUICK).fit(images, y).network_.clusterer.rescale
+    assert L2C(**QUICK, rescale=True).fit(images, y).network_.clusterer.rescale
+    X, groups_of = groups()
+    kept = L2C(**QUICK, rescale=False).fit(X, groups_of)
+    assert not np.allclose(kept.predict_count_proba(X[:9]), kept.predict_count_proba(30 * X[:9]), atol=1e-3)
+
+
 def test_large_sets_are_merged() -> None:
     points, labels = blobs(900)
     model = L2C.from_pretrained("points2d").set_params(one_pass=400)
@@ -226,6 +244,8 @@ def test_bad_fits() -> None:
         L2C(**QUICK | {"max_clusters": 2.5}).fit(X, y)
     with pytest.raises(InputError, match="weight"):
         L2C(**QUICK, weight=-1.0).fit(X, y)
+    with pytest.raises(InputError, match="rescale: 'own'"):
+        L2C(**QUICK, rescale="own").fit(X, y)
     with pytest.raises(InputError, match="precision: 'half'"):
         L2C(**QUICK, precision="half").fit(X, y)
     with pytest.raises(NotFittedError):

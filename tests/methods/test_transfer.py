@@ -173,14 +173,14 @@ def test_a_target_smaller_than_a_batch_is_warned_of(spn: SimilarityNetwork) -> N
 def test_clusters_begin_with_what_the_similarity_network_says(spn: SimilarityNetwork) -> None:
     """Where training hardly moves, spectral clustering of its answers is what comes out."""
     params: dict[str, Any] = {"backbone": "identity", "max_steps": 1}
-    found = quick(**params, init="similarity").fit(TARGET, similarity=spn)
+    found = quick(**params, head_init="similarity").fit(TARGET, similarity=spn)
     assert clustering_accuracy(TRUTH, found.labels_) > 0.6
     assert clustering_accuracy(TRUTH, found.labels_) > 0.2 + clustering_accuracy(
-        TRUTH, quick(**params, init="k-means").fit(TARGET, similarity=spn).labels_
+        TRUTH, quick(**params, head_init="k-means").fit(TARGET, similarity=spn).labels_
     )
-    assert set(quick(**params, init="similarity", n_clusters=1).fit(TARGET, similarity=spn).labels_) == {0}
-    with pytest.raises(InputError, match='init: "similarity" is expected with similarity alone'):
-        quick(init="similarity").fit(TARGET, TRUTH)
+    assert set(quick(**params, head_init="similarity", n_clusters=1).fit(TARGET, similarity=spn).labels_) == {0}
+    with pytest.raises(InputError, match='head_init: "similarity" is expected with similarity alone'):
+        quick(head_init="similarity").fit(TARGET, TRUTH)
 
 
 def test_all_pairs_are_answered_with_their_own_statistics(spn: SimilarityNetwork) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -10,7 +11,16 @@ import pytest
 from matplotlib import pyplot as plt
 
 from coterie._errors import InputError
-from coterie.report.figures import contingency_table, embedding_map, score_curves, top_examples
+from coterie.report.figures import (
+    clustered_points,
+    contingency_table,
+    embedding_map,
+    kernel_matrix,
+    losses_against_scores,
+    score_curves,
+    simplex_map,
+    top_examples,
+)
 
 mpl.use("Agg")
 ROWS = np.repeat(np.eye(3), 5, axis=0)
@@ -89,6 +99,30 @@ def test_contingency_refuses(table: object) -> None:
         contingency_table(table)  # type: ignore[arg-type]
 
 
+def test_points_are_coloured_by_cluster_and_paler_where_uncertain() -> None:
+    ax = clustered_points([[0, 0], [1, 0], [2, 5]], [[1.0, 0.0], [0.6, 0.4], [0.3, 0.7]])
+    (drawn,) = ax.collections
+    colours = np.asarray(drawn.get_facecolor())
+    assert np.array_equal(colours[0, :3], colours[1, :3])
+    assert not np.array_equal(colours[0, :3], colours[2, :3])
+    assert colours[:, 3].tolist() == [1.0, 0.6, 0.7]
+    assert np.asarray(drawn.get_offsets()).tolist() == [[0, 0], [1, 0], [2, 5]]
+
+
+@pytest.mark.parametrize(
+    ("points", "proba", "message"),
+    [
+        ([[0, 0, 0]], [[1.0]], "points: shape"),
+        ([[0, 0]], [[1.0], [1.0]], "proba: shape"),
+        ([[0, 0]], [[1.5]], "proba: shape"),
+        ([[0, np.nan]], [[1.0]], "points: finite"),
+    ],
+)
+def test_clustered_points_refuse(points: Any, proba: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        clustered_points(points, proba)
+
+
 def test_contingency_refuses_wrong_names() -> None:
     with pytest.raises(InputError, match="class_names: 1"):
         contingency_table([[1, 2]], class_names=["a", "b"])
@@ -128,3 +162,40 @@ def test_examples_in_colour() -> None:
 def test_examples_need_images(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="items: "):
         top_examples(np.zeros(shape), np.eye(4))
+
+
+def test_simplex_corners_are_the_clusters() -> None:
+    ax = simplex_map(np.eye(3), [2, 0, 1])
+    corners = np.asarray(ax.collections[0].get_offsets())
+    sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
+    np.testing.assert_allclose(sides, 1, rtol=1e-9)
+    middle = np.asarray(simplex_map([[1 / 3, 1 / 3, 1 / 3]], [0]).collections[0].get_offsets())
+    np.testing.assert_allclose(middle, [corners.mean(axis=0)], rtol=1e-9)
+
+
+def test_kernel_matrix_puts_clusters_together() -> None:
+    labels = np.array([1, 0, 1, 0])
+    ax = kernel_matrix(np.where(labels[:, None] == labels, 0.9, 0.1), labels)
+    shown = np.asarray(ax.images[0].get_array())
+    np.testing.assert_array_equal(shown, np.kron(np.eye(2), np.full((2, 2), 0.8)) + 0.1)
+
+
+def test_losses_against_scores_marks_the_chosen_run() -> None:
+    ax = losses_against_scores([0.4, 0.2, 0.3], [0.5, 0.7, 0.9])
+    assert np.asarray(ax.collections[1].get_offsets()).tolist() == [[0.2, 0.7]]
+    assert ax.get_title() == "Spearman -0.50"
+
+
+@pytest.mark.parametrize("rows", [[[0.5, 0.5]], [[0.5, 0.6, 0.1]], [[1.5, -0.5, 0.0]]])
+def test_simplex_refuses(rows: list[list[float]]) -> None:
+    with pytest.raises(InputError, match="probabilities: rows of three"):
+        simplex_map(rows, [0])
+
+
+def test_more_figures_refuse() -> None:
+    with pytest.raises(InputError, match="labels: 1 are expected"):
+        simplex_map([[1.0, 0.0, 0.0]], [0, 1])
+    with pytest.raises(InputError, match="a square matrix and a label per row"):
+        kernel_matrix(np.eye(3), [0, 1])
+    with pytest.raises(InputError, match="got 2, 1"):
+        losses_against_scores([1.0, 2.0], [1.0])

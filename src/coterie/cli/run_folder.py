@@ -34,14 +34,23 @@ def check_run(run: Path, resume: bool, overwrite: bool) -> None:
         raise InputError(f"--out: {run} holds a run; --resume goes on with it, --overwrite replaces it")
 
 
-def open_run(run: Path, overwrite: bool) -> None:
-    """Make the run's folder; an old checkpoint goes, other old files stay until new ones are there."""
+@contextlib.contextmanager
+def opened_run(run: Path, overwrite: bool) -> Iterator[None]:
+    """Make the run's folder; an old checkpoint goes, other old files stay until new ones are there.
+
+    Where what follows fails before anything was written, the folder goes too.
+    """
     if overwrite and (run / CHECKPOINT).is_dir():
         shutil.rmtree(run / CHECKPOINT)
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out: {run} cannot be made: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # it is not empty
+            run.rmdir()
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from coterie.cli.parser import (
     make_parser,
     reading_options,
 )
-from coterie.cli.run_folder import CHECKPOINT, MODEL, check_run, naming_the_way_on, open_run, read_pairs
+from coterie.cli.run_folder import CHECKPOINT, MODEL, check_run, naming_the_way_on, opened_run, read_pairs
 from coterie.cli.table import format_table
 from coterie.data import read_samples
 from coterie.data.readers import read_label_table
@@ -55,8 +55,7 @@ def _fit(words: list[str]) -> None:
     pairs = None if options.pairs is None else read_pairs(options.pairs, certain=False, ids=samples.ids)
     params = {key: getattr(options, key) for key in names}
     model = SimilarityNetwork(**params, checkpoint_dir=str(folder / CHECKPOINT), verbose=1)
-    open_run(folder, options.overwrite)
-    with naming_the_way_on("similarity fit", words):
+    with opened_run(folder, options.overwrite), naming_the_way_on("similarity fit", words):
         model.fit(samples.items, y, pairs=pairs)
     save(model, folder / MODEL)
     print(_summary(folder, model))

@@ -320,7 +320,7 @@ class RowBatches:
         rows together are fewer than `batch_size`.
     pairs : Pairs, optional
         Every step also takes both ends of a chunk of pairs, which cycles through all of them independently
-        of the epochs; a plan's `same` holds the pairs of its chunk.
+        of the epochs; a plan's `same` holds the pairs of its chunk, its `n_drawn` counts the rows before.
     batch_pairs : int, at least 1
         Pairs in a chunk; a batch then has up to ``2 * batch_pairs`` rows more.
 
@@ -387,7 +387,8 @@ class RowBatches:
     def _plan(self, drawn: Rows, pairs: Pairs, chunk: Rows) -> Plan:
         ends = np.stack([pairs.i[chunk], pairs.j[chunk]], axis=1).ravel()
         rows, where = _unique_in_order(np.concatenate([drawn, ends]))
-        return Plan(rows, same=_as_matrix(where[len(drawn) :], pairs.same[chunk], len(rows)))
+        same = _as_matrix(where[len(drawn) :], pairs.same[chunk], len(rows))
+        return Plan(rows, same=same, n_drawn=len(drawn))
 
 
 class _Order:

@@ -14,6 +14,7 @@ from coterie._types import Plan, Rows
 MIN_ITEMS = 2  # of each group in a set
 _EVALUATION_SEED = 0
 _EVALUATION_STEPS = 10
+_EVALUATION_BATCHES = 100
 _TRIES = 20
 
 
@@ -135,7 +136,8 @@ class GivenSets:
         For each set of n items its labels (n,), negative where unknown, or a symmetric matrix (n, n) of 1
         (same), -1 (different) and 0 (unknown). Rows number the items of all sets in order.
     batch_sets : int
-        Sets in a batch; sets of different size never share one.
+        Sets of the smallest size in a batch; of larger ones fewer, at least two, so that batches hold about
+        as many items. Sets of different size never share one.
 
     Examples
     --------
@@ -146,13 +148,14 @@ class GivenSets:
 
     def __init__(self, known: Sequence[npt.NDArray[np.int64]], batch_sets: int) -> None:
         check_int("batch_size", batch_sets, low=1)
-        self._same = [one if one.ndim == 2 else _matrix(one) for one in known]
+        self._known = [one if one.ndim == 1 else one.astype(np.int8) for one in known]
         sizes = np.array([len(one) for one in known])
         self._first = np.concatenate([[0], sizes.cumsum()])
         self._batches: list[Rows] = []  # numbers of sets of one size
         for size in np.unique(sizes):
             numbers = np.flatnonzero(sizes == size)
-            self._batches += np.array_split(numbers, -(-len(numbers) // batch_sets))
+            together = max(min(2, batch_sets), round(batch_sets * sizes.min() / size))
+            self._batches += np.array_split(numbers, -(-len(numbers) // together))
 
     @property
     def n_steps(self) -> int:
@@ -167,9 +170,8 @@ class GivenSets:
     @property
     def same_prior(self) -> float:
         """Share of same pairs among the known ones."""
-        same = sum(int((one > 0).sum()) - len(one) for one in self._same)
-        known = sum(int((one != 0).sum()) - len(one) for one in self._same)
-        return min(max(same / max(known, 1), 0.01), 0.99)
+        same, known = np.sum([_count_pairs(one) for one in self._known], axis=0)
+        return float(min(max(same / max(known, 1), 0.01), 0.99))
 
     def plan(self, seed: int, epoch: int, step: int) -> Plan:
         """Rows (b, n) and matrices (b, n, n) of one step; batches come in another order in each epoch."""
@@ -177,21 +179,31 @@ class GivenSets:
         return self._plan(self._batches[order[step]])
 
     def evaluation_plans(self) -> Iterator[Plan]:
-        """Yield every set once, the smallest first."""
-        for numbers in self._batches:
+        """Yield every set once, the smallest first; of more than 100 batches, some evenly spread."""
+        for numbers in self._batches[:: -(-len(self._batches) // _EVALUATION_BATCHES)]:
             yield self._plan(numbers)
 
     def _plan(self, numbers: Rows) -> Plan:
         rows = np.stack([np.arange(self._first[number], self._first[number + 1]) for number in numbers])
-        return Plan(rows, same=np.stack([self._same[number] for number in numbers]).astype(np.int8))
+        return Plan(rows, same=np.stack([_matrix(self._known[number]) for number in numbers]))
 
 
-def _matrix(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _matrix(known: npt.NDArray[np.integer]) -> npt.NDArray[np.int8]:
     """Labels (n,) as a matrix (n, n) of 1 same, -1 different, 0 unknown; an item is the same as itself."""
-    known = (labels >= 0)[:, None] & (labels >= 0)
-    matrix = np.where(known, np.where(labels[:, None] == labels, 1, -1), 0)
+    if known.ndim == 2:
+        return known.astype(np.int8)
+    both = (known >= 0)[:, None] & (known >= 0)
+    matrix = np.where(both, np.where(known[:, None] == known, 1, -1), 0).astype(np.int8)
     np.fill_diagonal(matrix, 1)
     return matrix
+
+
+def _count_pairs(known: npt.NDArray[np.integer]) -> tuple[int, int]:
+    """Ordered pairs of two items that are the same, and that are known at all."""
+    if known.ndim == 2:
+        return int((known > 0).sum()) - len(known), int((known != 0).sum()) - len(known)
+    sizes = np.bincount(known[known >= 0])
+    return int((sizes * (sizes - 1)).sum()), int(sizes.sum() * (sizes.sum() - 1))
 
 
 def same_prior(counts: Sequence[int], n_items: int) -> float:

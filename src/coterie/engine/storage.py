@@ -16,7 +16,8 @@ from torch import Tensor
 from coterie._errors import DamagedFileError
 from coterie.data.files import atomic_write
 
-FORMAT = "coterie-1"
+_FAMILY = "coterie-"
+FORMAT = f"{_FAMILY}1"
 
 
 def _plain(tensor: Tensor) -> Tensor:
@@ -55,6 +56,13 @@ def write_tensors(
         Path(temporary).write_bytes(save(plain, metadata=header))
 
 
+def _stranger(found: str) -> str:
+    """What is wrong with a file of another format than ours."""
+    if found.startswith(_FAMILY):
+        return f"has format {found}, this version of coterie reads {FORMAT}: the version that wrote it can"
+    return "was not written by coterie"
+
+
 def read_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `write_tensors` wrote, with its checksum verified.
 
@@ -77,10 +85,9 @@ def read_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[s
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, ValueError) as error:
         raise DamagedFileError(f"path: {path} is damaged or was not written by coterie ({error})") from error
-    if header.get("format") != FORMAT:
-        raise DamagedFileError(
-            f"path: {path} was not written by coterie, or by another version of its format"
-        )
+    found = header.get("format", "")
+    if found != FORMAT:
+        raise DamagedFileError(f"path: {path} {_stranger(found)}")
     if header.get("kind") != kind:
         raise DamagedFileError(f"path: {path} holds a {header.get('kind')}, a {kind} is expected")
     if header.get("sha256") != _digest(tensors, header.get("meta", "")):

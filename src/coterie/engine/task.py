@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -128,12 +129,12 @@ def _joint_output(task: Task, network: Network, values: Sequence[Tensor], joint:
     """What the network gave for the plain rows of all processes, with that for each of their views."""
     copies: list[dict[str, Tensor]] = [{} for _ in range(1 + (task.objective.n_views or 0))]
     for name, value in network.named(values).items():
-        shared = name in network.shared_outputs
-        parts = [value] * len(copies) if shared else _gather_copies(task, value, joint)
+        is_shared = name in network.shared_outputs
+        parts = [value] * len(copies) if is_shared else _gather_copies(task, value, joint)
         for copy, part in zip(copies, parts, strict=True):
             copy[name] = part
-    plain, *views = copies
-    return Output(plain, tuple(Output(view) for view in views))
+    plain, *views = (Output(copy, shared=network.shared_outputs) for copy in copies)
+    return dataclasses.replace(plain, views=tuple(views))
 
 
 def _gather_copies(task: Task, local: Tensor, joint: int) -> tuple[Tensor, ...]:
@@ -149,4 +150,4 @@ def _batch(plan: Plan, device: torch.device) -> Batch:
     rows = torch.from_numpy(plan.rows).to(device)
     same = None if plan.same is None else torch.from_numpy(plan.same).to(device)
     labels = None if plan.labels is None else torch.from_numpy(plan.labels).to(device)
-    return Batch(rows, same, labels)
+    return Batch(rows, same, labels, n_drawn=plan.n_drawn)

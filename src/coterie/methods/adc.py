@@ -166,6 +166,9 @@ class ADCObjective(Objective):
 
     Notes
     -----
+    Where pairs are known, the associations are those of the rows that were drawn: the ends of few pairs,
+    which come again and again, would be too large a share of them.
+
     Norm and absolute values are summed over plain rows, views and centroids, as in the released code: the
     paper's gamma is chosen for a sum, and a mean of that weight would do nothing.
     """
@@ -194,7 +197,8 @@ class ADCObjective(Objective):
             ),
             "transformation": self._transformation,
         }
-        terms = {name: computed[name](output) for name in self.weights if name != "pairs"}
+        drawn = output.first(batch.n_drawn)
+        terms = {name: computed[name](drawn) for name in self.weights if name != "pairs"}
         if "pairs" in self.weights:
             assert batch.same is not None
             each = [ccl_matrix(one.prob, batch.same) for one in (output, *output.views)]
@@ -350,8 +354,8 @@ class ADC(ClusterMixin, NeuralClusterer):
     kmeans_start : {"step", "saturation"}, default="step"
         When k-means starts the centroids: after the preset's steps on views alone, or sooner, when their
         loss has not improved for five epochs.
-    n_restarts : int or "auto", default=1
-        Runs from different starts, of which the one of lowest loss is kept; "auto" is 1.
+    n_restarts : int or "auto", default=3
+        Runs from different starts, of which the one of lowest loss is kept; "auto" is 3.
     restarts : {"auto", "in turn", "stacked", "racing"}, default="auto"
         How they run: one after another; all at once with stacked weights; or racing, where after 1/16, 1/8
         and 1/4 of the steps the half of higher loss goes, down to three. "auto" stacks where that was faster
@@ -433,7 +437,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         n_views: int | None = None,
         weights: dict[str, float] | None = None,
         kmeans_start: str = "step",
-        n_restarts: int | str = 1,
+        n_restarts: int | str = 3,
         restarts: str = "auto",
         backbone: Any = "auto",
         preset: str = "default",
@@ -510,7 +514,7 @@ class ADC(ClusterMixin, NeuralClusterer):
             self._per_cluster,
             preset.per_pair,
         )
-        n_restarts = 1 if self.n_restarts == "auto" else int(self.n_restarts)
+        n_restarts = 3 if self.n_restarts == "auto" else int(self.n_restarts)
         arrays = (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)
         return self._train(
             items, Training(objective, recipe, n_restarts, self._views(), data_digest(*arrays))

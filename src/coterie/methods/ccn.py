@@ -212,7 +212,7 @@ DEFAULTS = {
     ("pairs of vectors", "ccl"): Preset(_FROM_VECTOR_PAIRS),
 }
 
-INITS = ("random", "k-means", "similarity")
+HEAD_INITS = ("random", "k-means", "similarity")
 
 # With this little evidence the start decides: the best of five by loss, as in the paper.
 FEW_PAIRS = 20_000
@@ -304,7 +304,7 @@ class CCN(NeuralClusterer):
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
     over_clustering : bool, default=False
         `n_clusters` is an upper bound: unused clusters are no reason for a warning.
-    init : {"random", "k-means", "similarity"}, default="random"
+    head_init : {"random", "k-means", "similarity"}, default="random"
         Where the clusters begin. "k-means": the output layer starts such that each item is in the cluster
         that k-means on the embeddings puts it into. For backbones that mean something before the training:
         "identity" on features, a trained module, or after `start_from`. "similarity": the same with the
@@ -377,7 +377,7 @@ class CCN(NeuralClusterer):
         augment: Any = "auto",
         scale: bool = True,
         over_clustering: bool = False,
-        init: str = "random",
+        head_init: str = "random",
         threads: int | str = "auto",
         device: str = "auto",
         random_state: Any = None,
@@ -399,7 +399,7 @@ class CCN(NeuralClusterer):
         self.augment = augment
         self.scale = scale
         self.over_clustering = over_clustering
-        self.init = init
+        self.head_init = head_init
         self.threads = threads
         self.device = device
         self.random_state = random_state
@@ -461,7 +461,7 @@ class CCN(NeuralClusterer):
         )
         n_restarts = (5 if evidence.is_small else 1) if self.n_restarts == "auto" else int(self.n_restarts)
         augment = self._choose_augment(self.preset == "default" and evidence.is_small)
-        if self.init == "k-means":
+        if self.head_init == "k-means":
             _start_with(objective, KMeansHead(self.n_outputs_))
         return self._train(items, Training(objective, recipe, n_restarts, augment, evidence.digest()))
 
@@ -501,9 +501,9 @@ class CCN(NeuralClusterer):
         weights = _kind_weights(share) if self.pair_weight == "balanced" else None
         options = dataclasses.replace(preset.options, kind_weights=weights)
         objective = TransferObjective(sampler, self.loss, self.margin, options, judge)
-        if self.init == "k-means":
+        if self.head_init == "k-means":
             _start_with(objective, KMeansHead(self.n_outputs_))
-        elif self.init == "similarity":
+        elif self.head_init == "similarity":
             _start_with(objective, spectral_start(similarity, judge, items, self.n_outputs_))
         n_restarts = 1 if self.n_restarts == "auto" else int(self.n_restarts)
         state = judge.network.state_dict().values()
@@ -524,7 +524,7 @@ class CCN(NeuralClusterer):
 
     def _check_own(self) -> None:
         check_choice("loss", self.loss, ("ccl", "kcl"))
-        check_choice("init", self.init, INITS)
+        check_choice("head_init", self.head_init, HEAD_INITS)
         check_number("margin", self.margin, positive=True)
         check_choice("pair_weight", self.pair_weight, (None, "balanced", "confidence"))
         check_number("cross_entropy_weight", self.cross_entropy_weight, positive=False)
@@ -536,8 +536,8 @@ class CCN(NeuralClusterer):
 
     def _check_evidence(self, n_items: int, y: Any, pairs: Pairs | None) -> _Evidence:
         """Exactly one source of similarity; y beside pairs only for the cross entropy."""
-        if self.init == "similarity":
-            raise InputError('init: "similarity" is expected with similarity alone')
+        if self.head_init == "similarity":
+            raise InputError('head_init: "similarity" is expected with similarity alone')
         if self.pair_weight == "confidence":
             raise InputError('pair_weight: "confidence" is expected with similarity alone')
         if y is None and pairs is None:

@@ -113,7 +113,7 @@ def export_onnx(estimator: NeuralClusterer, path: str | Path) -> None:
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         raise ImportError(f"ONNX files need {', '.join(missing)}, not installed: pip install 'coterie[onnx]'")
     members = getattr(estimator, "members_", [estimator.network_])
-    portable = PortableClusterer(members, estimator.scaling_, estimator.n_clusters).eval()
+    portable = PortableClusterer(members, estimator.scaling_, estimator.n_outputs_).eval()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
         _write(portable, torch.zeros(2, *estimator.item_shape_), temporary)

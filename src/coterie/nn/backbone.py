@@ -13,7 +13,7 @@ Shape = tuple[int, ...]
 
 
 class Backbone(nn.Module):
-    """Abstract: a network without its head, mapping (b, *item_shape) to an embedding (b, out_features).
+    """Abstract: a network without its head, mapping ``(b, *item_shape)`` to an embedding (b, out_features).
 
     Attributes
     ----------

@@ -59,7 +59,7 @@ class GivenBackbone(Backbone):
     Parameters
     ----------
     module : nn.Module
-        Maps (b, *item_shape) to (b, e), where an item_shape (h, w) arrives as (1, h, w).
+        Maps ``(b, *item_shape)`` to (b, e), where an item_shape (h, w) arrives as (1, h, w).
     item_shape : sequence of int
 
     Examples
@@ -82,7 +82,7 @@ class GivenBackbone(Backbone):
         self.out_features = _dry_run(self.module, shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x (b, *item_shape) to the embedding (b, out_features)."""
+        """Map x ``(b, *item_shape)`` to the embedding (b, out_features)."""
         embedding: Tensor = self.module(with_channel(x))
         return embedding
 
@@ -136,7 +136,7 @@ def build_backbone(spec: BackboneSpec, item_shape: Sequence[int]) -> Backbone:
     Returns
     -------
     Backbone
-        Maps (b, *item_shape) to (b, out_features).
+        Maps ``(b, *item_shape)`` to (b, out_features).
 
     Raises
     ------

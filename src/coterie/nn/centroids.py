@@ -47,7 +47,7 @@ class CentroidNetwork(ClusterNetwork):
         self.centroids = nn.Parameter(torch.randn(n_clusters * per_cluster, width) / width**0.5)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map x (b, *item_shape) to embedding (b, e), logits (b, k), centroids (m, e), their logits."""
+        """Map x ``(b, *item_shape)`` to embedding (b, e), logits (b, k), centroids (m, e), their logits."""
         embedding = self.embed(x)
         # given out here, the centroids take part in the forward pass that several processes synchronise
         centroids = self.centroids + 0.0

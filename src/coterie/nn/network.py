@@ -71,12 +71,12 @@ class ClusterNetwork(Network):
         self.head = backbone.make_head(n_clusters)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map x (b, *item_shape) to the embedding (b, out_features) and the logits (b, n_clusters)."""
+        """Map x ``(b, *item_shape)`` to the embedding (b, out_features) and the logits (b, n_clusters)."""
         embedding = self.embed(x)
         return embedding, self.head(embedding)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Map x (b, *item_shape) to the embedding (b, out_features) alone."""
+        """Map x ``(b, *item_shape)`` to the embedding (b, out_features) alone."""
         embedding: Tensor = self.backbone(x)
         return embedding
 
@@ -114,12 +114,12 @@ class PairNetwork(Network):
         self.head = PairHead(backbone.out_features, hidden, symmetric=symmetric)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map x (b, *item_shape) to the embedding (b, e) and the log odds of "same" of all pairs (b, b)."""
+        """Map x ``(b, *item_shape)`` to the embedding (b, e) and log odds of "same" of all pairs (b, b)."""
         embedding = self.embed(x)
         return embedding, self.head(embedding)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Map x (b, *item_shape) to the embedding (b, e) alone."""
+        """Map x ``(b, *item_shape)`` to the embedding (b, e) alone."""
         embedding: Tensor = self.backbone(x)
         return embedding
 

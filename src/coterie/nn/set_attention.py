@@ -27,11 +27,14 @@ class SetAttention(nn.Module):
     Parameters
     ----------
     in_features : int
-        Width of an item's embedding; each set is centred and scaled as a whole.
+        Width of an item's embedding; each set is centred.
     max_clusters : int
         Largest number of clusters k.
     width, depth, heads : int
         Of the attention layers.
+    rescale : bool
+        Divide each set by its own spread. A learned embedding has a scale of its own, which tells one group
+        from several; points have none.
 
     Examples
     --------
@@ -44,9 +47,17 @@ class SetAttention(nn.Module):
     outputs = ("count_logits", "assignments", "pair_logits")
 
     def __init__(
-        self, in_features: int, max_clusters: int, *, width: int = 96, depth: int = 6, heads: int = 8
+        self,
+        in_features: int,
+        max_clusters: int,
+        *,
+        width: int = 96,
+        depth: int = 6,
+        heads: int = 8,
+        rescale: bool = True,
     ) -> None:
         super().__init__()
+        self.rescale = rescale
         self.max_clusters = check_int("max_clusters", max_clusters, low=1)
         self.into = nn.Linear(in_features, width)
         self.pairs = nn.Sequential(nn.Linear(_PAIR_FEATURES, 16), nn.GELU(), nn.Linear(16, heads))
@@ -68,7 +79,7 @@ class SetAttention(nn.Module):
         The assignments P(l | x_i, k) of k = 1..K stand side by side, (b, n, K (K + 1) / 2).
         """
         with torch.autocast(embedding.device.type, enabled=False):  # half precision has no small distances
-            items = _centred(embedding.to(self.into.weight.dtype))
+            items = _centred(embedding.to(self.into.weight.dtype), self.rescale)
             features = _pair_features(items)
         hidden = self.into(items)
         logits = self.pairs(features).to(items.dtype).permute(0, 3, 1, 2)
@@ -123,9 +134,11 @@ class _AttentionLayer(nn.Module):
         return hidden + self.perceptron(hidden), logits
 
 
-def _centred(embedding: Tensor) -> Tensor:
-    """Sets (b, n, e) moved to mean 0 and divided by one number each, so that their mean square is 1."""
+def _centred(embedding: Tensor, rescale: bool) -> Tensor:
+    """Sets (b, n, e) moved to mean 0; divided by one number each, so that their mean square is 1."""
     items = embedding - embedding.mean(dim=1, keepdim=True)
+    if not rescale:
+        return items
     return items / (items.square().mean(dim=(1, 2), keepdim=True) + _SMALL).sqrt()
 
 

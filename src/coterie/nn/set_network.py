@@ -42,13 +42,13 @@ class SetNetwork(Network):
         self.outputs = clusterer.outputs
 
     def forward(self, sets: Tensor) -> tuple[Tensor, ...]:
-        """Map sets (b, n, *item_shape) to the outputs of the clusterer."""
+        """Map sets ``(b, n, *item_shape)`` to the outputs of the clusterer."""
         embedding = self.embed(sets.flatten(0, 1)).reshape(*sets.shape[:2], -1)
         values: tuple[Tensor, ...] = self.clusterer(embedding)
         return values
 
     def embed(self, items: Tensor) -> Tensor:
-        """Map items (b, *item_shape), each by itself, to embeddings (b, e)."""
+        """Map items ``(b, *item_shape)``, each by itself, to embeddings (b, e)."""
         embedding: Tensor = self.backbone(items)
         return embedding
 
@@ -71,7 +71,7 @@ class ItemVectors(Backbone):
         self.out_features = flat_size(item_shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x (b, *item_shape) to (b, out_features)."""
+        """Map x ``(b, *item_shape)`` to (b, out_features)."""
         return x.flatten(1)
 
 
@@ -99,7 +99,7 @@ class ItemCNN(Backbone):
         parts: list[nn.Module] = []
         for before, after in pairwise(widths):
             convolution = nn.Conv2d(before, after, 3, padding=1)
-            parts += [convolution, nn.LeakyReLU(_SLOPE), nn.BatchNorm2d(after), nn.MaxPool2d(2)]
+            parts += [convolution, nn.LeakyReLU(_SLOPE, inplace=True), nn.BatchNorm2d(after), nn.MaxPool2d(2)]
         flat = widths[-1] * (height // 8) * (width // 8)
         parts.append(nn.Flatten())
         for before in (flat, 256):
@@ -145,6 +145,7 @@ def build_set_network(  # noqa: PLR0913 - what is embedded, and how it is cluste
     kind: str = "attention",
     distance: str = "implicit",
     n_items: int | None = None,
+    rescale: bool | str = "auto",
 ) -> SetNetwork:
     """Build a network over sets whose initial weights depend on the seed alone.
 
@@ -160,6 +161,8 @@ def build_set_network(  # noqa: PLR0913 - what is embedded, and how it is cluste
         Of the LSTM stack.
     n_items : int or None
         Size of the sets, for explicit distances.
+    rescale : bool or "auto"
+        Whether "attention" divides each set by its own spread; "auto": where items are not embedded.
 
     Returns
     -------
@@ -186,4 +189,5 @@ def build_set_network(  # noqa: PLR0913 - what is embedded, and how it is cluste
         width = backbone.out_features
         if kind == "lstm":
             return SetNetwork(backbone, SetLSTM(width, max_clusters, distance=distance, n_items=n_items))
-        return SetNetwork(backbone, SetAttention(width, max_clusters))
+        own_scale = isinstance(backbone, ItemVectors) if rescale == "auto" else bool(rescale)
+        return SetNetwork(backbone, SetAttention(width, max_clusters, rescale=own_scale))

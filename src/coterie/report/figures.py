@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
+from scipy.stats import spearmanr
 from sklearn.manifold import TSNE
 
 from coterie._checks import check_int
@@ -249,6 +250,51 @@ def top_examples(
     return ax
 
 
+def clustered_points(points: ArrayLike, proba: ArrayLike, ax: Axes | None = None) -> Axes:
+    """Draw points of the plane, coloured by their most probable cluster; the less certain, the paler.
+
+    Parameters
+    ----------
+    points : array-like of shape (n, 2)
+    proba : array-like of shape (n, k), k <= 10
+        Rows in [0, 1] that sum to 1, such as one of the clusterings of `L2C.predict_all`.
+    ax : Axes, optional
+        Where to draw; by default a new figure is made.
+
+    Returns
+    -------
+    Axes
+        Without ticks, its two scales equal.
+
+    Raises
+    ------
+    InputError
+        If the points are not in the plane, or the rows do not fit them.
+
+    Examples
+    --------
+    >>> ax = clustered_points([[0, 0], [1, 1]], [[0.9, 0.1], [0.2, 0.8]])
+    >>> [round(float(colour[3]), 2) for colour in ax.collections[0].get_facecolor()]
+    [0.9, 0.8]
+    >>> plt.close(ax.figure)
+    """
+    places, shares = _finite("points", points, 2), _finite("proba", proba, 2)
+    if places.shape[1] != 2:
+        raise InputError(f"points: shape {places.shape}; (n, 2) is expected")
+    if len(shares) != len(places) or shares.shape[1] > _PALETTE or shares.min() < 0 or shares.max() > 1:
+        raise InputError(
+            f"proba: shape {shares.shape}; ({len(places)}, k) in [0, 1], k at most {_PALETTE}, is expected"
+        )
+    colours = np.array(plt.get_cmap("tab10")(shares.argmax(axis=1)))
+    colours[:, 3] = shares.max(axis=1)
+    ax = _axes(ax)
+    ax.scatter(places[:, 0], places[:, 1], c=colours, s=10)
+    ax.set_aspect("equal")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    return ax
+
+
 def score_curves(
     curves: Mapping[str, Mapping[float, Sequence[float]]],
     ax: Axes | None = None,
@@ -301,4 +347,138 @@ def score_curves(
     ax.set_ylabel(y_label)
     ax.grid(alpha=0.3)
     ax.legend(fontsize="small")
+    return ax
+
+
+def simplex_map(probabilities: ArrayLike, labels: ArrayLike, ax: Axes | None = None) -> Axes:
+    """Draw softmax rows over three clusters in their triangle, coloured by class.
+
+    Parameters
+    ----------
+    probabilities : array-like of shape (n, 3)
+        Non-negative rows that sum to 1.
+    labels : array-like of shape (n,)
+        Classes or clusters, of any one type that sorts.
+    ax : Axes, optional
+        Where to draw; by default a new figure is made.
+
+    Returns
+    -------
+    Axes
+        A row that is sure of its cluster lies in a corner.
+
+    Raises
+    ------
+    InputError
+        The rows are not of three probabilities each, or not as many as the labels.
+
+    Examples
+    --------
+    >>> ax = simplex_map([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], ["a", "b"])
+    >>> ax.collections[0].get_offsets().tolist()
+    [[0.0, 0.0], [0.5, 0.8660254037844386]]
+    >>> plt.close(ax.figure)
+    """
+    rows = _finite("probabilities", probabilities, 2).astype(np.float64)
+    values, codes = np.unique(np.asarray(labels), return_inverse=True)
+    if rows.shape[1] != 3 or rows.min() < 0 or not np.allclose(rows.sum(axis=1), 1, atol=1e-4):
+        raise InputError(
+            f"probabilities: rows of three that sum to 1 are expected, got shape {rows.shape} "
+            f"in {rows.min():g}..{rows.max():g}"
+        )
+    if len(rows) != len(codes):
+        raise InputError(f"labels: {len(rows)} are expected, one per row, got {len(codes)}")
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
+    ax = _axes(ax)
+    ax.fill(*corners.T, fill=False, edgecolor="0.6", linewidth=0.8)
+    points = rows @ corners
+    palette = plt.get_cmap("tab10" if len(values) <= _PALETTE else "gist_ncar", max(_PALETTE, len(values)))
+    ax.scatter(points[:, 0], points[:, 1], c=palette(codes), s=8, linewidths=0, alpha=0.6)
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    return ax
+
+
+def kernel_matrix(kernel: ArrayLike, labels: ArrayLike, ax: Axes | None = None) -> Axes:
+    """Draw a kernel matrix with its rows and columns sorted by cluster.
+
+    Parameters
+    ----------
+    kernel : array-like of shape (n, n)
+    labels : int array-like of shape (n,)
+        Cluster of each row.
+    ax : Axes, optional
+        Where to draw; by default a new figure is made.
+
+    Returns
+    -------
+    Axes
+        Dark blocks on the diagonal: compact clusters. Dark fields beside them: clusters that are close.
+
+    Raises
+    ------
+    InputError
+        The matrix is not square and finite, or has not as many rows as there are labels.
+
+    Examples
+    --------
+    >>> ax = kernel_matrix([[1.0, 0.1, 0.8], [0.1, 1.0, 0.2], [0.8, 0.2, 1.0]], [0, 1, 0])
+    >>> ax.images[0].get_array().tolist()
+    [[1.0, 0.8, 0.1], [0.8, 1.0, 0.2], [0.1, 0.2, 1.0]]
+    >>> plt.close(ax.figure)
+    """
+    values = _finite("kernel", kernel, 2)
+    codes = np.asarray(labels)
+    if len({len(codes), *values.shape}) > 1:
+        raise InputError(
+            f"kernel, labels: a square matrix and a label per row are expected, got {values.shape} "
+            f"and {len(codes)}"
+        )
+    order = np.argsort(codes, kind="stable")
+    ax = _axes(ax)
+    ax.imshow(values[np.ix_(order, order)], cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+    names, counts = np.unique(codes, return_counts=True)
+    ends = np.cumsum(counts)
+    ax.set_xticks(ends - counts / 2, names, fontsize="x-small")
+    ax.set_yticks(ends - counts / 2, names, fontsize="x-small")
+    ax.set_xlabel("cluster")
+    return ax
+
+
+def losses_against_scores(losses: ArrayLike, scores: ArrayLike, ax: Axes | None = None) -> Axes:
+    """Draw the score of each run against its loss, with Spearman's rank correlation in the title.
+
+    Parameters
+    ----------
+    losses, scores : array-like of shape (n,), n >= 2
+    ax : Axes, optional
+        Where to draw; by default a new figure is made.
+
+    Returns
+    -------
+    Axes
+        The run of lowest loss, which would be chosen, is marked.
+
+    Raises
+    ------
+    InputError
+        The two are not equally long and finite.
+
+    Examples
+    --------
+    >>> losses_against_scores([0.3, 0.1, 0.2], [0.5, 0.9, 0.7]).get_title()
+    'Spearman -1.00'
+    >>> plt.close("all")
+    """
+    x, y = _finite("losses", losses, 1), _finite("scores", scores, 1)
+    if len(x) != len(y) or len(x) < 2:
+        raise InputError(
+            f"losses, scores: at least 2 of each and equally many are expected, got {len(x)}, {len(y)}"
+        )
+    ax = _axes(ax)
+    ax.scatter(x, y, s=14, color="0.5")
+    lowest = int(np.argmin(x))
+    ax.scatter(x[lowest], y[lowest], s=28, color="tab:blue", zorder=3)
+    ax.set_title(f"Spearman {spearmanr(x, y).statistic:.2f}", fontsize="medium")
+    ax.grid(alpha=0.3)
     return ax
