@@ -14,6 +14,7 @@ import pytest
 import torch
 from benchmarks.estimators import HingeObjective, RecordedCCN
 from benchmarks.suites import SUITES, Options, omniglot
+from benchmarks.suites.adc_search import SEARCHED
 from benchmarks.suites.from_labels import draw_rows
 from benchmarks.suites.from_pairs import read_split
 from benchmarks.suites.supervised import crop_and_flip
@@ -22,10 +23,21 @@ from benchmarks import datasets, figures, record, run, scores, tables
 from coterie import Pairs
 from coterie._types import Batch, Output
 from coterie.data.batches import PairBatches
+from coterie.methods.adc import PRESET_OF
 
 # pair-losses starts processes, each of which takes longer than any test here; cifar10 needs its images; the
 # others have tests of their own
-SLOW = {"pair-losses", "cifar10", "adc", "augment", "omniglot", "discovery", "pair-head", "ddc-reuters"}
+SLOW = {
+    "pair-losses",
+    "cifar10",
+    "adc",
+    "adc-search",
+    "augment",
+    "omniglot",
+    "discovery",
+    "pair-head",
+    "ddc-reuters",
+}
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 
 
@@ -90,7 +102,7 @@ def test_suite_runs_end_to_end(suite: str, mnist: Path, tmp_path: Path) -> None:
 
 def test_suite_adc_measures_the_network_its_embedding_and_kmeans(tmp_path: Path) -> None:
     found = {one["method"]: one for one in quick("adc", tmp_path, "--set", "max_steps=2")}
-    assert set(found) == {"adc", "adc-pairs", "kmeans"}
+    assert set(found) == {"adc", "adc-pairs", "ddc", "kmeans"}
     for method in ("adc", "adc-pairs"):
         assert found[method]["resolved"]["recipe"]["learning_rate"] > 0
         assert {"accuracy", "features_kmeans_accuracy", "processor_seconds"} <= set(found[method]["metrics"])
@@ -383,3 +395,12 @@ def test_crop_and_flip_moves_whole_images() -> None:
     steps = centre[:, :, :, 1:] - centre[:, :, :, :-1]
     assert np.unique(steps.numpy()).tolist() == [-1.0, 1.0]
     assert np.unique((centre[:, :, 1:] - centre[:, :, :-1]).numpy()).tolist() == [32.0]
+
+
+def test_weights_are_searched_around_the_preset(tmp_path: Path) -> None:
+    (found,) = quick("adc-search", tmp_path, "--set", "max_steps=2")
+    weights = found["settings"]["parameters"]["weights"]
+    usual = PRESET_OF["default"].weights
+    assert set(weights) == set(SEARCHED)
+    assert all(0.1 <= weights[name] / getattr(usual, name) <= 10 for name in SEARCHED)
+    assert 0 <= found["metrics"]["all_accuracy"] <= 1
