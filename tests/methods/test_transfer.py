@@ -178,7 +178,8 @@ def test_clusters_begin_with_what_the_similarity_network_says(spn: SimilarityNet
     assert clustering_accuracy(TRUTH, found.labels_) > 0.2 + clustering_accuracy(
         TRUTH, quick(**params, head_init="k-means").fit(TARGET, similarity=spn).labels_
     )
-    assert set(quick(**params, head_init="similarity", n_clusters=1).fit(TARGET, similarity=spn).labels_) == {0}
+    single = quick(**params, head_init="similarity", n_clusters=1).fit(TARGET, similarity=spn)
+    assert set(single.labels_) == {0}
     with pytest.raises(InputError, match='head_init: "similarity" is expected with similarity alone'):
         quick(head_init="similarity").fit(TARGET, TRUTH)
 
