@@ -59,6 +59,26 @@ def metric(head: str, name: str, scale: float = 1.0, digits: int = 3) -> Column:
     return Column(head, lambda record: record["metrics"].get(name), scale, digits)
 
 
+@dataclass(frozen=True)
+class RatioColumn(Column):
+    """A metric's mean over that of another one."""
+
+    beside: Value = lambda record: None
+
+    def cell(self, records: Sequence[Record]) -> str:
+        """The ratio of the means over the records that have both."""
+        pairs = [(self.value(record), self.beside(record)) for record in records]
+        above = [one for one, other in pairs if one is not None and other is not None]
+        below = [other for one, other in pairs if one is not None and other is not None]
+        return f"{statistics.fmean(above) / statistics.fmean(below):.{self.digits}f}" if above else ""
+
+
+def _arms(budget: int) -> tuple[Column, ...]:
+    """Errors of both arms after so many answers."""
+    rule, random = (metric(f"{budget} {arm}", f"{arm}_error_{budget}", 100, 1) for arm in ("rule", "random"))
+    return rule, random, RatioColumn(f"{budget} ratio", rule.value, digits=2, beside=random.value)
+
+
 def _of_restarts(pick: Callable[[Iterable[float]], float], name: str = "test_purity") -> Value:
     def value(record: Record) -> float | None:
         found = [run[name] for run in record["runs"] if run.get(name) is not None]
@@ -156,6 +176,10 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("ours, s a batch", "ours_seconds", digits=4),
         metric("kornia, s a batch", "kornia_seconds", digits=4),
     ),
+    "label-rule": (
+        metric("start: error %", "start_error", 100, 1),
+        *(column for budget in (25, 50, 100) for column in _arms(budget)),
+    ),
     "memmap": (
         metric("file, MiB", "file_mib", digits=0),
         metric("RssAnon before, MiB", "start_mib", digits=0),
@@ -172,6 +196,16 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("dominant", "target_dominant", digits=0),
         metric("held out: precision", "held_out_precision"),
         metric("recall", "held_out_recall"),
+        metric("with batch statistics: precision", "held_out_batch_precision"),
+        metric("recall ", "held_out_batch_recall"),
+        SECONDS,
+    ),
+    "discovery": (
+        metric("ACC %", "target_accuracy", 100, 1),
+        metric("NMI (arithmetic)", "target_nmi_arithmetic"),
+        metric("classes", "classes", digits=0),
+        metric("clusters used", "target_clusters_used", digits=0),
+        metric("dominant", "target_dominant", digits=0),
         metric("with batch statistics: precision", "held_out_batch_precision"),
         metric("recall ", "held_out_batch_recall"),
         SECONDS,

@@ -270,7 +270,10 @@ BAD = [
     (fit_words("x.npy", LABELS, "--max-stepss", "3"), "unrecognized arguments: --max-stepss"),
     (fit_words("x.npy", LABELS, "--method", "nonsense"), "--method: 'nonsense'; one of adc, ccn"),
     (fit_words("x.npy", LABELS, "--method"), "argument --method: expected one argument"),
-    (fit_words("x.npy", LABELS, "--n-clusters", "three"), "--n-clusters: Expected int. Got value: three"),
+    (
+        fit_words("x.npy", LABELS, "--n-clusters", "three"),
+        "n_clusters must be an int, at least 1, or \"auto\"; got 'three'",
+    ),
     (fit_words("x.npy", LABELS, "--n-clusters", "0"), "n_clusters must be an int, at least 1; got 0"),
     (fit_words("x.npy", LABELS, "--n-clusters"), "--n-clusters: expected one argument"),
     (fit_words("x.npy", LABELS, "--n-restarts", "few"), "restarts"),

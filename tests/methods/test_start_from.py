@@ -77,14 +77,16 @@ def test_clusters_begin_with_k_means(digits: Digits) -> None:
     """Where training hardly moves, k-means on given features is what comes out."""
     X, y = digits
     settings: dict[str, Any] = {"backbone": "identity", "max_steps": 1, "batch_size": 2}
-    model = CCN(**QUICK, **settings, init="k-means").fit(X, pairs=Pairs.from_labels(y, 30, random_state=0))
+    model = CCN(**QUICK, **settings, head_init="k-means").fit(
+        X, pairs=Pairs.from_labels(y, 30, random_state=0)
+    )
     scaled = model.transform(X)
     found = KMeans(10, n_init=10, random_state=0).fit_predict(scaled)
     assert clustering_accuracy(found, model.labels_) > 0.9
     proba = np.sort(model.predict_proba(X), axis=1)
     # sure, but not so much that nothing can be learned
     assert 0.5 < np.median(proba[:, -1]) < 0.999
-    single: Any = CCN(**QUICK | {"n_clusters": 1}, **settings, init="k-means").fit(X, y)
+    single: Any = CCN(**QUICK | {"n_clusters": 1}, **settings, head_init="k-means").fit(X, y)
     assert set(single.labels_) == {0}
 
 
@@ -95,7 +97,7 @@ def test_k_means_leaves_no_cluster_out_that_a_random_start_does() -> None:
     X = (rng.normal(size=(30, 40))[y] + 0.3 * rng.normal(size=(600, 40))).astype(np.float32)
     params = QUICK | {"n_clusters": 30, "backbone": "identity", "max_steps": 150}
     found = {
-        init: clustering_accuracy(y, CCN(**params, init=init).fit(X, y).labels_)
+        init: clustering_accuracy(y, CCN(**params, head_init=init).fit(X, y).labels_)
         for init in ("random", "k-means")
     }
     assert found["k-means"] > 0.97
@@ -104,7 +106,7 @@ def test_k_means_leaves_no_cluster_out_that_a_random_start_does() -> None:
 
 def test_restarts_in_a_stack_begin_with_k_means_too(digits: Digits) -> None:
     X, y = digits
-    params = QUICK | {"n_restarts": 2, "backbone": "identity", "max_steps": 3, "init": "k-means"}
+    params = QUICK | {"n_restarts": 2, "backbone": "identity", "max_steps": 3, "head_init": "k-means"}
     stacked = CCN(**params, restarts="stacked").fit(X, y)
     in_turn = CCN(**params, restarts="in turn").fit(X, y)
     np.testing.assert_allclose(stacked.predict_proba(X), in_turn.predict_proba(X), rtol=0, atol=1e-5)
@@ -112,5 +114,7 @@ def test_restarts_in_a_stack_begin_with_k_means_too(digits: Digits) -> None:
 
 def test_bad_init(digits: Digits) -> None:
     X, y = digits
-    with pytest.raises(InputError, match="init: 'kmeans'; one of 'random', 'k-means' is expected"):
-        CCN(**QUICK, init="kmeans").fit(X, y)
+    with pytest.raises(
+        InputError, match="head_init: 'kmeans'; one of 'random', 'k-means', 'similarity' is expected"
+    ):
+        CCN(**QUICK, head_init="kmeans").fit(X, y)

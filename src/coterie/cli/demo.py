@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,19 @@ import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
+from coterie._errors import InputError
 from coterie.cli.demo_sets import run_sets
 from coterie.cli.parser import DashedParser, make_parser
 from coterie.cli.table import format_table
 from coterie.data import Pairs
+from coterie.data.readers.images import load_pillow
 from coterie.methods.ccn import CCN
 from coterie.metrics import clustering_accuracy, dominant_clusters, nmi, purity
 
 HELP = "cluster scikit-learn's digits in three ways and compare; with l2c, sets of points"
 N_PAIRS = 500
 N_LABELS = 100
+N_IMAGES = 1000
 IntArray = npt.NDArray[np.int64]
 
 
@@ -32,13 +36,24 @@ def parser(words: Sequence[str]) -> DashedParser:
         "sets of points with the model that comes with coterie.",
     )
     made.add_argument("--method", choices=("ccn", "l2c"), default="ccn", help="what to show")
+    made.add_argument(
+        "--images",
+        type=str,
+        default=None,
+        metavar="DIR",
+        help=f"write {N_IMAGES:,} of the digits into a new folder as images instead, to try the commands on",
+    )
     made.add_argument("--random_state", type=int, default=0, metavar="SEED", help="seed (default: 0)")
     return made
 
 
 def run(words: list[str]) -> None:
-    """Print the comparison."""
+    """Print a comparison, or write images."""
     options = parser(words).parse(words)
+    if options.images is not None:
+        write_images(Path(options.images))
+        print(f"wrote {N_IMAGES:,} images to {options.images}")
+        return
     shown = run_sets if options.method == "l2c" else run_demo
     print(shown(options.random_state), end="")
 
@@ -72,6 +87,27 @@ def run_demo(random_state: int = 0, verbose: int = 1) -> str:
         "ACC: share of rows right under the best one-to-one match of clusters and classes; all rows count,\n"
         "those told among them. dominant: clusters with at least n/10 rows.\n"
     )
+
+
+def write_images(folder: Path) -> None:
+    """Write the first digits as PNG files of 8x8 pixels, 0000.png and so on, into a new folder.
+
+    Raises
+    ------
+    InputError
+        The folder is there, or cannot be made.
+    ImportError
+        pillow is missing.
+    """
+    pillow, _ = load_pillow()
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(
+            f"--images: {folder} cannot be made: {error.strerror}; a new folder is expected"
+        ) from error
+    for number, image in enumerate(load_digits().images[:N_IMAGES]):
+        pillow.fromarray((image * 15).astype(np.uint8)).save(folder / f"{number:04}.png")
 
 
 def _timed(fit: Any) -> tuple[IntArray, float]:

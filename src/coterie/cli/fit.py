@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from coterie._errors import InputError
 from coterie.cli.labels_out import UNASSIGNED, check_threshold, label_rows, write_csv, write_labels
+from coterie.cli.nearness import Nearness
 from coterie.cli.parser import (
     DashedParser,
     add_method_options,
@@ -36,7 +39,7 @@ from coterie.cli.run_folder import (
     write_facts,
 )
 from coterie.cli.table import format_table
-from coterie.data import Samples, read_samples
+from coterie.data import Pairs, Samples, read_samples
 from coterie.data.readers import read_label_table
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.persistence import save
@@ -67,9 +70,9 @@ def run(words: list[str]) -> None:
     estimator = ALL_METHODS[name](
         **{key: getattr(options, key) for key in names}, checkpoint_dir=str(folder / CHECKPOINT), verbose=1
     )
-    told = _evidence(options, name, estimator, samples)
-    if options.init is not None:
-        estimator.start_from(load_labeller(options.init))
+    init = None if options.init is None else load_labeller(options.init)
+    told = _evidence(options, estimator, samples, init)
+    estimator.start_from(init)
     if options.log_with is not None:
         estimator.log_with(options.log_with, folder=str(folder / TRACKED))
     with opened_run(folder, options.overwrite), naming_the_way_on("fit", words):
@@ -95,6 +98,13 @@ def _parser(name: str) -> tuple[DashedParser, list[str]]:
     )
     made.add_argument("--uncertain_pairs", action="store_true", help="pairs may contradict each other")
     made.add_argument("--closure", action="store_true", help="use the pairs that follow from those given too")
+    made.add_argument(
+        "--neighbors",
+        type=int,
+        default=0,
+        metavar="N",
+        help="let each row of a pair stand for its N nearest too",
+    )
     made.add_argument("--init", type=str, default=None, metavar="RUN", help="start from the weights of a run")
     made.add_argument(
         "--log_with", type=str, default=None, metavar="NAME", help="tell a tracker of each epoch: tensorboard"
@@ -110,24 +120,37 @@ def _parser(name: str) -> tuple[DashedParser, list[str]]:
     return made, add_method_options(made, ALL_METHODS[name])
 
 
-def _evidence(options: Any, name: str, estimator: NeuralEstimator, samples: Samples) -> dict[str, Any]:
+def _evidence(
+    options: Any, estimator: NeuralEstimator, samples: Samples, init: NeuralEstimator | None
+) -> dict[str, Any]:
     """What is known beside the items, as keyword arguments of `fit`."""
     told: dict[str, Any] = {}
     if options.labels is not None:
         told["y"] = read_label_table(options.labels).for_rows(samples.ids, len(samples.items))
     if options.pairs is not None:
-        pairs = read_pairs(options.pairs, not options.uncertain_pairs, samples.ids)
-        told["pairs"] = pairs.closure() if options.closure else pairs
+        told["pairs"] = _pairs(options, samples, init)
     if options.similarity is not None:
         told["similarity"] = load_similarity(options.similarity)
     accepted = inspect.signature(estimator.fit).parameters
     for key in told.keys() - accepted.keys():
-        raise InputError(f"--{key}: {name} takes none")
+        raise InputError(f"--{key}: {options.method} takes none")
     if not told and estimator.__sklearn_tags__().target_tags.required:
         options_of = {"y": "--labels", "pairs": "--pairs", "similarity": "--similarity"}
         asked = ", ".join(option for key, option in options_of.items() if key in accepted)
-        raise InputError(f"{asked}: none came; {name} expects one of them")
+        raise InputError(f"{asked}: none came; {options.method} expects one of them")
     return told
+
+
+def _pairs(options: Any, samples: Samples, init: NeuralEstimator | None) -> Pairs:
+    """The pairs of the file, and what follows from them."""
+    pairs = read_pairs(options.pairs, not options.uncertain_pairs, samples.ids)
+    pairs.check_rows(len(samples.items))
+    if options.closure:
+        pairs = pairs.closure()
+    if options.neighbors:
+        points = Nearness(samples.items, init)
+        pairs = pairs.spread(points[np.arange(len(points))], options.neighbors)
+    return pairs
 
 
 def _write_run(

@@ -67,6 +67,40 @@ def pairs_of_neighbors(
     return np.r_[i, a], np.r_[j, b], _kinds(len(i), len(a))
 
 
+def pairs_around(
+    pairs: tuple[Ints, Ints, Signs], X: npt.ArrayLike, n_neighbors: int
+) -> tuple[Ints, Ints, Signs]:
+    """The pairs of the samples for which those of some pairs stand, see `Pairs.spread`."""
+    points = _points(X)
+    k = check_int("n_neighbors", n_neighbors, low=1, high=len(points) - 1)
+    i, j, same = pairs
+    named = np.unique(np.r_[i, j])
+    members = _stood_for(points, named, k)
+    sizes = np.array([len(rows) for rows in members])
+    first, second = np.searchsorted(named, i), np.searchsorted(named, j)
+    total = int((sizes[first] * sizes[second]).sum() + (sizes * (sizes - 1) // 2).sum())
+    refuse_too_many(total, "the pairs of all neighbours", "make n_neighbors smaller")
+    within = [decode_pairs(np.arange(size * (size - 1) // 2)) for size in sizes]
+    ends = [(rows[a], rows[b]) for rows, (a, b) in zip(members, within, strict=True)]
+    ends += [
+        (np.repeat(members[a], sizes[b]), np.tile(members[b], sizes[a]))
+        for a, b in zip(first.tolist(), second.tolist(), strict=True)
+    ]
+    kinds = np.r_[_kinds(sum(len(a) for a, _ in within), 0), np.repeat(same, sizes[first] * sizes[second])]
+    return np.concatenate([a for a, _ in ends]), np.concatenate([b for _, b in ends]), kinds
+
+
+def _stood_for(points: Floats, named: Ints, k: int) -> list[Ints]:
+    """Of each named sample, itself and the k nearest of those that no other named sample is nearer to."""
+    distance, owner = (
+        found[:, 0] for found in NearestNeighbors(n_neighbors=1).fit(points[named]).kneighbors(points)
+    )
+    owner[named], distance[named] = np.arange(len(named)), -1.0
+    order = np.lexsort((distance, owner))
+    begins = np.searchsorted(owner[order], np.arange(len(named)))
+    return [part[: k + 1] for part in np.split(order, begins[1:])]
+
+
 def pairs_in_time(
     times: npt.ArrayLike,
     groups: npt.ArrayLike | None,

@@ -25,7 +25,7 @@ from coterie.data.pair_arrays import (
 )
 from coterie.data.pair_files import read_csv, read_parquet, write_csv, write_parquet
 from coterie.data.pair_links import Conflict, Links
-from coterie.data.pair_sources import pairs_in_time, pairs_of_labels, pairs_of_neighbors
+from coterie.data.pair_sources import pairs_around, pairs_in_time, pairs_of_labels, pairs_of_neighbors
 
 
 class Pairs:
@@ -618,6 +618,40 @@ class Pairs:
         refuse_too_many(within + between, "the closure", "drop pairs, or use them as they are")
         (i, j), (a, b) = links.within(), links.between()
         return Pairs(np.r_[i, a], np.r_[j, b], np.repeat([1, -1], [within, between]))
+
+    def spread(self, X: npt.ArrayLike, n_neighbors: int = 5) -> Pairs:
+        """Let every sample of a pair stand for its nearest neighbours too.
+
+        A sample stands for the `n_neighbors` nearest (Euclidean) of those that no other sample of the pairs
+        is nearer to. What it stands for is similar to it and to each other, and shares its pairs. So a few
+        answers say something of many samples; take the `closure` first.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...), n >= 3
+            Finite numbers of like scale; everything behind the first axis is one feature vector.
+        n_neighbors : int in 1..n-1, default=5
+
+        Returns
+        -------
+        Pairs
+            Not `certain`: neighbours are a guess.
+
+        Raises
+        ------
+        InputError, InputTypeError
+            If an argument is out of range, X is not finite numbers or has too few rows, or more than 50
+            million pairs would follow.
+
+        Examples
+        --------
+        >>> X = [[0.0], [0.1], [0.3], [5.0], [5.1]]
+        >>> near = Pairs([0], [4], [-1]).spread(X, n_neighbors=1)
+        >>> near.i, near.j, near.same
+        (array([0, 3, 0, 0, 1, 1]), array([1, 4, 4, 3, 4, 3]), array([ 1,  1, -1, -1, -1, -1], dtype=int8))
+        """
+        self.check_rows(len(as_array("X", X)))
+        return Pairs(*pairs_around((self._i, self._j, self._same), X, n_neighbors), certain=False)
 
     def _links(self) -> Links:
         links = Links(self._i, self._j, self._same)

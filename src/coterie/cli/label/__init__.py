@@ -8,13 +8,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from coterie._errors import InputError
 from coterie.cli.label.answers import read_answers
 from coterie.cli.label.selection import representatives
 from coterie.cli.label.server import LabelServer
 from coterie.cli.label.sitting import Sitting
+from coterie.cli.nearness import Nearness
 from coterie.cli.parser import DashedParser, make_parser
 from coterie.cli.run_folder import data_of, load_model, read_facts
 from coterie.data import ReadOptions, read_samples
@@ -28,7 +27,8 @@ def parser(words: Sequence[str]) -> DashedParser:
     made = make_parser(
         "label",
         "Serve a page on this machine that asks whether pairs of rows belong together, those first whose "
-        "answer helps most. Answers are kept at once; fit --pairs FILE --closure --init RUN uses them.",
+        "answer helps most. Answers are kept at once; fit --pairs FILE --closure --neighbors 5 --init RUN "
+        "uses them.",
     )
     made.add_argument("run", metavar="RUN", type=str, help="folder that coterie fit wrote")
     made.add_argument(
@@ -86,7 +86,7 @@ def _sitting(run: str, data: str | None, pairs: str | None) -> Sitting:
     path = Path(run, FILE) if pairs is None else Path(pairs)
     answers = read_answers(path, samples.ids, len(samples.items))
     asked = [row for group in answers.groups() for row in group]
-    candidates = representatives(probabilities, np.asarray(estimator.transform(samples.items)), asked)
+    candidates = representatives(probabilities, Nearness(samples.items, estimator), asked)
     return Sitting(samples, candidates, answers, path, reading.get("columns"))
 
 
@@ -96,5 +96,5 @@ def _ending(sitting: Sitting, run: str) -> str:
         return "no answers"
     return (
         f"{n_same + n_different} answers ({n_same} same) in {sitting.path}\n"
-        f"to use them: coterie fit DATA --pairs {sitting.path} --closure --init {run} --out NEW"
+        f"to use them: coterie fit DATA --pairs {sitting.path} --closure --neighbors 5 --init {run} --out NEW"
     )

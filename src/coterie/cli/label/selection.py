@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -48,14 +48,20 @@ class Candidates:
     points: Floats
 
 
-def representatives(probabilities: Floats, points: Floats, asked: Sequence[int] = ()) -> Candidates:
+class Points(Protocol):
+    """An array of points (n, e), or what gives some of its rows."""
+
+    def __getitem__(self, rows: Ints, /) -> Floats: ...
+
+
+def representatives(probabilities: Floats, points: Points, asked: Sequence[int] = ()) -> Candidates:
     """Rows near the centres of a fine k-means clustering of the points.
 
     Parameters
     ----------
     probabilities : array of shape (n, k)
-    points : array of shape (n, e)
-        The run's embedding.
+    points : Points
+        Where nearness means likeness, for each of the n rows.
     asked : sequence of int
         Rows of earlier answers: they stand for nothing themselves, but others are compared with them.
     """

@@ -76,7 +76,8 @@ def read_images(folder: Path, files: Sequence[Path], options: ReadOptions) -> Sa
     return Samples(values[: len(kept)], tuple(kept), {"kind": "images", "size": list(size), "colour": colour})
 
 
-def _pillow() -> Any:
+def load_pillow() -> Any:
+    """The modules PIL.Image and PIL.ImageOps."""
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
@@ -89,7 +90,7 @@ def _pillow() -> Any:
 @contextmanager
 def _opened(file: Path) -> Iterator[Any]:
     """Open an image; whatever pillow raises while it is used becomes an InputError."""
-    Image, _ = _pillow()
+    Image, _ = load_pillow()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -115,7 +116,7 @@ def _header(image: Any) -> _Header:
 
 def _upright(image: Any, size: tuple[int, int]) -> Any:
     """The image turned as its camera was held; a much larger JPEG is unpacked at a fraction of its size."""
-    _, ImageOps = _pillow()
+    _, ImageOps = load_pillow()
     image.draft(None, (2 * max(size), 2 * max(size)))
     return ImageOps.exif_transpose(image)
 

@@ -1,0 +1,97 @@
+"""Answers to the questions of `coterie label` against as many random pairs.
+
+A start without labels (KCL on pairs of mutual neighbours) is trained on, with the same settings in both arms,
+from the closure of the answers, each row standing for its nearest ones too. The true labels give the answers;
+the errors are those of all rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import datasets
+from benchmarks.estimators import RecordedCCN
+from benchmarks.suites.base import Case, Options, Outcome, Suite
+from coterie import Pairs
+from coterie.cli.label.answers import Answers
+from coterie.cli.label.selection import Candidates, next_question, representatives
+from coterie.metrics import clustering_accuracy
+
+BUDGETS = (25, 50, 100)
+DRAWS = tuple(range(100, 110))
+N_CLUSTERS = 10
+NEIGHBORS = 5
+START: dict[str, Any] = {"n_restarts": 2, "max_steps": 600}
+AFTER: dict[str, Any] = {"n_restarts": 1, "max_steps": 300}
+
+Ints = npt.NDArray[np.int64]
+
+
+def _cases(options: Options) -> list[Case]:
+    settings: dict[str, Any] = {
+        "budgets": options.sizes or BUDGETS,
+        "neighbors": NEIGHBORS,
+        "start": options.estimator(**START),
+        "after": options.estimator(**AFTER),
+    }
+    return [
+        Case("label-rule", method, options.data or "digits", "", draw, settings)
+        for draw in options.draws or DRAWS
+        for method in options.pick_methods(("ccn-kcl",))
+    ]
+
+
+def run(case: Case) -> Outcome:
+    """Errors after each number of answers, in both arms."""
+    split = datasets.load(case.data)
+    X, y = split.x_train.reshape(len(split.x_train), -1).astype(np.float64), split.y_train
+    start = _model(case, "start").fit(X, pairs=Pairs.from_neighbors(X, random_state=case.draw))
+    budgets = case.settings["budgets"]
+    chosen = answered(representatives(start.predict_proba(X), X), y, budgets)
+    metrics: dict[str, Any] = {"start_error": _error(start, y)}
+    runs = list(start.runs_)
+    for budget in budgets:
+        arms = {"rule": chosen[budget], "random": Pairs.from_labels(y, budget, random_state=case.draw)}
+        for arm, pairs in arms.items():
+            known = pairs.closure().spread(X, case.settings["neighbors"])
+            model = _model(case, "after").start_from(start).fit(X, pairs=known)
+            metrics[f"{arm}_error_{budget}"] = _error(model, y)
+            metrics[f"{arm}_pairs_{budget}"] = known.n_pairs
+            runs += model.runs_
+    return Outcome(metrics, runs, start.resolved_)
+
+
+def answered(candidates: Candidates, y: Ints, budgets: tuple[int, ...]) -> dict[int, Pairs]:
+    """The pairs that the rule asks about, up to each number of answers; all there are where fewer remain."""
+    answers, found = Answers(), {}
+    for number in range(1, max(budgets) + 1):
+        question = next_question(candidates, answers)
+        if question is not None:
+            answers.add(*question, 1 if y[question[0]] == y[question[1]] else -1)
+        if number in budgets:
+            columns = ([getattr(answer, name) for answer in answers.given] for name in ("i", "j", "same"))
+            found[number] = Pairs(*columns)
+    return found
+
+
+def _model(case: Case, part: str) -> RecordedCCN:
+    fixed: dict[str, Any] = {"loss": "kcl", "over_clustering": True, "threads": 1}
+    return RecordedCCN(N_CLUSTERS, **fixed, random_state=case.draw, **case.settings[part])
+
+
+def _error(model: RecordedCCN, y: Ints) -> float:
+    return 1 - float(clustering_accuracy(y, model.labels_))
+
+
+LABEL_RULE = Suite(
+    "label-rule",
+    "Errors after answers that the rule of `coterie label` asks for, and after as many random pairs (bar: at "
+    "most 0.7 times)",
+    ("ccn-kcl",),
+    DRAWS,
+    _cases,
+    run,
+)
