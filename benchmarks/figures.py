@@ -2,6 +2,8 @@
 
 Figures 3 to 6 of the KCL paper (arXiv:1511.06321), those of `adc_figures`, and clusterings of sets of points
 for every number of clusters, as the L2C paper (arXiv:1807.04001) shows them; where their results are there.
+Figures 3 to 6 of the KCL paper (arXiv:1511.06321) and, in `benchmarks.ddc_figures`, those of the DDC paper,
+as far as their results are there.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from benchmarks import adc_figures
+from benchmarks import adc_figures, ddc_figures
 from benchmarks.record import RESULTS, ROOT, read_all
 from coterie import L2C
 from coterie.data.shapes2d import shapes2d
@@ -179,6 +181,11 @@ def draw(folder: Path = RESULTS, target: Path = FOLDER, data: str = "mnist") -> 
         "kcl-figure-5-noise-outputs": figure_5(records, data),
         "kcl-figure-6-contingency": figure_6(records, data),
         "l2c-clusterings": l2c_clusterings(records),
+        "ddc-simplex": ddc_figures.simplex(records, folder),
+        "ddc-kernel": ddc_figures.kernel(records, folder),
+        "ddc-guided": ddc_figures.guided(records, folder),
+        "ddc-losses": ddc_figures.losses(records, "ddc-digits"),
+        "ddc-supervised": ddc_figures.supervised(records, folder),
     }
     target.mkdir(parents=True, exist_ok=True)
     written = []

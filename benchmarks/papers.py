@@ -1,7 +1,7 @@
 """Numbers of docs/papers.md: each links to the row of docs/results.md that it is taken from.
 
 A link reads ``[0.944](results.md#pairs "mnist; n1200; ccn-kcl; test purity")``: the suite; then data, variant
-where there is one, method and the head of the column.
+where there is one, method and the head of the column. A link that reads "not measured yet" waits for its row.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from coterie._errors import InputError
 from coterie.data.files import atomic_write
 
 PAGE = ROOT / "docs" / "papers.md"
-_LINK = re.compile(r'\[[^\]]*\](\(results\.md#([\w-]+) "([^"]*)"\))')
+PENDING = "not measured yet"
+_LINK = re.compile(r'\[([^\]]*)\](\(results\.md#([\w-]+) "([^"]*)"\))')
 
 
 def refreshed(text: str, results: str) -> str:
@@ -28,10 +29,10 @@ def refreshed(text: str, results: str) -> str:
     cells = _cells(results)
 
     def number(link: re.Match[str]) -> str:
-        where = (link[2], *link[3].split("; "))
-        if where not in cells:
+        where = (link[3], *link[4].split("; "))
+        if where not in cells and link[1] != PENDING:
             raise InputError(f"papers.md: {'; '.join(where)}; a row and column of results.md are expected")
-        return f"[{cells[where]}]{link[1]}"
+        return f"[{cells.get(where, PENDING)}]{link[2]}"
 
     return _LINK.sub(number, text)
 

@@ -76,10 +76,10 @@ class InformationObjective(Objective):
 # The estimator
 # -------------
 #
-# ``__init__`` only stores. ``fit`` checks its input, builds objective and recipe and hands them to
-# ``_train``; ``predict``, ``predict_proba``, ``transform``, ``labels_`` and the others come with the base. A
-# method of the library has all common parameters in its ``__init__``; those that this one leaves out are
-# fixed below.
+# ``__init__`` only stores. ``fit`` checks its input, takes over the number of clusters or has it estimated,
+# builds objective and recipe and hands them to ``_train``; ``predict``, ``predict_proba``, ``transform``,
+# ``labels_`` and the others come with the base. A method of the library has all common parameters in its
+# ``__init__``; those that this one leaves out are fixed below.
 
 
 class Information(ClusterMixin, NeuralClusterer):
@@ -97,7 +97,7 @@ class Information(ClusterMixin, NeuralClusterer):
 
     def __init__(
         self,
-        n_clusters: int = 8,
+        n_clusters: int | str = 8,
         balance: float = 2.0,
         n_restarts: int = 1,
         backbone: Any = "auto",
@@ -115,7 +115,7 @@ class Information(ClusterMixin, NeuralClusterer):
         """Cluster X; y is ignored."""
         items = self._check_items(X, reset=True)
         self._check_common(len(items))
-        self._choose_n_outputs(items, len(items) // 2)  # n_clusters, or with "auto" an estimate
+        self._choose_n_outputs(items, len(items) // 2)
         recipe = self._override(self.RECIPE)
         objective = InformationObjective(RowBatches(len(items), recipe.batch_size), self.balance)
         views = self._choose_augment(True)

@@ -99,19 +99,26 @@ show("k-means on pixels", k_means.fit_predict(X_new.reshape(len(X_new), -1)))
 show("k-means on the network's features", k_means.fit_predict(spn.transform(X_new)))
 
 # %%
+# Both together: features that were computed once, and clusters that begin where k-means ends.
+# ``on_features()`` is the same network for its own features; clustering them costs a fraction of clustering
+# images.
+
+features = spn.transform(X_new)
+model = CCN(n_clusters=17, head_init="k-means", backbone="identity", max_steps=200, random_state=0)
+model.fit(features, similarity=spn.on_features())
+show("CCN on features, from k-means", model.labels_)
+
+# %%
 # How many are there?
 # -------------------
 #
 # Ask for more outputs than there can be classes; ``n_dominant_`` estimates their number.
-# ``spn.on_features()`` is the same network for features that were computed once: clustering them costs a
-# fraction of clustering images.
 
-features = spn.transform(X_new)
 model = CCN(n_clusters=50, over_clustering=True, max_steps=200, random_state=0)
 model.fit(features, similarity=spn.on_features())
 print("outputs: 50   used:", model.n_clusters_, "  dominant:", model.n_dominant_, "  classes: 17")
 show("CCN, 50 outputs, on features", model.labels_)
 
 # %%
-# The estimate is low here: letters that look alike share a cluster after so short a training. More known
-# classes help most: the network learns what is alike from classes, and not from items.
+# After so short a training the estimate is low. More known classes help most: the network learns what is
+# alike from classes, and not from items.

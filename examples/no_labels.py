@@ -52,14 +52,12 @@ print(model.predict_proba(new_points).round(3))
 # Images
 # ------
 #
-# ADC on 600 digits, in a third of its default steps. Which views may be drawn is a decision about the data: a
-# digit that is mirrored is another digit, so ``augment="auto"`` takes the views called "digits" for images of
-# one channel (crops, small rotations, brightness, noise) and mirrors none. A callable gives views of your
-# own.
+# ADC on the 1,797 digits, in a third of its default steps. Which views may be drawn is a decision about the
+# data: a digit that is mirrored is another digit, so ``augment="auto"`` takes the views called "digits" for
+# images of one channel (crops, small rotations, brightness, noise) and mirrors none. A callable gives views
+# of your own.
 
-images, truth = load_digits(return_X_y=True)
-images = images[:600].reshape(-1, 8, 8)
-truth = truth[:600]
+images, truth = load_digits().images, load_digits().target
 clusters = ADC(n_clusters=10, max_steps=600, random_state=0).fit_predict(images)
 by_k_means = KMeans(n_clusters=10, n_init=10, random_state=0).fit_predict(images.reshape(len(images), -1))
 print(f"ADC:     ACC {clustering_accuracy(truth, clusters):.3f}")
@@ -69,8 +67,9 @@ print(f"k-means: ACC {clustering_accuracy(truth, by_k_means):.3f}")
 # What to expect
 # --------------
 #
-# - The number of clusters has to be known, or guessed high with ``over_clustering=True``.
+# - The number of clusters has to be known, or is estimated: ``n_clusters="auto"`` counts clusters in five
+#   more runs with too many outputs.
 # - Nothing says that the clusters a network finds are the classes you have in mind. On digits DDC's loss and
-#   its accuracy go together only in part (rank correlation -0.62 over the restarts: ``docs/results.md``).
-# - One start in several may end badly: ADC on digits reached 93 % on average over six seeds, and 80 % on the
-#   worst. If you can answer a few questions about pairs, or label some rows, do: see the next guide.
+#   its accuracy go together only in part: :doc:`the results </results>` have their rank correlation.
+# - One start in several may end badly, for ADC too: the results have its spread over seeds. If you can answer
+#   a few questions about pairs, or label some rows, do: see the next guide.

@@ -9,9 +9,11 @@ from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.ddc import DDC_SUITES
 from benchmarks.suites.ddc_racing import DDC_RACING
 from benchmarks.suites.ddc_watched import DDC_WATCHED
+from benchmarks.suites.discovery import DISCOVERY
 from benchmarks.suites.from_labels import LABELS
 from benchmarks.suites.from_pairs import NOISE, OUTPUTS, PAIRS
 from benchmarks.suites.l2c import L2C_POINTS
+from benchmarks.suites.l2c_metrics import L2C_METRICS
 from benchmarks.suites.l2c_unseen import L2C_IMAGES, L2C_SPEAKERS
 from benchmarks.suites.label_rule import LABEL_RULE
 from benchmarks.suites.memmap import MEMMAP
@@ -27,8 +29,8 @@ SUITES: dict[str, Suite] = {
     for suite in (
         *(PAIRS, NOISE, OUTPUTS, LABELS, CIFAR10_SUITE, MNIST_SUITE),
         *(*DDC_SUITES, DDC_RACING, DDC_WATCHED),
-        *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, PAIR_HEAD),
-        *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS),
+        *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, PAIR_HEAD),
+        *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_METRICS),
         *(STEP, PAIR_LOSSES, AUGMENT, RESTARTS, MEMMAP, LABEL_RULE),
     )
 }

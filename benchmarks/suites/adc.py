@@ -1,4 +1,4 @@
-"""Clustering without labels: ADC on digits and MNIST, alone and with random pairs, beside k-means."""
+"""Clustering without labels: ADC, alone and with random pairs, beside DDC and k-means."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 
 from benchmarks import scores
-from benchmarks.datasets import Split
-from benchmarks.estimators import RecordedADC
+from benchmarks.datasets import Split, coil100
+from benchmarks.estimators import RecordedADC, RecordedDDC
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.from_pairs import read_split
 from coterie import Pairs
 from coterie.metrics import clustering_accuracy
 
-METHODS = ("adc", "adc-pairs", "kmeans")
+METHODS = ("adc", "adc-pairs", "ddc", "kmeans")
 DRAWS = (100, 101, 102, 103, 104)
-# digits have no test set of their own: all rows are clustered and measured
-WHOLE = ("digits",)
-N_PAIRS = {"digits": 200, "mnist": 1_200}
+# without a test set of their own: all rows are clustered and measured
+WHOLE = ("digits", "coil10")
+N_PAIRS = {"digits": 200, "mnist": 1_200, "cifar10": 1_200, "coil10": 50}
+COIL_SIDE = 32
 MNIST_ROWS = 10_000
 
 
@@ -35,10 +36,11 @@ def _cases(options: Options) -> list[Case]:
 
 def _case(method: str, data: str, options: Options, draw: int) -> Case:
     limits = options.limits()
-    if data.startswith("mnist") and not options.quick:
+    if data not in WHOLE and not options.quick:
         limits["train_rows"] = options.train_rows or MNIST_ROWS
     n_pairs = N_PAIRS[data.partition("-")[0]] if method == "adc-pairs" else 0
-    settings = {**limits, "n_pairs": n_pairs, "parameters": options.estimator(n_clusters=10)}
+    chosen = {"over_clustering": True} if method == "ddc" else {}
+    settings = {**limits, "n_pairs": n_pairs, "parameters": options.estimator(n_clusters=10, **chosen)}
     return Case("adc", method, data, f"n{n_pairs}" if n_pairs else "", draw, settings)
 
 
@@ -47,7 +49,8 @@ def run(case: Case) -> Outcome:
     split = _rows(case)
     if case.method == "kmeans":
         return _kmeans(case, split)
-    model = RecordedADC(**case.settings["parameters"], random_state=case.draw).set_params(threads=1)
+    recorded = RecordedDDC if case.method == "ddc" else RecordedADC
+    model = recorded(**case.settings["parameters"], random_state=case.draw).set_params(threads=1)
     n_pairs = case.settings["n_pairs"]
     pairs = Pairs.from_labels(split.y_train, n_pairs, random_state=case.draw) if n_pairs else None
     start = time.process_time()
@@ -70,6 +73,11 @@ def run(case: Case) -> Outcome:
 
 
 def _rows(case: Case) -> Split:
+    if case.data == "coil10":
+        images, objects = coil100(COIL_SIDE)
+        shown = objects < 10
+        departure = "data: the first ten objects, 36 views each, 32x32"
+        return Split("coil10", images[shown], objects[shown], images[shown], objects[shown], (departure,))
     split = read_split(case.data, case.settings["train_rows"], case.settings["test_rows"])
     if case.data not in WHOLE:
         return split
@@ -97,7 +105,9 @@ def _scores(prefix: str, truth: scores.Labels, found: scores.Labels) -> dict[str
 def _departures(case: Case) -> list[str]:
     parameters = case.settings["parameters"]
     found = []
-    if parameters.get("preset", "default") == "default":
+    if case.method == "ddc":
+        found.append("recipe: DDC's default preset")
+    elif parameters.get("preset", "default") == "default":
         found.append("recipe: this library's default preset, tuned on MNIST images shrunk to 8x8")
     if case.settings["n_pairs"]:
         found.append("pairs: not in the paper")

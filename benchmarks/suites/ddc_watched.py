@@ -71,11 +71,11 @@ def _cases(options: Options) -> list[Case]:
         for method in options.pick_methods(METHODS):
             chosen: dict[str, Any] = {"n_clusters": 10, "n_restarts": 1, "over_clustering": True}
             if method == "simplex":
-                chosen |= {"n_clusters": SHOWN_CLASSES, "n_restarts": 4, "restarts": "in turn"}
+                chosen["n_clusters"] = SHOWN_CLASSES
             if method == "kernel":
-                chosen |= {"n_restarts": 4, "restarts": "in turn", "max_steps": 600}
+                chosen |= {"n_restarts": 2, "restarts": "in turn", "max_steps": 400}
             if method == "supervised":
-                chosen["max_epochs"] = 15
+                chosen["max_epochs"] = 10
             rows = options.limits()["train_rows"] or MNIST_ROWS
             settings = {"train_rows": rows, "parameters": options.estimator(**chosen)}
             cases.append(Case("ddc-watched", method, "mnist", "", draw, settings))
@@ -98,7 +98,7 @@ def _simplex(
     """Rows of the first classes on the simplex, after more and more steps of the same start."""
     rows = np.flatnonzero(y < SHOWN_CLASSES)
     arrays: Arrays = {"labels": y[rows[:SHOWN_ROWS]]}
-    for steps in SIMPLEX_STEPS:
+    for steps in sorted({min(steps, parameters.get("max_steps", steps)) for steps in SIMPLEX_STEPS}):
         model = RecordedDDC(**(dict(parameters) | {"max_steps": steps}), threads=1)
         model.fit(x[rows])
         shown = model.predict_proba(x[rows[:SHOWN_ROWS]])

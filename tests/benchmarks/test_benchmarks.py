@@ -14,6 +14,7 @@ import pytest
 import torch
 from benchmarks.estimators import HingeObjective, RecordedCCN
 from benchmarks.suites import SUITES, Options, omniglot
+from benchmarks.suites.adc_search import SEARCHED
 from benchmarks.suites.from_labels import draw_rows
 from benchmarks.suites.from_pairs import read_split
 from benchmarks.suites.supervised import crop_and_flip
@@ -22,10 +23,21 @@ from benchmarks import datasets, figures, record, run, scores, tables
 from coterie import Pairs
 from coterie._types import Batch, Output
 from coterie.data.batches import PairBatches
+from coterie.methods.adc import PRESET_OF
 
 # pair-losses starts processes, each of which takes longer than any test here; cifar10 needs its images; the
 # others have tests of their own
-SLOW = {"pair-losses", "cifar10", "adc", "augment", "omniglot", "pair-head"}
+SLOW = {
+    "pair-losses",
+    "cifar10",
+    "adc",
+    "adc-search",
+    "augment",
+    "omniglot",
+    "discovery",
+    "pair-head",
+    "ddc-reuters",
+}
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 
 
@@ -81,7 +93,7 @@ def test_suite_runs_end_to_end(suite: str, mnist: Path, tmp_path: Path) -> None:
     for found in records:
         assert found["draw"] == 3
         assert found["command"].startswith(f"python -m benchmarks.run {suite} --quick")
-        assert found["resolved"]["recipe"]["learning_rate"] > 0
+        assert found["method"] == "spectral" or found["resolved"]["recipe"]["learning_rate"] > 0
     page = tables.page(records)
     assert all(f"| {found['method']} |" in page for found in records)
     assert all(f"- `{tables.shown_command(found)}`" in page for found in records)
@@ -90,7 +102,7 @@ def test_suite_runs_end_to_end(suite: str, mnist: Path, tmp_path: Path) -> None:
 
 def test_suite_adc_measures_the_network_its_embedding_and_kmeans(tmp_path: Path) -> None:
     found = {one["method"]: one for one in quick("adc", tmp_path, "--set", "max_steps=2")}
-    assert set(found) == {"adc", "adc-pairs", "kmeans"}
+    assert set(found) == {"adc", "adc-pairs", "ddc", "kmeans"}
     for method in ("adc", "adc-pairs"):
         assert found[method]["resolved"]["recipe"]["learning_rate"] > 0
         assert {"accuracy", "features_kmeans_accuracy", "processor_seconds"} <= set(found[method]["metrics"])
@@ -130,7 +142,7 @@ def alphabets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("alphabets")
 def test_characters_are_discovered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("--data", "Angelic", "--set", "batch_size=20")
+    words = ("--data", "Angelic", "--set", "batch_size=20", "--set", "max_steps=4")
     arguments = ["omniglot", "--quick", "--out", str(tmp_path / "out"), "--draws", "3", *words]
     assert run.main([*arguments, "--methods", "k-means"]) == 2
     assert "run the method spn first" in capsys.readouterr().err
@@ -139,6 +151,20 @@ def test_characters_are_discovered(tmp_path: Path, capsys: pytest.CaptureFixture
     assert {found["method"] for found in records} == set(methods.split(","))
     assert all(found["metrics"]["characters"] == 4 for found in records if found["method"] != "spn")
     assert "| ccn-ccl |" in tables.page(records)
+
+
+@pytest.mark.filterwarnings("ignore::coterie.SimilarityWarning")  # after five steps
+def test_other_classes_are_discovered(
+    mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    methods = "spn,k-means,k-means-pixels,ccn-ccl"
+    words = ("--data", "mnist", "--set", "batch_size=20", "--set", "max_steps=4")
+    records = quick("discovery", tmp_path, *words, "--methods", methods)
+    assert {found["method"] for found in records} == set(methods.split(","))
+    assert all(found["metrics"]["classes"] == 5 for found in records if found["method"] != "spn")
+    assert "| ccn-ccl |" in tables.page(records)
+    assert run.main(["discovery", "--quick", "--out", str(tmp_path), "--data", "cifar10"]) == 2
+    assert "data: cifar10; this suite has mnist, coil100" in capsys.readouterr().err
 
 
 def test_pairs_records_hold_all_restarts_and_the_rows_of_the_maps(mnist: Path, tmp_path: Path) -> None:
@@ -280,7 +306,7 @@ def test_balanced_accuracy_counts_classes_alike() -> None:
 
 
 def test_ddc_records_hold_the_best_run_the_vote_and_the_rank_correlation(tmp_path: Path) -> None:
-    arguments = ("--set", "n_restarts=4", "--set", "max_steps=30")
+    arguments = ("--set", "n_restarts=4", "--set", "max_steps=30", "--methods", "ddc")
     (found,) = quick("ddc-digits", tmp_path, *arguments)
     measured, runs = found["metrics"], found["runs"]
     best = min(runs, key=lambda one: one["loss"])
@@ -288,6 +314,42 @@ def test_ddc_records_hold_the_best_run_the_vote_and_the_rank_correlation(tmp_pat
     assert -1 <= measured["spearman_loss_accuracy"] <= 1
     assert 0 < measured["vote_train_accuracy"] <= 1
     assert "| k-means (beside ddc) |" in tables.page([found])
+
+
+def test_ddc_on_stories_of_the_commonest_topics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = tmp_path / "data" / "reuters21578"
+    where.mkdir(parents=True)
+    names = ("grain", "ship", "gold", "tin", "tea")
+    stories = [
+        {"topics": [names[n % 5]], "title": names[n % 5], "body": f"{names[n % 5]} news{n % 7}"}
+        for n in range(118)  # tea is the rarest, and last
+    ]
+    stories += [{"topics": ["grain", "ship"], "title": "two", "body": "two"}, stories[0] | {"body": ""}]
+    lines = "\n".join(json.dumps(story) for story in stories)
+    (where / "reuters21578.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    monkeypatch.setenv(datasets.VARIABLE, str(where.parent))
+    datasets.reuters.cache_clear()
+    features, labels, kept = datasets.reuters()
+    assert kept == ("grain", "ship", "gold", "tin")
+    assert np.bincount(labels).tolist() == [24, 24, 24, 23]
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-5)
+    (found,) = quick("ddc-reuters", tmp_path, "--methods", "ddc")
+    datasets.reuters.cache_clear()
+    assert found["metrics"]["train_rows"] == 95
+    assert "300 stories" in found["departures"][1]
+
+
+def test_figures_of_watched_ddc_runs(mnist: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    found = quick("ddc-watched", results)
+    assert [each["method"] for each in found] == ["kernel", "simplex", "supervised"]
+    quick("ddc-digits", results, "--set", "n_restarts=4", "--methods", "ddc")
+    written = figures.draw(results, tmp_path / "figures")
+    assert {path.stem for path in written} == {
+        *("ddc-simplex", "ddc-kernel", "ddc-guided", "ddc-losses", "ddc-supervised")
+    }
+    with np.load(results / "ddc-watched" / "supervised-mnist-draw3.npz") as arrays:
+        assert arrays["cross_entropy"][-1] < arrays["cross_entropy"][0]
 
 
 def test_draw_rows_takes_as_many_of_each_class() -> None:
@@ -333,3 +395,12 @@ def test_crop_and_flip_moves_whole_images() -> None:
     steps = centre[:, :, :, 1:] - centre[:, :, :, :-1]
     assert np.unique(steps.numpy()).tolist() == [-1.0, 1.0]
     assert np.unique((centre[:, :, 1:] - centre[:, :, :-1]).numpy()).tolist() == [32.0]
+
+
+def test_weights_are_searched_around_the_preset(tmp_path: Path) -> None:
+    (found,) = quick("adc-search", tmp_path, "--set", "max_steps=2")
+    weights = found["settings"]["parameters"]["weights"]
+    usual = PRESET_OF["default"].weights
+    assert set(weights) == set(SEARCHED)
+    assert all(0.1 <= weights[name] / getattr(usual, name) <= 10 for name in SEARCHED)
+    assert 0 <= found["metrics"]["all_accuracy"] <= 1

@@ -41,11 +41,11 @@ def test_images_and_speech_need_their_data(suite: Suite, monkeypatch: pytest.Mon
         suite.run_case(case)
 
 
-def far_apart(_: int) -> tuple[Any, Any]:
+def far_apart(_: int, speed: float = 1.0) -> tuple[Any, Any]:
     """Fourteen groups of six pictures, each group of its own brightness."""
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(14), 6)
-    level = 10.0 * groups[:, None, None]
+    level = 10.0 * speed * groups[:, None, None]
     return (level + rng.normal(size=(84, 16, 16))).astype(np.float32), groups
 
 
@@ -55,7 +55,7 @@ def test_unseen_groups_beside_agglomerative_clustering(
     small = dataclasses.replace(SPEECH, load=far_apart, n_source=6, n_validation=4)
     monkeypatch.setitem(SOURCES, "l2c-speakers", small)
     words = ["l2c-speakers", "--quick", "--methods", "l2c", "--draws", "3", "--out", str(tmp_path)]
-    assert run.main(words) == 0
+    assert run.main([*words, "--set", "max_steps=2", "--set", "batch_size=4"]) == 0
     (found,) = record.read_all(tmp_path)
     assert found["metrics"]["agglomerative_nmi_with_k_told"] > 0.7
     assert found["metrics"]["agglomerative_cut"] > 0
@@ -87,8 +87,20 @@ def test_speech_is_read_from_its_archive(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv(datasets.VARIABLE, str(tmp_path))
     datasets.speakers.cache_clear()
     pictures, codes = datasets.speakers(32)
-    datasets.speakers.cache_clear()
     assert pictures.shape == (2, 32, 22)
     assert codes.tolist() == [0, 1]
     high, low = pictures.mean(axis=2).argmax(axis=1)
     assert high > low
+    faster, _ = datasets.speakers(32, 1.5)
+    datasets.speakers.cache_clear()
+    assert faster.shape == pictures.shape
+    assert (faster.mean(axis=2).argmax(axis=1) > (high, low)).all()
+
+
+def test_explicit_distances(tmp_path: Path) -> None:
+    words = ["l2c-metrics", "--quick", "--methods", "implicit,full", "--draws", "3", "--out", str(tmp_path)]
+    assert run.main(words) == 0
+    records = record.read_all(tmp_path)
+    assert {found["method"] for found in records} == {"implicit", "full"}
+    assert all(0 <= found["metrics"]["test_nmi_geometric"] <= 1 for found in records)
+    assert "NMI .740, MR .165" in tables.page(records)

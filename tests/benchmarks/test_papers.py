@@ -25,6 +25,13 @@ def test_an_unknown_row_is_named() -> None:
         papers.refreshed('[1](results.md#pairs "nothing; NMI")', "## pairs\n")
 
 
+def test_a_pending_number_waits_for_its_row() -> None:
+    link = '[not measured yet](results.md#s "d; m; NMI")'
+    assert papers.refreshed(link, "## s\n") == link
+    rows = ["## s", "| data | variant | method | NMI |", "| --- | --- | --- | --- |", "| d |  | m | 0.5 |"]
+    assert papers.refreshed(link, "\n".join(rows)) == '[0.5](results.md#s "d; m; NMI")'
+
+
 def test_functions_are_there() -> None:
     names = re.findall(r"`(coterie\.[\w.]+)`", TEXT)
     assert len(set(names)) > 20

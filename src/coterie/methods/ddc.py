@@ -29,8 +29,9 @@ from coterie.engine.restarts import Kept
 from coterie.losses.ccl import ccl_matrix
 from coterie.losses.ddc import BANDWIDTH_RULES, DIVERGENCES, REDUCTIONS, DDCOptions, ddc_terms
 from coterie.losses.pairs import full_precision
-from coterie.methods.base import FloatArray, IntArray, NeuralClusterer, Training
+from coterie.methods.base import AUTO, FloatArray, IntArray, NeuralClusterer, Training
 from coterie.methods.checks import check_choice, check_pairs
+from coterie.methods.count import Probe, merge_levels
 from coterie.metrics import align_clusters, vote_shares
 from coterie.nn import ClusterNetwork, auto_backbone, build_network, channels_last
 
@@ -117,6 +118,9 @@ class DDC(ClusterMixin, NeuralClusterer):
     n_clusters : int or "auto", default=8
         Number of outputs, at least 1 and at most the number of distinct rows. "auto": counted in restarts
         with 20 outputs and more, which cost five runs; see `n_clusters_estimate_`.
+    n_outputs : int or None, default=None
+        Outputs in training, at least `n_clusters`; those closest in the kernel of the last hidden layer are
+        then merged until `n_clusters` are left, and their probabilities added. None: as many as clusters.
     n_restarts : int or "auto", default=20
         Runs from different starts, of which those of lowest loss are kept; "auto" is 20, as in the paper.
     restarts : {"auto", "in turn", "stacked", "racing"}, default="racing"
@@ -196,6 +200,8 @@ class DDC(ClusterMixin, NeuralClusterer):
     members_ : list of nn.Module
         The networks that vote, the best first, the clusters of all of them named alike; without a vote the
         best alone.
+    merges_ : list of list of int, or None
+        With `n_outputs`, for each of `members_` the cluster that each of its outputs went to.
     n_features_in_ : int
     item_shape_ : tuple of int
 
@@ -209,11 +215,15 @@ class DDC(ClusterMixin, NeuralClusterer):
     ((2, 10), 4, 3)
     """
 
+    saved_fields = (*NeuralClusterer.saved_fields, "merges_")
+
     members_: list[ClusterNetwork]
+    merges_: list[list[int]] | None
 
     def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
         self,
         n_clusters: int | str = 8,
+        n_outputs: int | None = None,
         n_restarts: int | str = 20,
         restarts: str = "racing",
         vote: int = 0,
@@ -238,6 +248,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         verbose: int = 0,
     ) -> None:
         self.n_clusters = n_clusters
+        self.n_outputs = n_outputs
         self.n_restarts = n_restarts
         self.restarts = restarts
         self.vote = vote
@@ -318,7 +329,12 @@ class DDC(ClusterMixin, NeuralClusterer):
         backbone = self.backbone
         if isinstance(backbone, str) and backbone == "auto":
             backbone = self._auto_backbone()
-        return channels_last(build_network(backbone, self.item_shape_, self.n_outputs_, seed).float())
+        return channels_last(build_network(backbone, self.item_shape_, self._width, seed).float())
+
+    @property
+    def _width(self) -> int:
+        """Outputs of the network."""
+        return self.n_outputs or self.n_outputs_
 
     def _auto_backbone(self) -> str:
         """The paper's network for images it can take, else what other methods take."""
@@ -330,6 +346,10 @@ class DDC(ClusterMixin, NeuralClusterer):
         return auto_backbone(shape)
 
     def _check_own(self, n_restarts: int) -> None:
+        if self.n_outputs is not None:
+            if self.n_clusters == AUTO:
+                raise InputError(f'n_outputs: {self.n_outputs} with n_clusters="{AUTO}", which tries its own')
+            check_int("n_outputs", self.n_outputs, low=int(self.n_clusters))
         check_int("vote", self.vote, low=0)
         if 0 < self.vote < SMALLEST_VOTE:
             raise InputError(f"vote: {self.vote}; 0 or at least {SMALLEST_VOTE} is expected")
@@ -353,15 +373,15 @@ class DDC(ClusterMixin, NeuralClusterer):
             raise InputError(f"weights: all of {', '.join(TERMS)} are 0; one above 0 is expected")
 
     def _check_rows(self, items: Items) -> None:
-        distinct = count_distinct(items, self.n_outputs_)
-        if distinct < self.n_outputs_:
+        distinct = count_distinct(items, self._width)
+        if distinct < self._width:
             raise InputError(
-                f"n_clusters: {self.n_outputs_} for {distinct} distinct rows; at most as many are expected"
+                f"n_clusters: {self._width} for {distinct} distinct rows; at most as many are expected"
             )
-        needed = ROWS_A_CLUSTER * self.n_outputs_
+        needed = ROWS_A_CLUSTER * self._width
         if self.batch_size is not None and self.batch_size < needed:
             raise InputError(
-                f"batch_size: {self.batch_size} for n_clusters={self.n_outputs_}; at least two rows for each "
+                f"batch_size: {self.batch_size} for n_clusters={self._width}; at least two rows for each "
                 f"cluster, {needed}, are expected"
             )
         if self.n_outputs_ == 1:
@@ -370,13 +390,13 @@ class DDC(ClusterMixin, NeuralClusterer):
             )
         elif len(items) < needed:
             _warn(
-                f"X has {len(items)} rows for n_clusters={self.n_outputs_} clusters: with fewer than two for "
+                f"X has {len(items)} rows for n_clusters={self._width} clusters: with fewer than two for "
                 "each, some will hardly be used"
             )
 
     def _recipe(self, preset: Preset) -> Recipe:
         recipe = preset.vectors if len(self.item_shape_) == 1 else preset.images
-        batch_size = max(recipe.batch_size, ROWS_A_CLUSTER * self.n_outputs_)
+        batch_size = max(recipe.batch_size, ROWS_A_CLUSTER * self._width)
         return self._override(dataclasses.replace(recipe, batch_size=batch_size))
 
     def _weights(self, *, has_pairs: bool) -> dict[str, float]:
@@ -400,11 +420,32 @@ class DDC(ClusterMixin, NeuralClusterer):
 
     def _describe(self, items: Items) -> None:
         """Name the clusters of all that vote as in the best run, and describe what they give together."""
+        self.merges_ = [self._merge(items, member) for member in self.members_] if self.n_outputs else None
         reference = self._assign(items, self.network_).argmax(axis=1)
-        for member in self.members_[1:]:
+        for number, member in enumerate(self.members_[1:], start=1):
             labels = self._assign(items, member).argmax(axis=1)
-            _rename(member, align_clusters(reference, labels, self.n_outputs_))
+            names = align_clusters(reference, labels, self.n_outputs_)
+            if self.merges_ is None:
+                _rename(member, names)
+            else:
+                self.merges_[number] = names[self.merges_[number]].tolist()
         super()._describe(items)
+
+    def _merge(self, items: Items, member: ClusterNetwork) -> list[int]:
+        """Which cluster each output of a network goes to."""
+        labels = super()._assign(items, member).argmax(axis=1)
+        embedding = self._map(items, lambda found: found["embedding"], member)
+        levels = merge_levels(Probe(labels, embedding, self._width, self.loss_))
+        groups: list[int] = levels[-min(len(levels), self.n_outputs_)].groups.tolist()
+        return groups
+
+    def _assign(self, items: Items, network: ClusterNetwork) -> FloatArray:
+        """Probability of each cluster, merged outputs added up."""
+        found = super()._assign(items, network)
+        if self.merges_ is None:
+            return found
+        merge = self.merges_[[member is network for member in self.members_].index(True)]
+        return found @ np.eye(self.n_outputs_)[merge]
 
     def _probabilities(self, items: Items) -> FloatArray:
         if len(self.members_) == 1:

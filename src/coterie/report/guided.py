@@ -35,8 +35,8 @@ def guided_backpropagation(
         Fitted; of a vote, the best run explains. Its network needs ReLU layers.
     X : array-like of shape (n, ...)
         Items as in ``fit``.
-    cluster : int in 0..n_outputs_-1, optional
-        Whose logit; by default that of each row's own cluster.
+    cluster : int, optional
+        Whose logit, of the network's outputs; by default that of each row's own.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def guided_backpropagation(
     """
     check_is_fitted(estimator, "network_")
     if cluster is not None:
-        check_int("cluster", cluster, low=0, high=estimator.n_outputs_ - 1)
+        check_int("cluster", cluster, low=0, high=estimator.network_.head.out_features - 1)
     items = estimator._check_items(X, reset=False)
     network = estimator.network_
     source = ScaledSource(items, estimator.scaling_, next(network.parameters()).device)

@@ -1,0 +1,148 @@
+"""Discovery on other data than Omniglot: digits 5-9 after 0-4, and 20 objects after 80 others.
+
+A similarity network is trained on the known classes (method "spn"); the clusterings share it.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import scores
+from benchmarks.datasets import coil100, load
+from benchmarks.estimators import RecordedCCN
+from benchmarks.suites.base import Case, Options, Outcome, Suite
+from coterie import SimilarityNetwork
+
+Codes = npt.NDArray[np.int64]
+N_STARTS = 10
+N_OUTPUTS = 100
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """Items of known classes, and items of others to discover.
+
+    Attributes
+    ----------
+    known, new : uint8 arrays of shape (n, ...)
+    classes, truth : int64 arrays of shape (n,)
+    spn : dict
+        Parameters of the similarity network.
+    departures : tuple of str
+    """
+
+    known: npt.NDArray[Any]
+    classes: Codes
+    new: npt.NDArray[Any]
+    truth: Codes
+    spn: dict[str, Any]
+    departures: tuple[str, ...]
+
+    @property
+    def n_classes(self) -> int:
+        """Classes to discover."""
+        return len(np.unique(self.truth))
+
+
+def _mnist(draw: int) -> Discovery:
+    """5,000 training images of 0-4 and 2,000 test images of 5-9, drawn."""
+    split, rng = load("mnist"), np.random.default_rng(draw)
+    known = rng.permutation(np.flatnonzero(split.y_train < 5))[:5000]
+    new = rng.permutation(np.flatnonzero(split.y_test >= 5))[:2000]
+    return Discovery(
+        *(split.x_train[known], split.y_train[known], split.x_test[new], split.y_test[new] - 5),
+        {"backbone": "vggxs", "hidden_features": 1024, "items_per_class": 20, "max_steps": 400},
+        ("5,000 images of 0-4, 2,000 of 5-9; the paper has no such experiment",),
+    )
+
+
+def _coil100(draw: int) -> Discovery:
+    """80 objects to learn from and the 20 others, drawn."""
+    images, objects = coil100(32)
+    order = np.random.default_rng(draw).permutation(100)
+    place = np.argsort(order)[objects]
+    known, new = place < 80, place >= 80
+    return Discovery(
+        *(images[known], place[known], images[new], place[new] - 80),
+        {"backbone": "vggxs", "hidden_features": 1024, "augment": "none", "max_steps": 800},
+        ("32 x 32, 36 views of an object; the paper has no such experiment",),
+    )
+
+
+DATA = {"mnist": _mnist, "coil100": _coil100}
+METHODS = ("spn", "k-means-pixels", "k-means", "ccn-ccl", "ccn-kcl", "ccn-ccl-100", "ccn-kcl-100")
+CCN_SETTINGS: dict[str, Any] = {
+    "backbone": "vggxs",
+    "head_init": "k-means",
+    "preset": "paper",
+    "augment": "auto",
+    "max_steps": 150,
+}
+
+
+@functools.cache
+def _data(name: str, draw: int) -> Discovery:
+    return DATA[name](draw)
+
+
+@functools.cache
+def _spn(name: str, draw: int, quick: bool) -> SimilarityNetwork:
+    data = _data(name, draw)
+    parameters = data.spn | ({"max_steps": 5} if quick else {})
+    model = SimilarityNetwork(**parameters, random_state=draw, threads=1)
+    return model.fit(data.known, data.classes)
+
+
+def run(case: Case) -> Outcome:
+    """Train the similarity network, or discover the new classes; their labels measure at the end."""
+    data = _data(case.data, case.draw)
+    spn = _spn(case.data, case.draw, case.settings["quick"])
+    notes = list(data.departures)
+    if case.method == "spn":
+        metrics = {"loss": spn.loss_, **{f"held_out_{name}": value for name, value in spn.report_.items()}}
+        return Outcome(metrics, spn.runs_, {"parameters": spn.get_params()}, notes)
+    if case.method.startswith("k-means"):
+        rows = (
+            data.new.reshape(len(data.new), -1) if case.method.endswith("pixels") else spn.transform(data.new)
+        )
+        found = scores.kmeans(rows, data.n_classes, N_STARTS, case.draw)
+        metrics = scores.scores("target", data.truth, found, data.n_classes)
+        return Outcome(metrics | {"classes": data.n_classes}, departures=notes)
+    n_outputs = N_OUTPUTS if case.method.endswith("-100") else data.n_classes
+    parameters = dict(case.settings["parameters"])
+    parameters |= {"loss": case.method.split("-")[1], "n_clusters": n_outputs}
+    model = RecordedCCN(**parameters, over_clustering=True, random_state=case.draw, threads=1)
+    model.start_from(spn).fit(data.new, similarity=spn)
+    metrics = {"loss": model.loss_, **scores.scores("target", data.truth, model.labels_, n_outputs)}
+    metrics["classes"] = data.n_classes
+    return Outcome(metrics, model.runs_, model.resolved_, notes)
+
+
+def _cases(options: Options) -> list[Case]:
+    cases = []
+    names = (options.data,) if options.data else tuple(DATA)
+    if unknown := set(names) - set(DATA):
+        raise ValueError(f"data: {', '.join(unknown)}; this suite has {', '.join(DATA)}")
+    for name in names:
+        for draw in options.draws or DISCOVERY.draws:
+            for method in options.pick_methods(METHODS):
+                settings: dict[str, Any] = {"quick": options.quick}
+                if method.startswith("ccn"):
+                    settings["parameters"] = options.estimator(**CCN_SETTINGS, n_restarts=1)
+                cases.append(Case("discovery", method, name, "", draw, settings))
+    return cases
+
+
+DISCOVERY = Suite(
+    "discovery",
+    "Unseen classes by transfer: MNIST 5-9 after 0-4, and 20 objects of COIL-100 after 80 others",
+    METHODS,
+    (100,),
+    _cases,
+    run,
+)
