@@ -36,19 +36,31 @@ class PortableClusterer(nn.Module):
         One, or several that vote, the most trusted first.
     scaling : Scaling
     n_clusters : int
+    merges : sequence of (sequence of int), optional
+        Of each network, the cluster to which each output goes; by default output c is cluster c.
     """
 
     offset: Tensor
     factor: Tensor
+    merges: Tensor
     votes: Tensor
 
-    def __init__(self, networks: Sequence[ClusterNetwork], scaling: Scaling, n_clusters: int) -> None:
+    def __init__(
+        self,
+        networks: Sequence[ClusterNetwork],
+        scaling: Scaling,
+        n_clusters: int,
+        merges: Sequence[Sequence[int]] | None = None,
+    ) -> None:
         super().__init__()
         self.networks = nn.ModuleList(copy.deepcopy(network).cpu().eval() for network in networks)
         self.n_clusters = n_clusters
         for name in ("offset", "factor"):
             values = np.asarray(getattr(scaling, name), dtype=np.float64)
             self.register_buffer(name, torch.from_numpy(values.copy()))
+        one_to_one = torch.arange(n_clusters).expand(len(networks), -1)
+        outputs = one_to_one if merges is None else torch.tensor(merges)
+        self.register_buffer("merges", one_hot(outputs, n_clusters).double())
         # what each voter's word is worth: the shares of votes for m clusters, one for each voter
         ranks = [[rank] for rank in range(len(networks))]
         self.register_buffer("votes", torch.from_numpy(vote_shares(ranks, len(networks))[0].copy()))
@@ -58,10 +70,10 @@ class PortableClusterer(nn.Module):
         items = ((X.double() - self.offset) * self.factor).float()
         networks = cast(Iterable[ClusterNetwork], self.networks)
         logits = [network.named(network(items))["logits"].double() for network in networks]
-        if len(logits) == 1:
-            prob = logits[0].softmax(dim=1)
-        else:
-            voted = [one_hot(found.argmax(dim=1), self.n_clusters).double() for found in logits]
+        found = [each.softmax(dim=1) @ merge for each, merge in zip(logits, self.merges, strict=True)]
+        prob = found[0]
+        if len(found) > 1:
+            voted = [one_hot(each.argmax(dim=1), self.n_clusters).double() for each in found]
             prob = (torch.stack(voted, dim=2) * self.votes).sum(dim=2)
         return prob.float(), prob.argmax(dim=1)
 
@@ -71,7 +83,7 @@ def export_onnx(estimator: NeuralClusterer, path: str | Path) -> None:
 
     The graph takes one input, ``X``: float32 of shape (n, ...), n free, of the values that `predict` takes
     (uint8 images as 0 to 255): scaling is part of it. It gives ``probability``, float32 of shape
-    (n, n_clusters), and ``label``, int64 of shape (n,). Needs the packages of ``coterie[onnx]``.
+    (n, n_outputs_), and ``label``, int64 of shape (n,). Needs the packages of ``coterie[onnx]``.
 
     Parameters
     ----------
