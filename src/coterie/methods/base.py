@@ -406,7 +406,7 @@ class NeuralClusterer(NeuralEstimator):
 
         Returns
         -------
-        float64 array of shape (n, n_outputs_)
+        float64 array of shape (n, `n_outputs_`)
             Rows in [0, 1] that sum to 1.
         """
         check_is_fitted(self, "network_")
@@ -421,7 +421,7 @@ class NeuralClusterer(NeuralEstimator):
 
         Returns
         -------
-        int64 array of shape (n,), values in 0..n_outputs_-1
+        int64 array of shape (n,), values from 0 to `n_outputs_` - 1
         """
         check_is_fitted(self, "network_")
         return self._most_probable(self._check_items(X, reset=False))
