@@ -447,6 +447,13 @@ class DDC(ClusterMixin, NeuralClusterer):
         merge = self.merges_[[member is network for member in self.members_].index(True)]
         return found @ np.eye(self.n_outputs_)[merge]
 
+    def _most_probable(self, items: Items) -> IntArray:
+        """Cluster of checked items; votes and merged outputs have no shorter way than their shares."""
+        if len(self.members_) == 1 and self.merges_ is None:
+            return super()._most_probable(items)
+        labels: IntArray = self._probabilities(items).argmax(axis=1)
+        return labels
+
     def _probabilities(self, items: Items) -> FloatArray:
         if len(self.members_) == 1:
             return super()._probabilities(items)
