@@ -99,6 +99,19 @@ def test_without_a_seed_the_processes_agree_on_one(results: tuple[Results, Resul
     assert torch.equal(first["free/labels"], second["free/labels"])
 
 
+def test_a_similarity_network_is_the_same_from_one_process_and_from_two(
+    results: tuple[Results, Results, Results],
+) -> None:
+    """All pairs of the joint batch count, not those of each process alone; so do CCN's pairs from it."""
+    one, first, second = results
+    for name in ("spn/loss", "spn/odds", "spn/threshold", "discovered/labels", "discovered/loss"):
+        assert torch.equal(first[name], second[name])
+    torch.testing.assert_close(first["spn/loss"], one["spn/loss"], rtol=1e-3, atol=0)
+    torch.testing.assert_close(first["spn/odds"], one["spn/odds"], rtol=0, atol=1e-3)
+    torch.testing.assert_close(first["discovered/loss"], one["discovered/loss"], rtol=1e-2, atol=0)
+    assert (first["discovered/labels"] == one["discovered/labels"]).double().mean() > 0.95
+
+
 def test_local_pairs_alone_would_give_another_gradient() -> None:
     torch.manual_seed(0)
     x, labels = torch.randn(12, 4, dtype=torch.float64), torch.arange(12) % 3

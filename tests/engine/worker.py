@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from sklearn.datasets import load_digits
 from tests.engine.tasks import AllParts, SetTerms, centred, make_points, normed_network, set_network
 from torch import Generator, Tensor
 
-from coterie import CCN, Pairs
+from coterie import CCN, Pairs, SimilarityNetwork
 from coterie.data import LabelBatches, PairBatches, Sampler
 from coterie.engine.loop import evaluate, start_run, train
 from coterie.engine.recipe import Recipe
@@ -89,11 +90,32 @@ def fit_digits(rank: int) -> dict[str, Tensor]:
     }
 
 
+def discover(rank: int) -> dict[str, Tensor]:
+    """A similarity network of digits 0-4, and what it says of 5-9."""
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:200], y[:200]
+    known = y < 5
+    spn = SimilarityNetwork(max_steps=10, batch_size=21, items_per_class=3, augment="none", random_state=0)
+    spn.fit(X[known], y[known], groups=y[known] // 5)
+    settings: dict[str, Any] = {"max_steps": 10, "batch_size": 31, "augment": "none", "random_state": 0}
+    model = CCN(5, **settings, over_clustering=True, head_init="similarity").fit(X[~known], similarity=spn)
+    i, j = np.random.default_rng(rank).integers(len(X), size=(2, 50))
+    i[:20], j[:20] = np.arange(20), np.arange(1, 21)
+    return {
+        "spn/loss": torch.tensor(spn.loss_, dtype=torch.float64),
+        "spn/odds": torch.from_numpy(spn.predict_proba_pairs(X, i, j)[:20]),
+        "spn/threshold": torch.tensor(spn.batch_threshold_, dtype=torch.float64),
+        "discovered/labels": torch.from_numpy(model.labels_),
+        "discovered/loss": torch.tensor(model.loss_, dtype=torch.float64),
+    }
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     here = make_runtime("cpu")
-    out = {name: value.contiguous() for name, value in (train_all(here) | fit_digits(here.rank)).items()}
+    found = train_all(here) | fit_digits(here.rank) | discover(here.rank)
+    out = {name: value.contiguous() for name, value in found.items()}
     save_file(out, Path(sys.argv[1]) / f"{here.world}-{here.rank}.safetensors")
     if here.world > 1:
         torch.distributed.destroy_process_group()

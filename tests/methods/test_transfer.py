@@ -17,7 +17,7 @@ from torch import nn
 from coterie import CCN, InputError, InputTypeError, Pairs, SimilarityNetwork, SimilarityWarning
 from coterie.losses.ccl import ccl_matrix
 from coterie.losses.kcl import kcl_matrix
-from coterie.methods.transfer import Judge, make_judge
+from coterie.methods.transfer import Judge, all_pairs, make_judge
 from coterie.metrics import clustering_accuracy, nmi
 
 Digits = Any
@@ -168,3 +168,26 @@ def test_a_target_smaller_than_a_batch_is_warned_of(spn: SimilarityNetwork) -> N
     with pytest.warns(SimilarityWarning, match="X: 40 rows are fewer than a batch of 100") as caught:
         quick(max_steps=2).fit(TARGET[:40], similarity=spn)
     assert caught[0].filename == __file__
+
+
+def test_clusters_begin_with_what_the_similarity_network_says(spn: SimilarityNetwork) -> None:
+    """Where training hardly moves, spectral clustering of its answers is what comes out."""
+    params: dict[str, Any] = {"backbone": "identity", "max_steps": 1}
+    found = quick(**params, head_init="similarity").fit(TARGET, similarity=spn)
+    assert clustering_accuracy(TRUTH, found.labels_) > 0.6
+    assert clustering_accuracy(TRUTH, found.labels_) > 0.2 + clustering_accuracy(
+        TRUTH, quick(**params, head_init="k-means").fit(TARGET, similarity=spn).labels_
+    )
+    single = quick(**params, head_init="similarity", n_clusters=1).fit(TARGET, similarity=spn)
+    assert set(single.labels_) == {0}
+    with pytest.raises(InputError, match='head_init: "similarity" is expected with similarity alone'):
+        quick(head_init="similarity").fit(TARGET, TRUTH)
+
+
+def test_all_pairs_are_answered_with_their_own_statistics(spn: SimilarityNetwork) -> None:
+    proba = all_pairs(spn, make_judge(spn, argmax=True, weighted=False), TARGET)
+    assert proba.shape == (180, 180)
+    np.testing.assert_allclose(proba, proba.T, rtol=0, atol=1e-6)
+    shifted = all_pairs(spn, make_judge(spn, argmax=True, weighted=False), TARGET + 100)
+    # batch norm takes a shift of all items off again
+    np.testing.assert_allclose(shifted, proba, rtol=0, atol=1e-2)

@@ -25,7 +25,7 @@ from coterie._types import Batch, Output
 from coterie.data import Pairs
 from coterie.data.arrays import Items, data_digest
 from coterie.data.batches import LabelBatches, PairBatches, Sampler
-from coterie.engine.objective import Objective
+from coterie.engine.objective import Objective, OnEnter
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import Kept
 from coterie.losses.ccl import unchecked_ccl
@@ -40,6 +40,7 @@ from coterie.methods.transfer import (
     check_similarity,
     make_judge,
     similar_share,
+    spectral_start,
     symmetric_odds,
 )
 from coterie.metrics import dominant_clusters
@@ -211,7 +212,7 @@ DEFAULTS = {
     ("pairs of vectors", "ccl"): Preset(_FROM_VECTOR_PAIRS),
 }
 
-HEAD_INITS = ("random", "k-means")
+HEAD_INITS = ("random", "k-means", "similarity")
 
 # With this little evidence the start decides: the best of five by loss, as in the paper.
 FEW_PAIRS = 20_000
@@ -303,10 +304,11 @@ class CCN(NeuralClusterer):
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
     over_clustering : bool, default=False
         `n_clusters` is an upper bound: unused clusters are no reason for a warning.
-    head_init : {"random", "k-means"}, default="random"
+    head_init : {"random", "k-means", "similarity"}, default="random"
         Where the clusters begin. "k-means": the output layer starts such that each item is in the cluster
         that k-means on the embeddings puts it into. For backbones that mean something before the training:
-        "identity" on features, a trained module, or after `start_from`.
+        "identity" on features, a trained module, or after `start_from`. "similarity": the same with the
+        clusters that spectral clustering makes of what a similarity network says of all pairs.
     threads : int or "auto", default="auto"
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
@@ -325,7 +327,7 @@ class CCN(NeuralClusterer):
     n_clusters_ : int
         Clusters that are used.
     n_dominant_ : int
-        Clusters with at least n / n_outputs_ rows: an estimate of the number of clusters where `n_clusters`
+        Clusters with at least n / `n_outputs_` rows: an estimate of the number of clusters where `n_clusters`
         was chosen larger.
     n_outputs_ : int
         Columns of `predict_proba`: `n_clusters`, or its estimate.
@@ -459,7 +461,8 @@ class CCN(NeuralClusterer):
         )
         n_restarts = (5 if evidence.is_small else 1) if self.n_restarts == "auto" else int(self.n_restarts)
         augment = self._choose_augment(self.preset == "default" and evidence.is_small)
-        self._choose_start(objective)
+        if self.head_init == "k-means":
+            _start_with(objective, KMeansHead(self.n_outputs_))
         return self._train(items, Training(objective, recipe, n_restarts, augment, evidence.digest()))
 
     def fit_predict(
@@ -498,7 +501,10 @@ class CCN(NeuralClusterer):
         weights = _kind_weights(share) if self.pair_weight == "balanced" else None
         options = dataclasses.replace(preset.options, kind_weights=weights)
         objective = TransferObjective(sampler, self.loss, self.margin, options, judge)
-        self._choose_start(objective)
+        if self.head_init == "k-means":
+            _start_with(objective, KMeansHead(self.n_outputs_))
+        elif self.head_init == "similarity":
+            _start_with(objective, spectral_start(similarity, judge, items, self.n_outputs_))
         n_restarts = 1 if self.n_restarts == "auto" else int(self.n_restarts)
         state = judge.network.state_dict().values()
         evidence = data_digest(*(np.atleast_1d(value.cpu().numpy()) for value in state))
@@ -506,12 +512,6 @@ class CCN(NeuralClusterer):
         # each restart estimates the number of clusters
         keep = n_restarts if self.over_clustering else 1
         return self._train(items, dataclasses.replace(training, keep=keep, scaling=similarity.scaling_))
-
-    def _choose_start(self, objective: PairObjective) -> None:
-        """Let the first step begin with the clusters of k-means where that is wanted."""
-        if self.head_init == "k-means":
-            (phase,) = objective.phases
-            objective.phases = (dataclasses.replace(phase, on_enter=KMeansHead(self.n_outputs_)),)
 
     def _describe_restarts(self, items: Items, kept: Sequence[Kept]) -> None:
         """Clusters of each kept restart, used and dominant, into its entry of `runs_`."""
@@ -536,6 +536,8 @@ class CCN(NeuralClusterer):
 
     def _check_evidence(self, n_items: int, y: Any, pairs: Pairs | None) -> _Evidence:
         """Exactly one source of similarity; y beside pairs only for the cross entropy."""
+        if self.head_init == "similarity":
+            raise InputError('head_init: "similarity" is expected with similarity alone')
         if self.pair_weight == "confidence":
             raise InputError('pair_weight: "confidence" is expected with similarity alone')
         if y is None and pairs is None:
@@ -585,6 +587,12 @@ class CCN(NeuralClusterer):
     def _kind_weights(self, evidence: _Evidence) -> tuple[float, float] | None:
         """Weights under which both kinds of pairs weigh the same in total."""
         return None if self.pair_weight is None else _kind_weights(evidence.similar_share)
+
+
+def _start_with(objective: PairObjective, head: OnEnter) -> None:
+    """Let the one phase of an objective begin with an output layer."""
+    (phase,) = objective.phases
+    objective.phases = (dataclasses.replace(phase, on_enter=head),)
 
 
 def _kind_weights(similar_share: float) -> tuple[float, float] | None:

@@ -89,7 +89,36 @@ class KMeansHead:
         """New values of the network's last layer, by name."""
         embeddings = embed()
         found = find_centres(embeddings, self.n_clusters, seed, np.random.default_rng(seed))
-        if self.n_clusters == 1:
-            return nearest_centre_layer(found.centres, embeddings.new_ones(()), MARGIN)
-        nearest = torch.cdist(embeddings, found.centres).square().topk(2, largest=False).values
-        return nearest_centre_layer(found.centres, (nearest[:, 1] - nearest[:, 0]).median(), MARGIN)
+        return _sure_layer(embeddings, found.centres)
+
+
+@dataclass(frozen=True)
+class GivenHead:
+    """An output layer that assigns each embedding to the nearest mean of the clusters given for some rows.
+
+    Attributes
+    ----------
+    rows, labels : int64 arrays of shape (m,)
+    n_clusters : int
+        A cluster without a row begins in the middle of all.
+    """
+
+    rows: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    n_clusters: int
+
+    def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
+        """New values of the network's last layer, by name."""
+        embeddings = embed()[torch.from_numpy(self.rows)]
+        centres = embeddings.mean(0).repeat(self.n_clusters, 1)
+        for label in np.unique(self.labels):
+            centres[label] = embeddings[torch.from_numpy(self.labels == label)].mean(0)
+        return _sure_layer(embeddings, centres)
+
+
+def _sure_layer(embeddings: Tensor, centres: Tensor) -> dict[str, Tensor]:
+    """The nearest centre's layer, for half of the embeddings with `MARGIN` between it and the second."""
+    if len(centres) == 1:
+        return nearest_centre_layer(centres, embeddings.new_ones(()), MARGIN)
+    nearest = torch.cdist(embeddings, centres).square().topk(2, largest=False).values
+    return nearest_centre_layer(centres, (nearest[:, 1] - nearest[:, 0]).median(), MARGIN)

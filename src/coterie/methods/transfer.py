@@ -8,7 +8,9 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from sklearn.cluster import SpectralClustering
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -16,11 +18,15 @@ from coterie._errors import InputError, InputTypeError, SimilarityWarning
 from coterie.data.arrays import Items, ScaledSource
 from coterie.data.batches import Sampler
 from coterie.engine.runtime import choose_threads, torch_threads
+from coterie.methods.kmeans_start import GivenHead
 from coterie.methods.similarity import SimilarityNetwork
 
 # Batches that are looked at before training.
 LOOK_BATCHES = 10
 _LOOK_SEED = 0
+# Rows of which all pairs are looked at: their matrix takes 32 MB.
+SPECTRAL_ROWS = 2_000
+_LEAST_AFFINITY = 1e-6
 # With 100 clusters of equal size one pair in 100 is similar.
 FEWEST_SIMILAR, MOST_SIMILAR = 0.002, 0.98
 
@@ -110,6 +116,39 @@ def check_similarity(similarity: object, items: Items, item_shape: tuple[int, ..
             "is expected"
         )
     return similarity
+
+
+def all_pairs(similarity: SimilarityNetwork, judge: Judge, items: Items) -> npt.NDArray[np.float64]:
+    """Calibrated probability of "same" of all pairs (n, n) of items (n, ...), with their batch statistics.
+
+    Parameters
+    ----------
+    similarity : SimilarityNetwork
+        It is not changed.
+    judge : Judge
+    items : array or DatasetRows of shape (n, ...)
+        All in one batch.
+    """
+    network = copy.deepcopy(judge.network).train()
+    device = next(network.parameters()).device
+    source = ScaledSource(items, similarity.scaling_, device)
+    with torch_threads(choose_threads(similarity.threads, network, device)), torch.inference_mode():
+        odds = symmetric_odds(network, source.take(np.arange(len(items))))
+    proba: npt.NDArray[np.float64] = torch.sigmoid(odds.double() / judge.temperature).cpu().numpy()
+    return proba
+
+
+def spectral_start(similarity: SimilarityNetwork, judge: Judge, items: Items, n_clusters: int) -> GivenHead:
+    """Spectral clustering of what a similarity network says of all pairs, of many rows of some of them."""
+    n_rows = min(len(items), max(SPECTRAL_ROWS, 2 * n_clusters))
+    rows = np.sort(np.random.default_rng(_LOOK_SEED).permutation(len(items))[:n_rows])
+    if n_clusters == 1:
+        return GivenHead(rows, np.zeros(n_rows, dtype=np.int64), 1)
+    proba = all_pairs(similarity, judge, items[rows])
+    spectral = SpectralClustering(n_clusters, affinity="precomputed", random_state=_LOOK_SEED)
+    # no pair is quite out of the question: a graph in parts has no spectral embedding
+    found = spectral.fit_predict(np.maximum(proba, _LEAST_AFFINITY))
+    return GivenHead(rows, found.astype(np.int64), n_clusters)
 
 
 def similar_share(similarity: SimilarityNetwork, judge: Judge, items: Items, sampler: Sampler) -> float:
