@@ -107,5 +107,5 @@ def supervised(records: list[Record], folder: Path) -> Figure | None:
     ax.set_xlabel("epoch")
     ax.set_ylabel("share of the first epoch's")
     ax.grid(alpha=0.3)
-    ax.legend(fontsize="small")
+    ax.legend(fontsize="small", loc="upper right", bbox_to_anchor=(1, 0.75))
     return figure

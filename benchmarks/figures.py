@@ -1,9 +1,8 @@
 """Figures of all committed results: ``python -m benchmarks.figures`` writes PNGs to docs/figures.
 
-Figures 3 to 6 of the KCL paper (arXiv:1511.06321), those of `adc_figures`, and clusterings of sets of points
-for every number of clusters, as the L2C paper (arXiv:1807.04001) shows them; where their results are there.
-Figures 3 to 6 of the KCL paper (arXiv:1511.06321) and, in `benchmarks.ddc_figures`, those of the DDC paper,
-as far as their results are there.
+Figures 3 to 6 of the KCL paper (arXiv:1511.06321), those of `adc_figures` and `ddc_figures`, and clusterings
+of sets of points for every number of clusters, as the L2C paper (arXiv:1807.04001) shows them; where their
+results are there.
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ SLOW = {
     "discovery",
     "pair-head",
     "ddc-reuters",
+    "ddc-watched",
 }
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 

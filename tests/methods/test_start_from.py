@@ -114,5 +114,7 @@ def test_restarts_in_a_stack_begin_with_k_means_too(digits: Digits) -> None:
 
 def test_bad_init(digits: Digits) -> None:
     X, y = digits
-    with pytest.raises(InputError, match="head_init: 'kmeans'; one of 'random', 'k-means', 'similarity' is"):
+    with pytest.raises(
+        InputError, match="head_init: 'kmeans'; one of 'random', 'k-means', 'similarity' is expected"
+    ):
         CCN(**QUICK, head_init="kmeans").fit(X, y)

@@ -151,6 +151,18 @@ def test_large_colour_photographs_stay_small() -> None:
     assert max(picture.size) == SIDE
 
 
+def test_a_report_on_ten_thousand_images_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coterie.report.html._MAP_ROWS", 60)  # t-SNE of more takes seconds
+    images = np.random.default_rng(0).integers(0, 255, (10_000, 3, 16, 16), dtype=np.uint8)
+    model = CCN(
+        n_clusters=30, n_restarts=1, max_steps=5, backbone="mlp", over_clustering=True, random_state=0
+    )
+    model.fit(images, np.where(np.arange(10_000) < 500, np.arange(10_000) % 30, -1))
+    text = render_report(ReportInput(model, images, names(10_000)))
+    assert f"{10_000:,} rows in" in text
+    assert len(text) < 5e6 - 5e5  # less what a map of 1,500 dots takes
+
+
 def make(probabilities: Any) -> Findings:
     rows = np.asarray(probabilities, dtype=float)
     return Findings(np.arange(len(rows)), rows, len(rows))

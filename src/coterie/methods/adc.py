@@ -402,7 +402,7 @@ class ADC(ClusterMixin, NeuralClusterer):
     n_clusters_ : int
         Clusters that are used.
     n_dominant_ : int
-        Clusters with at least n / n_outputs_ rows: an estimate of the number of clusters where `n_clusters`
+        Clusters with at least n / `n_outputs_` rows: an estimate of the number of clusters where `n_clusters`
         was chosen larger.
     n_outputs_ : int
         Columns of `predict_proba`: `n_clusters`, or its estimate.

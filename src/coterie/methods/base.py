@@ -394,6 +394,7 @@ class NeuralClusterer(NeuralEstimator):
 
     n_clusters: int | str
     over_clustering: bool
+    labels_: IntArray
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Probability of each cluster for new items.
@@ -405,7 +406,7 @@ class NeuralClusterer(NeuralEstimator):
 
         Returns
         -------
-        float64 array of shape (n, n_outputs_)
+        float64 array of shape (n, `n_outputs_`)
             Rows in [0, 1] that sum to 1.
         """
         check_is_fitted(self, "network_")
@@ -420,10 +421,10 @@ class NeuralClusterer(NeuralEstimator):
 
         Returns
         -------
-        int64 array of shape (n,), values in 0..n_outputs_-1
+        int64 array of shape (n,), values from 0 to `n_outputs_` - 1
         """
-        labels: IntArray = self.predict_proba(X).argmax(axis=1)
-        return labels
+        check_is_fitted(self, "network_")
+        return self._most_probable(self._check_items(X, reset=False))
 
     def _check_common(self, n_items: int) -> None:
         """Parameters that all clusterers have."""
@@ -481,7 +482,7 @@ class NeuralClusterer(NeuralEstimator):
 
     def _describe(self, items: Items) -> None:
         """Labels of the training items and what they say about the clusters."""
-        self.labels_: IntArray = self._probabilities(items).argmax(axis=1)
+        self.labels_ = self._most_probable(items)
         self.n_clusters_ = len(np.unique(self.labels_))
         self.n_dominant_ = dominant_clusters(self.labels_, self.n_outputs_)
         if self.n_clusters_ < self.n_outputs_ and not self.over_clustering:
@@ -492,6 +493,11 @@ class NeuralClusterer(NeuralEstimator):
                 CollapseWarning,
                 stacklevel=4,
             )
+
+    def _most_probable(self, items: Items) -> IntArray:
+        """Cluster of checked items, batch by batch: all probabilities of millions of rows are many."""
+        labels: IntArray = self._map(items, _argmax, self.network_)
+        return labels
 
     def _probabilities(self, items: Items) -> FloatArray:
         """Probability of each cluster for checked items."""
@@ -516,6 +522,11 @@ def _embedding(found: Mapping[str, Tensor]) -> Tensor:
 def _softmax(found: Mapping[str, Tensor]) -> Tensor:
     """Rows of float64, which sum to 1 to the last digit that a caller may check."""
     return found["logits"].double().softmax(dim=1)
+
+
+def _argmax(found: Mapping[str, Tensor]) -> Tensor:
+    """The first of the largest probabilities, as numpy's argmax of them."""
+    return _softmax(found).argmax(dim=1)
 
 
 def _fill_up(rows: Tensor, multiple: int) -> Tensor:

@@ -184,7 +184,7 @@ class DDC(ClusterMixin, NeuralClusterer):
     n_clusters_ : int
         Clusters that are used.
     n_dominant_ : int
-        Clusters with at least n / n_outputs_ rows: an estimate of the number of clusters where `n_clusters`
+        Clusters with at least n / `n_outputs_` rows: an estimate of the number of clusters where `n_clusters`
         was chosen larger.
     n_outputs_ : int
         Columns of `predict_proba`: `n_clusters`, or its estimate.
@@ -446,6 +446,13 @@ class DDC(ClusterMixin, NeuralClusterer):
             return found
         merge = self.merges_[[member is network for member in self.members_].index(True)]
         return found @ np.eye(self.n_outputs_)[merge]
+
+    def _most_probable(self, items: Items) -> IntArray:
+        """Cluster of checked items; votes and merged outputs have no shorter way than their shares."""
+        if len(self.members_) == 1 and self.merges_ is None:
+            return super()._most_probable(items)
+        labels: IntArray = self._probabilities(items).argmax(axis=1)
+        return labels
 
     def _probabilities(self, items: Items) -> FloatArray:
         if len(self.members_) == 1:
