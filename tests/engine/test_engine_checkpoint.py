@@ -19,6 +19,7 @@ from coterie.data import LabelBatches
 from coterie.engine.checkpoint import FILE_NAME, Checkpointer
 from coterie.engine.loop import Run
 from coterie.engine.restarts import Session, run_session
+from coterie.engine.storage import read_tensors, write_tensors
 from coterie.engine.task import Task
 from coterie.nn import Network
 
@@ -224,6 +225,21 @@ def test_the_callers_generator_is_no_part_of_a_run(make_task: MakeTask) -> None:
         run_session(make_task(max_steps=STEPS), session)
         sessions.append(session)
     assert_equal(*sessions)
+
+
+@pytest.mark.parametrize(("part", "name"), [("meta", "rung"), ("live", "entered_at")])
+def test_a_checkpoint_of_another_version_is_named(
+    make_task: MakeTask, tmp_path: Path, part: str, name: str
+) -> None:
+    task = make_task(max_steps=STEPS)
+    with pytest.raises(Stop):
+        session_in(tmp_path, task, StopAfter(2))
+    path = tmp_path / FILE_NAME
+    tensors, meta = read_tensors(path, "checkpoint")
+    del (meta if part == "meta" else meta["live"][0])[name]
+    write_tensors(path, "checkpoint", tensors, meta)
+    with pytest.raises(InputError, match="was written by another version of coterie"):
+        session_in(tmp_path, task)
 
 
 def test_another_fit_is_refused(make_task: MakeTask, tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def load_session(path: Path, fingerprint: str, task: Task) -> Session:
     Raises
     ------
     InputError
-        The checkpoint belongs to a fit with other parameters or other data.
+        The checkpoint belongs to a fit with other parameters or other data, or to another version.
     DamagedFileError
         The file cannot be read.
     """
@@ -149,6 +149,12 @@ def load_session(path: Path, fingerprint: str, task: Task) -> Session:
         raise InputError(
             f"checkpoint_dir: {path} belongs to a fit with other parameters or other data; "
             "give the same ones to go on with it, or another folder to start afresh"
+        )
+    known = set(meta).issuperset(_SESSION_STATE)
+    if not known or not all(set(entry).issuperset(_RUN_STATE) for entry in meta["live"]):
+        raise InputError(
+            f"checkpoint_dir: {path} was written by another version of coterie; finish the fit with that one, "
+            "or give another folder to start afresh"
         )
     session = Session(**{name: meta[name] for name in _SESSION_STATE})
     for number, entry in enumerate(meta["kept"]):
