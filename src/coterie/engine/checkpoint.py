@@ -153,7 +153,7 @@ def load_session(path: Path, fingerprint: str, task: Task) -> Session:
     known = set(meta).issuperset(_SESSION_STATE)
     if not known or not all(set(entry).issuperset(_RUN_STATE) for entry in meta["live"]):
         raise InputError(
-            f"checkpoint_dir: {path} was written by another version of coterie; finish the fit with that one, "
+            f"checkpoint_dir: {path} was written by another version of coterie; finish the fit with that, "
             "or give another folder to start afresh"
         )
     session = Session(**{name: meta[name] for name in _SESSION_STATE})
