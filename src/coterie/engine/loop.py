@@ -237,20 +237,25 @@ def assess(task: Task, network: Network, auxiliary: nn.Module | None = None) -> 
     """Evaluate a network; views are the same for each, and the auxiliary module is left as it was."""
     network.eval()
     modules = Modules(network, network, copy.deepcopy(auxiliary))
-    value, weight, codes, width = 0.0, 0, [], 0
+    value, weight, n_coded = 0.0, 0, 0
+    codes: list[Tensor] = []
+    sizes: Tensor | None = None
     with torch.no_grad():
         for number, plan in enumerate(task.objective.sampler.evaluation_plans()):
             terms, output = joint_terms(task, modules, plan, step_seed(0, number), training=False)
             value += len(plan.rows) * float(task.objective.total(terms))
             weight += len(plan.rows)
             if "logits" in output.tensors:
-                codes.append(output.logits.argmax(dim=1).cpu())
-                width = output.logits.shape[1]
-    if not codes:
+                found = output.logits.argmax(dim=1).cpu()
+                counted = torch.bincount(found, minlength=output.logits.shape[1])
+                sizes = counted if sizes is None else sizes + counted
+                if n_coded < CODED_ROWS:  # those of millions of rows would take memory, and break up the rest
+                    codes.append(found)
+                    n_coded += len(found)
+    if sizes is None:
         return Assessment(value / weight, None, False)
-    found = torch.cat(codes)
-    shares = torch.bincount(found, minlength=width) / len(found)
-    return Assessment(value / weight, found[:CODED_ROWS], task.objective.collapsed(shares))
+    collapsed = task.objective.collapsed(sizes / sizes.sum())
+    return Assessment(value / weight, torch.cat(codes)[:CODED_ROWS], collapsed)
 
 
 def evaluate(task: Task, network: Network, auxiliary: nn.Module | None = None) -> float:
