@@ -235,6 +235,8 @@ def top_examples(
         images = np.moveaxis(images, 1, -1)
     codes = rows.argmax(axis=1)
     clusters = np.unique(codes)
+    # a blank line and column between pictures, which else run into each other
+    images = np.pad(images, [(0, 0), (0, 1), (0, 1), *[(0, 0)] * (images.ndim - 3)], constant_values=1)
     height, width = images.shape[1:3]
     sheet = np.ones((len(clusters) * height, n_examples * width, *images.shape[3:]))
     for place, cluster in enumerate(clusters):
