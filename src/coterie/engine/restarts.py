@@ -23,6 +23,8 @@ SEED_STRIDE = 1_000_003
 # are left: 20 starts then cost 20/16 + 10/16 + 5/8 + 3 * 3/4 = 4.75 runs.
 RUNGS = (1 / 16, 1 / 8, 1 / 4)
 FINALISTS = 3
+# Rows that a rung before the end compares runs by: more cost as much as the training between two rungs.
+RUNG_ROWS = 2_000
 # Two clusterings are the same when so large a share of the rows agrees, clusters matched one to one.
 SAME_CLUSTERING = 0.99
 # On a CPU, stacking pays for networks without convolutions up to so many parameters.
@@ -159,7 +161,8 @@ def _start(task: Task, session: Session) -> None:
 
 def _judge(task: Task, session: Session, *, last: bool) -> None:
     """Compare the live runs: let the worse ones go, replace those that collapsed, end those that are done."""
-    found = {run.index: _assess(task, run) for run in session.live}
+    enough = math.inf if last else RUNG_ROWS
+    found = {run.index: _assess(task, run, enough) for run in session.live}
     ranked = sorted(session.live, key=lambda run: _rank(found[run.index], run.index))
     room = len(ranked) if last else session.room(session.rung)
     session.live = []
@@ -183,8 +186,9 @@ def _judge(task: Task, session: Session, *, last: bool) -> None:
         session.rung += 1
 
 
-def _assess(task: Task, run: Run) -> Assessment:
-    found = assess(task, run.network, run.auxiliary) if run.stopped != "diverged" else None
+def _assess(task: Task, run: Run, enough: float) -> Assessment:
+    diverged = run.stopped == "diverged"
+    found = None if diverged else assess(task, run.network, run.auxiliary, enough=enough)
     if found is None or not math.isfinite(found.loss):
         run.stopped = "diverged"
         return Assessment(math.inf, None, collapsed=False)

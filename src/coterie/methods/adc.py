@@ -35,7 +35,6 @@ from coterie.methods.checks import check_choice, check_pairs
 from coterie.methods.kmeans_start import find_centres, nearest_centre_layer
 from coterie.nn import CentroidNetwork, auto_backbone, build_centroid_network, channels_last
 
-# Rows from which k-means finds the first centroids: more change them little and cost minutes.
 KMEANS_STARTS_AT = ("step", "saturation")
 SATURATED_EPOCHS = 5
 
@@ -514,7 +513,7 @@ class ADC(ClusterMixin, NeuralClusterer):
             self._per_cluster,
             preset.per_pair,
         )
-        n_restarts = 3 if self.n_restarts == "auto" else int(self.n_restarts)
+        n_restarts = self._restarts_or(3)
         arrays = (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)
         return self._train(
             items, Training(objective, recipe, n_restarts, self._views(), data_digest(*arrays))

@@ -238,6 +238,10 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             return cast(Augment, self.augment)
         return default_augment(self.item_shape_) if self.augment == "auto" and wanted else None
 
+    def _restarts_or(self, usual: int) -> int:
+        """The number of restarts asked for, or the usual one with "auto"."""
+        return usual if self.n_restarts == "auto" else int(self.n_restarts)
+
     def _override(self, recipe: Recipe) -> Recipe:
         """The preset's recipe with the caller's own numbers in place of its own."""
         changes: dict[str, Any] = {}

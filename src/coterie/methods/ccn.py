@@ -459,7 +459,7 @@ class CCN(NeuralClusterer):
             dataclasses.replace(preset.options, kind_weights=self._kind_weights(evidence)),
             self.cross_entropy_weight,
         )
-        n_restarts = (5 if evidence.is_small else 1) if self.n_restarts == "auto" else int(self.n_restarts)
+        n_restarts = self._restarts_or(5 if evidence.is_small else 1)
         augment = self._choose_augment(self.preset == "default" and evidence.is_small)
         if self.head_init == "k-means":
             _start_with(objective, KMeansHead(self.n_outputs_))
@@ -505,7 +505,7 @@ class CCN(NeuralClusterer):
             _start_with(objective, KMeansHead(self.n_outputs_))
         elif self.head_init == "similarity":
             _start_with(objective, spectral_start(similarity, judge, items, self.n_outputs_))
-        n_restarts = 1 if self.n_restarts == "auto" else int(self.n_restarts)
+        n_restarts = self._restarts_or(1)
         state = judge.network.state_dict().values()
         evidence = data_digest(*(np.atleast_1d(value.cpu().numpy()) for value in state))
         training = Training(objective, recipe, n_restarts, self._choose_augment(True), evidence)

@@ -300,7 +300,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         """
         items = self._check_items(X, reset=True)
         self._check_common(len(items))
-        n_restarts = 20 if self.n_restarts == "auto" else int(self.n_restarts)
+        n_restarts = self._restarts_or(20)
         self._check_own(n_restarts)
         if pairs is not None:
             check_pairs(pairs, len(items))
