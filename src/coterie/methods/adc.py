@@ -383,6 +383,9 @@ class ADC(ClusterMixin, NeuralClusterer):
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
     over_clustering : bool, default=False
         `n_clusters` is an upper bound: unused clusters are no reason for a warning.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the products of training steps: "bfloat16" is faster on processors that have it, with other
+        weights at the end; weights, losses and predictions are float32.
     threads : int or "auto", default="auto"
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
@@ -446,6 +449,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         augment: Any = "auto",
         scale: bool = True,
         over_clustering: bool = False,
+        precision: str = "float32",
         threads: int | str = "auto",
         device: str = "auto",
         random_state: Any = None,
@@ -467,6 +471,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         self.augment = augment
         self.scale = scale
         self.over_clustering = over_clustering
+        self.precision = precision
         self.threads = threads
         self.device = device
         self.random_state = random_state

@@ -309,6 +309,9 @@ class CCN(NeuralClusterer):
         that k-means on the embeddings puts it into. For backbones that mean something before the training:
         "identity" on features, a trained module, or after `start_from`. "similarity": the same with the
         clusters that spectral clustering makes of what a similarity network says of all pairs.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the products of training steps: "bfloat16" is faster on processors that have it, with other
+        weights at the end; weights, losses and predictions are float32.
     threads : int or "auto", default="auto"
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
@@ -378,6 +381,7 @@ class CCN(NeuralClusterer):
         scale: bool = True,
         over_clustering: bool = False,
         head_init: str = "random",
+        precision: str = "float32",
         threads: int | str = "auto",
         device: str = "auto",
         random_state: Any = None,
@@ -400,6 +404,7 @@ class CCN(NeuralClusterer):
         self.scale = scale
         self.over_clustering = over_clustering
         self.head_init = head_init
+        self.precision = precision
         self.threads = threads
         self.device = device
         self.random_state = random_state
