@@ -170,8 +170,11 @@ def test_rungs_before_the_end_look_at_a_sample_of_the_rows(
     assert asked[-FINALISTS:] == [math.inf] * FINALISTS
 
 
-def test_rungs_lie_in_the_last_phase(make_task: MakeTask) -> None:
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_rungs_lie_where_the_terms_are_those_of_the_last_phase(make_task: MakeTask, rounds: int) -> None:
     objective = AllParts(LabelBatches(np.arange(30) % 3, 10), 6, border=20, dtype=torch.float64)
+    first, last = objective.phases
+    objective.phases = (first, *[dataclasses.replace(last, steps=3)] * (rounds - 1), last)
     task = double_task(
         make_task,
         objective=objective,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,8 +20,8 @@ from coterie.nn import has_convolutions
 
 # distance between the seeds of two restarts
 SEED_STRIDE = 1_000_003
-# Racing: at these shares of the last phase the worse half goes, but never so many that fewer than FINALISTS
-# are left: 20 starts then cost 20/16 + 10/16 + 5/8 + 3 * 3/4 = 4.75 runs.
+# Racing: at these shares of the steps that minimise what ranks runs the worse half goes, but never so many
+# that fewer than FINALISTS are left: 20 starts then cost 20/16 + 10/16 + 5/8 + 3 * 3/4 = 4.75 runs.
 RUNGS = (1 / 16, 1 / 8, 1 / 4)
 FINALISTS = 3
 # Rows that a rung before the end compares runs by: more cost as much as the training between two rungs.
@@ -146,7 +147,9 @@ def rung_ends(task: Task, session: Session) -> list[int]:
     total = task.total_steps
     if session.how != "racing" or session.n_restarts <= max(session.keep, FINALISTS):
         return [total]
-    first = min(sum(phase.steps or 0 for phase in task.objective.phases[:-1]), total)
+    phases = task.objective.phases
+    others = itertools.takewhile(lambda phase: phase.weights != phases[-1].weights, phases)
+    first = min(sum(phase.steps or 0 for phase in others), total)
     ends = {first + math.ceil(share * (total - first)) for share in RUNGS}
     return [*sorted(ends - {total}), total]
 
