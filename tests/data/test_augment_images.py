@@ -183,7 +183,7 @@ def test_recipes() -> None:
         (
             "letters",
             (8, 8),
-            "augment: 'letters'; one of auto, digits, digits-paper, objects, none or a callable",
+            "augment: 'letters'; one of auto, digits, digits-paper, objects, none or a call",
         ),
     ],
 )
