@@ -171,6 +171,8 @@ class L2C(NeuralEstimator):
         One entry per epoch, and one per restart.
     network_ : nn.Module
         Maps scaled sets (b, n, ...) to count logits and assignments.
+    n_outputs_ : int
+        Labels that `predict` may give: `max_clusters`.
     n_features_in_ : int
     item_shape_ : tuple of int
 
@@ -445,6 +447,11 @@ class L2C(NeuralEstimator):
             rescale=self.rescale,
         )
         return channels_last(network.float())
+
+    @property
+    def n_outputs_(self) -> int:
+        """Labels that `predict` may give."""
+        return self.max_clusters
 
     @property
     def _n_features_out(self) -> int:
