@@ -21,7 +21,9 @@ from benchmarks.suites.l2c_unseen import (
     L2C_SPEAKERS,
     SOURCES,
     SPEECH,
+    OneView,
     TimeShift,
+    any_view,
 )
 
 from benchmarks import datasets, figures, record, run, tables
@@ -67,6 +69,7 @@ def test_unseen_groups_beside_agglomerative_clustering(
     (found,) = record.read_all(tmp_path)
     assert found["metrics"]["agglomerative_nmi_with_k_told"] > 0.7
     assert found["metrics"]["agglomerative_cut"] > 0
+    assert any("trained afresh" in departure for departure in found["departures"])
     page = tables.page([found])
     assert "TIMIT: NMI .928, MR .060" in page
     assert "Ward's trees of l2c's features" in page
@@ -80,6 +83,14 @@ def test_characters_of_other_alphabets_are_for_the_test_in_every_draw() -> None:
         assert groups[tested].min() == datasets.N_BACKGROUND
         assert np.all(trained + validated + tested == 1)
     assert not np.array_equal(trained, CHARACTERS.split(groups, 3)[0])
+
+
+def test_any_view_of_an_item_may_be_the_first() -> None:
+    views = torch.arange(12.0).reshape(1, 4, 3).expand(200, 4, 3)
+    drawn = any_view(views, torch.Generator().manual_seed(0))
+    assert drawn.shape == views.shape
+    assert {tuple(row) for row in OneView(3)(drawn).tolist()} == {tuple(row) for row in views[0].tolist()}
+    assert torch.equal(OneView(3)(views.unsqueeze(1)), views[:, 0])
 
 
 def test_time_shift_turns_each_spectrogram_and_leaves_a_band_out() -> None:

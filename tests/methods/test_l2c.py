@@ -194,11 +194,7 @@ def test_sets_that_are_embedded_keep_their_scale() -> None:
     assert not np.allclose(kept.predict_count_proba(X[:9]), kept.predict_count_proba(30 * X[:9]), atol=1e-3)
 
 
-def test_what_is_embedded_is_clustered_by_a_smaller_network() -> None:
-    images = np.random.default_rng(0).integers(256, size=(30, 16, 16), dtype=np.uint8)
-    y = np.repeat(np.arange(3), 10)
-    assert len(L2C(**QUICK).fit(images, y).network_.clusterer.layers) == 2
-    assert len(L2C(**QUICK, size="large").fit(images, y).network_.clusterer.layers) == 6
+def test_the_set_network_can_be_smaller() -> None:
     X, groups_of = groups()
     assert len(L2C(**QUICK).fit(X, groups_of).network_.clusterer.layers) == 6
     assert len(L2C(**QUICK, size="small").fit(X, groups_of).network_.clusterer.layers) == 2

@@ -117,9 +117,8 @@ class L2C(NeuralEstimator):
     distance : {"implicit", "euclidean", "diagonal", "full"}, default="implicit"
         With "lstm": let it see pairwise distances, fixed or trained, in place of the items (section 3.3).
         Every set then has to have `set_size` items.
-    size : {"auto", "small", "large"}, default="auto"
-        With "attention": 2 layers of 64 units, or 6 of 96. "auto": "large" for vectors without an embedding
-        network, such as points; of what is embedded there are mostly too few groups for it.
+    size : {"large", "small"}, default="large"
+        With "attention": 6 layers of 96 units, or 2 of 64, which over-fit less where groups are few.
     set_size : int or None, default=None
         Items in a training set; None takes the paper's: 72 for vectors, 20 for images. Other sizes can be
         clustered too.
@@ -194,7 +193,7 @@ class L2C(NeuralEstimator):
         max_clusters: int = 5,
         network: str = "attention",
         distance: str = "implicit",
-        size: str = "auto",
+        size: str = "large",
         set_size: int | None = None,
         rescale: bool | str = "auto",
         weight: float = 5.0,
@@ -474,7 +473,7 @@ class L2C(NeuralEstimator):
         self._check_training(n_items)
         check_int("max_clusters", self.max_clusters, low=1)
         check_choice("network", self.network, SET_NETWORKS)
-        check_choice("size", self.size, ("auto", *SIZES))
+        check_choice("size", self.size, tuple(SIZES))
         check_choice("rescale", self.rescale, ("auto", True, False))
         if self.set_size is not None:
             check_int("set_size", self.set_size, low=2)
