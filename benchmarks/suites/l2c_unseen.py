@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -254,7 +254,7 @@ def _views(parameters: dict[str, Any]) -> Any:
 
 
 def _train_again(
-    model: L2C, source: Source, settings: dict[str, Any], chosen: npt.NDArray[np.bool_], views: Any
+    model: L2C, source: Source, settings: Mapping[str, Any], chosen: npt.NDArray[np.bool_], views: Any
 ) -> L2C:
     """A set network for features of the chosen items; the model itself where the source wants none."""
     if not settings["second_steps"]:
