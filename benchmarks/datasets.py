@@ -154,6 +154,18 @@ def omniglot(part: str, side: int = 32) -> tuple[Alphabet, ...]:
     return tuple(found)
 
 
+N_BACKGROUND = 964  # characters of Omniglot's "background" part
+
+
+@functools.cache
+def omniglot_characters(side: int = 28) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Drawings of all characters, uint8 (n, side, side), and characters (n,), those of "background" first."""
+    parts = [*omniglot("background", side), *omniglot("evaluation", side)]
+    firsts = np.cumsum([0, *(part.n_characters for part in parts[:-1])])
+    codes = [first + part.characters for first, part in zip(firsts, parts, strict=True)]
+    return np.concatenate([part.images for part in parts]), np.concatenate(codes)
+
+
 @functools.cache
 def coil100(side: int = 64) -> tuple[Array, npt.NDArray[np.int64]]:
     """COIL-100: uint8 images (n, 3, side, side), averaged down, and objects (n,), 36 views of most."""

@@ -146,6 +146,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     ),
     "l2c-images": _UNSEEN,
     "l2c-speakers": _UNSEEN,
+    "l2c-characters": _UNSEEN,
     "l2c-metrics": _UNSEEN,
     "step": (
         metric("ours / bare, medians of wall time", "ratio"),

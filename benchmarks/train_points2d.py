@@ -1,7 +1,8 @@
 """Train L2C's models for 2-D points: ``python -m benchmarks.train_points2d --out FOLDER``.
 
 The sets are a function of the seed, and each is seen once. A run that was stopped goes on where it was when
-the same command is given again; with ``--init points2d`` a model that was trained before is trained further.
+the same command is given again; with ``--init points2d`` a model that was trained before is trained further,
+and ``--ship`` puts it into the package only where no validation NMI is below that model's.
 """
 
 from __future__ import annotations
@@ -96,6 +97,20 @@ def validate(model: L2C, n: int, n_items: int = VALIDATION_ITEMS) -> dict[str, f
     return {"items": n, "sets": n_sets} | dict(zip(("nmi", "mr", "right_counts"), means, strict=True))
 
 
+def describe_start(name: str, sizes: list[int]) -> dict[str, Any]:
+    """How a shipped model was made, and what it reaches on today's sets."""
+    made = json.loads((PACKAGE / f"{name}.json").read_text(encoding="utf-8"))
+    seconds = made.get("processor_seconds") or made["last"]["seconds"]
+    validation = [validate(L2C.from_pretrained(name), n) for n in sizes]
+    return {"command": made["command"], "processor_seconds": seconds, "validation": validation}
+
+
+def is_better(facts: dict[str, Any]) -> bool:
+    """Whether no validation NMI is below that of the model that training began with."""
+    before = facts["init"]["validation"] if facts["init"] else facts["validation"]
+    return all(new["nmi"] >= old["nmi"] for new, old in zip(facts["validation"], before, strict=True))
+
+
 def ship(model: L2C, facts: dict[str, Any], name: str, folder: Path = PACKAGE) -> None:
     """Write the model into the package, and beside it how it was made."""
     model.set_params(checkpoint_dir=None, verbose=0)
@@ -109,18 +124,20 @@ def main() -> None:
     torch.set_num_threads(1)
     start = time.process_time()
     model = train(options)
+    seconds = time.process_time() - start
     facts = {
         "command": shlex.join(["python", "-m", "benchmarks.train_points2d", *sys.argv[1:]]),
         "data": "coterie.data.shapes2d; no set is seen twice",
+        "init": describe_start(options.init, options.validate) if options.init else None,
         "validation_seed": VALIDATION_SEED,
         "loss": model.loss_,
-        "processor_seconds": round(time.process_time() - start),
+        "processor_seconds": round(seconds),
         "validation": [validate(model, n) for n in options.validate],
         **record.surroundings(),
     }
     print(json.dumps(facts), flush=True)
     coterie.save(model, options.out / "model")
-    if options.ship:
+    if options.ship and is_better(facts):
         ship(model, facts, options.ship)
 
 

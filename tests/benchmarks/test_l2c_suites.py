@@ -14,7 +14,17 @@ import soundfile
 import torch
 from benchmarks.datasets import DataMissingError
 from benchmarks.suites.base import Options, Suite
-from benchmarks.suites.l2c_unseen import L2C_IMAGES, L2C_SPEAKERS, SOURCES, SPEECH, TimeShift
+from benchmarks.suites.l2c_unseen import (
+    CHARACTERS,
+    L2C_CHARACTERS,
+    L2C_IMAGES,
+    L2C_SPEAKERS,
+    SOURCES,
+    SPEECH,
+    OneView,
+    TimeShift,
+    any_view,
+)
 
 from benchmarks import datasets, figures, record, run, tables
 
@@ -33,7 +43,7 @@ def test_sets_of_points(tmp_path: Path) -> None:
     assert figure.name == "l2c-clusterings.png"
 
 
-@pytest.mark.parametrize("suite", [L2C_IMAGES, L2C_SPEAKERS])
+@pytest.mark.parametrize("suite", [L2C_IMAGES, L2C_SPEAKERS, L2C_CHARACTERS])
 def test_images_and_speech_need_their_data(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COTERIE_DATA", raising=False)
     case = suite.make_cases(Options(quick=True))[0]
@@ -59,9 +69,28 @@ def test_unseen_groups_beside_agglomerative_clustering(
     (found,) = record.read_all(tmp_path)
     assert found["metrics"]["agglomerative_nmi_with_k_told"] > 0.7
     assert found["metrics"]["agglomerative_cut"] > 0
+    assert any("trained afresh" in departure for departure in found["departures"])
     page = tables.page([found])
     assert "TIMIT: NMI .928, MR .060" in page
     assert "Ward's trees of l2c's features" in page
+
+
+def test_characters_of_other_alphabets_are_for_the_test_in_every_draw() -> None:
+    groups = np.repeat(np.arange(970), 2)
+    for draw in (3, 4):
+        trained, validated, tested = CHARACTERS.split(groups, draw)
+        assert (trained.sum(), validated.sum(), tested.sum()) == (1800, 128, 12)
+        assert groups[tested].min() == datasets.N_BACKGROUND
+        assert np.all(trained + validated + tested == 1)
+    assert not np.array_equal(trained, CHARACTERS.split(groups, 3)[0])
+
+
+def test_any_view_of_an_item_may_be_the_first() -> None:
+    views = torch.arange(12.0).reshape(1, 4, 3).expand(200, 4, 3)
+    drawn = any_view(views, torch.Generator().manual_seed(0))
+    assert drawn.shape == views.shape
+    assert {tuple(row) for row in OneView(3)(drawn).tolist()} == {tuple(row) for row in views[0].tolist()}
+    assert torch.equal(OneView(3)(views.unsqueeze(1)), views[:, 0])
 
 
 def test_time_shift_turns_each_spectrogram_and_leaves_a_band_out() -> None:

@@ -38,3 +38,17 @@ def test_a_model_is_trained_further_validated_and_shipped(tmp_path: Path) -> Non
     assert isinstance(shipped, L2C)
     assert shipped.checkpoint_dir is None
     assert json.loads((tmp_path / "points2d.json").read_text())["validation"] == scores
+
+
+def test_a_worse_model_is_not_shipped() -> None:
+    facts = {"init": {"validation": [{"nmi": 0.9}, {"nmi": 0.8}]}}
+    assert training.is_better(facts | {"validation": [{"nmi": 0.9}, {"nmi": 0.81}]})
+    assert not training.is_better(facts | {"validation": [{"nmi": 0.95}, {"nmi": 0.79}]})
+    assert training.is_better({"init": None, "validation": [{"nmi": 0.1}]})
+
+
+def test_the_start_is_described() -> None:
+    told = training.describe_start("points2d", [10])
+    assert told["processor_seconds"] > 0
+    assert told["validation"][0]["items"] == 10
+    assert "train_points2d" in told["command"]

@@ -194,6 +194,12 @@ def test_sets_that_are_embedded_keep_their_scale() -> None:
     assert not np.allclose(kept.predict_count_proba(X[:9]), kept.predict_count_proba(30 * X[:9]), atol=1e-3)
 
 
+def test_the_set_network_can_be_smaller() -> None:
+    X, groups_of = groups()
+    assert len(L2C(**QUICK).fit(X, groups_of).network_.clusterer.layers) == 6
+    assert len(L2C(**QUICK, size="small").fit(X, groups_of).network_.clusterer.layers) == 2
+
+
 def test_large_sets_are_merged() -> None:
     points, labels = blobs(900)
     model = L2C.from_pretrained("points2d").set_params(one_pass=400)
@@ -244,6 +250,8 @@ def test_bad_fits() -> None:
         L2C(**QUICK | {"max_clusters": 2.5}).fit(X, y)
     with pytest.raises(InputError, match="weight"):
         L2C(**QUICK, weight=-1.0).fit(X, y)
+    with pytest.raises(InputError, match="size: 'huge'"):
+        L2C(**QUICK, size="huge").fit(X, y)
     with pytest.raises(InputError, match="rescale: 'own'"):
         L2C(**QUICK, rescale="own").fit(X, y)
     with pytest.raises(InputError, match="precision: 'half'"):

@@ -19,7 +19,6 @@ from coterie.cli.labels_out import (
 from coterie.cli.parser import DashedParser, add_reading_options, make_parser, reading_options
 from coterie.cli.run_folder import load_labeller, read_facts
 from coterie.data import read_samples
-from coterie.methods.l2c import L2C
 
 HELP = "assign new items to a run's clusters, or cluster a new set"
 
@@ -66,8 +65,7 @@ def run(words: list[str]) -> None:
         return
     sizes = write_labels(Path(options.out), rows)
     if options.json:
-        n_clusters = estimator.max_clusters if isinstance(estimator, L2C) else estimator.n_outputs_
-        found = [sizes[number] for number in range(n_clusters)]
+        found = [sizes[number] for number in range(estimator.n_outputs_)]
         print(json.dumps({"out": options.out, "sizes": found, "unassigned": sizes[UNASSIGNED]}))
     else:
         print(f"wrote {options.out}")

@@ -26,7 +26,9 @@ _RING_NOISE, _MOON_NOISE = 0.02, 0.03
 _RING_FACTOR = (0.1, 0.4)
 _MARGIN = 0.25  # rings and moons fill the middle half of their cell
 _SIGMA, _CENTRE_DISTANCE = 0.05, 0.2
-_STRETCHED = 2 / 3  # share of the figures that spread into free cells beside their own
+# Share of the figures that spread into free cells beside their own. It and the weight of two rings make the
+# sets as hard for k-means and DBSCAN as the paper's are.
+_STRETCHED = 0.4
 
 
 def shapes2d(
@@ -39,8 +41,9 @@ def shapes2d(
     """Draw sets of 2-D points whose clusters are rings, moons and Gaussians.
 
     Each set has k clusters, k uniform over a range, of near-equal size (multinomial within a group of
-    Gaussians). Its figures are drawn among one ring, two concentric rings, one moon, two moons and 1, 2 or 5
-    Gaussians, as long as they fit; they stand in random cells of a grid over the unit square.
+    Gaussians). Its figures are drawn among one ring, two concentric rings (twice as often as the others),
+    one moon, two moons and 1, 2 or 5 Gaussians, as long as they fit; they stand in random cells of a grid
+    over the unit square.
 
     Parameters
     ----------
@@ -97,7 +100,8 @@ def _draw_set(rng: np.random.Generator, n_items: int, k: int) -> Figure:
     first = 0
     while first < k:
         fitting = [kind for kind in _KINDS if _fits(kind, sizes[first:])]
-        kind = fitting[rng.integers(len(fitting))]
+        weights = np.array([kind.weight for kind in fitting])
+        kind = fitting[rng.choice(len(fitting), p=weights / weights.sum())]
         points, labels = kind.draw(rng, int(sizes[first : first + kind.n_clusters].sum()))
         figures.append((points, labels + first))
         first += kind.n_clusters
@@ -194,16 +198,17 @@ def _centres(rng: np.random.Generator, k: int) -> Points:
 
 
 class _Kind(NamedTuple):
-    """A figure: how many clusters it has, how many points each of them needs, and how it is drawn."""
+    """A figure: how many clusters it has, how many points each of them needs, how it is drawn, how often."""
 
     n_clusters: int
     min_items: int
     draw: Callable[[np.random.Generator, int], Figure]
+    weight: float = 1.0
 
 
 _KINDS = (
     _Kind(1, 10, _ring),
-    _Kind(2, 5, _two_rings),
+    _Kind(2, 5, _two_rings, 2),
     _Kind(1, 10, _moon),
     _Kind(2, 5, _two_moons),
     *(_Kind(k, MIN_ITEMS, _gaussians(k)) for k in (1, 2, 5)),

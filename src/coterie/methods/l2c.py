@@ -36,7 +36,7 @@ from coterie.methods.checks import check_choice, check_labels
 from coterie.methods.merge import merge_subsets
 from coterie.methods.rebuild import rebuild
 from coterie.nn import channels_last
-from coterie.nn.set_network import SET_NETWORKS, SetNetwork, build_set_network
+from coterie.nn.set_network import SET_NETWORKS, SIZES, SetNetwork, build_set_network
 
 SetSampler = SetBatches | GivenSets
 PRETRAINED = ("points2d", "points2d-10")
@@ -117,6 +117,8 @@ class L2C(NeuralEstimator):
     distance : {"implicit", "euclidean", "diagonal", "full"}, default="implicit"
         With "lstm": let it see pairwise distances, fixed or trained, in place of the items (section 3.3).
         Every set then has to have `set_size` items.
+    size : {"large", "small"}, default="large"
+        With "attention": 6 layers of 96 units, or 2 of 64, which over-fit less where groups are few.
     set_size : int or None, default=None
         Items in a training set; None takes the paper's: 72 for vectors, 20 for images. Other sizes can be
         clustered too.
@@ -171,6 +173,8 @@ class L2C(NeuralEstimator):
         One entry per epoch, and one per restart.
     network_ : nn.Module
         Maps scaled sets (b, n, ...) to count logits and assignments.
+    n_outputs_ : int
+        Labels that `predict` may give: `max_clusters`.
     n_features_in_ : int
     item_shape_ : tuple of int
 
@@ -189,6 +193,7 @@ class L2C(NeuralEstimator):
         max_clusters: int = 5,
         network: str = "attention",
         distance: str = "implicit",
+        size: str = "large",
         set_size: int | None = None,
         rescale: bool | str = "auto",
         weight: float = 5.0,
@@ -212,6 +217,7 @@ class L2C(NeuralEstimator):
         self.max_clusters = max_clusters
         self.network = network
         self.distance = distance
+        self.size = size
         self.set_size = set_size
         self.rescale = rescale
         self.weight = weight
@@ -443,8 +449,14 @@ class L2C(NeuralEstimator):
             distance=self.distance,
             n_items=self._set_size,
             rescale=self.rescale,
+            size=self.size,
         )
         return channels_last(network.float())
+
+    @property
+    def n_outputs_(self) -> int:
+        """Labels that `predict` may give."""
+        return self.max_clusters
 
     @property
     def _n_features_out(self) -> int:
@@ -461,6 +473,7 @@ class L2C(NeuralEstimator):
         self._check_training(n_items)
         check_int("max_clusters", self.max_clusters, low=1)
         check_choice("network", self.network, SET_NETWORKS)
+        check_choice("size", self.size, tuple(SIZES))
         check_choice("rescale", self.rescale, ("auto", True, False))
         if self.set_size is not None:
             check_int("set_size", self.set_size, low=2)

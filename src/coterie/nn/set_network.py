@@ -16,6 +16,8 @@ from coterie.nn.set_attention import SetAttention
 from coterie.nn.set_lstm import DISTANCES, SetLSTM
 
 SET_NETWORKS = ("attention", "lstm")
+# Layers that attend from item to item: what few groups teach fits into fewer.
+SIZES = {"large": {"width": 96, "depth": 6, "heads": 8}, "small": {"width": 64, "depth": 2, "heads": 4}}
 _SLOPE = 0.3
 
 
@@ -146,6 +148,7 @@ def build_set_network(  # noqa: PLR0913 - what is embedded, and how it is cluste
     distance: str = "implicit",
     n_items: int | None = None,
     rescale: bool | str = "auto",
+    size: str = "large",
 ) -> SetNetwork:
     """Build a network over sets whose initial weights depend on the seed alone.
 
@@ -163,6 +166,8 @@ def build_set_network(  # noqa: PLR0913 - what is embedded, and how it is cluste
         Size of the sets, for explicit distances.
     rescale : bool or "auto"
         Whether "attention" divides each set by its own spread; "auto": where items are not embedded.
+    size : {"large", "small"}
+        Of "attention".
 
     Returns
     -------
@@ -190,4 +195,4 @@ def build_set_network(  # noqa: PLR0913 - what is embedded, and how it is cluste
         if kind == "lstm":
             return SetNetwork(backbone, SetLSTM(width, max_clusters, distance=distance, n_items=n_items))
         own_scale = isinstance(backbone, ItemVectors) if rescale == "auto" else bool(rescale)
-        return SetNetwork(backbone, SetAttention(width, max_clusters, rescale=own_scale))
+        return SetNetwork(backbone, SetAttention(width, max_clusters, rescale=own_scale, **SIZES[size]))
