@@ -110,8 +110,8 @@ N_STARTS = 10
 MPCK_DIRECTIONS, MPCK_WEIGHT = 64, 0.003
 MPCK_DEPARTURES = [
     "all pairs, each with the similarity network's likelier answer (the paper does not say how many); "
-    f"features cut to {MPCK_DIRECTIONS} principal components; weight of a pair {MPCK_WEIGHT}; it starts from k-means, "
-    "since wrong pairs connect all groups"
+    f"features cut to {MPCK_DIRECTIONS} principal components; weight of a pair {MPCK_WEIGHT}; it starts from "
+    "k-means, since wrong pairs connect all groups"
 ]
 METHODS = ("spn", *BASELINES, *NETWORKS)
 # All of the evaluation part.
