@@ -152,6 +152,8 @@ def test_characters_are_discovered(tmp_path: Path, capsys: pytest.CaptureFixture
     assert {found["method"] for found in records} == set(methods.split(","))
     assert all(found["metrics"]["characters"] == 4 for found in records if found["method"] != "spn")
     assert "| ccn-ccl |" in tables.page(records)
+    (figure,) = figures.draw(tmp_path / "out", tmp_path / "figures")
+    assert figure.name == "ccl-table-4-alphabets.png"
 
 
 @pytest.mark.filterwarnings("ignore::coterie.SimilarityWarning")  # after five steps
