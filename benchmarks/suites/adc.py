@@ -9,19 +9,22 @@ import numpy as np
 
 from benchmarks import scores
 from benchmarks.datasets import Split, coil100
-from benchmarks.estimators import RecordedADC, RecordedDDC
+from benchmarks.estimators import RecordedADC, RecordedCCN, RecordedDDC
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.from_pairs import read_split
 from coterie import Pairs
 from coterie.metrics import clustering_accuracy
 
-METHODS = ("adc", "adc-pairs", "ddc", "kmeans")
+METHODS = ("adc", "adc-pairs", "ccn-pairs", "ddc", "kmeans")
 DRAWS = (100, 101, 102, 103, 104)
 # without a test set of their own: all rows are clustered and measured
 WHOLE = ("digits", "coil10")
-N_PAIRS = {"digits": 200, "mnist": 1_200, "cifar10": 1_200, "coil10": 50}
+N_PAIRS = {"digits": 200, "mnist": 1_200, "mnist14": 1_200, "cifar10": 1_200, "coil10": 50}
 COIL_SIDE = 32
 MNIST_ROWS = 10_000
+# data set -> the one it is shrunk from
+HALVED = {"mnist14": "mnist"}
+RECORDED = {"ddc": RecordedDDC, "ccn-pairs": RecordedCCN}
 
 
 def _cases(options: Options) -> list[Case]:
@@ -38,8 +41,8 @@ def _case(method: str, data: str, options: Options, draw: int) -> Case:
     limits = options.limits()
     if data not in WHOLE and not options.quick:
         limits["train_rows"] = options.train_rows or MNIST_ROWS
-    n_pairs = N_PAIRS[data.partition("-")[0]] if method == "adc-pairs" else 0
-    chosen = {"over_clustering": True} if method == "ddc" else {}
+    n_pairs = N_PAIRS[data.partition("-")[0]] if method.endswith("pairs") else 0
+    chosen = {"over_clustering": True} if method in RECORDED else {}
     settings = {**limits, "n_pairs": n_pairs, "parameters": options.estimator(n_clusters=10, **chosen)}
     return Case("adc", method, data, f"n{n_pairs}" if n_pairs else "", draw, settings)
 
@@ -49,7 +52,7 @@ def run(case: Case) -> Outcome:
     split = _rows(case)
     if case.method == "kmeans":
         return _kmeans(case, split)
-    recorded = RecordedDDC if case.method == "ddc" else RecordedADC
+    recorded: Any = RECORDED.get(case.method, RecordedADC)
     model = recorded(**case.settings["parameters"], random_state=case.draw).set_params(threads=1)
     n_pairs = case.settings["n_pairs"]
     pairs = Pairs.from_labels(split.y_train, n_pairs, random_state=case.draw) if n_pairs else None
@@ -78,7 +81,12 @@ def _rows(case: Case) -> Split:
         shown = objects < 10
         departure = "data: the first ten objects, 36 views each, 32x32"
         return Split("coil10", images[shown], objects[shown], images[shown], objects[shown], (departure,))
-    split = read_split(case.data, case.settings["train_rows"], case.settings["test_rows"])
+    name, dash, part = case.data.partition("-")
+    split = read_split(
+        HALVED.get(name, name) + dash + part, case.settings["train_rows"], case.settings["test_rows"]
+    )
+    if name in HALVED:
+        return _halved(case.data, split)
     if case.data not in WHOLE:
         return split
     images, labels = (
@@ -86,6 +94,17 @@ def _rows(case: Case) -> Split:
         np.concatenate([split.y_train, split.y_test]),
     )
     return Split(split.name, images, labels, images, labels, split.departures)
+
+
+def _halved(name: str, split: Split) -> Split:
+    """Images of half the side, each pixel the mean of four."""
+    halves = []
+    for images in (split.x_train, split.x_test):
+        n, height, width = images.shape
+        fours = images.reshape(n, height // 2, 2, width // 2, 2)
+        halves.append(fours.mean(axis=(2, 4)).round().astype(np.uint8))
+    departure = "data: images shrunk to half their side, each pixel the mean of four"
+    return Split(name, halves[0], split.y_train, halves[1], split.y_test, (*split.departures, departure))
 
 
 def _kmeans(case: Case, split: Split) -> Outcome:
@@ -105,10 +124,10 @@ def _scores(prefix: str, truth: scores.Labels, found: scores.Labels) -> dict[str
 def _departures(case: Case) -> list[str]:
     parameters = case.settings["parameters"]
     found = []
-    if case.method == "ddc":
-        found.append("recipe: DDC's default preset")
+    if case.method in RECORDED:
+        found.append(f"recipe: {type(RECORDED[case.method]()).__bases__[0].__name__}'s default preset")
     elif parameters.get("preset", "default") == "default":
-        found.append("recipe: this library's default preset, tuned on MNIST images shrunk to 8x8")
+        found.append("recipe: this library's default preset, tuned on MNIST images shrunk to 8x8 and 14x14")
     if case.settings["n_pairs"]:
         found.append("pairs: not in the paper")
     return found

@@ -170,6 +170,23 @@ def test_the_same_seed_is_bitwise_the_same(method: type[NeuralClusterer], digits
     assert (other.predict_proba(X) != first.predict_proba(X)).any()
 
 
+@pytest.mark.parametrize("restarts", ["in turn", "stacked"])
+def test_steps_of_lower_precision_train_float32_weights(
+    method: type[NeuralClusterer], digits: Digits, restarts: str
+) -> None:
+    X, y = digits
+    # torch cannot stack batch norm of mixed precision on a CPU
+    plain = torch.nn.Sequential(torch.nn.Linear(X.shape[1], 16), torch.nn.ReLU())
+    both = {"n_restarts": 2, "restarts": restarts, "backbone": plain}
+    full, low = (make(method, **both, precision=name).fit(X, y) for name in ("float32", "bfloat16"))
+    assert {value.dtype for value in low.network_.state_dict().values()} <= {torch.float32, torch.int64}
+    assert {info["how"] for info in low.runs_} == {restarts}
+    assert low.loss_ == pytest.approx(full.loss_, rel=0.1)
+    assert low.loss_ != full.loss_
+    with pytest.raises(coterie.InputError, match="precision: 'half'"):
+        make(method, precision="half").fit(X, y)
+
+
 def test_a_generator_as_random_state(method: type[NeuralClusterer], digits: Digits) -> None:
     X, y = digits
     generator = np.random.RandomState(3)

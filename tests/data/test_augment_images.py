@@ -180,7 +180,11 @@ def test_recipes() -> None:
         ),
         ("objects", (8, 8), "need images of 3 channels, got 1"),
         ("digits", (10,), r"augment: items of shape \(10,\); images \(h, w\) or \(c, h, w\) are expected"),
-        ("letters", (8, 8), "augment: 'letters'; one of auto, digits, objects, none or a callable"),
+        (
+            "letters",
+            (8, 8),
+            "augment: 'letters'; one of auto, digits, digits-paper, objects, none or a call",
+        ),
     ],
 )
 def test_recipes_that_do_not_suit_are_refused(name: str, shape: tuple[int, ...], words: str) -> None:

@@ -15,7 +15,7 @@ from torch import Generator, Tensor, nn
 from coterie import InputError
 from coterie._types import Batch, Output
 from coterie.data import LabelBatches
-from coterie.engine.loop import Run, evaluate, start_run, train
+from coterie.engine.loop import Run, assess, start_run, train
 from coterie.engine.objective import Objective, Phase
 from coterie.engine.task import Task
 from coterie.nn import Network
@@ -127,9 +127,9 @@ def test_evaluation_sees_the_same_views_each_time(make_task: MakeTask) -> None:
     task = all_parts(make_task)
     run = start_run(task, 0, 5)
     torch.manual_seed(1)
-    first = evaluate(task, run.network, run.auxiliary)
+    first = assess(task, run.network, run.auxiliary).loss
     torch.manual_seed(2)
-    assert evaluate(task, run.network, run.auxiliary) == first
+    assert assess(task, run.network, run.auxiliary).loss == first
 
 
 def test_each_phase_minimises_its_own_weights(make_task: MakeTask) -> None:
@@ -144,7 +144,7 @@ def test_each_phase_minimises_its_own_weights(make_task: MakeTask) -> None:
     assert [epoch["loss"] for epoch in run.history] == pytest.approx([14 / 3, 12.0])
     assert [epoch["phase"] for epoch in run.history] == [2, 2]
     assert [(epoch["first"], epoch["second"]) for epoch in run.history] == [(1.0, 1.0)] * 2
-    assert evaluate(task, run.network) == pytest.approx(12.0)
+    assert assess(task, run.network).loss == pytest.approx(12.0)
 
 
 def test_a_term_without_weight_does_not_train(make_task: MakeTask) -> None:
@@ -249,7 +249,7 @@ def test_the_auxiliary_module_is_each_runs_own(make_task: MakeTask) -> None:
     assert all(torch.equal(before[name], after[name]) for name in before)
     moved = run.auxiliary.get_buffer("1.running_mean").clone()
     assert not torch.equal(moved, before["1.running_mean"])
-    evaluate(task, run.network, run.auxiliary)
+    assess(task, run.network, run.auxiliary)
     assert torch.equal(moved, run.auxiliary.get_buffer("1.running_mean"))
 
 
@@ -279,5 +279,5 @@ def test_sets_keep_their_shape(make_task: MakeTask) -> None:
         make_task(objective=SetTerms(), make_network=set_network, max_epochs=40, learning_rate=0.05),
         source=make_points(30, 6, torch.float64),
     )
-    before = evaluate(task, start_run(task, 0, 5).network)
-    assert evaluate(task, trained(task).network) < 0.9 * before
+    before = assess(task, start_run(task, 0, 5).network).loss
+    assert assess(task, trained(task).network).loss < 0.9 * before

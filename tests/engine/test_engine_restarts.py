@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,8 +25,8 @@ from torch import Tensor, nn
 from coterie import InputError, Pairs
 from coterie._types import Plan
 from coterie.data import LabelBatches, PairBatches
-from coterie.engine.loop import Run
-from coterie.engine.restarts import FINALISTS, Session, choose_how, planned_steps, run_session
+from coterie.engine.loop import Assessment, Run, assess
+from coterie.engine.restarts import FINALISTS, RUNG_ROWS, Session, choose_how, planned_steps, run_session
 from coterie.engine.task import Task
 from coterie.losses.pairs import DEFAULT_OPTIONS
 from coterie.methods.ccn import PairObjective
@@ -153,8 +154,27 @@ def test_raced_finalists_are_what_they_are_in_turn(make_task: MakeTask) -> None:
         assert all(torch.equal(kept.state[name], in_turn[kept.index].state[name]) for name in kept.state)
 
 
-def test_rungs_lie_in_the_last_phase(make_task: MakeTask) -> None:
+def test_rungs_before_the_end_look_at_a_sample_of_the_rows(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def spy(*args: Any, enough: float) -> Assessment:
+        asked.append(enough)
+        return assess(*args, enough=enough)
+
+    monkeypatch.setattr("coterie.engine.restarts.assess", spy)
+    finished(double_task(make_task, max_steps=32), "racing", list(range(20)))
+    assert set(asked[: 20 + 10 + 5]) == {RUNG_ROWS}
+    assert asked == sorted(asked)  # those that replace collapsed ones come on top, at each rung
+    assert asked[-FINALISTS:] == [math.inf] * FINALISTS
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_rungs_lie_where_the_terms_are_those_of_the_last_phase(make_task: MakeTask, rounds: int) -> None:
     objective = AllParts(LabelBatches(np.arange(30) % 3, 10), 6, border=20, dtype=torch.float64)
+    first, last = objective.phases
+    objective.phases = (first, *[dataclasses.replace(last, steps=3)] * (rounds - 1), last)
     task = double_task(
         make_task,
         objective=objective,

@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from coterie import CCN, Pairs, SimilarityNetwork
 from coterie.data import LabelBatches, PairBatches, Sampler
-from coterie.engine.loop import evaluate, start_run, train
+from coterie.engine.loop import assess, start_run, train
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import Runtime, make_runtime
 from coterie.engine.task import Task
@@ -67,7 +67,7 @@ def train_all(runtime: Runtime) -> dict[str, Tensor]:
         train(task, run, task.total_steps)
         name = f"{kind}-{loss}-{size}"
         results[f"{name}/loss"] = torch.tensor(
-            evaluate(task, run.network, run.auxiliary), dtype=torch.float64
+            assess(task, run.network, run.auxiliary).loss, dtype=torch.float64
         )
         results |= {f"{name}/{key}": value for key, value in run.network.state_dict().items()}
         if run.auxiliary is not None:

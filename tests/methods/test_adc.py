@@ -67,8 +67,10 @@ def test_y_is_ignored() -> None:
 
 def test_the_history_shows_the_phases() -> None:
     X, _ = blobs(300)
-    model = quick(max_steps=16).fit(X)
-    assert [epoch["phase"] for epoch in model.history_] == [1, 1, 2, 2, 2, 2][: len(model.history_)]
+    model = quick(max_steps=24).fit(X)
+    assert [(epoch["step"], epoch["phase"]) for epoch in model.history_] == [
+        *((3, 1), (6, 1), (9, 1), (12, 2), (15, 2), (18, 3), (21, 3), (24, 3))
+    ]
     assert {"view_walker", "view_visit", "centroid_walker", "centroid_visit", "classification"} <= set(
         model.history_[0]
     )
@@ -78,8 +80,8 @@ def test_pairs_pull_their_rows() -> None:
     X, _ = blobs()
     odd = np.arange(90) // 30  # another truth than the blobs show
     pairs = Pairs.from_labels(odd, 400, random_state=0)
-    told = quick(max_steps=40, weights={"pairs": 50.0}).fit(X, pairs=pairs)
-    alone = quick(max_steps=40).fit(X)
+    told = quick(max_steps=200, weights={"pairs": 50.0}).fit(X, pairs=pairs)
+    alone = quick(max_steps=200).fit(X)
     same = np.zeros((90, 90), dtype=np.int8)
     same[pairs.i, pairs.j] = same[pairs.j, pairs.i] = pairs.same
     known = torch.from_numpy(same)
@@ -218,15 +220,16 @@ def phases(total: int, **params: Any) -> list[tuple[str, int | None]]:
 
 
 def test_phases_of_the_presets() -> None:
-    assert phases(1600) == [("warm-up", 600), ("clustering", None)]
+    assert phases(1600) == [("warm-up", 600), ("clustering", 500), ("clustering", None)]
     assert phases(1) == [("clustering", None)]
+    assert phases(2) == [("warm-up", 1), ("clustering", None)]
     assert phases(30_000, preset="paper") == [("warm-up", 5_000), ("clustering", None)]
     assert phases(1_000, preset="paper") == [("warm-up", 500), ("clustering", None)]
     assert phases(1_000, preset="code") == [("clustering", None)]
 
 
 def test_kmeans_may_start_when_the_views_loss_is_saturated(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, last = ready(kmeans_start="saturation")._phases(1_600, has_pairs=False)
+    first, _, last = ready(kmeans_start="saturation")._phases(1_600, has_pairs=False)
     assert (first.steps, first.patience, last.patience) == (600, 5, None)
     assert ready()._phases(1_600, has_pairs=False)[0].patience is None
     monkeypatch.setattr("coterie.methods.adc.SATURATED_EPOCHS", 1)
@@ -254,9 +257,24 @@ def test_weights_of_the_phases() -> None:
     assert warm_up.on_enter is None
     assert isinstance(last.on_enter, KMeansStart)
     changed = ready(weights={"centroids": 2.0, "visit": 0.8, "transformation": 0.0})
-    _, last = changed._phases(1_000, has_pairs=False)
+    _, middle, last = changed._phases(1_000, has_pairs=False)
+    assert middle.weights == last.weights
     assert last.weights["centroid_visit"] == pytest.approx(1.6)
     assert not {"transformation", "pairs"} & set(last.weights)
+
+
+def test_kmeans_starts_the_centroids_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+    start = KMeansStart.__call__
+
+    def spy(self: KMeansStart, embed: Any, seed: int) -> Any:
+        seeds.append(seed)
+        return start(self, embed, seed)
+
+    monkeypatch.setattr(KMeansStart, "__call__", spy)
+    X, _ = blobs()
+    quick(max_steps=24).fit(X)
+    assert len(set(seeds)) == 2
 
 
 @pytest.mark.parametrize(("preset", "per_cluster"), [("default", 1), ("paper", 1), ("code", 4)])
@@ -276,6 +294,14 @@ def test_views_by_name(augment: str) -> None:
 def test_views_of_colour_images() -> None:
     model = quick(augment="objects", max_steps=2).fit(images(12, 3, 8, 8))
     assert model._views() is RECIPES["objects"]
+
+
+def test_published_presets_take_published_views() -> None:
+    for preset, views in {"default": "digits", "paper": "digits-paper", "code": "digits-paper"}.items():
+        model = ready(preset=preset)
+        model.item_shape_ = (28, 28)
+        assert model._views() is RECIPES[views]
+        assert model.set_params(augment="digits")._views() is RECIPES["digits"]
 
 
 def test_a_callable_as_views() -> None:
@@ -357,7 +383,7 @@ BAD: list[tuple[dict[str, Any], Any, type[Exception], str]] = [
         {"augment": "letters"},
         X40,
         InputError,
-        "augment: 'letters'; 'auto', 'digits', 'objects', 'none' or a call",
+        "augment: 'letters'; 'auto', 'digits', 'digits-paper', 'objects', 'none' or a call",
     ),
     ({"n_clusters": 4}, np.arange(40)[:, None] % 3.0, InputError, "n_clusters: 4, but X has 3 distinct rows"),
     ({"n_clusters": 41}, X40, InputError, "n_clusters: 41 for n_samples=40"),

@@ -233,8 +233,13 @@ class Assessment:
     collapsed: bool
 
 
-def assess(task: Task, network: Network, auxiliary: nn.Module | None = None) -> Assessment:
-    """Evaluate a network; views are the same for each, and the auxiliary module is left as it was."""
+def assess(
+    task: Task, network: Network, auxiliary: nn.Module | None = None, *, enough: float = math.inf
+) -> Assessment:
+    """Evaluate a network; views are the same for each, and the auxiliary module is left as it was.
+
+    Ends with the batch that brings the rows to `enough`: their order is fixed and shuffled.
+    """
     network.eval()
     modules = Modules(network, network, copy.deepcopy(auxiliary))
     value, weight, n_coded = 0.0, 0, 0
@@ -252,12 +257,9 @@ def assess(task: Task, network: Network, auxiliary: nn.Module | None = None) -> 
                 if n_coded < CODED_ROWS:  # those of millions of rows would take memory, and break up the rest
                     codes.append(found)
                     n_coded += len(found)
+            if weight >= enough:
+                break
     if sizes is None:
         return Assessment(value / weight, None, False)
     collapsed = task.objective.collapsed(sizes / sizes.sum())
     return Assessment(value / weight, torch.cat(codes)[:CODED_ROWS], collapsed)
-
-
-def evaluate(task: Task, network: Network, auxiliary: nn.Module | None = None) -> float:
-    """The loss that ranks restarts, see `Assessment`."""
-    return assess(task, network, auxiliary).loss

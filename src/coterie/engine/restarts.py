@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,10 +20,12 @@ from coterie.nn import has_convolutions
 
 # distance between the seeds of two restarts
 SEED_STRIDE = 1_000_003
-# Racing: at these shares of the last phase the worse half goes, but never so many that fewer than FINALISTS
-# are left: 20 starts then cost 20/16 + 10/16 + 5/8 + 3 * 3/4 = 4.75 runs.
+# Racing: at these shares of the steps that minimise what ranks runs the worse half goes, but never so many
+# that fewer than FINALISTS are left: 20 starts then cost 20/16 + 10/16 + 5/8 + 3 * 3/4 = 4.75 runs.
 RUNGS = (1 / 16, 1 / 8, 1 / 4)
 FINALISTS = 3
+# Rows that a rung before the end compares runs by: more cost as much as the training between two rungs.
+RUNG_ROWS = 2_000
 # Two clusterings are the same when so large a share of the rows agrees, clusters matched one to one.
 SAME_CLUSTERING = 0.99
 # On a CPU, stacking pays for networks without convolutions up to so many parameters.
@@ -144,7 +147,9 @@ def rung_ends(task: Task, session: Session) -> list[int]:
     total = task.total_steps
     if session.how != "racing" or session.n_restarts <= max(session.keep, FINALISTS):
         return [total]
-    first = min(sum(phase.steps or 0 for phase in task.objective.phases[:-1]), total)
+    phases = task.objective.phases
+    others = itertools.takewhile(lambda phase: phase.weights != phases[-1].weights, phases)
+    first = min(sum(phase.steps or 0 for phase in others), total)
     ends = {first + math.ceil(share * (total - first)) for share in RUNGS}
     return [*sorted(ends - {total}), total]
 
@@ -159,7 +164,8 @@ def _start(task: Task, session: Session) -> None:
 
 def _judge(task: Task, session: Session, *, last: bool) -> None:
     """Compare the live runs: let the worse ones go, replace those that collapsed, end those that are done."""
-    found = {run.index: _assess(task, run) for run in session.live}
+    enough = math.inf if last else RUNG_ROWS
+    found = {run.index: _assess(task, run, enough) for run in session.live}
     ranked = sorted(session.live, key=lambda run: _rank(found[run.index], run.index))
     room = len(ranked) if last else session.room(session.rung)
     session.live = []
@@ -183,8 +189,9 @@ def _judge(task: Task, session: Session, *, last: bool) -> None:
         session.rung += 1
 
 
-def _assess(task: Task, run: Run) -> Assessment:
-    found = assess(task, run.network, run.auxiliary) if run.stopped != "diverged" else None
+def _assess(task: Task, run: Run, enough: float) -> Assessment:
+    diverged = run.stopped == "diverged"
+    found = None if diverged else assess(task, run.network, run.auxiliary, enough=enough)
     if found is None or not math.isfinite(found.loss):
         run.stopped = "diverged"
         return Assessment(math.inf, None, collapsed=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -56,10 +56,15 @@ class Runtime:
 
     def forward(self, network: nn.Module, items: Tensor, *, training: bool) -> tuple[Tensor, ...]:
         """The network's outputs in float32, in training from products of this runtime's precision."""
-        lower = training and self.precision != torch.float32
-        with torch.autocast(self.device.type, self.precision if lower else None, enabled=lower):
-            values: tuple[Tensor, ...] = network(items)
-        return tuple(value.float() for value in values) if lower else values
+        return self.in_precision(lambda: network(items)) if training else tuple(network(items))
+
+    def in_precision(self, call: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """What a call gives, in float32, from products of this runtime's precision."""
+        if self.precision == torch.float32:
+            return call()
+        with torch.autocast(self.device.type, self.precision):
+            values = call()
+        return tuple(value.float() for value in values)
 
     def share(self, rows: Rows) -> Rows:
         """This process's contiguous share of a joint batch."""

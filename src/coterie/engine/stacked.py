@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -87,14 +88,15 @@ class Stack:
             values: tuple[Tensor, ...] = functional_call(self._network, (parameters, buffers), (x,))
             return values
 
+        lowered = self.task.runtime.in_precision
+
         if len({one.shape for one in items}) == 1:
-            outputs = vmap(call, randomness="different")(
-                self._parameters, self._buffers, torch.stack([*items])
-            )
+            together = vmap(call, randomness="different")
+            outputs = lowered(lambda: together(self._parameters, self._buffers, torch.stack([*items])))
             return list(zip(*(value.unbind(0) for value in outputs), strict=True))
         # batches of pairs differ in their number of rows
         return [
-            call(_slice(self._parameters, place), _slice(self._buffers, place), x)
+            lowered(partial(call, _slice(self._parameters, place), _slice(self._buffers, place), x))
             for place, x in enumerate(items)
         ]
 

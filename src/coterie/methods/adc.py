@@ -24,7 +24,7 @@ from coterie._types import Batch, Output
 from coterie.data import Pairs
 from coterie.data.arrays import Items, count_distinct, data_digest
 from coterie.data.augment import Augment
-from coterie.data.augment_images import recipe_for
+from coterie.data.augment_images import RECIPES, recipe_for
 from coterie.data.batches import RowBatches, Sampler
 from coterie.engine.objective import Objective, Phase
 from coterie.engine.recipe import Recipe
@@ -35,7 +35,6 @@ from coterie.methods.checks import check_choice, check_pairs
 from coterie.methods.kmeans_start import find_centres, nearest_centre_layer
 from coterie.nn import CentroidNetwork, auto_backbone, build_centroid_network, channels_last
 
-# Rows from which k-means finds the first centroids: more change them little and cost minutes.
 KMEANS_STARTS_AT = ("step", "saturation")
 SATURATED_EPOCHS = 5
 
@@ -243,6 +242,9 @@ class Preset:
         Whether k-means sets the head too.
     resets_optimizer : bool
         Whether it starts afresh with the centroids.
+    rounds : int
+        How often k-means starts the centroids, at equal distances from the end of the warm-up. After all
+        terms have shaped the embedding, k-means finds clusters there that it did not find before.
     per_pair : bool
         Whether each pair of the transformation loss has its own cross entropy, as in equation 4.
     """
@@ -254,6 +256,7 @@ class Preset:
     warm_up: tuple[int, float]
     starts_head: bool = False
     resets_optimizer: bool = False
+    rounds: int = 1
     per_pair: bool = True
 
 
@@ -279,7 +282,7 @@ PRESET_OF = {
             betas=(0.8, 0.9),
             batch_size=100,
             max_epochs=60,
-            step_range=(1_600, 2_400),
+            step_range=(1_600, 3_000),
             drops=(0.7, 0.85),
             drop_factor=1 / 3,
             warmup_steps=200,
@@ -290,6 +293,7 @@ PRESET_OF = {
         warm_up=(2_400, 3 / 8),
         starts_head=True,
         resets_optimizer=True,
+        rounds=2,
     ),
     "paper": Preset(_PAPER_RECIPE, Weights(), n_views=4, per_cluster=1, warm_up=(5_000, 0.5)),
     "code": Preset(
@@ -335,8 +339,8 @@ class ADC(ClusterMixin, NeuralClusterer):
     A network and centroids are trained together: walks from the views of an item over the batch are to come
     back to views of the same item, walks from a centroid to the same centroid, and all items are to be
     visited (eqs. 1-8 of Haeusser et al. 2018). Training starts on views alone; k-means on the embeddings
-    then gives the first centroids. The softmax output of a linear head, trained on the centroids, is the
-    clustering.
+    then gives the first centroids, and with the default preset new ones half-way from there. The softmax
+    output of a linear head, trained on the centroids, is the clustering.
 
     Parameters
     ----------
@@ -375,8 +379,9 @@ class ADC(ClusterMixin, NeuralClusterer):
         Passes over the rows; None takes the preset's number of steps.
     max_steps : int or None, default=None
         Optimisation steps of one restart; overrides `max_epochs`.
-    augment : {"auto", "digits", "objects", "none"} or callable, default="auto"
-        Random views, drawn anew at every step. "digits": crop, rotation, brightness and noise. "objects":
+    augment : {"auto", "digits", "digits-paper", "objects", "none"} or callable, default="auto"
+        Random views, drawn anew at every step. "digits": crop, rotation, brightness and noise;
+        "digits-paper": weaker ones, which "auto" takes with the presets of paper and code. "objects":
         crop, mirror, rotation, contrast, saturation and hue. "auto": noise and dropout of features for
         vectors, "objects" for images of three channels, else "digits". "none": copies, which dropout alone
         tells apart. A callable maps a scaled batch and a torch.Generator to a batch of that shape.
@@ -384,6 +389,9 @@ class ADC(ClusterMixin, NeuralClusterer):
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
     over_clustering : bool, default=False
         `n_clusters` is an upper bound: unused clusters are no reason for a warning.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the products of training steps: "bfloat16" is faster on processors that have it, with other
+        weights at the end; weights, losses and predictions are float32.
     threads : int or "auto", default="auto"
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
@@ -428,7 +436,7 @@ class ADC(ClusterMixin, NeuralClusterer):
     ((2, 10), torch.Size([10, 128]))
     """
 
-    augments: ClassVar[tuple[str, ...]] = ("auto", "digits", "objects", "none")
+    augments: ClassVar[tuple[str, ...]] = ("auto", "digits", "digits-paper", "objects", "none")
 
     def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
         self,
@@ -447,6 +455,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         augment: Any = "auto",
         scale: bool = True,
         over_clustering: bool = False,
+        precision: str = "float32",
         threads: int | str = "auto",
         device: str = "auto",
         random_state: Any = None,
@@ -468,6 +477,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         self.augment = augment
         self.scale = scale
         self.over_clustering = over_clustering
+        self.precision = precision
         self.threads = threads
         self.device = device
         self.random_state = random_state
@@ -514,7 +524,7 @@ class ADC(ClusterMixin, NeuralClusterer):
             self._per_cluster,
             preset.per_pair,
         )
-        n_restarts = 3 if self.n_restarts == "auto" else int(self.n_restarts)
+        n_restarts = self._restarts_or(3)
         arrays = (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)
         return self._train(
             items, Training(objective, recipe, n_restarts, self._views(), data_digest(*arrays))
@@ -554,7 +564,7 @@ class ADC(ClusterMixin, NeuralClusterer):
             )
 
     def _phases(self, total: int, *, has_pairs: bool) -> tuple[Phase, ...]:
-        """Views alone and then all terms, or all terms from the start."""
+        """Views alone and then all terms, in rounds from k-means on, or all terms from the start."""
         preset = PRESET_OF[self.preset]
         weights = dataclasses.replace(preset.weights, **(self.weights or {}))
         steps, share = preset.warm_up
@@ -562,17 +572,22 @@ class ADC(ClusterMixin, NeuralClusterer):
         clustering = weights.clustering(has_pairs)
         if not steps:
             return (Phase("clustering", None, clustering),)
-        start = KMeansStart(self.n_outputs_, self._per_cluster, preset.starts_head)
-        last = Phase("clustering", None, clustering, start, preset.resets_optimizer)
         patience = SATURATED_EPOCHS if self.kmeans_start == "saturation" else None
         first = Phase("warm-up", warm_up, weights.warm_up(), patience=patience)
-        return (first, last) if warm_up else (last,)
+        start = KMeansStart(self.n_outputs_, self._per_cluster, preset.starts_head)
+        rounds = min(preset.rounds, total - warm_up)
+        lengths = [*[(total - warm_up) // rounds] * (rounds - 1), None]
+        later = [Phase("clustering", each, clustering, start, preset.resets_optimizer) for each in lengths]
+        return (first, *later) if warm_up else tuple(later)
 
     def _views(self) -> Augment:
         """The views asked for, as a callable."""
         if callable(self.augment):
             return _Finite(self.augment)
-        return recipe_for(self.augment, self.item_shape_) or _copies
+        name, shape = self.augment, self.item_shape_
+        if name == "auto" and self.preset != "default" and recipe_for(name, shape) is RECIPES["digits"]:
+            name = "digits-paper"
+        return recipe_for(name, shape) or _copies
 
 
 def _auto_backbone(item_shape: tuple[int, ...]) -> str:

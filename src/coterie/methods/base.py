@@ -112,13 +112,13 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     n_restarts: int | str
     # where it is no parameter
     restarts: str = "in turn"
-    precision: str = "float32"
     backbone: Any
     preset: str
     batch_size: int | None
     max_epochs: int | None
     max_steps: int | None
     scale: bool
+    precision: str
     augment: Any
     threads: int | str
     device: str
@@ -237,6 +237,10 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if callable(self.augment):
             return cast(Augment, self.augment)
         return default_augment(self.item_shape_) if self.augment == "auto" and wanted else None
+
+    def _restarts_or(self, usual: int) -> int:
+        """The number of restarts asked for, or the usual one with "auto"."""
+        return usual if self.n_restarts == "auto" else int(self.n_restarts)
 
     def _override(self, recipe: Recipe) -> Recipe:
         """The preset's recipe with the caller's own numbers in place of its own."""

@@ -309,6 +309,9 @@ class CCN(NeuralClusterer):
         that k-means on the embeddings puts it into. For backbones that mean something before the training:
         "identity" on features, a trained module, or after `start_from`. "similarity": the same with the
         clusters that spectral clustering makes of what a similarity network says of all pairs.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the products of training steps: "bfloat16" is faster on processors that have it, with other
+        weights at the end; weights, losses and predictions are float32.
     threads : int or "auto", default="auto"
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
@@ -378,6 +381,7 @@ class CCN(NeuralClusterer):
         scale: bool = True,
         over_clustering: bool = False,
         head_init: str = "random",
+        precision: str = "float32",
         threads: int | str = "auto",
         device: str = "auto",
         random_state: Any = None,
@@ -400,6 +404,7 @@ class CCN(NeuralClusterer):
         self.scale = scale
         self.over_clustering = over_clustering
         self.head_init = head_init
+        self.precision = precision
         self.threads = threads
         self.device = device
         self.random_state = random_state
@@ -459,7 +464,7 @@ class CCN(NeuralClusterer):
             dataclasses.replace(preset.options, kind_weights=self._kind_weights(evidence)),
             self.cross_entropy_weight,
         )
-        n_restarts = (5 if evidence.is_small else 1) if self.n_restarts == "auto" else int(self.n_restarts)
+        n_restarts = self._restarts_or(5 if evidence.is_small else 1)
         augment = self._choose_augment(self.preset == "default" and evidence.is_small)
         if self.head_init == "k-means":
             _start_with(objective, KMeansHead(self.n_outputs_))
@@ -505,7 +510,7 @@ class CCN(NeuralClusterer):
             _start_with(objective, KMeansHead(self.n_outputs_))
         elif self.head_init == "similarity":
             _start_with(objective, spectral_start(similarity, judge, items, self.n_outputs_))
-        n_restarts = 1 if self.n_restarts == "auto" else int(self.n_restarts)
+        n_restarts = self._restarts_or(1)
         state = judge.network.state_dict().values()
         evidence = data_digest(*(np.atleast_1d(value.cpu().numpy()) for value in state))
         training = Training(objective, recipe, n_restarts, self._choose_augment(True), evidence)

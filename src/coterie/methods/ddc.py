@@ -166,6 +166,9 @@ class DDC(ClusterMixin, NeuralClusterer):
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
     over_clustering : bool, default=False
         `n_clusters` is an upper bound: unused clusters are no reason for a warning.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the products of training steps: "bfloat16" is faster on processors that have it, with other
+        weights at the end; weights, losses and predictions are float32.
     threads : int or "auto", default="auto"
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
@@ -241,6 +244,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         augment: Any = "auto",
         scale: bool = True,
         over_clustering: bool = False,
+        precision: str = "float32",
         threads: int | str = "auto",
         device: str = "auto",
         random_state: Any = None,
@@ -266,6 +270,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         self.augment = augment
         self.scale = scale
         self.over_clustering = over_clustering
+        self.precision = precision
         self.threads = threads
         self.device = device
         self.random_state = random_state
@@ -300,7 +305,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         """
         items = self._check_items(X, reset=True)
         self._check_common(len(items))
-        n_restarts = 20 if self.n_restarts == "auto" else int(self.n_restarts)
+        n_restarts = self._restarts_or(20)
         self._check_own(n_restarts)
         if pairs is not None:
             check_pairs(pairs, len(items))

@@ -14,6 +14,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
+# Rows from which k-means finds the first centroids: more change them little and cost minutes.
 KMEANS_ROWS = 20_000
 KMEANS_STARTS = 10
 # Sure enough that a pair loss corrects k-means and does not begin anew.

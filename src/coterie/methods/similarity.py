@@ -127,6 +127,9 @@ class SimilarityNetwork(NeuralEstimator):
         vectors. A callable maps a scaled batch and a torch.Generator to a batch of that shape.
     scale : bool, default=True
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the products of training steps: "bfloat16" is faster on processors that have it, with other
+        weights at the end; weights, losses and predictions are float32.
     threads : int or "auto", default="auto"
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
@@ -192,6 +195,7 @@ class SimilarityNetwork(NeuralEstimator):
         max_steps: int | None = None,
         augment: Any = "auto",
         scale: bool = True,
+        precision: str = "float32",
         threads: int | str = "auto",
         device: str = "auto",
         random_state: Any = None,
@@ -210,6 +214,7 @@ class SimilarityNetwork(NeuralEstimator):
         self.max_steps = max_steps
         self.augment = augment
         self.scale = scale
+        self.precision = precision
         self.threads = threads
         self.device = device
         self.random_state = random_state
