@@ -86,7 +86,7 @@ def _rows(case: Case) -> Split:
         HALVED.get(name, name) + dash + part, case.settings["train_rows"], case.settings["test_rows"]
     )
     if name in HALVED:
-        return _halved(case.data, split)
+        return halved(case.data, split)
     if case.data not in WHOLE:
         return split
     images, labels = (
@@ -96,7 +96,7 @@ def _rows(case: Case) -> Split:
     return Split(split.name, images, labels, images, labels, split.departures)
 
 
-def _halved(name: str, split: Split) -> Split:
+def halved(name: str, split: Split) -> Split:
     """Images of half the side, each pixel the mean of four."""
     halves = []
     for images in (split.x_train, split.x_test):

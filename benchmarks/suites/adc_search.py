@@ -15,7 +15,7 @@ DRAWS = tuple(range(200, 250))
 # Each weight is drawn log-uniformly between these multiples of the default preset's.
 SEARCHED = ("centroids", "views_later", "visit", "norm", "transformation")
 SPREAD = (0.1, 10.0)
-STEPS = 600
+STEPS = 300
 
 
 def draw_weights(draw: int) -> dict[str, float]:

@@ -226,6 +226,7 @@ DDC_SUITES = (
         "Five of ten classes cut to a tenth (bar: balance 10 points of balanced accuracy over DDC)",
         "mnist",
         {"ddc": {}, "ddc-balance": {"balance": True}},
-        n_restarts=5,
+        n_restarts=1,
+        max_steps=1_500,
     ),
 )

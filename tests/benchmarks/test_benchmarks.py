@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.estimators import HingeObjective, RecordedCCN
-from benchmarks.suites import SUITES, Options, discovery, omniglot
+from benchmarks.suites import SUITES, Options, adc, discovery, omniglot
 from benchmarks.suites.adc_search import SEARCHED
 from benchmarks.suites.from_labels import draw_rows
 from benchmarks.suites.from_pairs import read_split
@@ -103,11 +103,21 @@ def test_suite_runs_end_to_end(suite: str, mnist: Path, tmp_path: Path) -> None:
 
 def test_suite_adc_measures_the_network_its_embedding_and_kmeans(tmp_path: Path) -> None:
     found = {one["method"]: one for one in quick("adc", tmp_path, "--set", "max_steps=2")}
-    assert set(found) == {"adc", "adc-pairs", "ddc", "kmeans"}
-    for method in ("adc", "adc-pairs"):
+    assert set(found) == {"adc", "adc-pairs", "ccn-pairs", "ddc", "kmeans"}
+    assert found["ccn-pairs"]["resolved"]["recipe"] != found["adc-pairs"]["resolved"]["recipe"]
+    for method in ("adc", "adc-pairs", "ccn-pairs"):
         assert found[method]["resolved"]["recipe"]["learning_rate"] > 0
         assert {"accuracy", "features_kmeans_accuracy", "processor_seconds"} <= set(found[method]["metrics"])
     assert "| kmeans |" in tables.page(list(found.values()))
+
+
+def test_mnist_at_half_its_side() -> None:
+    images = np.arange(32, dtype=np.uint8).reshape(2, 4, 4)
+    split = datasets.Split("mnist", images, np.zeros(2, np.int64), images[:1], np.zeros(1, np.int64))
+    halved = adc.halved("mnist14", split)
+    assert halved.x_train.tolist() == [[[2, 4], [10, 12]], [[18, 20], [26, 28]]]
+    assert halved.x_test.shape == (1, 2, 2)
+    assert "shrunk to half their side" in halved.departures[-1]
 
 
 def test_suite_augment_runs_with_and_without_kornia(tmp_path: Path) -> None:

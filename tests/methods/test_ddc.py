@@ -10,8 +10,8 @@ import pytest
 from sklearn.datasets import make_blobs, make_circles
 
 import coterie
-from coterie import DDC, CollapseWarning, Pairs
-from coterie.metrics import align_clusters, clustering_accuracy
+from coterie import DDC, CollapseWarning, InputError, Pairs
+from coterie.metrics import align_clusters, clustering_accuracy, map_clusters
 from coterie.nn import DDCConvolutions, DDCPerceptron
 
 Digits = Any
@@ -75,6 +75,34 @@ def test_options_change_what_is_learnt(params: dict[str, Any], digits: Digits) -
     plain, other = make().fit(X), make(**params).fit(X)
     assert np.isfinite(other.loss_)
     assert (other.predict_proba(X) != plain.predict_proba(X)).any()
+
+
+# clusters of unequal size
+
+
+def test_balance_learns_from_views_first(digits: Digits) -> None:
+    X, _ = digits
+    model = make(balance=True, max_steps=20).fit(X)
+    assert {epoch["phase"] for epoch in model.history_} == {1, 2}
+    assert [phase.steps for phase in model._phases(20, has_pairs=False)] == [12, None]
+    assert [phase.steps for phase in model._phases(1, has_pairs=False)] == [0, None]
+    assert "view_walker" in model.history_[0]
+    assert "view_walker" not in make(max_steps=5).fit(X).history_[0]
+    with pytest.raises(InputError, match='augment: "none" with balance'):
+        make(balance=True, augment="none").fit(X)
+
+
+def test_balance_finds_rare_digits(all_digits: Digits) -> None:
+    counts = {0: 170, 1: 170, 2: 20, 6: 20}
+    rows = np.concatenate([np.flatnonzero(all_digits[1] == digit)[:n] for digit, n in counts.items()])
+    X, y = all_digits[0][rows].reshape(-1, 8, 8), all_digits[1][rows]
+
+    def mean_recall(**params: Any) -> float:
+        labels = make(n_clusters=4, max_steps=100, **params).fit(X).labels_
+        found = np.vectorize(map_clusters(y, labels).get)(labels)
+        return float(np.mean([(found[y == digit] == digit).mean() for digit in counts]))
+
+    assert mean_recall(balance=True) > mean_recall() + 0.2
 
 
 # vote

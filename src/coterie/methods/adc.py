@@ -30,6 +30,7 @@ from coterie.engine.objective import Objective, Phase
 from coterie.engine.recipe import Recipe
 from coterie.losses.adc import norm, sparsity, transformation, visit, walker
 from coterie.losses.ccl import ccl_matrix
+from coterie.methods.associations import view_embeddings, view_visit, view_walker
 from coterie.methods.base import NeuralClusterer, Training
 from coterie.methods.checks import check_choice, check_pairs
 from coterie.methods.kmeans_start import find_centres, nearest_centre_layer
@@ -183,8 +184,8 @@ class ADCObjective(Objective):
     def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Every term that has a weight in some phase."""
         computed = {
-            "view_walker": self._view_walker,
-            "view_visit": lambda output: visit(_embeddings(output.views), output.embedding),
+            "view_walker": view_walker,
+            "view_visit": view_visit,
             "norm": lambda output: norm(_all_embeddings(output), reduction="sum"),
             "sparsity": lambda output: sparsity(_all_embeddings(output), reduction="sum"),
             "centroid_walker": lambda output: walker(
@@ -204,11 +205,6 @@ class ADCObjective(Objective):
             terms["pairs"] = torch.stack(each).mean()
         return terms
 
-    def _view_walker(self, output: Output) -> Tensor:
-        """Walks from views over plain rows, whose labels are the rows' numbers."""
-        rows = torch.arange(len(output.embedding), device=output.embedding.device)
-        return walker(_embeddings(output.views), output.embedding, rows.repeat(len(output.views)))
-
     def _transformation(self, output: Output) -> Tensor:
         view = output.views[0]
         return transformation(output.embedding, view.embedding, output.logits, view.logits, self._per_pair)
@@ -218,12 +214,8 @@ class ADCObjective(Objective):
         return clusters.repeat_interleave(self._per_cluster)
 
 
-def _embeddings(views: tuple[Output, ...]) -> Tensor:
-    return torch.cat([view.embedding for view in views])
-
-
 def _all_embeddings(output: Output) -> Tensor:
-    return torch.cat([output.embedding, _embeddings(output.views), output["centroids"]])
+    return torch.cat([output.embedding, view_embeddings(output), output["centroids"]])
 
 
 @dataclass(frozen=True)

@@ -112,13 +112,13 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     n_restarts: int | str
     # where it is no parameter
     restarts: str = "in turn"
+    precision: str = "float32"
     backbone: Any
     preset: str
     batch_size: int | None
     max_epochs: int | None
     max_steps: int | None
     scale: bool
-    precision: str
     augment: Any
     threads: int | str
     device: str

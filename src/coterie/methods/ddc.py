@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -22,16 +22,21 @@ from coterie._errors import CollapseWarning, InputError, InputTypeError
 from coterie._types import Batch, Output
 from coterie.data import Pairs
 from coterie.data.arrays import Items, count_distinct, data_digest
+from coterie.data.augment import Augment
+from coterie.data.augment_images import recipe_for
 from coterie.data.batches import RowBatches, Sampler
-from coterie.engine.objective import Objective
+from coterie.engine.objective import Objective, Phase
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import Kept
+from coterie.losses.adc import norm
 from coterie.losses.ccl import ccl_matrix
 from coterie.losses.ddc import BANDWIDTH_RULES, DIVERGENCES, REDUCTIONS, DDCOptions, ddc_terms
 from coterie.losses.pairs import full_precision
+from coterie.methods.associations import view_embeddings, view_visit, view_walker
 from coterie.methods.base import AUTO, FloatArray, IntArray, NeuralClusterer, Training
 from coterie.methods.checks import check_choice, check_pairs
 from coterie.methods.count import Probe, merge_levels
+from coterie.methods.kmeans_start import UnequalHead
 from coterie.metrics import align_clusters, vote_shares
 from coterie.nn import ClusterNetwork, auto_backbone, build_network, channels_last
 
@@ -42,6 +47,10 @@ SMALLEST_VOTE = 3
 SMALLEST_IMAGE, LARGEST_IMAGE = 8, 64
 # A divergence compares the rows of each cluster with each other: a batch needs two of each.
 ROWS_A_CLUSTER = 2
+# Where clusters may be unequal: share of the steps for views alone, views of each row, weights of its terms.
+VIEWS_SHARE = 0.6
+N_VIEWS = 2
+VIEW_TERMS = {"view_walker": 1.0, "view_visit": 0.3, "norm": 1e-5}
 
 
 class DDCObjective(Objective):
@@ -50,14 +59,15 @@ class DDCObjective(Objective):
     Parameters
     ----------
     sampler : Sampler
-    weights : mapping of str to float
-        Of the terms to compute.
+    phases : sequence of Phase
+        Those of clusters that may be unequal begin with views alone, `VIEW_TERMS`.
     options : DDCOptions
     """
 
-    def __init__(self, sampler: Sampler, weights: Mapping[str, float], options: DDCOptions) -> None:
-        super().__init__(sampler, weights)
+    def __init__(self, sampler: Sampler, phases: Sequence[Phase], options: DDCOptions) -> None:
+        super().__init__(sampler, phases=phases)
         self._options = options
+        self.n_views = N_VIEWS if VIEW_TERMS.keys() <= self.weights.keys() else None
 
     def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Every term, those of weight zero too: their course is worth a look."""
@@ -68,6 +78,9 @@ class DDCObjective(Objective):
             if "pairs" in self.weights:
                 assert batch.same is not None
                 terms["pairs"] = ccl_matrix(prob.float(), batch.same)
+        if self.n_views:
+            terms["view_walker"], terms["view_visit"] = view_walker(drawn), view_visit(drawn)
+            terms["norm"] = norm(torch.cat([drawn.embedding, view_embeddings(drawn)]), reduction="sum")
         return terms
 
 
@@ -135,8 +148,9 @@ class DDC(ClusterMixin, NeuralClusterer):
     divergence : {"cs", "kl"}, default="cs"
         Cauchy-Schwarz, or the symmetrised Kullback-Leibler divergence.
     balance : bool, default=False
-        Clusters may differ in size: the orthogonality and the corner term, both smallest in clusters of equal
-        size, give way to forms that do not depend on their sizes.
+        Clusters may differ in size. Most steps then learn from views of each row alone; clusters begin as
+        parts of the embedding that are merged whatever their sizes; and the orthogonality and the corner
+        term, both smallest in clusters of equal size, give way to forms that do not depend on their sizes.
     bandwidth : float, default=0.15
         Factor of the median distance in the kernel's bandwidth; above 0.
     bandwidth_rule : {"squared", "distance"} or None, default=None
@@ -317,7 +331,8 @@ class DDC(ClusterMixin, NeuralClusterer):
         sampler = RowBatches(
             len(items), recipe.batch_size, pairs=pairs, batch_pairs=max(1, recipe.batch_size // 4)
         )
-        objective = DDCObjective(sampler, self._weights(has_pairs=pairs is not None), self._options(preset))
+        phases = self._phases(recipe.total_steps(sampler.n_steps), has_pairs=pairs is not None)
+        objective = DDCObjective(sampler, phases, self._options(preset))
         arrays = (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)
         training = Training(
             objective,
@@ -404,9 +419,25 @@ class DDC(ClusterMixin, NeuralClusterer):
         batch_size = max(recipe.batch_size, ROWS_A_CLUSTER * self._width)
         return self._override(dataclasses.replace(recipe, batch_size=batch_size))
 
-    def _weights(self, *, has_pairs: bool) -> dict[str, float]:
+    def _phases(self, total: int, *, has_pairs: bool) -> tuple[Phase, ...]:
+        """The terms of equation 4; where clusters may be unequal, views alone before them."""
         names = WEIGHTS if has_pairs else TERMS
-        return {name: float((self.weights or {}).get(name, 1.0)) for name in names}
+        weights = {name: float((self.weights or {}).get(name, 1.0)) for name in names}
+        if not self.balance:
+            return (Phase("clustering", None, weights),)
+        views = Phase("views", min(total - 1, round(VIEWS_SHARE * total)), VIEW_TERMS)
+        start = UnequalHead(self._width)
+        return views, Phase("clustering", None, weights, start, reset_optimizer=True)
+
+    def _choose_augment(self, wanted: bool) -> Augment | None:
+        """The caller's views, or those that an embedding for unequal clusters is learnt from."""
+        if not self.balance or callable(self.augment):
+            return super()._choose_augment(wanted)
+        if self.augment == "none":
+            raise InputError(
+                'augment: "none" with balance, which learns from views; "auto" or a callable is expected'
+            )
+        return recipe_for("auto", self.item_shape_)
 
     def _options(self, preset: Preset) -> DDCOptions:
         return DDCOptions(

@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.cluster import KMeans
+from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 # Rows from which k-means finds the first centroids: more change them little and cost minutes.
 KMEANS_ROWS = 20_000
 KMEANS_STARTS = 10
+# Where clusters may be unequal: parts that k-means finds at most, rows of one at least on average, and runs.
+PARTS = 200
+ROWS_A_PART = 25
+PART_STARTS = 2
 # Sure enough that a pair loss corrects k-means and does not begin anew.
 MARGIN = 5.0
 
@@ -38,12 +42,18 @@ class KMeansCentres:
     assigned: npt.NDArray[Any]
 
 
-def find_centres(embeddings: Tensor, n_clusters: int, seed: int, draws: np.random.Generator) -> KMeansCentres:
-    """The best of ten runs of k-means on the rows of embeddings (n, e), of many rows on some of them."""
+def find_centres(
+    embeddings: Tensor,
+    n_clusters: int,
+    seed: int,
+    draws: np.random.Generator,
+    n_starts: int = KMEANS_STARTS,
+) -> KMeansCentres:
+    """The best of some runs of k-means on the rows of embeddings (n, e), of many rows on some of them."""
     points = embeddings.cpu().numpy()
     if len(points) > KMEANS_ROWS:
         points = points[draws.choice(len(points), KMEANS_ROWS, replace=False)]
-    kmeans = KMeans(n_clusters, n_init=KMEANS_STARTS, random_state=seed)
+    kmeans = KMeans(n_clusters, n_init=n_starts, random_state=seed)
     with warnings.catch_warnings():
         # fewer distinct points than clusters: clusters that stay empty are warned of after the training
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -94,6 +104,31 @@ class KMeansHead:
 
 
 @dataclass(frozen=True)
+class UnequalHead:
+    """An output layer that begins with clusters in which the number of items plays no part.
+
+    k-means divides clusters of many items and puts those of few together. Here it finds many small parts,
+    which are then merged by average linkage of their centres, each of which counts once.
+
+    Attributes
+    ----------
+    n_clusters : int
+    """
+
+    n_clusters: int
+
+    def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
+        """New values of the network's last layer, by name."""
+        embeddings = embed()
+        n_parts = max(2, self.n_clusters, min(PARTS, len(embeddings) // ROWS_A_PART))
+        parts = find_centres(embeddings, n_parts, seed, np.random.default_rng(seed), PART_STARTS)
+        average = AgglomerativeClustering(self.n_clusters, metric="precomputed", linkage="average")
+        merged = average.fit_predict(torch.cdist(parts.centres, parts.centres).cpu().numpy())
+        points = torch.from_numpy(parts.points).to(embeddings)
+        return _sure_layer(embeddings, _means(points, merged[parts.assigned], self.n_clusters))
+
+
+@dataclass(frozen=True)
 class GivenHead:
     """An output layer that assigns each embedding to the nearest mean of the clusters given for some rows.
 
@@ -111,10 +146,15 @@ class GivenHead:
     def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
         """New values of the network's last layer, by name."""
         embeddings = embed()[torch.from_numpy(self.rows)]
-        centres = embeddings.mean(0).repeat(self.n_clusters, 1)
-        for label in np.unique(self.labels):
-            centres[label] = embeddings[torch.from_numpy(self.labels == label)].mean(0)
-        return _sure_layer(embeddings, centres)
+        return _sure_layer(embeddings, _means(embeddings, self.labels, self.n_clusters))
+
+
+def _means(points: Tensor, labels: npt.NDArray[Any], n_clusters: int) -> Tensor:
+    """Mean of the points (m, e) of each cluster; without one, the mean of all."""
+    centres = points.mean(0).repeat(n_clusters, 1)
+    for label in np.unique(labels):
+        centres[label] = points[torch.from_numpy(labels == label)].mean(0)
+    return centres
 
 
 def _sure_layer(embeddings: Tensor, centres: Tensor) -> dict[str, Tensor]:
