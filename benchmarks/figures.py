@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from benchmarks import adc_figures, ddc_figures
+from benchmarks import adc_figures, ddc_figures, omniglot_figures
 from benchmarks.record import RESULTS, ROOT, read_all
 from coterie import L2C
 from coterie.data.shapes2d import shapes2d
@@ -185,6 +185,7 @@ def draw(folder: Path = RESULTS, target: Path = FOLDER, data: str = "mnist") -> 
         "ddc-guided": ddc_figures.guided(records, folder),
         "ddc-losses": ddc_figures.losses(records, "ddc-digits"),
         "ddc-supervised": ddc_figures.supervised(records, folder),
+        "ccl-table-4-alphabets": omniglot_figures.accuracy_by_alphabet(records),
     }
     target.mkdir(parents=True, exist_ok=True)
     written = []

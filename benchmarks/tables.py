@@ -27,6 +27,8 @@ BESIDE = {
     "kmeans_": "k-means (beside {})",
     "agglomerative_": "Ward's trees of {}'s features, cut best for the validation groups",
 }
+# Suites whose variants are alike and many: their mean has a row too.
+AVERAGED = {"omniglot": "alphabets"}
 KCL_SUITES = ("pairs", "noise", "outputs", "labels")
 KCL_STARTS = 5
 
@@ -85,6 +87,12 @@ def _of_restarts(pick: Callable[[Iterable[float]], float], name: str = "test_pur
         return pick(found) if len(found) > 1 else None
 
     return value
+
+
+def _count_is_near(record: Record) -> float | None:
+    """Whether the dominant clusters of 100 are at most a fifth more or fewer than the characters."""
+    ratio = record["metrics"].get("estimate_ratio")
+    return float(abs(ratio - 1) <= 0.2) if ratio is not None and "-100" in record["method"] else None
 
 
 SECONDS = Column("seconds", lambda record: record["seconds"], digits=0)
@@ -195,6 +203,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("characters", "characters", digits=0),
         metric("clusters used", "target_clusters_used", digits=0),
         metric("dominant", "target_dominant", digits=0),
+        Column("count within 20 %", _count_is_near, digits=2),
         metric("held out: precision", "held_out_precision"),
         metric("recall", "held_out_recall"),
         metric("with batch statistics: precision", "held_out_batch_precision"),
@@ -281,16 +290,32 @@ def _groups(records: list[Record]) -> list[list[Record]]:
 
 def table(suite: str, records: list[Record]) -> list[str]:
     """One Markdown table: a row per data set, variant and method."""
-    groups = _groups(_with_rows_beside(records))
+    groups = _groups([*_with_rows_beside(records), *_over_variants(suite, records)])
     columns = [column for column in COLUMNS[suite] if any(column.cell(group) for group in groups)]
     heads = ["data", "variant", "method", "draws", *(column.head for column in columns), "published"]
     lines = [_row(heads), _row(["---"] * len(heads))]
     for group in groups:
         one = group[0]
-        draws = ", ".join(str(record["draw"]) for record in sorted(group, key=lambda each: each["draw"]))
-        cells = [one["data"], one["variant"], one["method"], f"{len(group)} ({draws})"]
+        draws = sorted({record["draw"] for record in group})
+        shown = f"{len(draws)} ({', '.join(map(str, draws))})"
+        cells = [one["data"], one["variant"], one["method"], shown]
         lines.append(_row([*cells, *(column.cell(group) for column in columns), published(one)]))
     return lines
+
+
+def _over_variants(suite: str, records: list[Record]) -> list[Record]:
+    """The records again under one variant, those of methods that several have."""
+    if suite not in AVERAGED:
+        return []
+    numbers = {
+        method: len({record["variant"] for record in records if record["method"] == method})
+        for method in {record["method"] for record in records}
+    }
+    return [
+        record | {"variant": f"mean of {numbers[record['method']]} {AVERAGED[suite]}"}
+        for record in records
+        if numbers[record["method"]] > 1
+    ]
 
 
 def _row(cells: Iterable[str]) -> str:

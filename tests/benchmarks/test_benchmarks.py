@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.estimators import HingeObjective, RecordedCCN
-from benchmarks.suites import SUITES, Options, adc, omniglot
+from benchmarks.suites import SUITES, Options, adc, discovery, omniglot
 from benchmarks.suites.adc_search import SEARCHED
 from benchmarks.suites.from_labels import draw_rows
 from benchmarks.suites.from_pairs import read_split
@@ -157,18 +157,20 @@ def test_characters_are_discovered(tmp_path: Path, capsys: pytest.CaptureFixture
     arguments = ["omniglot", "--quick", "--out", str(tmp_path / "out"), "--draws", "3", *words]
     assert run.main([*arguments, "--methods", "k-means"]) == 2
     assert "run the method spn first" in capsys.readouterr().err
-    methods = "spn,k-means,spectral,agglomerative,hdbscan,ccn-ccl,ccn-kcl"
+    methods = "spn,k-means,mpck-means,spectral,agglomerative,hdbscan,ccn-ccl,ccn-kcl"
     records = quick("omniglot", tmp_path / "out", *words, "--methods", methods)
     assert {found["method"] for found in records} == set(methods.split(","))
     assert all(found["metrics"]["characters"] == 4 for found in records if found["method"] != "spn")
     assert "| ccn-ccl |" in tables.page(records)
+    (figure,) = figures.draw(tmp_path / "out", tmp_path / "figures")
+    assert figure.name == "ccl-table-4-alphabets.png"
 
 
 @pytest.mark.filterwarnings("ignore::coterie.SimilarityWarning")  # after five steps
 def test_other_classes_are_discovered(
     mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    methods = "spn,k-means,k-means-pixels,ccn-ccl"
+    methods = "spn,k-means,k-means-input,spectral,ccn-ccl"
     words = ("--data", "mnist", "--set", "batch_size=20", "--set", "max_steps=4")
     records = quick("discovery", tmp_path, *words, "--methods", methods)
     assert {found["method"] for found in records} == set(methods.split(","))
@@ -176,6 +178,32 @@ def test_other_classes_are_discovered(
     assert "| ccn-ccl |" in tables.page(records)
     assert run.main(["discovery", "--quick", "--out", str(tmp_path), "--data", "cifar10"]) == 2
     assert "data: cifar10; this suite has mnist, coil100" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::coterie.SimilarityWarning")  # after five steps
+@pytest.mark.filterwarnings("ignore::coterie.CollapseWarning")  # after two
+def test_objects_are_discovered_by_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = np.repeat(np.arange(100), 4)
+    images = np.random.default_rng(0).integers(0, 256, (400, 3, 32, 32), dtype=np.uint8)
+    monkeypatch.setattr(discovery, "coil100", lambda side: (images, objects))
+    monkeypatch.setattr(discovery, "CLASSIFIER_STEPS", 2)
+    words = ("--data", "coil100-features", "--set", "batch_size=20", "--set", "max_steps=4")
+    found = quick("discovery", tmp_path, *words, "--methods", "k-means,ccn-ccl")
+    assert [one["metrics"]["target_rows"] for one in found] == [80, 80]
+    assert found[0]["resolved"]["backbone"] == "GivenBackbone"
+    assert found[0]["metrics"]["target_clusters_used"] <= found[0]["metrics"]["classes"] == 20
+
+
+def test_a_row_for_the_mean_over_alphabets() -> None:
+    one = next(
+        each for each in record.read_all() if each["suite"] == "omniglot" and each["method"] == "k-means"
+    )
+    pair = [one | {"metrics": {"target_accuracy": value}, "variant": str(value)} for value in (0.5, 0.7)]
+    rows = tables.table("omniglot", [*pair, pair[0] | {"method": "spn"}])
+    assert [row for row in rows if "mean of" in row] == [
+        "| omniglot | mean of 2 alphabets | k-means | 1 (0) | 60.0 ± 14.1 | "
+        f"{one['seconds']:.0f} ± 0 | 21.7 % / 0.353 (on pixels) |"
+    ]
 
 
 def test_pairs_records_hold_all_restarts_and_the_rows_of_the_maps(mnist: Path, tmp_path: Path) -> None:
