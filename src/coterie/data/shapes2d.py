@@ -70,7 +70,7 @@ def shapes2d(
     --------
     >>> points, labels = shapes2d(3, n_clusters=(2, 4), random_state=0)
     >>> points.shape, (labels.max(axis=1) + 1).tolist()
-    ((3, 72, 2), [2, 4, 3])
+    ((3, 72, 2), [2, 3, 3])
     """
     check_int("n_sets", n_sets, low=1)
     fewest, most = _check_range(n_clusters)
