@@ -125,7 +125,7 @@ def _departures(case: Case) -> list[str]:
     parameters = case.settings["parameters"]
     found = []
     if case.method in RECORDED:
-        found.append(f"recipe: {type(RECORDED[case.method]()).__bases__[0].__name__}'s default preset")
+        found.append(f"recipe: {case.method.partition('-')[0].upper()}'s default preset")
     elif parameters.get("preset", "default") == "default":
         found.append("recipe: this library's default preset, tuned on MNIST images shrunk to 8x8 and 14x14")
     if case.settings["n_pairs"]:

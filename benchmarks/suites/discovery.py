@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.cluster import SpectralClustering
 
 from benchmarks import scores
 from benchmarks.datasets import coil100, load
 from benchmarks.estimators import CrossEntropy, RecordedCCN
 from benchmarks.suites.base import Case, Options, Outcome, Suite
+from benchmarks.suites.omniglot import by_similarity, similarities
 from coterie import SimilarityNetwork
-from coterie.methods.transfer import all_pairs, make_judge
 
 Codes = npt.NDArray[np.int64]
 N_STARTS = 10
@@ -151,9 +150,7 @@ def run(case: Case) -> Outcome:
 def _baseline(method: str, spn: SimilarityNetwork, data: Discovery, seed: int) -> scores.Labels:
     """k-means on the input or on the similarity network's features, or spectral clustering of its answers."""
     if method == "spectral":
-        proba = all_pairs(spn, make_judge(spn, argmax=True, weighted=False), data.new)
-        spectral = SpectralClustering(data.n_classes, affinity="precomputed", random_state=seed)
-        return np.asarray(spectral.fit_predict(proba), dtype=np.int64)
+        return by_similarity(method, similarities(spn, data.new), data.n_classes, seed)
     rows = data.new.reshape(len(data.new), -1) if method == "k-means-input" else spn.transform(data.new)
     return scores.kmeans(rows, data.n_classes, N_STARTS, seed)
 

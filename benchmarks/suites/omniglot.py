@@ -216,7 +216,7 @@ def run_baseline(case: Case) -> Outcome:
         found = _mpck_means(spn, alphabet, k, case.draw)
         departures = list(MPCK_DEPARTURES)
     else:
-        found = _by_similarity(case.method, _similarities(spn, alphabet), k, case.draw)
+        found = by_similarity(case.method, similarities(spn, alphabet.images), k, case.draw)
     metrics = scores.scores("target", alphabet.characters, found, k)
     metrics["characters"] = alphabet.n_characters
     return Outcome(metrics, departures=[*departures, *_seen(case)])
@@ -226,17 +226,18 @@ def _mpck_means(spn: SimilarityNetwork, alphabet: Alphabet, k: int, seed: int) -
     """MPCK-means on the leading directions of the features, with the likelier answer for all pairs."""
     points = PCA(MPCK_DIRECTIONS, random_state=seed).fit_transform(spn.transform(alphabet.images))
     i, j = np.triu_indices(len(points), 1)
-    same = np.where(_similarities(spn, alphabet)[i, j] >= 0.5, 1, -1)
+    same = np.where(similarities(spn, alphabet.images)[i, j] >= 0.5, 1, -1)
     scaled = points.astype(np.float64) / points.std()
     return mpck_means(scaled, Pairs(i, j, same), k, MPCK_WEIGHT, seed)
 
 
-def _similarities(spn: SimilarityNetwork, alphabet: Alphabet) -> Floats:
-    """Calibrated probability of each pair to be of one character, with the alphabet's batch statistics."""
-    return all_pairs(spn, make_judge(spn, argmax=True, weighted=False), alphabet.images)
+def similarities(spn: SimilarityNetwork, images: npt.NDArray[Any]) -> Floats:
+    """Calibrated probability of each pair to be of one class, with the batch statistics of these images."""
+    return all_pairs(spn, make_judge(spn, argmax=True, weighted=False), images)
 
 
-def _by_similarity(method: str, proba: Floats, k: int, seed: int) -> scores.Labels:
+def by_similarity(method: str, proba: Floats, k: int, seed: int) -> scores.Labels:
+    """Clusters of a baseline that needs the probabilities of all pairs (n, n) alone."""
     if method == "spectral":
         found = SpectralClustering(k, affinity="precomputed", random_state=seed).fit_predict(proba)
     elif method == "agglomerative":
