@@ -32,7 +32,7 @@ from coterie.losses.adc import norm, sparsity, transformation, visit, walker
 from coterie.losses.ccl import ccl_matrix
 from coterie.methods.associations import view_embeddings, view_visit, view_walker
 from coterie.methods.base import NeuralClusterer, Training
-from coterie.methods.checks import check_choice, check_pairs
+from coterie.methods.checks import check_choice, check_pairs, pair_columns
 from coterie.methods.kmeans_start import find_centres, nearest_centre_layer
 from coterie.nn import CentroidNetwork, auto_backbone, build_centroid_network, channels_last
 
@@ -517,9 +517,8 @@ class ADC(ClusterMixin, NeuralClusterer):
             preset.per_pair,
         )
         n_restarts = self._restarts_or(3)
-        arrays = (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)
         return self._train(
-            items, Training(objective, recipe, n_restarts, self._views(), data_digest(*arrays))
+            items, Training(objective, recipe, n_restarts, self._views(), data_digest(*pair_columns(pairs)))
         )
 
     def make_network(self, seed: int) -> CentroidNetwork:

@@ -32,7 +32,7 @@ from coterie.losses.ccl import unchecked_ccl
 from coterie.losses.kcl import unchecked_kcl
 from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
 from coterie.methods.base import AUTO, IntArray, NeuralClusterer, Training
-from coterie.methods.checks import check_choice, check_labels, check_pairs
+from coterie.methods.checks import check_choice, check_labels, check_pairs, pair_columns
 from coterie.methods.kmeans_start import KMeansHead
 from coterie.methods.similarity import SimilarityNetwork
 from coterie.methods.transfer import (
@@ -244,9 +244,7 @@ class _Evidence:
         return float((counts * (counts - 1)).sum()) / max(1, total * (total - 1))
 
     def digest(self) -> str:
-        pairs = self.pairs
-        arrays = (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)
-        return data_digest(self.codes, *arrays)
+        return data_digest(self.codes, *pair_columns(self.pairs))
 
 
 class CCN(NeuralClusterer):

@@ -55,3 +55,8 @@ def check_pairs(pairs: object, n_items: int) -> Pairs:
     if pairs.certain:
         pairs.check_consistent()
     return pairs
+
+
+def pair_columns(pairs: Pairs | None) -> tuple[npt.NDArray[np.integer] | None, ...]:
+    """The three arrays of pairs, for a digest of what a fit is told; of no pairs three times None."""
+    return (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)

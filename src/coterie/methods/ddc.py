@@ -34,7 +34,7 @@ from coterie.losses.ddc import BANDWIDTH_RULES, DIVERGENCES, REDUCTIONS, DDCOpti
 from coterie.losses.pairs import full_precision
 from coterie.methods.associations import view_embeddings, view_visit, view_walker
 from coterie.methods.base import AUTO, FloatArray, IntArray, NeuralClusterer, Training
-from coterie.methods.checks import check_choice, check_pairs
+from coterie.methods.checks import check_choice, check_pairs, pair_columns
 from coterie.methods.count import Probe, merge_levels
 from coterie.methods.kmeans_start import UnequalHead
 from coterie.metrics import align_clusters, vote_shares
@@ -333,13 +333,12 @@ class DDC(ClusterMixin, NeuralClusterer):
         )
         phases = self._phases(recipe.total_steps(sampler.n_steps), has_pairs=pairs is not None)
         objective = DDCObjective(sampler, phases, self._options(preset))
-        arrays = (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)
         training = Training(
             objective,
             recipe,
             n_restarts,
             self._choose_augment(wanted=False),
-            data_digest(*arrays),
+            data_digest(*pair_columns(pairs)),
             keep=max(1, self.vote),
         )
         return self._train(items, training)
