@@ -321,8 +321,9 @@ class RowBatches:
     pairs : Pairs, optional
         Every step also takes both ends of a chunk of pairs, which cycles through all of them independently
         of the epochs; a plan's `same` holds the pairs of its chunk, its `n_drawn` counts the rows before.
-    batch_pairs : int, at least 1
-        Pairs in a chunk; a batch then has up to ``2 * batch_pairs`` rows more.
+    batch_pairs : int, at least 1, or None
+        Pairs in a chunk; a batch then has up to ``2 * batch_pairs`` rows more. None: a quarter of
+        `batch_size`.
 
     Attributes
     ----------
@@ -344,13 +345,14 @@ class RowBatches:
     """
 
     def __init__(
-        self, n_rows: int, batch_size: int, *, pairs: Pairs | None = None, batch_pairs: int = 1
+        self, n_rows: int, batch_size: int, *, pairs: Pairs | None = None, batch_pairs: int | None = None
     ) -> None:
         self._n = check_int("n_rows", n_rows, low=_SMALLEST_BATCH)
         self._size = check_int("batch_size", batch_size, low=_SMALLEST_BATCH)
         self._cuts = _cuts(self._n, self._size, drop_last=True, smallest=_SMALLEST_BATCH)
         self._order = _Order(self._n)
-        self._chunk = check_int("batch_pairs", batch_pairs, low=1)
+        quarter = max(1, self._size // 4)
+        self._chunk = quarter if batch_pairs is None else check_int("batch_pairs", batch_pairs, low=1)
         self._pairs = pairs
         n_pairs = 0 if pairs is None else pairs.n_pairs
         # another stream than the rows': the same key would tie the two orders together

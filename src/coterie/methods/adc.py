@@ -18,8 +18,8 @@ from sklearn.base import ClusterMixin
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from coterie._checks import check_int, check_number
-from coterie._errors import InputError, InputTypeError
+from coterie._checks import check_int
+from coterie._errors import InputError
 from coterie._types import Batch, Output
 from coterie.data import Pairs
 from coterie.data.arrays import Items, count_distinct, data_digest
@@ -32,7 +32,7 @@ from coterie.losses.adc import norm, sparsity, transformation, visit, walker
 from coterie.losses.ccl import ccl_matrix
 from coterie.methods.associations import view_embeddings, view_visit, view_walker
 from coterie.methods.base import NeuralClusterer, Training
-from coterie.methods.checks import check_choice, check_pairs, pair_columns
+from coterie.methods.checks import check_choice, check_pairs, check_weights, pair_columns
 from coterie.methods.kmeans_start import find_centres, nearest_centre_layer
 from coterie.nn import CentroidNetwork, auto_backbone, build_centroid_network, channels_last
 
@@ -506,9 +506,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         self._check_rows(items)
         preset = PRESET_OF[self.preset]
         recipe = self._override(preset.recipe)
-        sampler = RowBatches(
-            len(items), recipe.batch_size, pairs=pairs, batch_pairs=max(1, recipe.batch_size // 4)
-        )
+        sampler = RowBatches(len(items), recipe.batch_size, pairs=pairs)
         objective = ADCObjective(
             sampler,
             self._phases(recipe.total_steps(sampler.n_steps), has_pairs=pairs is not None),
@@ -538,13 +536,7 @@ class ADC(ClusterMixin, NeuralClusterer):
             if getattr(self, name) is not None:
                 check_int(name, getattr(self, name), low=1)
         check_choice("kmeans_start", self.kmeans_start, KMEANS_STARTS_AT)
-        known = {one.name for one in dataclasses.fields(Weights)}
-        if not isinstance(self.weights, dict | None):
-            raise InputTypeError(f"weights: {type(self.weights).__name__}; a dict or None is expected")
-        for name, weight in (self.weights or {}).items():
-            if name not in known:
-                raise InputError(f"weights: {name!r}; names among {', '.join(sorted(known))} are expected")
-            check_number(f"weights[{name!r}]", weight, positive=False)
+        check_weights(self.weights, sorted(one.name for one in dataclasses.fields(Weights)))
 
     def _check_rows(self, items: Items) -> None:
         distinct = count_distinct(items, self.n_outputs_)

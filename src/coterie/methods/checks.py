@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils import check_random_state
 
+from coterie._checks import check_number
 from coterie._errors import InputError, InputTypeError
 from coterie.data import Pairs
 from coterie.data.labels import encode_labels
@@ -19,6 +20,16 @@ def check_choice(name: str, value: object, choices: Collection[object]) -> None:
     """One of a few values."""
     if not any(value is choice or value == choice for choice in choices):
         raise InputError(f"{name}: {value!r}; one of {', '.join(map(repr, choices))} is expected")
+
+
+def check_weights(weights: object, known: Sequence[str]) -> None:
+    """A dict of numbers from 0 on with names among those known, or None."""
+    if not isinstance(weights, dict | None):
+        raise InputTypeError(f"weights: {type(weights).__name__}; a dict or None is expected")
+    for name, weight in (weights or {}).items():
+        if name not in known:
+            raise InputError(f"weights: {name!r}; names among {', '.join(known)} are expected")
+        check_number(f"weights[{name!r}]", weight, positive=False)
 
 
 def check_path(name: str, value: object) -> None:

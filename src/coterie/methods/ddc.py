@@ -18,7 +18,7 @@ from sklearn.base import ClusterMixin
 from torch import Tensor
 
 from coterie._checks import check_int, check_number
-from coterie._errors import CollapseWarning, InputError, InputTypeError
+from coterie._errors import CollapseWarning, InputError
 from coterie._types import Batch, Output
 from coterie.data import Pairs
 from coterie.data.arrays import Items, count_distinct, data_digest
@@ -34,7 +34,7 @@ from coterie.losses.ddc import BANDWIDTH_RULES, DIVERGENCES, REDUCTIONS, DDCOpti
 from coterie.losses.pairs import full_precision
 from coterie.methods.associations import view_embeddings, view_visit, view_walker
 from coterie.methods.base import AUTO, FloatArray, IntArray, NeuralClusterer, Training
-from coterie.methods.checks import check_choice, check_pairs, pair_columns
+from coterie.methods.checks import check_choice, check_pairs, check_weights, pair_columns
 from coterie.methods.count import Probe, merge_levels
 from coterie.methods.kmeans_start import UnequalHead
 from coterie.metrics import align_clusters, vote_shares
@@ -328,9 +328,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         self._check_rows(items)
         preset = PRESET_OF[self.preset]
         recipe = self._recipe(preset)
-        sampler = RowBatches(
-            len(items), recipe.batch_size, pairs=pairs, batch_pairs=max(1, recipe.batch_size // 4)
-        )
+        sampler = RowBatches(len(items), recipe.batch_size, pairs=pairs)
         phases = self._phases(recipe.total_steps(sampler.n_steps), has_pairs=pairs is not None)
         objective = DDCObjective(sampler, phases, self._options(preset))
         training = Training(
@@ -379,15 +377,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         check_number("bandwidth", self.bandwidth, positive=True)
         check_choice("bandwidth_rule", self.bandwidth_rule, (*BANDWIDTH_RULES, None))
         check_choice("reduction", self.reduction, (*REDUCTIONS, None))
-        self._check_weights()
-
-    def _check_weights(self) -> None:
-        if not isinstance(self.weights, dict | None):
-            raise InputTypeError(f"weights: {type(self.weights).__name__}; a dict or None is expected")
-        for name, weight in (self.weights or {}).items():
-            if name not in WEIGHTS:
-                raise InputError(f"weights: {name!r}; names among {', '.join(WEIGHTS)} are expected")
-            check_number(f"weights[{name!r}]", weight, positive=False)
+        check_weights(self.weights, WEIGHTS)
         if not any((self.weights or {}).get(name, 1.0) for name in TERMS):
             raise InputError(f"weights: all of {', '.join(TERMS)} are 0; one above 0 is expected")
 
