@@ -63,9 +63,20 @@ def test_clone_and_parameters(method: type[NeuralClusterer]) -> None:
 def test_every_parameter_has_a_default(method: type[NeuralClusterer]) -> None:
     parameters = inspect.signature(method).parameters.values()
     assert all(parameter.default is not inspect.Parameter.empty for parameter in parameters)
-    assert {"random_state", "device", "backbone", "batch_size", "max_epochs", "max_steps"} <= {
-        parameter.name for parameter in parameters
-    }
+    assert {
+        *("random_state", "device", "backbone", "batch_size", "learning_rate", "max_epochs", "max_steps")
+    } <= {parameter.name for parameter in parameters}
+
+
+def test_the_learning_rate_is_that_of_the_steps(method: type[NeuralClusterer], digits: Digits) -> None:
+    X, y = digits
+    start, still, usual = (
+        make(method, max_steps=steps, learning_rate=rate).fit(X, y).network_.backbone.state_dict()
+        for steps, rate in ((1, 1e-12), (5, 1e-12), (5, None))
+    )
+    name = next(name for name in start if name.endswith("weight"))
+    torch.testing.assert_close(still[name], start[name], rtol=0, atol=1e-6)
+    assert float((usual[name] - start[name]).abs().max()) > 1e-5
 
 
 def section(doc: str, name: str) -> list[str]:

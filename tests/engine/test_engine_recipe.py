@@ -49,7 +49,7 @@ def test_a_plateau_takes_epochs_and_steps() -> None:
 
 
 def test_optimizers_take_the_recipe_s_numbers() -> None:
-    parameters = [("weight", nn.Parameter(torch.zeros(2)))]
+    parameters = [nn.Parameter(torch.zeros(2))]
     sgd = dataclasses.replace(BASE, momentum=0.9, weight_decay=0.01).make_optimizer(parameters)
     adam = dataclasses.replace(BASE, optimizer="adam", weight_decay=0.02).make_optimizer(parameters)
     assert isinstance(sgd, torch.optim.SGD)
@@ -64,26 +64,8 @@ def test_the_rate_warms_up_and_falls_every_so_many_steps() -> None:
     assert rates == pytest.approx([0.3, 0.6, 0.9, 0.9] + [0.3] * 4 + [0.1], rel=1e-12)
 
 
-def test_groups_follow_one_schedule_at_their_own_rates() -> None:
-    recipe = dataclasses.replace(
-        BASE, optimizer="adam", drops=(0.5,), group_rates={"a.": 0.01, "a.b.": 0.001, "none": 5.0}
-    )
-    names = ("a.weight", "a.b.weight", "c.weight", "a.bias")
-    named = {name: nn.Parameter(torch.zeros(2)) for name in names}
-    optimizer = recipe.make_optimizer(named.items())
-
-    def rates(step: int) -> dict[str, float]:
-        recipe.set_rates(optimizer, step, 10)
-        found = {id(member): group["lr"] for group in optimizer.param_groups for member in group["params"]}
-        return {name: found[id(parameter)] for name, parameter in named.items()}
-
-    first = {"a.weight": 0.01, "a.b.weight": 0.001, "c.weight": 0.1, "a.bias": 0.01}
-    assert rates(0) == pytest.approx(first, rel=1e-12)
-    assert rates(5) == pytest.approx({name: rate / 10 for name, rate in first.items()}, rel=1e-12)
-
-
 def test_betas_and_adadelta() -> None:
-    parameters = [("weight", nn.Parameter(torch.zeros(2)))]
+    parameters = [nn.Parameter(torch.zeros(2))]
     adam = dataclasses.replace(BASE, optimizer="adam", betas=(0.8, 0.9)).make_optimizer(parameters)
     assert adam.defaults["betas"] == (0.8, 0.9)
     adadelta = dataclasses.replace(BASE, optimizer="adadelta").make_optimizer(parameters)

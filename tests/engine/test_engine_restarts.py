@@ -71,7 +71,7 @@ def pair_objective() -> PairObjective:
         {"optimizer": "sgd", "clip_norm": 0.05},
         {"optimizer": "sgd", "momentum": 0.9},
         {"optimizer": "adadelta", "learning_rate": 1.0},
-        {"optimizer": "adam", "group_rates": {"head.": 0.001}, "warmup_steps": 4},
+        {"optimizer": "adam", "warmup_steps": 4},
     ],
     ids=lambda changes: "-".join(map(str, changes.values())),
 )

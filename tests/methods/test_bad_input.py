@@ -149,6 +149,7 @@ def test_contradictions_are_named_unless_uncertain() -> None:
         ("backbone", ["lenett", "lenet", nn.Linear(3, 2), lambda width: nn.Linear(6, width), lambda: None]),
         ("preset", ["typo", None]),
         ("batch_size", [0, 1]),
+        ("learning_rate", [0, -1e-3, float("nan"), float("inf")]),
         ("max_epochs", [0]),
         ("max_steps", [0]),
         ("augment", ["x", None, 5]),
@@ -173,6 +174,7 @@ def test_values(name: str, values: list[Any]) -> None:
         ("n_restarts", ["x", None, 1.5, True]),
         ("backbone", [5, None]),
         ("batch_size", [2.5, "x"]),
+        ("learning_rate", ["x", True]),
         ("max_epochs", [1.5]),
         ("max_steps", [1.5, "x"]),
         ("threads", ["x", None]),
@@ -201,6 +203,7 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path: Path) -> None:
         (X, Y + 1, {"n_clusters": 4}),
         (X, np.roll(Y, 1), {}),
         (X, Y, {"max_steps": 4}),
+        (X, Y, {"learning_rate": 0.5}),
         (X, Y, {"random_state": 1}),
         (X, Y, {"backbone": "mlp"}),
     ]

@@ -22,7 +22,7 @@ _NOT_OPTIONS = {"checkpoint_dir", "verbose", "augment", "backbone", "random_stat
 
 _WIDTH = 100
 _METHOD_LINE = re.compile(r"""^[\s{]*["']?method["']?\s*:\s*["']?([\w-]+)""", re.MULTILINE)
-_METAVARS = {"pair_weight": "balanced", "device": "NAME"}
+_METAVARS = {"learning_rate": "X", "pair_weight": "balanced", "device": "NAME"}
 # what a parameter is called by those who know it from other methods
 _ALSO_CALLED = {"max_clusters": "n_clusters"}
 

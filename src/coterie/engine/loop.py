@@ -85,7 +85,7 @@ def start_run(task: Task, index: int, seed: int) -> Run:
     auxiliary = copy.deepcopy(task.objective.auxiliary)
     if auxiliary is not None:
         auxiliary.to(task.runtime.device).requires_grad_(False).train(task.objective.auxiliary_training)
-    return Run(index, seed, network, task.recipe.make_optimizer(network.named_parameters()), auxiliary)
+    return Run(index, seed, network, task.recipe.make_optimizer(network.parameters()), auxiliary)
 
 
 def train(task: Task, run: Run, until: int, callbacks: Sequence[Callback] = ()) -> None:
@@ -160,7 +160,7 @@ def _enter(task: Task, run: Run, phase: Phase) -> None:
                 parameter.copy_(value)
             task.runtime.broadcast(parameter.data)
     if phase.reset_optimizer:
-        run.optimizer = task.recipe.make_optimizer(run.network.named_parameters())
+        run.optimizer = task.recipe.make_optimizer(run.network.parameters())
 
 
 def _embed(task: Task, network: Network) -> Tensor:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -35,9 +34,6 @@ class Recipe:
     drop_factor : float
     warmup_steps : int
         Steps over which it rises linearly to its full value.
-    group_rates : mapping of str to float
-        Learning rates of the parameters whose names start with a prefix, the longest one that fits; they
-        follow the schedule of `learning_rate`, which is that of all others.
     betas : (float, float)
         For "adam".
     momentum : float
@@ -63,7 +59,6 @@ class Recipe:
     drop_every: int | None = None
     drop_factor: float = 0.1
     warmup_steps: int = 0
-    group_rates: Mapping[str, float] = field(default_factory=dict)
     betas: tuple[float, float] = (0.9, 0.999)
     momentum: float = 0.0
     weight_decay: float = 0.0
@@ -91,37 +86,24 @@ class Recipe:
         return rate * (step + 1) / self.warmup_steps if step < self.warmup_steps else rate
 
     def set_rates(self, optimizer: torch.optim.Optimizer, step: int, total: int) -> None:
-        """Give every group of parameters its learning rate of a step."""
+        """Give an optimizer the learning rate of a step."""
         rate = self.learning_rate_at(step, total)
         for group in optimizer.param_groups:
-            group["lr"] = rate * group["share"]
+            group["lr"] = rate
 
     def clip(self, network: nn.Module) -> None:
         """Scale a network's gradients down to `clip_norm` where they are larger."""
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(network.parameters(), self.clip_norm)
 
-    def make_optimizer(self, parameters: Iterable[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
-        """The optimizer of this recipe for named parameters, fused where torch has it (0.74x of the time)."""
-        groups = self._groups(parameters)
+    def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer of this recipe, fused where torch has it (0.74x of the time)."""
         rate, decay = self.learning_rate, self.weight_decay
         if self.optimizer == "adam":
-            return torch.optim.Adam(groups, lr=rate, betas=self.betas, weight_decay=decay, fused=True)
+            return torch.optim.Adam(parameters, lr=rate, betas=self.betas, weight_decay=decay, fused=True)
         if self.optimizer == "adadelta":
-            return torch.optim.Adadelta(groups, lr=rate, weight_decay=decay)
-        return torch.optim.SGD(groups, lr=rate, momentum=self.momentum, weight_decay=decay, fused=True)
-
-    def _groups(self, parameters: Iterable[tuple[str, nn.Parameter]]) -> list[dict[str, Any]]:
-        """Parameters by the prefix that sets their rate, with that rate's share of the learning rate."""
-        members: dict[str, list[nn.Parameter]] = {}
-        for name, parameter in parameters:
-            prefix = max((one for one in self.group_rates if name.startswith(one)), key=len, default="")
-            members.setdefault(prefix, []).append(parameter)
-        rates = {"": self.learning_rate} | dict(self.group_rates)
-        return [
-            {"params": found, "share": rates[prefix] / self.learning_rate}
-            for prefix, found in members.items()
-        ]
+            return torch.optim.Adadelta(parameters, lr=rate, weight_decay=decay)
+        return torch.optim.SGD(parameters, lr=rate, momentum=self.momentum, weight_decay=decay, fused=True)
 
 
 def is_plateau(patience: int | None, stale_epochs: int, steps_per_epoch: int) -> bool:

@@ -121,7 +121,7 @@ def run_session(task: Task, session: Session, callbacks: Sequence[Callback] = ()
     if not session.kept:
         raise InputError(
             f"all {len(session.seeds)} restarts diverged to a loss that is not finite: "
-            "check the values and the scale of X, or train with a lower learning rate"
+            "check the values and the scale of X, or train with a lower learning_rate"
         )
     _describe(session)
 

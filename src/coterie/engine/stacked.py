@@ -34,7 +34,7 @@ class Stack:
         networks = [run.network.train() for run in runs]
         self._network = networks[0]
         self._parameters, self._buffers = stack_module_state(networks)
-        self._optimizer = task.recipe.make_optimizer(self._parameters.items())
+        self._optimizer = task.recipe.make_optimizer(self._parameters.values())
         alike = zip(*(parameters_of(run.optimizer) for run in runs), strict=True)
         for stacked, parameters in zip(parameters_of(self._optimizer), alike, strict=True):
             states = [run.optimizer.state[one] for run, one in zip(runs, parameters, strict=True)]

@@ -367,6 +367,8 @@ class ADC(ClusterMixin, NeuralClusterer):
     batch_size : int or None, default=None
         Rows a step, at least 2, beside their views; None takes the preset's. With pairs a step takes a
         quarter as many pairs too.
+    learning_rate : float or None, default=None
+        The highest one, before it drops; None takes the preset's.
     max_epochs : int or None, default=None
         Passes over the rows; None takes the preset's number of steps.
     max_steps : int or None, default=None
@@ -442,6 +444,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         backbone: Any = "auto",
         preset: str = "default",
         batch_size: int | None = None,
+        learning_rate: float | None = None,
         max_epochs: int | None = None,
         max_steps: int | None = None,
         augment: Any = "auto",
@@ -464,6 +467,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         self.backbone = backbone
         self.preset = preset
         self.batch_size = batch_size
+        self.learning_rate = learning_rate
         self.max_epochs = max_epochs
         self.max_steps = max_steps
         self.augment = augment

@@ -22,7 +22,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from coterie._checks import check_int
+from coterie._checks import check_int, check_number
 from coterie._errors import CollapseWarning, InputError, InputTypeError
 from coterie.data.arrays import (
     Items,
@@ -113,6 +113,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     # where it is no parameter
     restarts: str = "in turn"
     precision: str = "float32"
+    learning_rate: float | None = None
     backbone: Any
     preset: str
     batch_size: int | None
@@ -224,6 +225,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         for name in ("batch_size", "max_epochs", "max_steps"):
             if getattr(self, name) is not None:
                 check_int(name, getattr(self, name), low=2 if name == "batch_size" else 1)
+        if self.learning_rate is not None:
+            check_number("learning_rate", self.learning_rate, positive=True)
         as_random_state(self.random_state)
         check_path("checkpoint_dir", self.checkpoint_dir)
         if not (self.augment in self.augments if isinstance(self.augment, str) else callable(self.augment)):
@@ -247,6 +250,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         changes: dict[str, Any] = {}
         if self.batch_size is not None:
             changes["batch_size"] = self.batch_size
+        if self.learning_rate is not None:
+            changes["learning_rate"] = float(self.learning_rate)
         if self.max_epochs is not None:
             changes |= {"max_epochs": self.max_epochs, "step_range": None}
         if self.max_steps is not None:

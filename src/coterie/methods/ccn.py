@@ -289,6 +289,8 @@ class CCN(NeuralClusterer):
         released code.
     batch_size : int or None, default=None
         Samples a step, at least 2; None takes the preset's. A step from pairs takes half as many pairs.
+    learning_rate : float or None, default=None
+        The highest one, before it drops; None takes the preset's.
     max_epochs : int or None, default=None
         Passes over the known labels or pairs; None takes the preset's.
     max_steps : int or None, default=None
@@ -373,6 +375,7 @@ class CCN(NeuralClusterer):
         backbone: Any = "auto",
         preset: str = "default",
         batch_size: int | None = None,
+        learning_rate: float | None = None,
         max_epochs: int | None = None,
         max_steps: int | None = None,
         augment: Any = "auto",
@@ -396,6 +399,7 @@ class CCN(NeuralClusterer):
         self.backbone = backbone
         self.preset = preset
         self.batch_size = batch_size
+        self.learning_rate = learning_rate
         self.max_epochs = max_epochs
         self.max_steps = max_steps
         self.augment = augment

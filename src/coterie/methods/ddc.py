@@ -169,6 +169,8 @@ class DDC(ClusterMixin, NeuralClusterer):
     batch_size : int or None, default=None
         Rows a step, at least two for each cluster; None takes the preset's, 100, or two for each cluster
         where that is more. With pairs a step takes a quarter as many pairs too.
+    learning_rate : float or None, default=None
+        The highest one, before it drops; None takes the preset's.
     max_epochs : int or None, default=None
         Passes over the rows; None takes the preset's.
     max_steps : int or None, default=None
@@ -253,6 +255,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         backbone: Any = "auto",
         preset: str = "default",
         batch_size: int | None = None,
+        learning_rate: float | None = None,
         max_epochs: int | None = None,
         max_steps: int | None = None,
         augment: Any = "auto",
@@ -279,6 +282,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         self.backbone = backbone
         self.preset = preset
         self.batch_size = batch_size
+        self.learning_rate = learning_rate
         self.max_epochs = max_epochs
         self.max_steps = max_steps
         self.augment = augment

@@ -142,6 +142,8 @@ class L2C(NeuralEstimator):
         Adam, 1,200 steps of 32 sets (16 of images); or the paper's Adadelta with rate 5.0 and 200 sets (25).
     batch_size : int or None, default=None
         Sets a step; None takes the preset's.
+    learning_rate : float or None, default=None
+        The highest one, before it drops; None takes the preset's.
     max_epochs : int or None, default=None
         Of 100 steps, or passes over the sets given to `fit_sets`; None takes the preset's.
     max_steps : int or None, default=None
@@ -203,6 +205,7 @@ class L2C(NeuralEstimator):
         backbone: Any = "auto",
         preset: str = "default",
         batch_size: int | None = None,
+        learning_rate: float | None = None,
         max_epochs: int | None = None,
         max_steps: int | None = None,
         augment: Any = "auto",
@@ -227,6 +230,7 @@ class L2C(NeuralEstimator):
         self.backbone = backbone
         self.preset = preset
         self.batch_size = batch_size
+        self.learning_rate = learning_rate
         self.max_epochs = max_epochs
         self.max_steps = max_steps
         self.augment = augment

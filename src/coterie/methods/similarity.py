@@ -118,6 +118,8 @@ class SimilarityNetwork(NeuralEstimator):
         At most 3,000 steps, or the paper's 50 epochs.
     batch_size : int or None, default=None
         Rows a step; None takes 100, that is 20 classes. A step from pairs takes half as many pairs.
+    learning_rate : float or None, default=None
+        The highest one, before it drops; None takes the preset's.
     max_epochs : int or None, default=None
         Passes over the known rows or pairs; None takes the preset's.
     max_steps : int or None, default=None
@@ -191,6 +193,7 @@ class SimilarityNetwork(NeuralEstimator):
         backbone: Any = "auto",
         preset: str = "default",
         batch_size: int | None = None,
+        learning_rate: float | None = None,
         max_epochs: int | None = None,
         max_steps: int | None = None,
         augment: Any = "auto",
@@ -210,6 +213,7 @@ class SimilarityNetwork(NeuralEstimator):
         self.backbone = backbone
         self.preset = preset
         self.batch_size = batch_size
+        self.learning_rate = learning_rate
         self.max_epochs = max_epochs
         self.max_steps = max_steps
         self.augment = augment
