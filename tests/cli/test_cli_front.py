@@ -195,6 +195,26 @@ def test_init_starts_from_another_run(folder: Path, call: Call) -> None:
     assert not Path("third").exists()
 
 
+def test_init_goes_on_by_the_method_of_the_run(folder: Path, call: Call) -> None:
+    fast = ["--random-state", "0", "--over-clustering", "true"]
+    first = ["--method", "ddc", "--n-clusters", "7", "--backbone", "mlp", "--max-steps", "20"]
+    assert call("fit", "x.npy", *first, *fast, "--n-restarts", "2", "--out", "first")[0] == 0
+    more = ["--pairs", "pairs.csv", "--init", "first", "--max-steps", "3", *fast]
+    assert call("fit", "x.npy", *more, "--out", "second")[0] == 0
+    second: Any = coterie.load("second/model")
+    assert isinstance(second, coterie.DDC)
+    assert (second.n_outputs_, second.backbone, len(second.runs_)) == (7, "mlp", 1)
+    Path("more.yaml").write_text("init: first\nn_clusters: 5\n")
+    config = ["--pairs", "pairs.csv", "--config", "more.yaml", "--max-steps", "3", *fast]
+    assert call("fit", "x.npy", *config, "--out", "third")[0] == 0
+    third: Any = coterie.load("third/model")
+    assert isinstance(third, coterie.DDC)
+    assert (third.n_outputs_, third.backbone) == (5, "mlp")
+    other = [*more, "--method", "ccn", "--n-clusters", "7", "--backbone", "mlp", "--out", "fourth"]
+    assert call("fit", "x.npy", *other)[0] == 0
+    assert isinstance(coterie.load("fourth/model"), coterie.CCN)
+
+
 def test_the_run_says_what_it_was_made_from(folder: Path, call: Call) -> None:
     assert call("fit", "x.npy", *LABELS, "--out", "run", *QUICK, "--max-steps", "2")[0] == 0
     facts = json.loads(Path("run/run.json").read_text())

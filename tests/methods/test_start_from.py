@@ -11,7 +11,8 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
 
-from coterie import CCN, InputError, Pairs
+from coterie import CCN, DDC, InputError, Pairs
+from coterie.methods.base import Training
 from coterie.metrics import clustering_accuracy
 
 Digits = Any
@@ -40,6 +41,32 @@ def test_another_number_of_clusters_gets_a_fresh_last_layer(digits: Digits) -> N
     distance = np.abs(second.transform(X) - first.transform(X)).max()
     fresh: Any = CCN(**params).fit(X, y)
     assert distance < np.abs(fresh.transform(X) - first.transform(X)).max() / 3
+
+
+def test_pairs_after_another_method_move_gently(digits: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rate that finds clusters from nothing would undo what was found without pairs."""
+    X, y = digits
+    params = QUICK | {"backbone": "mlp", "max_steps": 1}
+    pairs = Pairs.from_labels(y, 30, random_state=0)
+    found: Any = DDC(**params).fit(X)
+    same: Any = CCN(**params).fit(X, pairs=pairs)
+    plans: list[Training] = []
+    monkeypatch.setattr(CCN, "_train", lambda model, items, plan: plans.append(plan))
+    CCN(**params).fit(X, pairs=pairs)
+    CCN(**params).start_from(same).fit(X, pairs=pairs)
+    CCN(**params).start_from(found).fit(X, pairs=pairs)
+    CCN(**params, learning_rate=0.3).start_from(found).fit(X, pairs=pairs)
+    CCN(**params).start_from(found).fit(X, y)
+    rates = [plan.recipe.learning_rate for plan in plans]
+    assert rates == pytest.approx([0.16, 0.16, 0.0016, 0.3, 0.001], rel=1e-12)
+
+
+def test_one_restart_where_all_begin_alike(digits: Digits) -> None:
+    X, y = digits
+    params = QUICK | {"n_restarts": "auto", "max_steps": 2}
+    first: Any = CCN(**params).fit(X, y)
+    second: Any = CCN(**params).start_from(first).fit(X, y)
+    assert (len(first.runs_), len(second.runs_)) == (5, 1)
 
 
 def test_no_parameter_and_undone_by_none(digits: Digits) -> None:

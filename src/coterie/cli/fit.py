@@ -20,8 +20,8 @@ from coterie.cli.parser import (
     DashedParser,
     add_method_options,
     add_reading_options,
+    asked_for,
     make_parser,
-    method_of,
     reading_options,
     version,
 )
@@ -47,6 +47,10 @@ from coterie.methods.registry import ALL_METHODS
 
 HELP = "cluster a data set, or learn to, and write the run's folder"
 TRACKED = "tracked"
+_OF_THE_NETWORK = (
+    *("backbone", "preset", "n_outputs", "centroids_per_cluster"),
+    *("max_clusters", "network", "distance", "size", "set_size", "rescale"),
+)
 _DESCRIPTION = (
     "Cluster a data set, or with --method l2c learn from labelled groups to cluster others. "
     "DATA: an .npy, .npz, .csv, .parquet or idx file, or a folder of images or of sounds."
@@ -55,13 +59,13 @@ _DESCRIPTION = (
 
 def parser(words: Sequence[str]) -> DashedParser:
     """The options, those of the method that the words ask for among them."""
-    return _parser(method_of(words))[0]
+    return _parser(*_choose(words))[0]
 
 
 def run(words: list[str]) -> None:
     """Fit, write the run and say what came out."""
-    name = method_of(words)
-    options_of, names = _parser(name)
+    name, init = _choose(words)
+    options_of, names = _parser(name, init)
     options = options_of.parse(words)
     folder = Path(options.out)
     check_run(folder, options.resume, options.overwrite)
@@ -70,7 +74,6 @@ def run(words: list[str]) -> None:
     estimator = ALL_METHODS[name](
         **{key: getattr(options, key) for key in names}, checkpoint_dir=str(folder / CHECKPOINT), verbose=1
     )
-    init = None if options.init is None else load_labeller(options.init)
     told = _evidence(options, estimator, samples, init)
     estimator.start_from(init)
     if options.log_with is not None:
@@ -82,7 +85,24 @@ def run(words: list[str]) -> None:
     print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
 
 
-def _parser(name: str) -> tuple[DashedParser, list[str]]:
+def _choose(words: Sequence[str]) -> tuple[str, NeuralEstimator | None]:
+    """The method, and what the fit is to start from: whose method it is, where none is asked for."""
+    place, name = asked_for(words, "init"), asked_for(words, "method")
+    init = None if place is None else load_labeller(place)
+    if name is None:
+        return next((known for known, kind in ALL_METHODS.items() if type(init) is kind), "ccn"), init
+    if name not in ALL_METHODS:
+        raise InputError(f"--method: {name!r}; one of {', '.join(ALL_METHODS)} is expected")
+    return name, init
+
+
+def _as_in(init: NeuralEstimator, names: Sequence[str]) -> dict[str, Any]:
+    """Parameters that a fit takes over from an estimator of its own kind: what its network follows from."""
+    taken = {"n_clusters": init.n_outputs_} if isinstance(init, NeuralClusterer) else {}
+    return taken | {name: getattr(init, name) for name in _OF_THE_NETWORK if name in names}
+
+
+def _parser(name: str, init: NeuralEstimator | None) -> tuple[DashedParser, list[str]]:
     made = make_parser("fit", _DESCRIPTION)
     made.add_argument("data", metavar="DATA", type=str, help="file of items, one row each, or a folder")
     made.add_argument("--out", required=True, type=str, metavar="RUN", help="folder of the run")
@@ -105,7 +125,13 @@ def _parser(name: str) -> tuple[DashedParser, list[str]]:
         metavar="N",
         help="let each row of a pair stand for its N nearest too",
     )
-    made.add_argument("--init", type=str, default=None, metavar="RUN", help="start from the weights of a run")
+    made.add_argument(
+        "--init",
+        type=str,
+        default=None,
+        metavar="RUN",
+        help="start from the weights of a run, by its method with its number of clusters and its network",
+    )
     made.add_argument(
         "--log_with", type=str, default=None, metavar="NAME", help="tell a tracker of each epoch: tensorboard"
     )
@@ -117,7 +143,10 @@ def _parser(name: str) -> tuple[DashedParser, list[str]]:
     made.add_argument("--json", action="store_true", help="print the results as JSON")
     add_reading_options(made, sizes=True)
     made.add_argument("--config", action="config", metavar="FILE", help="YAML file of these options")
-    return made, add_method_options(made, ALL_METHODS[name])
+    names = add_method_options(made, ALL_METHODS[name])
+    if type(init) is ALL_METHODS[name]:
+        made.set_defaults(_as_in(init, names))
+    return made, names
 
 
 def _evidence(

@@ -15,13 +15,12 @@ from jsonargparse import ArgumentParser
 from coterie._errors import InputError
 from coterie.data import ReadOptions
 from coterie.methods.base import NeuralEstimator
-from coterie.methods.registry import ALL_METHODS
 
 # set by the command itself, or of types that a command line cannot write
 _NOT_OPTIONS = {"checkpoint_dir", "verbose", "augment", "backbone", "random_state", "weights"}
 
 _WIDTH = 100
-_METHOD_LINE = re.compile(r"""^[\s{]*["']?method["']?\s*:\s*["']?([\w-]+)""", re.MULTILINE)
+_LINE = r"""^[\s{]*["']?%s["']?\s*:\s*["']?([^\s"'#,}]+)"""
 _METAVARS = {"learning_rate": "X", "pair_weight": "balanced", "device": "NAME"}
 # what a parameter is called by those who know it from other methods
 _ALSO_CALLED = {"max_clusters": "n_clusters"}
@@ -88,30 +87,27 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         return f"{text} (default: {str(action.default).lower() if action.type is None else action.default})"
 
 
-class _MethodFinder(argparse.ArgumentParser):
+class _Finder(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(message)
 
 
-def method_of(words: Sequence[str]) -> str:
-    """The method that the words or their config file ask for, whose parameters then become options."""
-    finder = _MethodFinder(add_help=False, allow_abbrev=False)
-    finder.add_argument("--method", default=None)
+def asked_for(words: Sequence[str], name: str) -> str | None:
+    """What the words or their config file say of an option on which other options depend."""
+    finder = _Finder(add_help=False, allow_abbrev=False)
+    finder.add_argument(f"--{name}", default=None)
     finder.add_argument("--config", default=None)
-    found = finder.parse_known_args(words)[0]
-    name = found.method or _method_in(found.config) or "ccn"
-    if name not in ALL_METHODS:
-        raise InputError(f"--method: {name!r}; one of {', '.join(ALL_METHODS)} is expected")
-    return str(name)
+    found = vars(finder.parse_known_args(words)[0])
+    return found[name] or _named_in(found["config"], name)
 
 
-def _method_in(config: str | None) -> str | None:
-    """The method that a config file names; the file's faults are for the parser to find."""
+def _named_in(config: str | None, name: str) -> str | None:
+    """What a config file says of an option; the file's faults are for the parser to find."""
     if config is None or not os.path.isfile(config):
         return None
     with open(config, encoding="utf-8", errors="replace") as file:
-        named = _METHOD_LINE.search(file.read())
-    return named[1] if named else None
+        named = re.search(_LINE % name, file.read(), re.MULTILINE)
+    return None if named is None or named[1] == "null" else named[1]
 
 
 def add_reading_options(parser: DashedParser, *, sizes: bool) -> None:

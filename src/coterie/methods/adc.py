@@ -350,8 +350,9 @@ class ADC(ClusterMixin, NeuralClusterer):
     kmeans_start : {"step", "saturation"}, default="step"
         When k-means starts the centroids: after the preset's steps on views alone, or sooner, when their
         loss has not improved for five epochs.
-    n_restarts : int or "auto", default=3
-        Runs from different starts, of which the one of lowest loss is kept; "auto" is 3.
+    n_restarts : int or "auto", default="auto"
+        Runs from different starts, of which the one of lowest loss is kept; "auto" is 3, or 1 after
+        `start_from`.
     restarts : {"auto", "in turn", "stacked", "racing"}, default="auto"
         How they run: one after another; all at once with stacked weights; or racing, where after 1/16, 1/8
         and 1/4 of the steps the half of higher loss goes, down to three. "auto" stacks where that was faster
@@ -439,7 +440,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         n_views: int | None = None,
         weights: dict[str, float] | None = None,
         kmeans_start: str = "step",
-        n_restarts: int | str = 3,
+        n_restarts: int | str = "auto",
         restarts: str = "auto",
         backbone: Any = "auto",
         preset: str = "default",

@@ -149,8 +149,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def start_from(self, fitted: NeuralEstimator | None) -> Self:
         """Let `fit` begin with the weights and the scaling of a fitted estimator, all restarts alike.
 
-        Where the numbers of clusters differ, the last layer is fresh. This is no parameter: a clone starts
-        from nothing.
+        Where the numbers of clusters differ, the last layer is fresh. ``n_restarts="auto"`` is then 1. A
+        clone starts from nothing: this is no parameter.
 
         Parameters
         ----------
@@ -242,8 +242,10 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return default_augment(self.item_shape_) if self.augment == "auto" and wanted else None
 
     def _restarts_or(self, usual: int) -> int:
-        """The number of restarts asked for, or the usual one with "auto"."""
-        return usual if self.n_restarts == "auto" else int(self.n_restarts)
+        """The number of restarts asked for; with "auto" the usual one, or 1 where all begin alike."""
+        if self.n_restarts == "auto":
+            return usual if self._start is None else 1
+        return int(self.n_restarts)
 
     def _override(self, recipe: Recipe) -> Recipe:
         """The preset's recipe with the caller's own numbers in place of its own."""

@@ -134,8 +134,9 @@ class DDC(ClusterMixin, NeuralClusterer):
     n_outputs : int or None, default=None
         Outputs in training, at least `n_clusters`; those closest in the kernel of the last hidden layer are
         then merged until `n_clusters` are left, and their probabilities added. None: as many as clusters.
-    n_restarts : int or "auto", default=20
-        Runs from different starts, of which those of lowest loss are kept; "auto" is 20, as in the paper.
+    n_restarts : int or "auto", default="auto"
+        Runs from different starts, of which those of lowest loss are kept; "auto" is 20, as in the paper, or
+        1 after `start_from`.
     restarts : {"auto", "in turn", "stacked", "racing"}, default="racing"
         How they run. "racing": after 1/16, 1/8 and 1/4 of the steps the half of higher loss goes, down to
         three or as many as vote; one after another; all at once with stacked weights; or "auto", the faster
@@ -243,7 +244,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         self,
         n_clusters: int | str = 8,
         n_outputs: int | None = None,
-        n_restarts: int | str = 20,
+        n_restarts: int | str = "auto",
         restarts: str = "racing",
         vote: int = 0,
         weights: dict[str, float] | None = None,
