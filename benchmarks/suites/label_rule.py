@@ -1,63 +1,106 @@
 """Answers to the questions of `coterie label` against as many random pairs.
 
-A start without labels (KCL on pairs of mutual neighbours) is trained on, with the same settings in both arms,
-from the closure of the answers, each row standing for its nearest ones too. The true labels give the answers;
-the errors are those of all rows.
+A start without labels (KCL on pairs of mutual neighbours, DDC or ADC) is trained on, with the same settings
+in both arms, from the closure of the answers, each row standing for its nearest ones too. The true labels
+give the answers; the errors are those of all rows.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks import datasets
-from benchmarks.estimators import RecordedCCN
+from benchmarks.estimators import RecordedADC, RecordedCCN, RecordedDDC
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import Pairs
 from coterie.cli.label.answers import Answers
 from coterie.cli.label.selection import Candidates, next_question, representatives
+from coterie.methods.base import NeuralClusterer
 from coterie.metrics import clustering_accuracy
 
 BUDGETS = (25, 50, 100)
 DRAWS = tuple(range(100, 110))
 N_CLUSTERS = 10
 NEIGHBORS = 5
-START: dict[str, Any] = {"n_restarts": 2, "max_steps": 600}
-AFTER: dict[str, Any] = {"n_restarts": 1, "max_steps": 300}
 
 Ints = npt.NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Way:
+    """How a method starts and goes on.
+
+    Attributes
+    ----------
+    kind : type
+    parameters, start, after : dict
+        Of the estimator: in any case, of the start, of what goes on from it.
+    from_neighbors : bool
+        The start has pairs of mutual neighbours; otherwise nothing.
+    images : bool
+        The rows are images; otherwise vectors.
+    """
+
+    kind: Any
+    parameters: dict[str, Any]
+    start: dict[str, Any]
+    after: dict[str, Any]
+    from_neighbors: bool = False
+    images: bool = False
+
+
+FAST_ADC: dict[str, Any] = {"n_restarts": 1, "max_steps": 1000, "precision": "bfloat16"}
+WAYS = {
+    "ccn-kcl": Way(
+        RecordedCCN,
+        {"loss": "kcl", "over_clustering": True},
+        {"n_restarts": 2, "max_steps": 600},
+        {"n_restarts": 1, "max_steps": 300},
+        from_neighbors=True,
+    ),
+    "ddc": Way(RecordedDDC, {}, {}, {}),
+    "adc": Way(RecordedADC, {}, FAST_ADC, FAST_ADC, images=True),
+}
+
+
 def _cases(options: Options) -> list[Case]:
-    settings: dict[str, Any] = {
+    return [
+        Case("label-rule", method, options.data or "digits", "", draw, _settings(options, WAYS[method]))
+        for draw in options.draws or DRAWS
+        for method in options.pick_methods(tuple(WAYS))
+    ]
+
+
+def _settings(options: Options, way: Way) -> dict[str, Any]:
+    return {
         "budgets": options.sizes or BUDGETS,
         "neighbors": NEIGHBORS,
-        "start": options.estimator(**START),
-        "after": options.estimator(**AFTER),
+        "start": options.estimator(**way.start),
+        "after": options.estimator(**way.after),
     }
-    return [
-        Case("label-rule", method, options.data or "digits", "", draw, settings)
-        for draw in options.draws or DRAWS
-        for method in options.pick_methods(("ccn-kcl",))
-    ]
 
 
 def run(case: Case) -> Outcome:
     """Errors after each number of answers, in both arms."""
     split = datasets.load(case.data)
     X, y = split.x_train.reshape(len(split.x_train), -1).astype(np.float64), split.y_train
-    start = _model(case, "start").fit(X, pairs=Pairs.from_neighbors(X, random_state=case.draw))
+    way = WAYS[case.method]
+    rows = split.x_train if way.images else X
+    known = Pairs.from_neighbors(X, random_state=case.draw) if way.from_neighbors else None
+    start = _model(case, "start").fit(rows, pairs=known)
     budgets = case.settings["budgets"]
-    chosen = answered(representatives(start.predict_proba(X), X), y, budgets)
+    chosen = answered(representatives(start.predict_proba(rows), X), y, budgets)
     metrics: dict[str, Any] = {"start_error": _error(start, y)}
     runs = list(start.runs_)
     for budget in budgets:
         arms = {"rule": chosen[budget], "random": Pairs.from_labels(y, budget, random_state=case.draw)}
         for arm, pairs in arms.items():
             known = pairs.closure().spread(X, case.settings["neighbors"])
-            model = _model(case, "after").start_from(start).fit(X, pairs=known)
+            model = _model(case, "after").start_from(start).fit(rows, pairs=known)
             metrics[f"{arm}_error_{budget}"] = _error(model, y)
             metrics[f"{arm}_pairs_{budget}"] = known.n_pairs
             runs += model.runs_
@@ -77,12 +120,13 @@ def answered(candidates: Candidates, y: Ints, budgets: tuple[int, ...]) -> dict[
     return found
 
 
-def _model(case: Case, part: str) -> RecordedCCN:
-    fixed: dict[str, Any] = {"loss": "kcl", "over_clustering": True, "threads": 1}
-    return RecordedCCN(N_CLUSTERS, **fixed, random_state=case.draw, **case.settings[part])
+def _model(case: Case, part: str) -> Any:
+    way = WAYS[case.method]
+    fixed = {"threads": 1, "random_state": case.draw}
+    return way.kind(N_CLUSTERS, **way.parameters, **fixed, **case.settings[part])
 
 
-def _error(model: RecordedCCN, y: Ints) -> float:
+def _error(model: NeuralClusterer, y: Ints) -> float:
     return 1 - float(clustering_accuracy(y, model.labels_))
 
 
@@ -90,7 +134,7 @@ LABEL_RULE = Suite(
     "label-rule",
     "Errors after answers that the rule of `coterie label` asks for, and after as many random pairs (bar: at "
     "most 0.7 times)",
-    ("ccn-kcl",),
+    tuple(WAYS),
     DRAWS,
     _cases,
     run,

@@ -17,11 +17,14 @@ from coterie.cli.label.selection import representatives
 def test_one_draw_in_few_steps(tmp_path: Path) -> None:
     words = ["label-rule", "--quick", "--draws", "0", "--sizes", "5,25", "--out", str(tmp_path)]
     assert run.main(words) == 0
-    (record,) = read_all(tmp_path)
-    metrics = record["metrics"]
-    assert {f"{arm}_error_{budget}" for arm in ("rule", "random") for budget in (5, 25)} <= metrics.keys()
-    assert all(0 <= value <= 1 for name, value in metrics.items() if "error" in name)
-    assert metrics["rule_pairs_25"] > metrics["rule_pairs_5"] > 5
+    records = {one["method"]: one for one in read_all(tmp_path)}
+    assert records.keys() == {"ccn-kcl", "ddc", "adc"}
+    for one in records.values():
+        metrics = one["metrics"]
+        assert {f"{arm}_error_{budget}" for arm in ("rule", "random") for budget in (5, 25)} <= metrics.keys()
+        assert all(0 <= value <= 1 for name, value in metrics.items() if "error" in name)
+        assert metrics["rule_pairs_25"] > metrics["rule_pairs_5"] > 5
+    record = records["ccn-kcl"]
     other = record | {"draw": 1, "metrics": dict(metrics, rule_error_25=0.2, random_error_25=0.4)}
     first = record | {"metrics": dict(metrics, rule_error_25=0.1, random_error_25=0.6)}
     heads, _, row = table("label-rule", [first, other])
