@@ -98,11 +98,15 @@ def validate(model: L2C, n: int, n_items: int = VALIDATION_ITEMS) -> dict[str, f
 
 
 def describe_start(name: str, sizes: list[int]) -> dict[str, Any]:
-    """How a shipped model was made, and what it reaches on today's sets."""
+    """How a shipped model was made, from its first start on, and what it reaches on today's sets."""
     made = json.loads((PACKAGE / f"{name}.json").read_text(encoding="utf-8"))
-    seconds = made.get("processor_seconds") or made["last"]["seconds"]
-    validation = [validate(L2C.from_pretrained(name), n) for n in sizes]
-    return {"command": made["command"], "processor_seconds": seconds, "validation": validation}
+    return {
+        "command": made["command"],
+        "revision": made["commit"]["revision"],
+        "processor_seconds": made["processor_seconds"],
+        "init": made["init"],
+        "validation": [validate(L2C.from_pretrained(name), n) for n in sizes],
+    }
 
 
 def is_better(facts: dict[str, Any]) -> bool:
