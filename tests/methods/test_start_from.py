@@ -96,7 +96,8 @@ def test_starts_that_do_not_fit(digits: Digits) -> None:
         CCN(**QUICK, max_steps=5).start_from(first).fit(X[:, :32], y)
     images = X.reshape(-1, 8, 8)
     other = CCN(**QUICK, max_steps=5).fit(images, y)
-    with pytest.raises(InputError, match=r"start_from: its network \(backbone='auto'\) has no .* \(backbone='lenet-code'\)"):
+    names = r"start_from: its network \(backbone='auto'\) has no .* \(backbone='lenet-code'\)"
+    with pytest.raises(InputError, match=names):
         CCN(**QUICK, max_steps=5, backbone="lenet-code").start_from(other).fit(images, y)
 
 
