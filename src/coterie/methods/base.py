@@ -340,8 +340,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         missing = [name for name in own if name not in fits and not name.startswith(_HEAD)]
         if missing:
             raise InputError(
-                f"start_from: its network (backbone={self._start.backbone!r}) has no {missing[0]} of the shape "
-                f"of this one's (backbone={self.backbone!r}); networks of one form are expected"
+                f"start_from: its network (backbone={self._start.backbone!r}) has no {missing[0]} "
+                f"of the shape of this one's (backbone={self.backbone!r}); networks of one form are expected"
             )
         network.load_state_dict(own | fits)
         return network
