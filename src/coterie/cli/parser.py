@@ -156,7 +156,7 @@ def add_method_options(parser: DashedParser, method: type[NeuralEstimator]) -> l
     choices = dict(re.findall(r"^    (\w+) : \{(.+?)\}", method.__doc__ or "", re.MULTILINE))
     for name in added:
         action = parser._option_string_actions[f"--{name}"]
-        given = choices[name].replace('"', "").replace(" ", "") if name in choices else None
+        given = choices[name].replace('"', "").replace(", ", ",") if name in choices else None
         number = "X" if isinstance(action.default, float) else _METAVARS.get(name, "N")
         action.metavar = action.metavar or (f"{{{given}}}" if given else number)
         if name in _ALSO_CALLED:
