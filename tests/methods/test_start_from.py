@@ -57,8 +57,9 @@ def test_pairs_after_another_method_move_gently(digits: Digits, monkeypatch: pyt
     CCN(**params).start_from(found).fit(X, pairs=pairs)
     CCN(**params, learning_rate=0.3).start_from(found).fit(X, pairs=pairs)
     CCN(**params).start_from(found).fit(X, y)
+    CCN(**params | {"n_clusters": 11}).start_from(found).fit(X, pairs=pairs)  # its last layer is fresh
     rates = [plan.recipe.learning_rate for plan in plans]
-    assert rates == pytest.approx([0.16, 0.16, 0.0016, 0.3, 0.001], rel=1e-12)
+    assert rates == pytest.approx([0.16, 0.16, 0.0016, 0.3, 0.001, 0.16], rel=1e-12)
 
 
 def test_one_restart_where_all_begin_alike(digits: Digits) -> None:

@@ -129,8 +129,8 @@ def _known(batch: Batch) -> Tensor:
 class Preset:
     """A recipe, and what the released code does to the loss beside the paper's equation.
 
-    `after_another` is the share of the rate where the weights of another method are the start: what pairs
-    alone would not have found is soon undone by the rate that finds clusters from nothing.
+    `after_another` is the share of the rate where another method's clusters are the start: what pairs alone
+    would not have found is soon undone by the rate that finds clusters from nothing.
     """
 
     recipe: Recipe
@@ -299,7 +299,7 @@ class CCN(NeuralClusterer):
         Samples a step, at least 2; None takes the preset's. A step from pairs takes half as many pairs.
     learning_rate : float or None, default=None
         The highest one, before it drops; None takes the preset's, of which a hundredth from pairs (a tenth
-        from more than 5,000) where `start_from` was given an estimator of another kind.
+        from more than 5,000) where `start_from` was given clusters of another method.
     max_epochs : int or None, default=None
         Passes over the known labels or pairs; None takes the preset's.
     max_steps : int or None, default=None
@@ -583,10 +583,17 @@ class CCN(NeuralClusterer):
         if self.preset != "default":
             return PAPER_AND_CODE[self.preset, self.loss]
         preset = DEFAULTS[self._kind_of(evidence), self.loss]
-        if self._start is None or isinstance(self._start, CCN):
+        if not self._takes_over_clusters():
             return preset
         rate = preset.after_another * preset.recipe.learning_rate
         return dataclasses.replace(preset, recipe=dataclasses.replace(preset.recipe, learning_rate=rate))
+
+    def _takes_over_clusters(self) -> bool:
+        """Whether the fit begins with clusters that another method has found."""
+        start = self._start
+        if not isinstance(start, NeuralClusterer) or isinstance(start, CCN):
+            return False
+        return start.n_outputs_ == self.n_outputs_
 
     def _kind_of(self, evidence: _Evidence) -> str:
         """What is known, by the kinds of the default presets."""
