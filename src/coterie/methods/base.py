@@ -405,6 +405,7 @@ class NeuralClusterer(NeuralEstimator):
     )
     # whether outputs that are close in the kernel count as parts of one cluster where clusters are counted
     merges_outputs: ClassVar[bool] = True
+    n_outputs_: int
 
     n_clusters: int | str
     over_clustering: bool
