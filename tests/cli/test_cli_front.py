@@ -210,6 +210,8 @@ def test_init_goes_on_by_the_method_of_the_run(folder: Path, call: Call) -> None
     third: Any = coterie.load("third/model")
     assert isinstance(third, coterie.DDC)
     assert (third.n_outputs_, third.backbone) == (5, "mlp")
+    code, out, err = call("fit", "x.npy", *LABELS, "--init", "first", *fast, "--out", "none")
+    assert (code, out, "--labels: ddc takes none" in err) == (2, "", True)
     other = [*more, "--method", "ccn", "--n-clusters", "7", "--backbone", "mlp", "--out", "fourth"]
     assert call("fit", "x.npy", *other)[0] == 0
     assert isinstance(coterie.load("fourth/model"), coterie.CCN)

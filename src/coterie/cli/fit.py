@@ -44,9 +44,12 @@ from coterie.data.readers import read_label_table
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.persistence import save
 from coterie.methods.registry import ALL_METHODS
+from coterie.report.findings import loss_in_words
 
 HELP = "cluster a data set, or learn to, and write the run's folder"
 TRACKED = "tracked"
+# evidence, by its name in `fit`
+_OPTION_OF = {"y": "--labels", "pairs": "--pairs", "similarity": "--similarity"}
 _OF_THE_NETWORK = (
     *("backbone", "preset", "n_outputs", "centroids_per_cluster"),
     *("max_clusters", "network", "distance", "size", "set_size", "rescale"),
@@ -160,12 +163,13 @@ def _evidence(
         told["pairs"] = _pairs(options, samples, init)
     if options.similarity is not None:
         told["similarity"] = load_similarity(options.similarity)
-    accepted = inspect.signature(estimator.fit).parameters
-    for key in told.keys() - accepted.keys():
-        raise InputError(f"--{key}: {options.method} takes none")
-    if not told and estimator.__sklearn_tags__().target_tags.required:
-        options_of = {"y": "--labels", "pairs": "--pairs", "similarity": "--similarity"}
-        asked = ", ".join(option for key, option in options_of.items() if key in accepted)
+    needs_one = estimator.__sklearn_tags__().target_tags.required
+    # where y is there for scikit-learn's conventions alone, labels would be left out unseen
+    accepted = [name for name in inspect.signature(estimator.fit).parameters if needs_one or name != "y"]
+    for key in told.keys() - set(accepted):
+        raise InputError(f"{_OPTION_OF[key]}: {options.method} takes none")
+    if needs_one and not told:
+        asked = ", ".join(option for key, option in _OPTION_OF.items() if key in accepted)
         raise InputError(f"{asked}: none came; {options.method} expects one of them")
     return told
 
@@ -191,7 +195,7 @@ def _write_run(
     rows = [[epoch.get(name, "") for name in columns] for epoch in estimator.history_]
     write_csv(folder / HISTORY, columns, rows)
     results = {"run": str(folder), "loss": estimator.loss_, "restarts": len(estimator.runs_)}
-    loss = f"loss {estimator.loss_:.4f}, the lowest of {len(estimator.runs_)} restarts"
+    loss = loss_in_words(estimator)
     if not isinstance(estimator, NeuralClusterer):
         way_on = f"coterie predict {shlex.quote(str(folder))} DATA clusters a new set"
         return results | {"rows": len(samples.items)}, f"learned to cluster; {loss}\n{way_on}"

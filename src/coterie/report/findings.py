@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie.data.arrays import Items
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.base import NeuralClusterer, NeuralEstimator
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -19,6 +19,14 @@ Ints = npt.NDArray[np.int64]
 UNSURE = 0.5
 MOST_ROWS = 100_000
 _CHUNK = 20_000
+
+
+def loss_in_words(estimator: NeuralEstimator) -> str:
+    """The loss, and of how many restarts it is the lowest."""
+    n_restarts = len(estimator.runs_)
+    return f"loss {estimator.loss_:.4f}" + (
+        f", the lowest of {n_restarts} restarts" if n_restarts > 1 else ""
+    )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from coterie.data.labels import encode_labels
 from coterie.methods.base import NeuralClusterer
 from coterie.metrics import clustering_accuracy, nmi, purity
 from coterie.report.figures import contingency_table, embedding_map
-from coterie.report.findings import UNSURE, Findings, cautions, find
+from coterie.report.findings import UNSURE, Findings, cautions, find, loss_in_words
 from coterie.report.pictures import figure_png, figure_svg, is_pictorial, item_picture, value_range
 from coterie.report.run_figures import cluster_sizes, loss_curves, similarity_matrix
 
@@ -114,7 +114,7 @@ def _summary(given: ReportInput, found: Findings) -> str:
         f"<h1>{type(estimator).__name__}: {found.n_rows:,} rows in {used} clusters</h1>"
         f"<p>{used} of {estimator.n_outputs_} clusters are used, {estimator.n_dominant_} hold at least their "
         f"share of the rows. {unsure:.1%} of the rows are unsure: their cluster has a probability below "
-        f"{UNSURE}. Loss {estimator.loss_:.4f}, the lowest of {len(estimator.runs_)} restarts.</p>{boxes}"
+        f"{UNSURE}; {loss_in_words(estimator)}.</p>{boxes}"
     )
 
 
