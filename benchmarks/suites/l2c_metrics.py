@@ -20,8 +20,8 @@ BATCH, STEPS = 25, 1200
 TEST_SETS = 300
 TRAINING, TEST = 0, 1  # parts of the random numbers of a draw
 DEPARTURES = (
-    "sets of 20 points and up to 3 clusters, 1,200 steps of 25 sets by Adam; the paper has 72 points, up to 5 "
-    "clusters and 50 sets a step by Adadelta",
+    "sets of 20 points and up to 3 clusters, 1,200 steps of 25 sets by Adam; the paper has 72 points, up to "
+    "5 clusters and 50 sets a step by Adadelta",
     "MR is 1 - ACC under the best one-to-one matching; the paper's is a greedy upper bound of it",
 )
 
