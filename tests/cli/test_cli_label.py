@@ -283,7 +283,8 @@ def test_from_run_to_answers_to_run(folder: Path, call: Call, digits: Any, stop:
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "stopped; 6 answers (" in err
-    assert "coterie fit DATA --pairs run/pairs.csv --closure --neighbors 5 --init run --out NEW" in err
+    use = "--pairs run/pairs.csv --closure --neighbors 5 --init run --out NEW"
+    assert f"to use them: coterie fit {folder}/x.npy {use}" in err
     words = ["--pairs", "run/pairs.csv", "--closure", "--neighbors", "5", "--init", "run", "--out", "new"]
     code, _, err = call("fit", "x.npy", *words, *quick)
     assert code == 0, err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -45,13 +46,16 @@ def run(words: list[str]) -> None:
     """Serve until the page's finish button or Ctrl-C; the answers are saved in either case."""
     options = parser(words).parse(words)
     sitting = _sitting(options.run, options.data, options.pairs)
+    use = ["coterie", "fit", data_of(options.run, options.data), "--pairs", str(sitting.path)]
+    use += ["--closure", "--neighbors", "5"]
+    way_on = shlex.join([*use, "--init", options.run, "--out", "NEW"])
     with LabelServer(sitting, options.port) as server, _ended_by_signals():
         try:
             print(f"open {server.address}\nanswers go to {sitting.path}; Ctrl-C ends", flush=True)
             server.serve_forever(poll_interval=0.1)
         except KeyboardInterrupt as stop:
-            raise KeyboardInterrupt(f"stopped; {_ending(sitting, options.run)}") from stop
-    print(_ending(sitting, options.run))
+            raise KeyboardInterrupt(f"stopped; {_ending(sitting, way_on)}") from stop
+    print(_ending(sitting, way_on))
 
 
 @contextlib.contextmanager
@@ -90,11 +94,8 @@ def _sitting(run: str, data: str | None, pairs: str | None) -> Sitting:
     return Sitting(samples, candidates, answers, path, reading.get("columns"))
 
 
-def _ending(sitting: Sitting, run: str) -> str:
+def _ending(sitting: Sitting, way_on: str) -> str:
     n_same, n_different = sitting.answers.count(1), sitting.answers.count(-1)
     if not n_same + n_different:
         return "no answers"
-    return (
-        f"{n_same + n_different} answers ({n_same} same) in {sitting.path}\n"
-        f"to use them: coterie fit DATA --pairs {sitting.path} --closure --neighbors 5 --init {run} --out NEW"
-    )
+    return f"{n_same + n_different} answers ({n_same} same) in {sitting.path}\nto use them: {way_on}"
