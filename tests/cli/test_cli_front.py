@@ -217,6 +217,15 @@ def test_init_goes_on_by_the_method_of_the_run(folder: Path, call: Call) -> None
     assert isinstance(coterie.load("fourth/model"), coterie.CCN)
 
 
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_init_reads_as_the_run_did(images: Path, call: Call) -> None:
+    words = ["fit", "images", "--labels", "named.csv", *QUICK, "--max-steps", "2"]
+    assert call(*words, "--image-size", "12x10", "--out", "first")[0] == 0
+    code, _, err = call(*words, "--init", "first", "--out", "second")
+    assert code == 0, err
+    assert coterie.load("second/model").item_shape_ == (12, 10)
+
+
 def test_the_run_says_what_it_was_made_from(folder: Path, call: Call) -> None:
     assert call("fit", "x.npy", *LABELS, "--out", "run", *QUICK, "--max-steps", "2")[0] == 0
     facts = json.loads(Path("run/run.json").read_text())

@@ -35,6 +35,7 @@ from coterie.cli.run_folder import (
     load_similarity,
     naming_the_way_on,
     opened_run,
+    read_facts,
     read_pairs,
     write_facts,
 )
@@ -73,7 +74,8 @@ def run(words: list[str]) -> None:
     folder = Path(options.out)
     check_run(folder, options.resume, options.overwrite)
     check_threshold(options.threshold)
-    samples = read_samples(options.data, reading_options(options))
+    like = None if init is None else read_facts(options.init).get("reading")
+    samples = read_samples(options.data, reading_options(options, like))
     estimator = ALL_METHODS[name](
         **{key: getattr(options, key) for key in names}, checkpoint_dir=str(folder / CHECKPOINT), verbose=1
     )
