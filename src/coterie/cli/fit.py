@@ -43,7 +43,7 @@ from coterie.cli.table import format_table
 from coterie.data import Pairs, Samples, read_samples
 from coterie.data.readers import read_label_table
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
-from coterie.methods.persistence import save
+from coterie.methods.persistence import method_of, save
 from coterie.methods.registry import ALL_METHODS
 from coterie.report.findings import loss_in_words
 
@@ -92,10 +92,10 @@ def run(words: list[str]) -> None:
 
 def _choose(words: Sequence[str]) -> tuple[str, NeuralEstimator | None]:
     """The method, and what the fit is to start from: whose method it is, where none is asked for."""
-    place, name = asked_for(words, "init"), asked_for(words, "method")
+    place, name = asked_for(words, "init", "method")
     init = None if place is None else load_labeller(place)
     if name is None:
-        return next((known for known, kind in ALL_METHODS.items() if type(init) is kind), "ccn"), init
+        return "ccn" if init is None else method_of(init), init
     if name not in ALL_METHODS:
         raise InputError(f"--method: {name!r}; one of {', '.join(ALL_METHODS)} is expected")
     return name, init

@@ -92,21 +92,27 @@ class _Finder(argparse.ArgumentParser):
         raise InputError(message)
 
 
-def asked_for(words: Sequence[str], name: str) -> str | None:
-    """What the words or their config file say of an option on which other options depend."""
+def asked_for(words: Sequence[str], *names: str) -> list[str | None]:
+    """What the words or their config file say of options on which other options depend."""
     finder = _Finder(add_help=False, allow_abbrev=False)
-    finder.add_argument(f"--{name}", default=None)
-    finder.add_argument("--config", default=None)
+    for name in (*names, "config"):
+        finder.add_argument(f"--{name}", default=None)
     found = vars(finder.parse_known_args(words)[0])
-    return found[name] or _named_in(found["config"], name)
+    config = _text_of(found["config"])
+    return [found[name] or _named_in(config, name) for name in names]
 
 
-def _named_in(config: str | None, name: str) -> str | None:
-    """What a config file says of an option; the file's faults are for the parser to find."""
+def _text_of(config: str | None) -> str:
+    """A config file as text; its faults are for the parser to find."""
     if config is None or not os.path.isfile(config):
-        return None
+        return ""
     with open(config, encoding="utf-8", errors="replace") as file:
-        named = re.search(_LINE % name, file.read(), re.MULTILINE)
+        return file.read()
+
+
+def _named_in(config: str, name: str) -> str | None:
+    """What the text of a config file says of an option."""
+    named = re.search(_LINE % name, config, re.MULTILINE)
     return None if named is None or named[1] == "null" else named[1]
 
 

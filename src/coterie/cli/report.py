@@ -7,8 +7,7 @@ from pathlib import Path
 
 from coterie._errors import InputError
 from coterie.cli.parser import DashedParser, make_parser
-from coterie.cli.run_folder import data_of, load_model, read_facts
-from coterie.data import ReadOptions, read_samples
+from coterie.cli.run_folder import load_fitted
 from coterie.data.files import atomic_write
 from coterie.data.readers import read_label_table
 from coterie.report.html import ReportInput, render_report
@@ -42,18 +41,8 @@ def parser(words: Sequence[str]) -> DashedParser:
 def run(words: list[str]) -> None:
     """Write the page; an older one of the same run is replaced."""
     options = parser(words).parse(words)
-    estimator = load_model(options.run)
-    facts = read_facts(options.run)
-    data = data_of(options.run, options.data)
-    reading = facts.get("reading") or {}
-    samples = read_samples(
-        data, ReadOptions(skip_broken=bool(facts.get("skip_broken")), like=reading or None)
-    )
-    if len(samples.items) != len(estimator.labels_):
-        raise InputError(
-            f"--data: {data} has {len(samples.items)} rows, the fit had {len(estimator.labels_)}; the same "
-            "data are expected"
-        )
+    fitted = load_fitted(options.run, options.data)
+    facts, data, samples = fitted.facts, fitted.data, fitted.samples
     labels = options.labels or facts.get("labels")
     truth = None if labels is None else read_label_table(labels).for_rows(samples.ids, len(samples.items))
     if truth is not None and len(truth) != len(samples.items):
@@ -61,7 +50,7 @@ def run(words: list[str]) -> None:
     said = {name: str(facts[name]) for name in ("command", "version", "pairs", "labels") if facts.get(name)}
     page = render_report(
         ReportInput(
-            estimator, samples.items, samples.names, {"data": data} | said, reading.get("columns"), truth
+            fitted.estimator, samples.items, samples.names, {"data": data} | said, fitted.columns, truth
         )
     )
     target = Path(options.run, FILE) if options.out is None else Path(options.out)

@@ -7,11 +7,12 @@ import json
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from coterie._errors import DamagedFileError, InputError, Interrupted
-from coterie.data import Pairs
+from coterie.data import Pairs, ReadOptions, Samples, read_samples
 from coterie.data.files import atomic_write
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.l2c import L2C
@@ -71,11 +72,6 @@ def read_pairs(path: str, certain: bool, ids: Sequence[str] | None = None) -> Pa
     return Pairs.from_csv(path, certain=certain, ids=ids)
 
 
-def load_model(run: str | Path) -> NeuralClusterer:
-    """The fitted clusterer of a run."""
-    return _clusterer(load(Path(run) / MODEL), run)
-
-
 def _clusterer(found: NeuralEstimator, run: str | Path) -> NeuralClusterer:
     if not isinstance(found, NeuralClusterer):
         raise InputError(f"RUN: {run} holds a {type(found).__name__}, which has no clusters")
@@ -116,9 +112,48 @@ def read_facts(run: str | Path) -> dict[str, Any]:
     return found
 
 
-def data_of(run: str | Path, given: str | None) -> str:
-    """Path of the data: given, or the one that the run was fitted to."""
-    path = given or read_facts(run).get("data")
+@dataclass(frozen=True)
+class Fitted:
+    """A run as it is looked back at: its clusterer, what it was made from, and its data once more.
+
+    Attributes
+    ----------
+    estimator : NeuralClusterer
+    facts : dict
+        As `read_facts` gives them.
+    data : str
+        Path of the data.
+    samples : Samples
+        Read as the fit read them, as many as it had.
+    """
+
+    estimator: NeuralClusterer
+    facts: dict[str, Any]
+    data: str
+    samples: Samples
+
+    @property
+    def columns(self) -> Any:
+        """Names of a table's columns; None of other data."""
+        return (self.facts.get("reading") or {}).get("columns")
+
+
+def load_fitted(run: str | Path, given: str | None) -> Fitted:
+    """A run with its data, at the path given or where they were."""
+    estimator, facts = _clusterer(load(Path(run) / MODEL), run), read_facts(run)
+    data = _data_of(run, given, facts)
+    like = facts.get("reading") or None
+    samples = read_samples(data, ReadOptions(skip_broken=bool(facts.get("skip_broken")), like=like))
+    if len(samples.items) != len(estimator.labels_):
+        raise InputError(
+            f"--data: {data} has {len(samples.items)} rows, the fit had {len(estimator.labels_)}; the same "
+            "data are expected"
+        )
+    return Fitted(estimator, facts, data, samples)
+
+
+def _data_of(run: str | Path, given: str | None, facts: Mapping[str, Any]) -> str:
+    path = given or facts.get("data")
     if path is None:
         raise InputError(f"--data: {run} does not say what it was fitted to; a path is expected")
     if given is None and not Path(path).exists():

@@ -54,7 +54,7 @@ def save(estimator: NeuralEstimator, path: str | Path) -> None:
     ...     (coterie.load(f"{folder}/model").predict(X) == model.labels_).all()
     np.True_
     """
-    method = _method_of(estimator)
+    method = method_of(estimator)
     check_is_fitted(estimator, "network_")
     meta: dict[str, Any] = {name: getattr(estimator, name) for name in estimator.saved_fields}
     meta |= {"method": method, "params": _plain_params(estimator), "item_shape": list(estimator.item_shape_)}
@@ -107,7 +107,8 @@ def load(path: str | Path, backbone: Any = None) -> NeuralEstimator:
         raise DamagedFileError(f"path: {path} lacks {error}, which this version expects") from error
 
 
-def _method_of(estimator: object) -> str:
+def method_of(estimator: object) -> str:
+    """The name under which estimators of this kind are saved."""
     for name, kind in SAVED.items():
         if type(estimator) is kind:
             return name

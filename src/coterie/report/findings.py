@@ -23,10 +23,8 @@ _CHUNK = 20_000
 
 def loss_in_words(estimator: NeuralEstimator) -> str:
     """The loss, and of how many restarts it is the lowest."""
-    n_restarts = len(estimator.runs_)
-    return f"loss {estimator.loss_:.4f}" + (
-        f", the lowest of {n_restarts} restarts" if n_restarts > 1 else ""
-    )
+    several = f", the lowest of {len(estimator.runs_)} restarts" if len(estimator.runs_) > 1 else ""
+    return f"loss {estimator.loss_:.4f}{several}"
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from coterie.cli.label.server import LabelServer
 from coterie.cli.label.sitting import Sitting
 from coterie.cli.nearness import Nearness
 from coterie.cli.parser import DashedParser, make_parser
-from coterie.cli.run_folder import data_of, load_model, read_facts
-from coterie.data import ReadOptions, read_samples
+from coterie.cli.run_folder import Fitted, load_fitted
 
 HELP = "ask which pairs belong together, on a local page"
 FILE = "pairs.csv"
@@ -45,9 +44,9 @@ def parser(words: Sequence[str]) -> DashedParser:
 def run(words: list[str]) -> None:
     """Serve until the page's finish button or Ctrl-C; the answers are saved in either case."""
     options = parser(words).parse(words)
-    sitting = _sitting(options.run, options.data, options.pairs)
-    use = ["coterie", "fit", data_of(options.run, options.data), "--pairs", str(sitting.path)]
-    use += ["--closure", "--neighbors", "5"]
+    fitted = load_fitted(options.run, options.data)
+    sitting = _sitting(fitted, Path(options.run, FILE) if options.pairs is None else Path(options.pairs))
+    use = ["coterie", "fit", fitted.data, "--pairs", str(sitting.path), "--closure", "--neighbors", "5"]
     way_on = shlex.join([*use, "--init", options.run, "--out", "NEW"])
     with LabelServer(sitting, options.port) as server, _ended_by_signals():
         try:
@@ -73,25 +72,15 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _sitting(run: str, data: str | None, pairs: str | None) -> Sitting:
-    estimator = load_model(run)
-    reading = read_facts(run).get("reading") or {}
-    skip = bool(read_facts(run).get("skip_broken"))
-    place = data_of(run, data)
-    samples = read_samples(place, ReadOptions(skip_broken=skip, like=reading or None))
-    if len(samples.items) != len(estimator.labels_):
-        raise InputError(
-            f"--data: {place} has {len(samples.items)} rows, the fit had {len(estimator.labels_)}; the same "
-            "data are expected"
-        )
+def _sitting(fitted: Fitted, path: Path) -> Sitting:
+    estimator, samples = fitted.estimator, fitted.samples
     if len(samples.items) < 2:
-        raise InputError(f"--data: {place} has one row; two are expected")
+        raise InputError(f"--data: {fitted.data} has one row; two are expected")
     probabilities = estimator.predict_proba(samples.items)
-    path = Path(run, FILE) if pairs is None else Path(pairs)
     answers = read_answers(path, samples.ids, len(samples.items))
     asked = [row for group in answers.groups() for row in group]
     candidates = representatives(probabilities, Nearness(samples.items, estimator), asked)
-    return Sitting(samples, candidates, answers, path, reading.get("columns"))
+    return Sitting(samples, candidates, answers, path, fitted.columns)
 
 
 def _ending(sitting: Sitting, way_on: str) -> str:
