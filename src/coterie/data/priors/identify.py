@@ -1,11 +1,13 @@
 """The rule of what can be identified: parts that overlap too much count as one cluster.
 
-A row's nearest neighbours vote for parts, each vote divided by the size of its part, so that small parts are
-heard as well as large ones. For two parts a and b, the confusion is the share of votes that rows of a give
-to b among those they give to a or b, averaged with the same share of b. It estimates the error of a
-classifier that knows all labels but the row's own, with both parts equally probable. No clustering, which
-knows no labels, can be expected to tell apart what this classifier cannot. Parts whose confusion is above a
-threshold are joined, directly or through others.
+The nearest neighbours of a row, seven or as many as its part has, vote for parts. Each vote is divided by
+the size of its part, so that small parts count as much as large ones. For two parts a and b, the confusion is
+the share of votes that rows of a give to b among those they give to a or b, averaged with the same share of
+b. It estimates the error of a classifier that knows all labels but the row's own, with both parts equally
+probable. A clustering knows no labels, so it cannot be expected to tell apart what this classifier cannot.
+Parts whose confusion is above a threshold are joined, directly or through others. The default, 0.22, is
+the confusion of two equal Gaussian parts whose centres are two standard deviations apart, where their mixture
+ceases to have two modes.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from scipy.spatial import cKDTree
 from coterie.data.priors.columns import standardise
 from coterie.data.priors.mixtures import Labels, Points
 
-THRESHOLD = 0.15
+THRESHOLD = 0.22
 NEIGHBOURS = 7
 
 
@@ -32,7 +34,7 @@ def merge_confused(points: Points, labels: Labels, threshold: float = THRESHOLD)
         Columns are standardised first.
     labels : int64 array of shape (n,)
         Parts; negative: outliers, which do not vote and stay -1.
-    threshold : float, default=0.15
+    threshold : float, default=0.22
         Largest confusion of two parts that stay two clusters.
 
     Returns
@@ -59,10 +61,12 @@ def confusion(points: Points, parts: Labels, n_parts: int) -> npt.NDArray[np.flo
     sizes = np.bincount(parts, minlength=n_parts)
     n_neighbours = min(NEIGHBOURS, len(points) - 1)
     near = cKDTree(points).query(points, n_neighbours + 1)[1].reshape(len(points), -1)[:, 1:]
-    votes = np.zeros((n_parts, n_parts))
+    # a part of few rows has no more neighbours of its own than that: further ones would say nothing
+    asked = np.arange(near.shape[1]) < (sizes[parts] - 1)[:, None]
     # a row's own part lacks the row itself
-    weights = 1.0 / np.where(parts[near] == parts[:, None], sizes[parts[near]] - 1, sizes[parts[near]])
-    np.add.at(votes, (np.repeat(parts, near.shape[1]), parts[near].ravel()), weights.ravel())
+    held = sizes[parts[near]] - (parts[near] == parts[:, None])
+    votes = np.zeros((n_parts, n_parts))
+    np.add.at(votes, (np.repeat(parts, near.shape[1]), parts[near].ravel()), (asked / held).ravel())
     own = votes.diagonal()
     share = votes / (votes + own[:, None] + 1e-12)
     np.fill_diagonal(share, 0)

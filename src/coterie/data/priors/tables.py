@@ -1,4 +1,4 @@
-"""Synthetic tables: a mixture, a scene or directions; then warps, more columns and outliers; then the rule."""
+"""Synthetic tables: clusters are drawn, columns and outliers added, and parts that overlap joined."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def synthetic_tables(
     dimensions, or groups of directions on a sphere. It may then be warped by a random network, turned into a
     subspace of more columns, widened by irrelevant or correlated columns, bent and rounded column by column,
     and given outliers. Rows and columns come in random order. Parts that overlap too much count as one
-    cluster: see `merge_confused`. So a table may have fewer clusters than were drawn.
+    cluster: see `merge_confused`. So a table may have fewer clusters than were drawn. Tables whose parts all
+    count as one are left out: one cluster is as rare as it is drawn.
 
     Parameters
     ----------
@@ -95,9 +96,17 @@ def _check_range(name: str, value: tuple[int, int]) -> tuple[int, int]:
 
 
 def _draw_table(rng: Rng, n: int, n_columns: tuple[int, int], n_clusters: tuple[int, int]) -> Table:
-    d = _choose_columns(rng, *n_columns)
-    sizes = _choose_sizes(rng, n, _choose_count(rng, *n_clusters))
-    points, labels = _draw_parts(rng, sizes, d)
+    """A table; where all of several parts count as one cluster, another one is drawn."""
+    while True:
+        k = _choose_count(rng, *n_clusters)
+        table = _try_table(rng, n, k, _choose_columns(rng, *n_columns))
+        if k == 1 or table.labels.max() > 0:
+            return table
+
+
+def _try_table(rng: Rng, n: int, k: int, d: int) -> Table:
+    """A table of k parts, joined where they overlap too much."""
+    points, labels = _draw_parts(rng, _choose_sizes(rng, n, k), d)
     if rng.random() < 0.25:
         points = bend_columns(rng, points)
     points = standardise(points)
