@@ -13,6 +13,9 @@ from scipy.spatial import cKDTree
 from sklearn.metrics import adjusted_rand_score
 from torch import nn
 
+from coterie import L2C
+from coterie.methods.table_rows import table_rows
+
 DATA = Path("/work/shared/data/tables/tables.npz")
 Table = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
@@ -65,18 +68,26 @@ def network_clusterer(network: nn.Module, most: int = 500) -> Clusterer:
     """Cluster at most so many random rows in one pass; others follow their nearest row among these."""
 
     def cluster(X: Table, counts: list[int]) -> tuple[Codes, list[Codes]]:
-        X = (X - X.mean(axis=0)) / (X.std(axis=0) + 1e-12)
+        columns = table_rows(X)
         rows = np.random.default_rng(0).permutation(len(X))[:most]
-        inputs = torch.from_numpy(np.pad(X[rows], ((0, 0), (0, 64 - X.shape[1])))).unsqueeze(0).float()
         with torch.inference_mode():
-            count_logits, assignments, *_ = network(inputs)
-        widths = list(range(1, count_logits.shape[1] + 1))
-        parts = assignments[0].split(widths, dim=1)
-        nearest = cKDTree(X[rows]).query(X)[1]
-        own = int(count_logits.argmax())
-        chosen = [min(k, len(parts)) - 1 for k in counts]
-        return parts[own].argmax(dim=1).numpy()[nearest], [
-            parts[k].argmax(dim=1).numpy()[nearest] for k in chosen
-        ]
+            count_logits, assignments, *_ = network(torch.from_numpy(columns[rows]).unsqueeze(0))
+        parts = torch.split(assignments[0], list(range(1, count_logits.shape[1] + 1)), dim=1)
+        nearest = cKDTree(columns[rows]).query(columns)[1]
+        wanted = [int(count_logits.argmax()) + 1, *(min(k, len(parts)) for k in counts)]
+        own, *told = (parts[k - 1].argmax(dim=1).numpy()[nearest] for k in wanted)
+        return own, told
+
+    return cluster
+
+
+def model_clusterer(model: L2C) -> Clusterer:
+    """Cluster as the estimator does."""
+
+    def cluster(X: Table, counts: list[int]) -> tuple[Codes, list[Codes]]:
+        count_proba, parts = model.predict_all(X)
+        wanted = [int(count_proba.argmax()) + 1, *(min(k, len(parts)) for k in counts)]
+        own, *told = (parts[k - 1].argmax(axis=1) for k in wanted)
+        return own, told
 
     return cluster

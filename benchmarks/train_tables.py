@@ -1,18 +1,22 @@
 """Train L2C's model for tables: ``python -m benchmarks.train_tables --out FOLDER``.
 
-Every step draws fresh tables from the prior, as a function of the seed and the step: no table is seen twice.
-A stopped run continues from its last checkpoint when the same command is given again. ``--init FILE`` starts
-from the weights of an earlier run. Weights are written to ``FOLDER/weights.safetensors`` every ``--every``
-steps with the scores on the development sets in ``FOLDER/scores.jsonl``.
+Every step draws fresh tables from the prior, as a function of the seed and the step, so no table is seen
+twice. A stopped run continues from its last checkpoint when the same command is given again. ``--init FILE``
+starts from the weights of an earlier run. Every ``--every`` steps the weights go to
+``FOLDER/weights.safetensors`` and the scores on the development sets to ``FOLDER/scores.jsonl``.
+``python -m benchmarks.ship_tables FOLDER`` puts the weights into the package.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +24,11 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from benchmarks import table_sets
+from benchmarks import record, table_sets
 from coterie._types import Plan, Rows
 from coterie.data.priors import Table, synthetic_tables
 from coterie.data.priors.tables import ROWS_OF_A_CLUSTER
-from coterie.data.sets import same_prior
+from coterie.data.sets import SetBatches, same_prior
 from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.loop import Run
 from coterie.engine.recipe import Recipe
@@ -33,11 +37,11 @@ from coterie.engine.runtime import make_runtime
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.engine.task import Task
 from coterie.methods.l2c import L2CObjective
+from coterie.methods.table_rows import WIDTH
 from coterie.nn.set_network import ItemVectors, SetNetwork
 from coterie.nn.set_table import TableAttention
 
-WIDTH = 64  # columns of a training table, filled up with constant ones
-CELLS = 1600  # rows in a step, in sets of one size
+ROWS = 1600  # rows in a step, of tables of one size
 EVALUATION_STEPS = 8
 
 
@@ -74,7 +78,7 @@ class TableBatches:
         self._items = torch.empty(0)
 
     def __len__(self) -> int:
-        return CELLS
+        return ROWS
 
     @property
     def n_steps(self) -> int:
@@ -84,7 +88,7 @@ class TableBatches:
     @property
     def same_prior(self) -> float:
         """Expected share of same pairs."""
-        return same_prior(range(1, self.max_clusters + 1), max(self.sizes))
+        return same_prior(tuple(range(1, self.max_clusters + 1)), max(self.sizes))
 
     def plan(self, seed: int, epoch: int, step: int) -> Plan:
         """Labels of the tables of one step, which `take` then gives."""
@@ -101,7 +105,7 @@ class TableBatches:
         return self._items[torch.from_numpy(rows)]
 
     def _plan(self, rng: np.random.Generator, n: int) -> Plan:
-        n_tables = max(2, CELLS // n)
+        n_tables = max(2, ROWS // n)
         most = min(self.max_clusters, n // ROWS_OF_A_CLUSTER)
         tables = synthetic_tables(
             n_tables, n, n_columns=(2, self.n_columns), n_clusters=(1, most), random_state=rng
@@ -146,32 +150,42 @@ def make_task(options: argparse.Namespace) -> Task:
             torch.default_generator.manual_seed(seed)
             network = SetNetwork(ItemVectors((WIDTH,)), TableAttention(options.max_clusters))
         if options.init:
-            network.load_state_dict(read_tensors(options.init, "weights")[0])
+            given = read_tensors(options.init, "weights")[0]
+            network.load_state_dict(network.state_dict() | given)
         return network
 
-    objective = L2CObjective(batches, options.max_clusters, weight=5.0, pair_weight=5.0)
+    objective = L2CObjective(cast(SetBatches, batches), options.max_clusters, weight=5.0, pair_weight=5.0)
     return Task(batches, objective, recipe, make_runtime("auto", "bfloat16"), make_network)
 
 
 class Scores:
-    """Writes weights and scores on the development sets every so many steps."""
+    """Writes weights, scores on the development sets and how they were reached every so many steps.
 
-    def __init__(self, out: Path, every: int) -> None:
-        self.out, self.every = out, every
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The command line.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.out, self.every = options.out, options.every
+        self.facts: dict[str, Any] = {
+            "command": shlex.join(["python", "-m", "benchmarks.train_tables", *sys.argv[1:]]),
+            "revision": record.commit()["revision"],
+        }
+        before = options.init.parent / "stages.json" if options.init else None
+        self.before = json.loads(before.read_text(encoding="utf-8")) if before and before.exists() else []
         self.start = time.process_time()
 
     def on_step(self, run: Run) -> None:
         """Score the network as it is."""
         if run.step % self.every and run.stopped is None:
             return
-        write_tensors(
-            self.out / "weights.safetensors", "weights", run.network.state_dict(), {"step": run.step}
-        )
         run.network.eval()
         found = table_sets.score(table_sets.network_clusterer(run.network))
         run.network.train()
         last = run.history[-1] if run.history else {}
-        facts = {
+        scores: dict[str, Any] = {
             "step": run.step,
             "cpu_seconds": round(time.process_time() - self.start),
             "ari": round(float(np.mean([one["ari"] for one in found])), 4),
@@ -181,8 +195,11 @@ class Scores:
             },
         }
         with (self.out / "scores.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(facts) + "\n")
+            file.write(json.dumps(scores) + "\n")
         (self.out / "sets.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+        stages = [*self.before, self.facts | scores]
+        (self.out / "stages.json").write_text(json.dumps(stages, indent=2), encoding="utf-8")
+        write_tensors(self.out / "weights.safetensors", "weights", run.network.state_dict(), scores)
 
 
 def main() -> None:
@@ -191,16 +208,12 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     task = make_task(options)
-    session = Session([options.seed], how="in turn")
     traced = {name: str(value) for name, value in vars(options).items() if name not in ("out", "every")}
     checkpointer = Checkpointer(options.out / "checkpoint", json.dumps(traced, sort_keys=True), task)
     with checkpointer.active():
-        session = checkpointer.restore(session)
-        run_session(task, session, [Scores(options.out, options.every), checkpointer])
+        session = checkpointer.restore(Session([options.seed], how="in turn"))
+        run_session(task, session, [Scores(options), checkpointer])
         checkpointer.write()
-    write_tensors(
-        options.out / "weights.safetensors", "weights", session.kept[0].state, {"step": options.steps}
-    )
 
 
 if __name__ == "__main__":

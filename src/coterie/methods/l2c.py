@@ -35,6 +35,7 @@ from coterie.methods.base import FloatArray, IntArray, NeuralEstimator, Training
 from coterie.methods.checks import check_choice, check_labels
 from coterie.methods.merge import merge_subsets
 from coterie.methods.rebuild import rebuild
+from coterie.methods.table_rows import table_rows
 from coterie.nn import channels_last
 from coterie.nn.set_network import SET_NETWORKS, SIZES, SetNetwork, build_set_network
 
@@ -442,6 +443,9 @@ class L2C(NeuralEstimator):
         count_proba /= count_proba.sum()
         return count_proba.numpy(), [part.numpy() for part in assignments]
 
+    def _check_items(self, X: Any, *, reset: bool) -> Items:
+        return super()._check_items(table_rows(X) if self.network == "table" else X, reset=reset)
+
     def make_network(self, seed: int) -> SetNetwork:
         """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
         network = build_set_network(
@@ -491,7 +495,7 @@ class L2C(NeuralEstimator):
         return self._override(dataclasses.replace(recipe, batch_size=sets.get(len(self.item_shape_), 16)))
 
     def _learn(self, items: Items, sampler: SetSampler, recipe: Recipe, evidence: str) -> Self:
-        pair_weight = self.pair_weight if self.network == "attention" else 0.0
+        pair_weight = self.pair_weight if self.network != "lstm" else 0.0
         objective = L2CObjective(sampler, self.max_clusters, self.weight, pair_weight)
         views = self._choose_augment(self.preset == "default" and len(self.item_shape_) > 1)
         augment = None if views is None else _ViewsOfItems(views)

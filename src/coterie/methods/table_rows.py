@@ -95,4 +95,4 @@ def _principal(columns: Numbers) -> Numbers:
     rows = len(columns) <= columns.shape[1]
     values, vectors = np.linalg.eigh(columns @ columns.T if rows else columns.T @ columns)
     vectors = vectors[:, -WIDTH:]
-    return vectors * np.sqrt(values[-WIDTH:].clip(0)) if rows else columns @ vectors
+    return np.asarray(vectors * np.sqrt(values[-WIDTH:].clip(0)) if rows else columns @ vectors)

@@ -103,7 +103,8 @@ def _separate(rng: Rng, centres: Points, parts: list[Points]) -> Points:
     ]
     ratio = lengths / (spreads[0] + spreads[1] + 1e-9)
     wanted = rng.uniform(1.0, 2.2) if rng.random() < 0.6 else rng.uniform(2.0, 5.0)
-    return centres * (wanted / np.quantile(ratio, rng.uniform(0, 0.25)))
+    factor = float(wanted / np.quantile(ratio, rng.uniform(0, 0.25)))
+    return centres * factor
 
 
 def _unit(rows: Points) -> Points:
@@ -116,8 +117,8 @@ def _gaussian(rng: Rng, n: int, d: int) -> Points:
 
 def _student(rng: Rng, n: int, d: int) -> Points:
     df = rng.uniform(3, 8)
-    scale = np.sqrt(df / rng.chisquare(df, size=(n, 1)))
-    return np.clip(rng.normal(size=(n, d)) * scale * np.sqrt((df - 2) / df), -_LARGEST_T, _LARGEST_T)
+    scale = np.sqrt((df - 2) / rng.chisquare(df, size=(n, 1)))
+    return np.asarray(np.clip(rng.normal(size=(n, d)) * scale, -_LARGEST_T, _LARGEST_T))
 
 
 def _box(rng: Rng, n: int, d: int) -> Points:
@@ -126,12 +127,12 @@ def _box(rng: Rng, n: int, d: int) -> Points:
 
 def _ball(rng: Rng, n: int, d: int) -> Points:
     radius = rng.uniform(size=(n, 1)) ** (1 / d)
-    return _unit(rng.normal(size=(n, d))) * radius * np.sqrt(d + 2)
+    return np.asarray(_unit(rng.normal(size=(n, d))) * radius * np.sqrt(d + 2))
 
 
 def _skewed(rng: Rng, n: int, d: int) -> Points:
     shape = rng.uniform(1.5, 6)
-    return (rng.gamma(shape, size=(n, d)) - shape) / np.sqrt(shape) * rng.choice((-1, 1), size=d)
+    return np.asarray((rng.gamma(shape, size=(n, d)) - shape) / np.sqrt(shape) * rng.choice((-1, 1), size=d))
 
 
 def _laplace(rng: Rng, n: int, d: int) -> Points:

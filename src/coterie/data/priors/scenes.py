@@ -60,7 +60,7 @@ def _place(rng: Rng, figure: Points, placed: list[Points], clearance: float) -> 
     reach = np.abs(others - middle).max() * rng.uniform(0.3, 1.2)
     while True:
         for _ in range(_TRIES):
-            moved = figure + middle + rng.uniform(-reach, reach, size=figure.shape[1])
+            moved: Points = figure + middle + rng.uniform(-reach, reach, size=figure.shape[1])
             if tree.query(moved)[0].min() >= clearance:
                 return moved
         reach = 1.3 * reach + 0.1

@@ -127,7 +127,8 @@ def _choose_count(rng: Rng, low: int, high: int) -> int:
     """Number of parts: small ones are more frequent, but one part alone is rare."""
     if low == 1 and (high == 1 or rng.random() < 0.04):
         return 1
-    return _log_uniform(rng, max(low, 2), high) if rng.random() < 0.6 else int(rng.integers(low, high + 1))
+    low = max(low, 2)
+    return _log_uniform(rng, low, high) if rng.random() < 0.6 else int(rng.integers(low, high + 1))
 
 
 def _log_uniform(rng: Rng, low: int, high: int) -> int:
@@ -139,7 +140,7 @@ def _choose_sizes(rng: Rng, n: int, k: int) -> Sizes:
     ratio = 1.0 if rng.random() < 0.3 else np.exp(rng.uniform(0, np.log(_LARGEST_RATIO)) * rng.random())
     shares = np.exp(rng.uniform(0, np.log(ratio), size=k)) if ratio > 1 else np.ones(k)
     spare = n - _SMALLEST * k
-    sizes = _SMALLEST + np.floor(spare * shares / shares.sum()).astype(np.int64)
+    sizes: Sizes = _SMALLEST + np.floor(spare * shares / shares.sum()).astype(np.int64)
     sizes[rng.integers(k)] += n - sizes.sum()
     return sizes
 
