@@ -28,13 +28,13 @@ class TableAttention(nn.Module):
     """Clusters the rows of a table; the order of rows and columns and the columns' scales change nothing.
 
     Two fronts see the table with standardised columns. The first maps each cell by itself: its value, its
-    rank, and the density of its column about it. The mean and maximum over the columns of a row, and the row's
-    distances to its neighbours, make its vector. The second sees pairs of rows: their distances, and where
-    four hierarchies join them. It gives the attention logits of the first layer; each layer adds its own. The
-    last logits and the similarity of the last row vectors give the logits of "same cluster". Seeds follow from
-    them as in `SetAttention`. P(l | x_i, k) is a softmax over the mean logits of a row to the clusters around
-    the first k seeds. P(k) is read off what each seed adds, the heights of the last joins, and how well the
-    clustering for each k fits the pair logits.
+    rank, and the density of its column about it. The mean and maximum over the columns of a row, and the
+    row's distances to its neighbours, make its vector. The second sees pairs of rows: their distances, and
+    where four hierarchies join them. It gives the attention logits of the first layer; each layer adds its
+    own. The last logits and the similarity of the last row vectors give the logits of "same cluster". Seeds
+    follow from them as in `SetAttention`. P(l | x_i, k) is a softmax over the mean logits of a row to the
+    clusters around the first k seeds. P(k) is read off what each seed adds, the heights of the last joins,
+    and how well the clustering for each k fits the pair logits.
 
     Parameters
     ----------
