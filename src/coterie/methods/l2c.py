@@ -33,6 +33,7 @@ from coterie.engine.storage import read_tensors
 from coterie.losses.l2c import class_weights, l2c_terms, pair_cross_entropy, same_matrices, true_counts
 from coterie.methods.base import FloatArray, IntArray, NeuralEstimator, Training, eval_mode
 from coterie.methods.checks import check_choice, check_labels
+from coterie.methods.follow import follow_sample
 from coterie.methods.merge import merge_subsets
 from coterie.methods.rebuild import rebuild
 from coterie.methods.table_rows import table_rows
@@ -40,7 +41,7 @@ from coterie.nn import channels_last
 from coterie.nn.set_network import SET_NETWORKS, SIZES, SetNetwork, build_set_network
 
 SetSampler = SetBatches | GivenSets
-PRETRAINED = ("points2d", "points2d-10")
+PRETRAINED = ("points2d", "points2d-10", "tables")
 # The paper's sizes of sets and batches: n = 72, N = 200 for points and n = 20, N = 25 for images and audio.
 VECTOR_SET, IMAGE_SET = 72, 20
 _PAPER_SETS = {1: 200, 2: 25, 3: 25}
@@ -112,9 +113,11 @@ class L2C(NeuralEstimator):
     ----------
     max_clusters : int, default=5
         Largest number of clusters that can be found in a set.
-    network : {"attention", "lstm"}, default="attention"
+    network : {"attention", "lstm", "table"}, default="attention"
         Attention over the set, whose clustering does not depend on the order of the items; or the paper's
-        stack of 14 residual bidirectional LSTM layers.
+        stack of 14 residual bidirectional LSTM layers. "table": attention over the rows of a table with any
+        number of columns, whose clustering does not depend on their order, shifts and scales either; X may
+        then have NaN for missing values and other columns in `predict` than in `fit`.
     distance : {"implicit", "euclidean", "diagonal", "full"}, default="implicit"
         With "lstm": let it see pairwise distances, fixed or trained, in place of the items (section 3.3).
         Every set then has to have `set_size` items.
@@ -133,7 +136,8 @@ class L2C(NeuralEstimator):
         With "attention": weight of the cross entropy of its pair logits, which the paper does not have; 0:
         none.
     one_pass : int, default=1500
-        Larger sets are clustered as overlapping subsets of 400 items, whose clusterings are merged.
+        Larger sets are clustered as overlapping subsets of 400 items, whose clusterings are merged. With
+        "table": as many random rows are clustered, and each other row follows its nearest one of these.
     n_restarts : int, default=1
         Runs from different starts, of which the one of lowest loss is kept.
     backbone : "auto", str, nn.Module or callable, default="auto"
@@ -254,10 +258,10 @@ class L2C(NeuralEstimator):
 
         Parameters
         ----------
-        name : {"points2d", "points2d-10"}
+        name : {"points2d", "points2d-10", "tables"}
             For 2-D points of any position and scale, in rings, moons, Gaussians and the like: "points2d" for
             up to 5 clusters, trained on sets of 72; "points2d-10" for up to 10, trained on sets of several
-            sizes.
+            sizes. "tables": for tables with any number of columns, up to 20 clusters.
 
         Returns
         -------
@@ -520,7 +524,9 @@ class L2C(NeuralEstimator):
 
         threads = choose_threads(self.threads, self.network_, device)
         with torch_threads(threads), torch.inference_mode(), eval_mode(self.network_):
-            if len(items) > self.one_pass:
+            if len(items) > self.one_pass and self.network == "table":
+                count_proba, parts = follow_sample(cluster, embedding, self.one_pass)
+            elif len(items) > self.one_pass:
                 count_proba, parts = merge_subsets(cluster, len(items), _SUBSETS)
             else:
                 counts, sets = cluster(torch.arange(len(items)).unsqueeze(0))
