@@ -108,7 +108,7 @@ class TableBatches:
         n_tables = max(2, ROWS // n)
         most = min(self.max_clusters, n // ROWS_OF_A_CLUSTER)
         tables = synthetic_tables(
-            n_tables, n, n_columns=(2, self.n_columns), n_clusters=(1, most), random_state=rng
+            n_tables, n, n_columns=(1, self.n_columns), n_clusters=(1, most), random_state=rng
         )
         self._items = torch.from_numpy(np.concatenate([fill(table.X) for table in tables]))
         labels = np.stack([place_outliers(table) for table in tables])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import hadamard
 
 from coterie._errors import InputError, InputTypeError
 
@@ -19,7 +20,7 @@ def table_rows(X: Any) -> npt.NDArray[np.float32]:
     """Standardise the columns of a table and bring them to a fixed number.
 
     Missing values become the column's median. Constant and empty columns say nothing and are dropped. More
-    than 64 columns are replaced by their first 64 principal components, fewer are filled up with zeros, which
+    than 64 columns are replaced by their first 64 principal components, turned; fewer are filled up with zeros, which
     a table network leaves out of account.
 
     Parameters
@@ -91,8 +92,16 @@ def _standardise(table: Numbers) -> Numbers:
 
 
 def _principal(columns: Numbers) -> Numbers:
-    """The first 64 principal components, each with its own spread; their signs do not depend on the order."""
-    rows = len(columns) <= columns.shape[1]
-    values, vectors = np.linalg.eigh(columns @ columns.T if rows else columns.T @ columns)
-    vectors = vectors[:, -WIDTH:]
-    return np.asarray(vectors * np.sqrt(values[-WIDTH:].clip(0)) if rows else columns @ vectors)
+    """The first 64 principal components, turned so that all columns have the same spread.
+
+    A network standardises columns: as they are, weak components would come to count as much as strong ones.
+    All entries of a Hadamard matrix are alike, so each turned column holds the same share of each component.
+    """
+    few_rows = len(columns) <= columns.shape[1]
+    values, vectors = np.linalg.eigh(columns @ columns.T if few_rows else columns.T @ columns)
+    vectors, values = vectors[:, : -WIDTH - 1 : -1], values[: -WIDTH - 1 : -1].clip(0)
+    components = vectors * np.sqrt(values) if few_rows else columns @ vectors
+    # signs that do not depend on the order of rows or columns
+    components *= np.where((components**3).sum(axis=0) < 0, -1.0, 1.0)
+    padded = np.pad(components, ((0, 0), (0, WIDTH - components.shape[1])))
+    return np.asarray(padded @ hadamard(WIDTH) / np.sqrt(WIDTH))

@@ -18,6 +18,7 @@ from coterie.data.priors.scenes import scene
 ROWS_OF_A_CLUSTER = 6  # rows for each cluster that a table must have
 _SMALLEST = 3  # rows of a part
 _LARGEST_RATIO = 50.0
+_ONE = 0.02  # share of tables of one cluster, and of one column, where the ranges allow them
 _TWO_COLUMNS = 0.4  # share of tables of two columns where the range allows them
 _SCENES, _DIRECTIONS = 0.45, 0.12
 _OUTLIERS, _MOST_OUTLIERS = 0.2, 0.1
@@ -118,14 +119,15 @@ def _try_table(rng: Rng, n: int, k: int, d: int) -> Table:
 
 
 def _choose_columns(rng: Rng, low: int, high: int) -> int:
-    if low <= 2 <= high and rng.random() < _TWO_COLUMNS:
-        return 2
-    return _log_uniform(rng, low, high)
+    if low == 1 and (high == 1 or rng.random() < _ONE):
+        return 1
+    low = max(low, 2)
+    return 2 if low == 2 and rng.random() < _TWO_COLUMNS else _log_uniform(rng, low, high)
 
 
 def _choose_count(rng: Rng, low: int, high: int) -> int:
     """Number of parts: small ones are more frequent, but one part alone is rare."""
-    if low == 1 and (high == 1 or rng.random() < 0.04):
+    if low == 1 and (high == 1 or rng.random() < _ONE):
         return 1
     low = max(low, 2)
     return _log_uniform(rng, low, high) if rng.random() < 0.6 else int(rng.integers(low, high + 1))
