@@ -14,11 +14,13 @@ from sklearn.metrics import adjusted_rand_score
 from torch import nn
 
 from coterie import L2C
+from coterie.methods.consensus import choose_count
 from coterie.methods.table_rows import table_rows
 
 DATA = Path("/work/shared/data/tables/tables.npz")
 Table = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.float64]
 # a table -> its clusters, and its clusters for each number of clusters that is given
 Clusterer = Callable[[Table, list[int]], tuple[Codes, list[Codes]]]
 
@@ -72,11 +74,12 @@ def network_clusterer(network: nn.Module, most: int = 500) -> Clusterer:
         rows = np.random.default_rng(0).permutation(len(X))[:most]
         with torch.inference_mode():
             count_logits, assignments, *_ = network(torch.from_numpy(columns[rows]).unsqueeze(0))
-        parts = torch.split(assignments[0], list(range(1, count_logits.shape[1] + 1)), dim=1)
+        split = torch.split(assignments[0].double(), list(range(1, count_logits.shape[1] + 1)), dim=1)
         nearest = cKDTree(columns[rows]).query(columns)[1]
-        wanted = [int(count_logits.argmax()) + 1, *(min(k, len(parts)) for k in counts)]
-        own, *told = (parts[k - 1].argmax(dim=1).numpy()[nearest] for k in wanted)
-        return own, told
+        own, *told = _answers(
+            count_logits[0].double().softmax(0).numpy(), [one.numpy() for one in split], counts
+        )
+        return own[nearest], [one[nearest] for one in told]
 
     return cluster
 
@@ -85,9 +88,13 @@ def model_clusterer(model: L2C) -> Clusterer:
     """Cluster as the estimator does."""
 
     def cluster(X: Table, counts: list[int]) -> tuple[Codes, list[Codes]]:
-        count_proba, parts = model.predict_all(X)
-        wanted = [int(count_proba.argmax()) + 1, *(min(k, len(parts)) for k in counts)]
-        own, *told = (parts[k - 1].argmax(axis=1) for k in wanted)
+        own, *told = _answers(*model.predict_all(X), counts)
         return own, told
 
     return cluster
+
+
+def _answers(count_proba: Numbers, parts: list[Numbers], counts: list[int]) -> list[Codes]:
+    """The clusters of the number that is chosen, and of each of the numbers that are told."""
+    wanted = [choose_count(count_proba, parts), *(min(k, len(parts)) for k in counts)]
+    return [parts[k - 1].argmax(axis=1) for k in wanted]

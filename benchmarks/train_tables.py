@@ -41,7 +41,7 @@ from coterie.methods.table_rows import WIDTH
 from coterie.nn.set_network import ItemVectors, SetNetwork
 from coterie.nn.set_table import TableAttention
 
-ROWS = 1600  # rows in a step, of tables of one size
+ROWS = 1400  # rows in a step, of tables of one size
 EVALUATION_STEPS = 8
 
 

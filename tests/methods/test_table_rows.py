@@ -51,7 +51,11 @@ def test_many_columns_become_principal_components(n: int, d: int) -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, 3)) @ rng.normal(size=(3, d))
     standard = (X - X.mean(axis=0)) / X.std(axis=0)
-    np.testing.assert_allclose(pdist(table_rows(X)), pdist(standard), rtol=1e-3)
+    rows = table_rows(X)
+    np.testing.assert_allclose(pdist(rows), pdist(standard), rtol=1e-3)
+    np.testing.assert_allclose(rows.std(axis=0), rows.std(), rtol=1e-3)
+    order = np.random.default_rng(1).permutation(n)
+    np.testing.assert_allclose(table_rows(X[order]), rows[order], atol=1e-3)
 
 
 def test_data_frames_are_tables() -> None:

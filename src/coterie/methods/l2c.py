@@ -33,6 +33,7 @@ from coterie.engine.storage import read_tensors
 from coterie.losses.l2c import class_weights, l2c_terms, pair_cross_entropy, same_matrices, true_counts
 from coterie.methods.base import FloatArray, IntArray, NeuralEstimator, Training, eval_mode
 from coterie.methods.checks import check_choice, check_labels
+from coterie.methods.consensus import choose_count
 from coterie.methods.follow import follow_sample
 from coterie.methods.merge import merge_subsets
 from coterie.methods.rebuild import rebuild
@@ -366,6 +367,9 @@ class L2C(NeuralEstimator):
     def predict(self, X: Any) -> IntArray:
         """Cluster one set with its most probable number of clusters.
 
+        With network="table", the number is the one whose clustering has the highest expected adjusted Rand
+        index under `predict_count_proba`, and it is 1 only where the probability of that is above 0.9.
+
         Parameters
         ----------
         X : array-like of shape (n, ...)
@@ -398,7 +402,8 @@ class L2C(NeuralEstimator):
             Rows in [0, 1] that sum to 1.
         """
         count_proba, assignments = self.predict_all(X)
-        k = int(count_proba.argmax()) + 1
+        by_agreement = self.network == "table"
+        k = choose_count(count_proba, assignments) if by_agreement else int(count_proba.argmax()) + 1
         if k == self.max_clusters > 1:
             warnings.warn(
                 f"max_clusters: {k} clusters are the most probable number and the largest possible one; "

@@ -20,8 +20,8 @@ def table_rows(X: Any) -> npt.NDArray[np.float32]:
     """Standardise the columns of a table and bring them to a fixed number.
 
     Missing values become the column's median. Constant and empty columns say nothing and are dropped. More
-    than 64 columns are replaced by their first 64 principal components, turned; fewer are filled up with zeros, which
-    a table network leaves out of account.
+    than 64 columns are replaced by their first 64 principal components, turned. Fewer are filled up with
+    zeros, which a table network ignores.
 
     Parameters
     ----------
