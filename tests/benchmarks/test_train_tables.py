@@ -72,6 +72,8 @@ def test_a_run_is_trained_scored_and_shipped_once(options: argparse.Namespace, t
     shipped = L2C(max_clusters=3, network="table", scale=False, one_pass=ship_tables.ONE_PASS)
     assert model.get_params() == shipped.get_params()
     assert model.predict_count_proba(few()["two"][0]).shape == (3,)
+    synthetic = ship_tables.describe_synthetic(model, 2)
+    assert 0 <= synthetic["ece"] <= 1
 
 
 def test_a_run_starts_from_another(options: argparse.Namespace, tmp_path: Path) -> None:
@@ -90,3 +92,9 @@ def test_the_score_of_a_clusterer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert one == {"name": "two", "ari": 1.0, "told": 1.0, "found": 2, "counts": [2, 1]}
     (one,) = table_sets.score(lambda X, counts: (0 * truth, [0 * truth for _ in counts]))
     assert one["ari"] == 1.0  # the second labelling has one cluster
+
+
+def test_calibration_error_of_sure_and_of_wrong_answers() -> None:
+    sure = np.array([1.0, 1.0, 0.55, 0.55])
+    assert ship_tables.calibration_error(sure, np.array([True, True, True, False])) == pytest.approx(0.025)
+    assert ship_tables.calibration_error(sure, np.zeros(4, dtype=bool)) == pytest.approx(0.775)
