@@ -24,8 +24,7 @@ from coterie import L2C
 from coterie.data.arrays import Scaling
 from coterie.data.priors import synthetic_tables
 from coterie.engine.storage import read_tensors
-from coterie.methods.consensus import choose_count
-from coterie.methods.table_rows import WIDTH
+from coterie.methods.table_rows import WIDTH, choose_count
 from coterie.nn.set_network import build_set_network
 
 NAME = "tables"
@@ -68,7 +67,7 @@ def describe_synthetic(model: L2C, n_tables: int = 300) -> dict[str, float]:
     for _ in range(n_tables):
         (table,) = synthetic_tables(1, 250, n_columns=(1, 40), n_clusters=(1, 20), random_state=rng)
         count_proba, parts = model.predict_all(table.X)
-        known, found = table.labels >= 0, parts[choose_count(count_proba, parts) - 1].argmax(axis=1)
+        known, found = table.labels >= 0, parts[choose_count(count_proba) - 1].argmax(axis=1)
         scores.append(adjusted_rand_score(table.labels[known], found[known]))
         right.append(count_proba.argmax() == table.labels.max())
         sure.append(count_proba.max())

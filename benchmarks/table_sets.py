@@ -14,8 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 from torch import nn
 
 from coterie import L2C
-from coterie.methods.consensus import choose_count
-from coterie.methods.table_rows import table_rows
+from coterie.methods.table_rows import choose_count, table_rows
 
 DATA = Path("/work/shared/data/tables/tables.npz")
 Table = npt.NDArray[np.float32]
@@ -96,5 +95,5 @@ def model_clusterer(model: L2C) -> Clusterer:
 
 def _answers(count_proba: Numbers, parts: list[Numbers], counts: list[int]) -> list[Codes]:
     """The clusters of the number that is chosen, and of each of the numbers that are told."""
-    wanted = [choose_count(count_proba, parts), *(min(k, len(parts)) for k in counts)]
+    wanted = [choose_count(count_proba), *(min(k, len(parts)) for k in counts)]
     return [parts[k - 1].argmax(axis=1) for k in wanted]

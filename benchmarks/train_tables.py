@@ -141,7 +141,7 @@ def make_task(options: argparse.Namespace) -> Task:
         max_steps=options.steps,
         drops=(0.5, 0.75, 0.9),
         drop_factor=0.3,
-        warmup_steps=100,
+        warmup_steps=min(100, options.steps // 20),
         clip_norm=1.0,
     )
 

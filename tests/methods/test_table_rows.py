@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from scipy.spatial.distance import pdist
 
 from coterie import InputError, InputTypeError
-from coterie.methods.table_rows import WIDTH, table_rows
+from coterie.methods.table_rows import WIDTH, choose_count, table_rows
 
 
 def table(n: int = 30, d: int = 4) -> Any:
@@ -77,3 +77,11 @@ def test_data_frames_are_tables() -> None:
 def test_bad_tables_are_named(X: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         table_rows(X)
+
+
+@pytest.mark.parametrize(
+    ("count_proba", "expected"),
+    [([1.0], 1), ([0.6, 0.1, 0.3], 1), ([0.5, 0.2, 0.3], 3), ([0.4, 0.35, 0.25], 2), ([0.0, 1.0], 2)],
+)
+def test_one_cluster_needs_a_majority(count_proba: list[float], expected: int) -> None:
+    assert choose_count(np.array(count_proba)) == expected

@@ -33,11 +33,10 @@ from coterie.engine.storage import read_tensors
 from coterie.losses.l2c import class_weights, l2c_terms, pair_cross_entropy, same_matrices, true_counts
 from coterie.methods.base import FloatArray, IntArray, NeuralEstimator, Training, eval_mode
 from coterie.methods.checks import check_choice, check_labels
-from coterie.methods.consensus import choose_count
 from coterie.methods.follow import follow_sample
 from coterie.methods.merge import merge_subsets
 from coterie.methods.rebuild import rebuild
-from coterie.methods.table_rows import table_rows
+from coterie.methods.table_rows import choose_count, table_rows
 from coterie.nn import channels_last
 from coterie.nn.set_network import SET_NETWORKS, SIZES, SetNetwork, build_set_network
 
@@ -367,8 +366,8 @@ class L2C(NeuralEstimator):
     def predict(self, X: Any) -> IntArray:
         """Cluster one set with its most probable number of clusters.
 
-        With network="table", the number is the one whose clustering has the highest expected adjusted Rand
-        index under `predict_count_proba`, and it is 1 only where the probability of that is above 0.9.
+        With network="table", that is the most probable number of at least 2, and 1 only where one cluster is
+        more probable than all other numbers together.
 
         Parameters
         ----------
@@ -402,8 +401,7 @@ class L2C(NeuralEstimator):
             Rows in [0, 1] that sum to 1.
         """
         count_proba, assignments = self.predict_all(X)
-        by_agreement = self.network == "table"
-        k = choose_count(count_proba, assignments) if by_agreement else int(count_proba.argmax()) + 1
+        k = choose_count(count_proba) if self.network == "table" else int(count_proba.argmax()) + 1
         if k == self.max_clusters > 1:
             warnings.warn(
                 f"max_clusters: {k} clusters are the most probable number and the largest possible one; "

@@ -48,6 +48,23 @@ def table_rows(X: Any) -> npt.NDArray[np.float32]:
     return np.pad(columns, ((0, 0), (0, WIDTH - columns.shape[1]))).astype(np.float32)
 
 
+def choose_count(count_proba: npt.NDArray[np.float64]) -> int:
+    """The number of clusters to answer with, given P(k) of k = 1..K.
+
+    The most probable one of at least two; one cluster only where it is more probable than all others
+    together. A table in which the number is unclear spreads P(k) over many k: the largest value is then often
+    that of k = 1, although several clusters are far more probable.
+
+    Examples
+    --------
+    >>> choose_count(np.array([0.3, 0.2, 0.25, 0.25])), choose_count(np.array([0.6, 0.4]))
+    (3, 1)
+    """
+    if len(count_proba) == 1 or count_proba[0] > 0.5:
+        return 1
+    return 2 + int(count_proba[1:].argmax())
+
+
 def _as_table(X: Any) -> Numbers:
     if hasattr(X, "toarray"):
         raise InputTypeError("X must be dense, got a sparse matrix; X.toarray() is dense")
