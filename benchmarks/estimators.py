@@ -16,7 +16,7 @@ from coterie import ADC, CCN, DDC
 from coterie._types import Batch, Output
 from coterie.data.batches import Sampler
 from coterie.engine.objective import Objective
-from coterie.engine.restarts import Kept, Session
+from coterie.engine.restarts import FinishedRun, Session
 from coterie.engine.task import Task
 from coterie.methods.base import NeuralClusterer
 
@@ -43,7 +43,7 @@ class Recorded(NeuralClusterer):
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
         recipe = dataclasses.replace(task.recipe, **(self.recipe_changes or {}))
         task = dataclasses.replace(task, objective=self.objective_for(task.objective), recipe=recipe)
-        if fresh.how != "racing":  # which would have nobody to leave behind
+        if fresh.how != "successive-halving":  # which would have nobody to leave behind
             fresh.keep = len(fresh.seeds)
         self.resolved_ = {
             "parameters": self.get_params(),
@@ -57,7 +57,7 @@ class Recorded(NeuralClusterer):
         self.kept_ = session.kept
         return session
 
-    def each_restart(self) -> Iterator[Kept]:
+    def each_restart(self) -> Iterator[FinishedRun]:
         """Each finished restart, by its number; meanwhile the estimator predicts with its weights."""
         chosen = self.kept_[0].state
         try:

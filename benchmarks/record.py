@@ -90,8 +90,8 @@ def _faults(value: object, expected: Any, where: str) -> list[str]:
             return [f"{where}: a list is expected, got {type(value).__name__}"]
         return [
             fault
-            for number, item in enumerate(value)
-            for fault in _faults(item, expected[0], f"{where}[{number}]")
+            for number, sample in enumerate(value)
+            for fault in _faults(sample, expected[0], f"{where}[{number}]")
         ]
     if isinstance(expected, dict):
         return _object_faults(value, expected, where)
@@ -206,9 +206,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(name): plain(item) for name, item in value.items()}
+        return {str(name): plain(sample) for name, sample in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [plain(sample) for sample in value]
     if isinstance(value, np.generic | np.ndarray):
         return plain(value.tolist())
     return getattr(value, "__name__", str(value))
@@ -230,10 +230,10 @@ def _dump(record: Mapping[str, Any]) -> str:
 
 def _dump_field(value: Any) -> str:
     if isinstance(value, dict) and value:
-        inner = [f"    {json.dumps(name)}: {json.dumps(item)}" for name, item in value.items()]
+        inner = [f"    {json.dumps(name)}: {json.dumps(sample)}" for name, sample in value.items()]
         return "{\n" + ",\n".join(inner) + "\n  }"
     if isinstance(value, list) and value:
-        return "[\n" + ",\n".join(f"    {json.dumps(item)}" for item in value) + "\n  ]"
+        return "[\n" + ",\n".join(f"    {json.dumps(sample)}" for sample in value) + "\n  ]"
     return json.dumps(value)
 
 

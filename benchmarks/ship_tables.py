@@ -29,15 +29,15 @@ from coterie.nn.set_network import build_set_network
 
 NAME = "tables"
 SYNTHETIC_SEED = 999
-ONE_PASS = 2000
+MAX_SET_SIZE = 2000
 
 
 def make_model(weights: Path) -> L2C:
     """A fitted estimator around trained weights."""
     state, meta = read_tensors(weights, "weights")
     max_clusters = int(state["clusterer.count.2.bias"].shape[0])
-    model = L2C(max_clusters=max_clusters, network="table", scale=False, one_pass=ONE_PASS)
-    model.item_shape_, model.n_features_in_ = (WIDTH,), WIDTH
+    model = L2C(max_clusters=max_clusters, network="table", scale=False, max_set_size=MAX_SET_SIZE)
+    model.sample_shape_, model.n_features_in_ = (WIDTH,), WIDTH
     model.scaling_ = Scaling(np.zeros(()), np.asarray(1.0))
     model.loss_, model.history_, model.runs_ = float(meta["loss"]), [], []
     network = build_set_network("auto", (WIDTH,), max_clusters, seed=0, kind="table")

@@ -38,7 +38,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.train_points2d", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and model")
     parser.add_argument("--sets", type=int, default=54_400, help="training sets, of all sizes")
-    parser.add_argument("--items", type=int, nargs="+", default=[72], help="sizes of sets, in turn")
+    parser.add_argument("--samples", type=int, nargs="+", default=[72], help="sizes of sets, in turn")
     parser.add_argument("--batch-size", type=int, default=16, help="sets of the smallest size in a step")
     parser.add_argument("--max-clusters", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
@@ -77,9 +77,9 @@ def train(options: argparse.Namespace) -> L2C:
     return model.fit_sets(draw_sets(options))
 
 
-def validate(model: L2C, n: int, n_items: int = VALIDATION_ITEMS) -> dict[str, float]:
+def validate(model: L2C, n: int, n_samples: int = VALIDATION_ITEMS) -> dict[str, float]:
     """Mean NMI, misclassification rate and share of right counts; labels from the outputs alone."""
-    n_sets = max(2, min(300, n_items // n))
+    n_sets = max(2, min(300, n_samples // n))
     points, labels = shapes2d(
         n_sets,
         n,
@@ -94,7 +94,7 @@ def validate(model: L2C, n: int, n_items: int = VALIDATION_ITEMS) -> dict[str, f
         scores = nmi(y, clusters, average="geometric"), misclassification_rate(y, clusters)
         found.append((*scores, float(k == y.max() + 1)))
     means = np.mean(found, axis=0).round(4).tolist()
-    return {"items": n, "sets": n_sets} | dict(zip(("nmi", "mr", "right_counts"), means, strict=True))
+    return {"samples": n, "sets": n_sets} | dict(zip(("nmi", "mr", "right_counts"), means, strict=True))
 
 
 def describe_start(name: str, sizes: list[int]) -> dict[str, Any]:
@@ -109,17 +109,17 @@ def describe_start(name: str, sizes: list[int]) -> dict[str, Any]:
     }
 
 
-def is_better(facts: dict[str, Any]) -> bool:
+def is_better(metadata: dict[str, Any]) -> bool:
     """Whether no validation NMI is below that of the model that training began with."""
-    before = facts["init"]["validation"] if facts["init"] else facts["validation"]
-    return all(new["nmi"] >= old["nmi"] for new, old in zip(facts["validation"], before, strict=True))
+    before = metadata["init"]["validation"] if metadata["init"] else metadata["validation"]
+    return all(new["nmi"] >= old["nmi"] for new, old in zip(metadata["validation"], before, strict=True))
 
 
-def ship(model: L2C, facts: dict[str, Any], name: str, folder: Path = PACKAGE) -> None:
+def ship(model: L2C, metadata: dict[str, Any], name: str, folder: Path = PACKAGE) -> None:
     """Write the model into the package, and beside it how it was made."""
     model.set_params(checkpoint_dir=None, verbose=0)
     coterie.save(model, folder / f"{name}.safetensors")
-    (folder / f"{name}.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    (folder / f"{name}.json").write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -129,7 +129,7 @@ def main() -> None:
     start = time.process_time()
     model = train(options)
     seconds = time.process_time() - start
-    facts = {
+    metadata = {
         "command": shlex.join(["python", "-m", "benchmarks.train_points2d", *sys.argv[1:]]),
         "data": "coterie.data.shapes2d; no set is seen twice",
         "init": describe_start(options.init, options.validate) if options.init else None,
@@ -139,10 +139,10 @@ def main() -> None:
         "validation": [validate(model, n) for n in options.validate],
         **record.surroundings(),
     }
-    print(json.dumps(facts), flush=True)
+    print(json.dumps(metadata), flush=True)
     coterie.save(model, options.out / "model")
-    if options.ship and is_better(facts):
-        ship(model, facts, options.ship)
+    if options.ship and is_better(metadata):
+        ship(model, metadata, options.ship)
 
 
 if __name__ == "__main__":

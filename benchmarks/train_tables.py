@@ -25,7 +25,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from benchmarks import record, table_sets
-from coterie._types import Plan, Rows
+from coterie._types import BatchPlan, Rows
 from coterie.data.priors import Table, synthetic_tables
 from coterie.data.priors.tables import ROWS_OF_A_CLUSTER
 from coterie.data.sets import SetBatches, same_prior
@@ -90,11 +90,11 @@ class TableBatches:
         """Expected share of same pairs."""
         return same_prior(tuple(range(1, self.max_clusters + 1)), max(self.sizes))
 
-    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+    def plan(self, seed: int, epoch: int, step: int) -> BatchPlan:
         """Labels of the tables of one step, which `take` then gives."""
         return self._plan(np.random.default_rng([seed, epoch, step]), self.sizes[step % len(self.sizes)])
 
-    def evaluation_plans(self) -> Iterator[Plan]:
+    def evaluation_plans(self) -> Iterator[BatchPlan]:
         """Yield the same tables at every call."""
         rng = np.random.default_rng(0)
         for number in range(EVALUATION_STEPS):
@@ -104,7 +104,7 @@ class TableBatches:
         """The tables planned last."""
         return self._items[torch.from_numpy(rows)]
 
-    def _plan(self, rng: np.random.Generator, n: int) -> Plan:
+    def _plan(self, rng: np.random.Generator, n: int) -> BatchPlan:
         n_tables = max(2, ROWS // n)
         most = min(self.max_clusters, n // ROWS_OF_A_CLUSTER)
         tables = synthetic_tables(
@@ -112,7 +112,7 @@ class TableBatches:
         )
         self._items = torch.from_numpy(np.concatenate([fill(table.X) for table in tables]))
         labels = np.stack([place_outliers(table) for table in tables])
-        return Plan(np.arange(n_tables * n).reshape(n_tables, n), labels=labels)
+        return BatchPlan(np.arange(n_tables * n).reshape(n_tables, n), labels=labels)
 
 
 def fill(X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -211,7 +211,7 @@ def main() -> None:
     traced = {name: str(value) for name, value in vars(options).items() if name not in ("out", "every")}
     checkpointer = Checkpointer(options.out / "checkpoint", json.dumps(traced, sort_keys=True), task)
     with checkpointer.active():
-        session = checkpointer.restore(Session([options.seed], how="in turn"))
+        session = checkpointer.restore(Session([options.seed]))
         run_session(task, session, [Scores(options), checkpointer])
         checkpointer.write()
 

@@ -6,9 +6,9 @@ A method is a network plus an *objective*. The objective says which rows make up
 network gives for them to named terms; the engine does the rest: restarts, checkpoints, several processes,
 stopping, prediction.
 
-This guide adds a sixth method: clusters that carry much information about the items (A. Krause, P. Perona and
-R. Gomes, *Discriminative clustering by regularized information maximization*, NeurIPS 2010), and that stay
-the same when an item is seen a little differently.
+This guide adds a sixth method: clusters that carry much information about the samples (A. Krause, P. Perona
+and R. Gomes, *Discriminative clustering by regularized information maximization*, NeurIPS 2010), and that
+stay the same when a sample is seen a little differently.
 """
 
 # %%
@@ -16,8 +16,8 @@ the same when an item is seen a little differently.
 # -------------
 #
 # In the library they are a file in ``losses/``: pure tensor functions, named as in the paper, with equation
-# numbers, shapes and an example that runs. The information of a cluster about an item is the entropy of the
-# mean row (clusters of equal size) less the mean entropy of the rows (each item in one cluster).
+# numbers, shapes and an example that runs. The information of a cluster about a sample is the entropy of the
+# mean row (clusters of equal size) less the mean entropy of the rows (each sample in one cluster).
 
 from typing import Any, ClassVar, Self
 
@@ -47,14 +47,14 @@ print(entropy(torch.tensor([[0.5, 0.5], [0.9, 0.1]])))
 # The objective
 # -------------
 #
-# ``terms`` gets the network's outputs for the joint batch of all processes, gathered with gradient, and what
+# ``terms`` gets the network's outputs for the global batch of all processes, gathered with gradient, and what
 # is known of its rows (here nothing). ``n_views = 1`` asks for a random view of every row beside the plain
 # one. Names of terms are those of the weights: they turn up in ``history_``, in the progress bar and in the
 # report.
 
 
 class InformationObjective(Objective):
-    """Information between items and clusters, the same for an item and a view of it."""
+    """Information between samples and clusters, the same for a sample and a view of it."""
 
     n_views = 1
 
@@ -87,7 +87,7 @@ class Information(ClusterMixin, NeuralClusterer):
 
     RECIPE: ClassVar = Recipe("adam", learning_rate=1e-3, batch_size=200, max_epochs=60)
 
-    restarts = "in turn"
+    restarts = "sequential"
     preset = "default"
     batch_size = max_epochs = checkpoint_dir = None
     augment = threads = device = "auto"
@@ -113,13 +113,13 @@ class Information(ClusterMixin, NeuralClusterer):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Cluster X; y is ignored."""
-        items = self._check_items(X, reset=True)
-        self._check_common(len(items))
-        self._choose_n_outputs(items, len(items) // 2)
+        samples = self._check_samples(X, reset=True)
+        self._check_common(len(samples))
+        self._choose_n_outputs(samples, len(samples) // 2)
         recipe = self._override(self.RECIPE)
-        objective = InformationObjective(RowBatches(len(items), recipe.batch_size), self.balance)
+        objective = InformationObjective(RowBatches(len(samples), recipe.batch_size), self.balance)
         views = self._choose_augment(True)
-        return self._train(items, Training(objective, recipe, int(self.n_restarts), views, evidence=""))
+        return self._train(samples, Training(objective, recipe, int(self.n_restarts), views, supervision=""))
 
 
 # %%

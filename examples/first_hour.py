@@ -130,7 +130,7 @@ with TemporaryDirectory() as folder:
 #
 # One HTML page that opens anywhere: what was asked, losses, sizes, the most and least certain images, maps,
 # warnings in plain words. On the command line it is ``coterie report run``. This is the one of the first
-# model, whose items are pictures:
+# model, whose samples are pictures:
 
 from coterie.report.html import ReportInput, render_report
 

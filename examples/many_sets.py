@@ -4,7 +4,7 @@ Many small sets: L2C
 
 A :class:`coterie.L2C` network is the clustering algorithm itself. It is trained once, on sets of which it is
 known what belongs together, and then clusters sets that it has never seen, each in one pass: how many
-clusters there are, and which item is in which.
+clusters there are, and which sample is in which.
 """
 
 # %%
@@ -86,7 +86,7 @@ for epoch in (small.history_[0], small.history_[-1]):
 # Larger sets
 # -----------
 #
-# A set of up to 1,500 items is clustered in one pass, a larger one as overlapping subsets that are merged.
+# A set of up to 1,500 samples is clustered in one pass, a larger one as overlapping subsets that are merged.
 # Its labels mean nothing beyond the set: there is no ``labels_``, and no ``fit_predict``.
 
 cloud, labels = (array[0] for array in shapes2d(1, 3000, n_clusters=(4, 4), random_state=4))

@@ -3,11 +3,11 @@ Old classes, new data: SimilarityNetwork and CCN
 ================================================
 
 Many classes are labelled, and the new data hold others. A :class:`coterie.SimilarityNetwork` learns from the
-old classes whether two items are of one class, a question that makes sense for classes it has never seen; its
-answers then stand in for the labels of the new data.
+old classes whether two samples are of one class, a question that makes sense for classes it has never seen;
+its answers then stand in for the labels of the new data.
 
-The items here are letters in twelve typefaces: 68 Latin and Cyrillic letters and figures are known, 17 Greek
-letters are to be discovered. The typefaces come with matplotlib.
+The samples here are letters in twelve typefaces: 68 Latin and Cyrillic letters and figures are known, 17
+Greek letters are to be discovered. The typefaces come with matplotlib.
 """
 
 # %%
@@ -121,4 +121,4 @@ show("CCN, 50 outputs, on features", model.labels_)
 
 # %%
 # After so short a training the estimate is low. More known classes help most: the network learns what is
-# alike from classes, and not from items.
+# alike from classes, and not from samples.

@@ -4,7 +4,7 @@ No labels: DDC and ADC
 
 Two methods need nothing but the data and the number of clusters. :class:`coterie.DDC` compares distances in
 the last hidden layer of its network, so it serves any kind of data. :class:`coterie.ADC` compares random
-views of each item, so it serves items that have views: images above all.
+views of each sample, so it serves samples that have views: images above all.
 """
 
 # %%
@@ -36,8 +36,8 @@ for axis, name, labels in zip(axes, ("k-means", "DDC"), (k_means, model.labels_)
 # -------------------
 #
 # Training starts from random weights, and some starts end badly. Several are trained, and the one of lowest
-# loss is kept: ``runs_`` shows all of them. With ``restarts="racing"``, the default here, the half of higher
-# loss is given up after 1/16, 1/8 and 1/4 of the steps, down to three.
+# loss is kept: ``runs_`` shows all of them. With ``restarts="successive-halving"``, the default here, the
+# worse half is dropped after 1/16, 1/8 and 1/4 of the steps, down to three.
 
 for run in model.runs_:
     print(f"start {run['restart']}: loss {run['loss']:.3f}, chosen: {run['chosen']}")

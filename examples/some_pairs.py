@@ -51,7 +51,7 @@ except ConflictError as error:
     print(error)
 
 # %%
-# Noisy answers may stay as they are with ``certain=False``. What follows from certain ones is free:
+# Noisy answers may stay as they are with ``hard=False``. What follows from certain ones is free:
 
 print("given:   ", Pairs([0, 1, 2], [1, 2, 3], [1, 1, -1]))
 print("implied: ", Pairs([0, 1, 2], [1, 2, 3], [1, 1, -1]).closure())
@@ -87,7 +87,7 @@ show("CCN, 100 labels, 30 outputs", model.labels_)
 # Pairs without anybody's answers
 # -------------------------------
 #
-# Neighbours are guessed to be similar, far rows dissimilar (:meth:`coterie.Pairs.from_neighbors`); items
+# Neighbours are guessed to be similar, far rows dissimilar (:meth:`coterie.Pairs.from_neighbors`); samples
 # close in time likewise (:meth:`coterie.Pairs.from_sequence`). Guesses may be wrong, so they are marked as
 # not certain.
 

@@ -30,7 +30,7 @@ MNIST_ROWS = 10_000
 MINORITY_CLASSES = 5
 MINORITY_SHARE = 10
 
-Items = tuple[npt.NDArray[Any], npt.NDArray[np.int64]]
+SampleArray = tuple[npt.NDArray[Any], npt.NDArray[np.int64]]
 
 _L1, _L2, _L3 = ({name: 1.0} for name in ("divergence", "orthogonality", "corners"))
 _NONE = {"divergence": 0.0, "orthogonality": 0.0, "corners": 0.0}
@@ -81,17 +81,17 @@ def _make_cases(
     return make
 
 
-def _circles(case: Case) -> Items:
+def _circles(case: Case) -> SampleArray:
     x, y = make_circles(1000, factor=0.25, noise=0.05, random_state=case.draw)
     return x, y.astype(np.int64)
 
 
-def _rows(case: Case) -> Items:
+def _rows(case: Case) -> SampleArray:
     split = read_split(case.data, case.settings["train_rows"], case.settings["test_rows"])
     return split.x_train, split.y_train
 
 
-def _topics(case: Case) -> Items:
+def _topics(case: Case) -> SampleArray:
     """As many stories of each topic, which the draw chooses."""
     x, y, _ = datasets.reuters()
     draws = np.random.default_rng(case.draw)
@@ -100,7 +100,7 @@ def _topics(case: Case) -> Items:
     return x[order], y[order]
 
 
-def _imbalanced(case: Case) -> Items:
+def _imbalanced(case: Case) -> SampleArray:
     """A tenth of the rows of some classes, which the draw chooses."""
     x, y = _rows(case)
     draws = np.random.default_rng(case.draw)
@@ -113,7 +113,7 @@ def _imbalanced(case: Case) -> Items:
     return x[order], y[order]
 
 
-def _run(read: Callable[[Case], Items]) -> Callable[[Case], Outcome]:
+def _run(read: Callable[[Case], SampleArray]) -> Callable[[Case], Outcome]:
     def run(case: Case) -> Outcome:
         x, y = read(case)
         if case.method == SPECTRAL:

@@ -20,7 +20,7 @@ METHODS: dict[str, tuple[str, int | None, int | None]] = {
     "digits": ("digits", None, None),
     "mnist": ("mnist", MNIST_ROWS, 600),
 }
-WAYS = ("racing", "in turn")
+WAYS = ("successive-halving", "sequential")
 
 
 def _cases(options: Options) -> list[Case]:

@@ -73,7 +73,7 @@ def _cases(options: Options) -> list[Case]:
             if method == "simplex":
                 chosen["n_clusters"] = SHOWN_CLASSES
             if method == "kernel":
-                chosen |= {"n_restarts": 2, "restarts": "in turn", "max_steps": 400}
+                chosen |= {"n_restarts": 2, "restarts": "sequential", "max_steps": 400}
             if method == "supervised":
                 chosen["max_epochs"] = 10
             rows = options.limits()["train_rows"] or MNIST_ROWS

@@ -28,7 +28,7 @@ CLASSIFIER_STEPS = 600
 
 @dataclass(frozen=True)
 class Discovery:
-    """Items of known classes, and items of others to discover.
+    """Samples of known classes, and samples of others to discover.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ def _mnist(draw: int) -> Discovery:
     new = rng.permutation(np.flatnonzero(split.y_test >= 5))[:2000]
     return Discovery(
         *(split.x_train[known], split.y_train[known], split.x_test[new], split.y_test[new] - 5),
-        {"backbone": "vggxs", "hidden_features": 1024, "items_per_class": 20, "max_steps": 400},
+        {"backbone": "vggxs", "hidden_features": 1024, "samples_per_class": 20, "max_steps": 400},
         {"backbone": "vggxs"},
         ("5,000 images of 0-4, 2,000 of 5-9; the paper has no such experiment",),
     )

@@ -18,7 +18,7 @@ from coterie.metrics import misclassification_rate, nmi
 
 Labels = npt.NDArray[np.int64]
 RIVALS = ("kmeans", "dbscan", "hdbscan", "spectral")
-# variant -> sets, items, largest k, model, rivals
+# variant -> sets, samples, largest k, model, rivals
 VARIANTS: dict[str, tuple[int, int, int, str, tuple[str, ...]]] = {
     "n72": (300, 72, 5, "points2d", RIVALS),
     "n1000": (20, 1000, 10, "points2d-10", RIVALS),
@@ -28,7 +28,7 @@ DRAWS = (100, 101, 102)
 SEED = 31_337  # of the test sets: neither the training's nor the validation's
 # the released code's script: points standardised, eps 0.3, 10 neighbours
 DBSCAN_SETTINGS = {"eps": 0.3, "min_samples": 10}
-LARGEST_TURNED = 100  # items of the sets that are clustered again in another order
+LARGEST_TURNED = 100  # samples of the sets that are clustered again in another order
 DEPARTURES = (
     "attention over the set in place of 14 LSTM layers, with a cross entropy of pair logits beside L_tot",
     "MR is 1 - ACC under the best one-to-one matching; the paper's is a greedy upper bound of it",
@@ -38,10 +38,15 @@ DEPARTURES = (
 def _cases(options: Options) -> list[Case]:
     cases = []
     for draw in options.draws or DRAWS:
-        for variant, (sets, items, k_max, model, rivals) in VARIANTS.items():
-            settings: dict[str, Any] = {"sets": sets, "items": items, "max_clusters": k_max, "model": model}
+        for variant, (sets, samples, k_max, model, rivals) in VARIANTS.items():
+            settings: dict[str, Any] = {
+                "sets": sets,
+                "samples": samples,
+                "max_clusters": k_max,
+                "model": model,
+            }
             if options.quick:
-                settings |= {"sets": 3, "items": min(items, 200)}
+                settings |= {"sets": 3, "samples": min(samples, 200)}
             cases += [
                 Case("l2c", method, "points2d", variant, draw, settings)
                 for method in options.pick_methods(("l2c", *RIVALS))
@@ -68,7 +73,7 @@ def run(case: Case) -> Outcome:
     settings = case.settings
     points, labels = shapes2d(
         settings["sets"],
-        settings["items"],
+        settings["samples"],
         n_clusters=(1, settings["max_clusters"]),
         random_state=np.random.default_rng([SEED, case.draw]),
     )

@@ -1,6 +1,6 @@
 """L2C on groups it has never seen: COIL-100's objects, speakers, and Omniglot's characters.
 
-Beside it, in the same run, agglomerative clustering of what the trained network makes of single items.
+Beside it, in the same run, agglomerative clustering of what the trained network makes of single samples.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class TimeShift:
 
 
 class OneView(Backbone):
-    """Items (n_views, e), the features of one item's views: the first one."""
+    """Samples (n_views, e), the features of one sample's views: the first one."""
 
     def __init__(self, out_features: int) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class OneView(Backbone):
 
 
 def any_view(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Items (b, n_views, e) with a random view in every place."""
+    """Samples (b, n_views, e) with a random view in every place."""
     chosen = torch.randint(x.shape[1], (len(x),), generator=generator, device=x.device)
     return x[torch.arange(len(x), device=x.device), chosen].unsqueeze(1).expand_as(x)
 
@@ -86,19 +86,19 @@ AGAIN = (
 
 @dataclass(frozen=True)
 class Source:
-    """Labelled items, how many groups there are to train and to validate on, and what sets are drawn.
+    """Labelled samples, how many groups there are to train and to validate on, and what sets are drawn.
 
     Attributes
     ----------
     name : str
     load : callable
-        Side (or number of mels), and where there are speeds one of them -> items and groups.
+        Side (or number of mels), and where there are speeds one of them -> samples and groups.
     side : int
     n_source, n_validation : int
         All other groups are for the test.
     second_steps : int
         Where not 0, a fresh set network is trained for so many steps on the features that the first one's
-        embedding gives to views of the training and the validation groups' items.
+        embedding gives to views of the training and the validation groups' samples.
     n_known : int or None
         Groups from this number on are for the test in every draw; None: any may be.
     set_size : int
@@ -106,7 +106,7 @@ class Source:
         Of the estimator.
     departures : tuple of str
     speeds : tuple of float
-        Copies of the training items at these speeds are trained on too, as other groups.
+        Copies of the training samples at these speeds are trained on too, as other groups.
     """
 
     name: str
@@ -122,7 +122,7 @@ class Source:
     n_known: int | None = None
 
     def split(self, groups: Labels, draw: int) -> list[npt.NDArray[np.bool_]]:
-        """Which items are to train, to validate and to test on."""
+        """Which samples are to train, to validate and to test on."""
         n_groups = int(groups.max()) + 1
         n_known = self.n_known or n_groups
         order = np.random.default_rng(draw).permutation(n_known)
@@ -131,10 +131,10 @@ class Source:
         return [np.isin(groups, some) for some in parts]
 
     def training(self, side: int, chosen: npt.NDArray[np.bool_]) -> tuple[Array, Labels]:
-        """Items and groups to train on, of the items chosen."""
+        """Samples and groups to train on, of the samples chosen."""
         parts = [self.load(side), *(self.load(side, speed) for speed in self.speeds)]
         groups = [labels[chosen] + number * (labels.max() + 1) for number, (_, labels) in enumerate(parts)]
-        return np.concatenate([items[chosen] for items, _ in parts]), np.concatenate(groups)
+        return np.concatenate([samples[chosen] for samples, _ in parts]), np.concatenate(groups)
 
 
 COIL = Source(
@@ -221,7 +221,7 @@ def _cases(suite: str) -> Callable[[Options], list[Case]]:
 def run(case: Case) -> Outcome:
     """Scores on sets of unseen groups, beside agglomerative clustering of the same network's features."""
     source, settings = SOURCES[case.suite], case.settings
-    items, groups = source.load(settings["side"])
+    samples, groups = source.load(settings["side"])
     trained, validated, tested = source.split(groups, case.draw)
     start = time.process_time()
     views = _views(settings["parameters"])
@@ -229,8 +229,8 @@ def run(case: Case) -> Outcome:
     model.fit(*source.training(settings["side"], trained))
     clusterer = _train_again(model, source, settings, trained | validated, views)
     seconds = time.process_time() - start
-    features = model.transform(items)
-    clustered = items if clusterer is model else np.repeat(features[:, None], N_VIEWS, axis=1)
+    features = model.transform(samples)
+    clustered = samples if clusterer is model else np.repeat(features[:, None], N_VIEWS, axis=1)
     validation = _sets(groups, validated, source.set_size, settings["validation_sets"], case.draw)
     cut = _best_cut([(features[rows], y) for rows, y in validation])
     found: dict[str, list[float]] = {}
@@ -256,11 +256,11 @@ def _views(parameters: dict[str, Any]) -> Any:
 def _train_again(
     model: L2C, source: Source, settings: Mapping[str, Any], chosen: npt.NDArray[np.bool_], views: Any
 ) -> L2C:
-    """A set network for features of the chosen items; the model itself where the source wants none."""
+    """A set network for features of the chosen samples; the model itself where the source wants none."""
     if not settings["second_steps"]:
         return model
-    items, groups = source.training(settings["side"], chosen)
-    rows = ScaledSource(items, model.scaling_, torch.device("cpu")).take(slice(0, len(items)))
+    samples, groups = source.training(settings["side"], chosen)
+    rows = ScaledSource(samples, model.scaling_, torch.device("cpu")).take(slice(0, len(samples)))
     random = torch.Generator().manual_seed(settings["parameters"]["random_state"])
     with torch.inference_mode():
         seen = [rows, *(views(rows, random) for _ in range(N_VIEWS - 1))]
@@ -272,11 +272,11 @@ def _train_again(
 
 
 def _sets(
-    groups: Labels, chosen: npt.NDArray[np.bool_], n_items: int, n_sets: int, draw: int
+    groups: Labels, chosen: npt.NDArray[np.bool_], n_samples: int, n_sets: int, draw: int
 ) -> Iterator[tuple[Labels, Labels]]:
-    """Rows and labels of sets of the chosen items' groups."""
+    """Rows and labels of sets of the chosen samples' groups."""
     labels = np.where(chosen, groups, -1)
-    plan = SetBatches(labels, n_items, n_sets, max_clusters=MAX_CLUSTERS).plan(draw, 0, 0)
+    plan = SetBatches(labels, n_samples, n_sets, max_clusters=MAX_CLUSTERS).plan(draw, 0, 0)
     assert plan.labels is not None
     yield from zip(plan.rows, plan.labels, strict=True)
 

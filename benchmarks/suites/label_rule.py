@@ -99,7 +99,7 @@ def run(case: Case) -> Outcome:
     for budget in budgets:
         arms = {"rule": chosen[budget], "random": Pairs.from_labels(y, budget, random_state=case.draw)}
         for arm, pairs in arms.items():
-            known = pairs.closure().spread(X, case.settings["neighbors"])
+            known = pairs.closure().propagate(X, case.settings["neighbors"])
             model = _model(case, "after").start_from(start).fit(rows, pairs=known)
             metrics[f"{arm}_error_{budget}"] = _error(model, y)
             metrics[f"{arm}_pairs_{budget}"] = known.n_pairs

@@ -48,10 +48,10 @@ def run(case: Case) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "rows.npy")
         y = _write_rows(path, rows, case.draw)
-        small = read_samples(path).items[: 4 * BATCH_SIZE]
+        small = read_samples(path).X[: 4 * BATCH_SIZE]
         model.fit(small, y[: len(small)]).predict(small)  # what a first fit imports is not to be timed
         metrics: dict[str, Any] = {"file_mib": path.stat().st_size / 2**20, "start_mib": anonymous() / 2**20}
-        X = read_samples(path).items
+        X = read_samples(path).X
         with _peak() as peak:
             metrics |= _timed("fit", rows, lambda: model.fit(X, y))
             metrics |= _timed("predict", rows, lambda: model.predict(X))

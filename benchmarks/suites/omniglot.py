@@ -25,7 +25,7 @@ from benchmarks.mpck_means import mpck_means
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import Pairs, SimilarityNetwork
 from coterie.data.augment import AffineJitter
-from coterie.methods.transfer import all_pairs, make_judge
+from coterie.methods.transfer import all_pairs, make_pair_labeler
 
 Floats = npt.NDArray[np.float64]
 SPN_FOLDER = record.ROOT / "build" / "omniglot"
@@ -233,7 +233,7 @@ def _mpck_means(spn: SimilarityNetwork, alphabet: Alphabet, k: int, seed: int) -
 
 def similarities(spn: SimilarityNetwork, images: npt.NDArray[Any]) -> Floats:
     """Calibrated probability of each pair to be of one class, with the batch statistics of these images."""
-    return all_pairs(spn, make_judge(spn, argmax=True, weighted=False), images)
+    return all_pairs(spn, make_pair_labeler(spn, argmax=True, weighted=False), images)
 
 
 def by_similarity(method: str, proba: Floats, k: int, seed: int) -> scores.Labels:

@@ -1,7 +1,7 @@
 """Twenty restarts in turn, stacked and racing: what each costs, and which run it chooses.
 
 The rule of ``restarts="auto"`` stands on it. One restart costs a twentieth of those in turn. Labels of some
-rows are the evidence; accuracy on all other rows is measured when everything has been chosen.
+rows are the supervision; accuracy on all other rows is measured when everything has been chosen.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ METHODS = {
     "lenet": ("noise28", "lenet-bn", 300, 32),
 }
 N_RESTARTS = 20
-WAYS = ("in turn", "stacked", "racing")
+WAYS = ("sequential", "stacked", "successive-halving")
 
 
 def _cases(options: Options) -> list[Case]:

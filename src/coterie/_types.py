@@ -13,8 +13,8 @@ Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One step's joint batch, the same on every process: which rows, and what is known about them.
+class BatchPlan:
+    """One step's global batch, the same on every process: which rows, and what is known about them.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Batch:
-    """A plan's knowledge as tensors on the training device, over the joint batch of all processes.
+    """A plan's knowledge as tensors on the training device, over the global batch of all processes.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Batch:
     pair_weight : float tensor of shape (b, b) or None
         How much each pair counts.
     n_drawn : int or None
-        As in `Plan`.
+        As in `BatchPlan`.
     """
 
     rows: Tensor
@@ -59,7 +59,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Output:
-    """What the network gives for the joint batch, gathered with gradient from all processes.
+    """What the network gives for the global batch, gathered with gradient from all processes.
 
     Attributes
     ----------

@@ -18,16 +18,16 @@ def options(out: Path, *words: str) -> argparse.Namespace:
 
 
 def test_sets_are_a_function_of_the_seed(tmp_path: Path) -> None:
-    chosen = options(tmp_path, "--items", "20", "40")
+    chosen = options(tmp_path, "--samples", "20", "40")
     first, again = training.draw_sets(chosen), training.draw_sets(chosen)
     assert [len(points) for points, _ in first] == [20] * 4 + [40] * 3
     assert all(np.array_equal(one[0], other[0]) for one, other in zip(first, again, strict=True))
-    (other, _), *_ = training.draw_sets(options(tmp_path, "--items", "20", "--seed", "1"))
+    (other, _), *_ = training.draw_sets(options(tmp_path, "--samples", "20", "--seed", "1"))
     assert not np.array_equal(first[0][0], other)
 
 
 def test_a_model_is_trained_further_validated_and_shipped(tmp_path: Path) -> None:
-    chosen = options(tmp_path, "--items", "20", "--batch-size", "4", "--init", "points2d", "--sets", "8")
+    chosen = options(tmp_path, "--samples", "20", "--batch-size", "4", "--init", "points2d", "--sets", "8")
     model = training.train(chosen)
     assert model.history_[-1]["step"] == 2
     scores = training.validate(model, 72, 360)
@@ -41,14 +41,14 @@ def test_a_model_is_trained_further_validated_and_shipped(tmp_path: Path) -> Non
 
 
 def test_a_worse_model_is_not_shipped() -> None:
-    facts = {"init": {"validation": [{"nmi": 0.9}, {"nmi": 0.8}]}}
-    assert training.is_better(facts | {"validation": [{"nmi": 0.9}, {"nmi": 0.81}]})
-    assert not training.is_better(facts | {"validation": [{"nmi": 0.95}, {"nmi": 0.79}]})
+    metadata = {"init": {"validation": [{"nmi": 0.9}, {"nmi": 0.8}]}}
+    assert training.is_better(metadata | {"validation": [{"nmi": 0.9}, {"nmi": 0.81}]})
+    assert not training.is_better(metadata | {"validation": [{"nmi": 0.95}, {"nmi": 0.79}]})
     assert training.is_better({"init": None, "validation": [{"nmi": 0.1}]})
 
 
 def test_the_start_is_described() -> None:
     told = training.describe_start("points2d", [10])
     assert told["processor_seconds"] > 0
-    assert told["validation"][0]["items"] == 10
+    assert told["validation"][0]["samples"] == 10
     assert "train_points2d" in told["command"]

@@ -69,7 +69,7 @@ def test_a_run_is_trained_scored_and_shipped_once(options: argparse.Namespace, t
     facts = {"development": {"ari": 0.5}}
     assert ship_tables.ship(model, facts, tmp_path)
     assert not ship_tables.ship(model, facts, tmp_path)
-    shipped = L2C(max_clusters=3, network="table", scale=False, one_pass=ship_tables.ONE_PASS)
+    shipped = L2C(max_clusters=3, network="table", scale=False, max_set_size=ship_tables.MAX_SET_SIZE)
     assert model.get_params() == shipped.get_params()
     assert model.predict_count_proba(few()["two"][0]).shape == (3,)
     synthetic = ship_tables.describe_synthetic(model, 2)

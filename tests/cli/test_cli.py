@@ -121,7 +121,7 @@ def test_a_similarity_network_learns_and_helps(
     np.savetxt("source.csv", y[y < 6], fmt="%d", header="label", comments="")
     np.save("target.npy", X[y >= 6])
     words = ["similarity", "fit", "source.npy", "--labels", "source.csv", "--out", "spn"]
-    words += ["--max-steps", "40", "--random-state", "0", "--items-per-class", "10"]
+    words += ["--max-steps", "40", "--random-state", "0", "--samples-per-class", "10"]
     code, out, _ = call(*words)
     assert code == 0
     assert "wrote spn/" in out

@@ -94,7 +94,7 @@ def test_image_size_and_strict(images: Path, call: Call) -> None:
     assert code == 2
     assert "1 of 151 images are not of size 8x8; with --strict all have to be" in err
     assert call(*words, "--strict", "--image-size", "6x7")[0] == 0
-    assert coterie.load("run/model").item_shape_ == (6, 7)
+    assert coterie.load("run/model").sample_shape_ == (6, 7)
     code, _, err = call(*words, "--image-size", "6", "--overwrite")
     assert code == 2
     assert "--image-size: '6'; a height and a width such as 32x32" in err
@@ -223,16 +223,16 @@ def test_init_reads_as_the_run_did(images: Path, call: Call) -> None:
     assert call(*words, "--image-size", "12x10", "--out", "first")[0] == 0
     code, _, err = call(*words, "--init", "first", "--out", "second")
     assert code == 0, err
-    assert coterie.load("second/model").item_shape_ == (12, 10)
+    assert coterie.load("second/model").sample_shape_ == (12, 10)
 
 
 def test_the_run_says_what_it_was_made_from(folder: Path, call: Call) -> None:
     assert call("fit", "x.npy", *LABELS, "--out", "run", *QUICK, "--max-steps", "2")[0] == 0
-    facts = json.loads(Path("run/run.json").read_text())
-    assert facts["data"] == str(folder / "x.npy")
-    assert facts["labels"] == str(folder / "y.npy")
-    assert facts["reading"] == {"kind": "arrays"}
-    assert facts["command"].startswith("coterie fit x.npy --labels y.npy --out run --n-clusters 10 ")
+    metadata = json.loads(Path("run/run.json").read_text())
+    assert metadata["data"] == str(folder / "x.npy")
+    assert metadata["labels"] == str(folder / "y.npy")
+    assert metadata["reading"] == {"kind": "arrays"}
+    assert metadata["command"].startswith("coterie fit x.npy --labels y.npy --out run --n-clusters 10 ")
     Path("run/run.json").write_text("{")
     code, _, err = call("predict", "run", "x.npy")
     assert (code, "run/run.json is damaged" in err) == (2, True)

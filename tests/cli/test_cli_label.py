@@ -24,7 +24,7 @@ from coterie.cli.label.answers import Answers, read_answers, write_answers
 from coterie.cli.label.page import PAGE, SCRIPT
 from coterie.cli.label.selection import Candidates, next_question, representatives
 from coterie.cli.label.server import LabelServer
-from coterie.cli.label.sitting import Sitting
+from coterie.cli.label.session import LabelingSession
 from coterie.data import Samples
 
 Call = Callable[..., tuple[int, str, str]]
@@ -152,8 +152,8 @@ def server(tmp_path: Path) -> Iterator[LabelServer]:
     points, probabilities, _ = blobs()
     samples = Samples(points, tuple(f"row {number}" for number in range(len(points))))
     candidates = representatives(probabilities, points)
-    sitting = Sitting(samples, candidates, Answers(), tmp_path / "pairs.csv", ["x", "y"])
-    with LabelServer(sitting) as made:
+    session = LabelingSession(samples, candidates, Answers(), tmp_path / "pairs.csv", ["x", "y"])
+    with LabelServer(session) as made:
         thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield made
@@ -194,7 +194,7 @@ def test_the_page_and_its_files(server: LabelServer) -> None:
 
 
 def test_answers_are_on_disk_before_the_next_question(server: LabelServer) -> None:
-    path = server.sitting.path
+    path = server.session.path
     first = get(server.address + "state")["question"]
     assert first["first"]["name"] == f"row {first['i']}"
     assert [name for name, _ in first["first"]["values"]] == ["x", "y"]
@@ -217,7 +217,7 @@ def test_a_second_press_of_a_key_does_not_answer_the_next_question(server: Label
     answer = {"i": first["i"], "j": first["j"], "same": 1}
     post(server.address + "answer", answer)
     assert refused(lambda: post(server.address + "answer", answer)) == 409
-    assert len(server.sitting.answers.given) == 1
+    assert len(server.session.answers.given) == 1
 
 
 def test_nobody_else_is_answered(server: LabelServer) -> None:
@@ -238,11 +238,11 @@ def test_nobody_else_is_answered(server: LabelServer) -> None:
 
 
 def test_an_answer_that_cannot_be_saved_is_not_taken(server: LabelServer) -> None:
-    server.sitting.path = server.sitting.path.parent / "missing" / "pairs.csv"
+    server.session.path = server.session.path.parent / "missing" / "pairs.csv"
     question = get(server.address + "state")["question"]
     body = {"i": question["i"], "j": question["j"], "same": 1}
     assert refused(lambda: post(server.address + "answer", body)) == 409
-    assert server.sitting.answers.given == []
+    assert server.session.answers.given == []
     assert get(server.address + "state")["question"] == question
 
 
@@ -250,8 +250,8 @@ def test_pictures_are_sent_as_data(tmp_path: Path) -> None:
     _, probabilities, _ = blobs(5)
     images = np.random.default_rng(0).integers(0, 255, (20, 8, 8), dtype=np.uint8)
     candidates = representatives(probabilities, images.reshape(20, -1))
-    sitting = Sitting(Samples(images), candidates, Answers(), tmp_path / "pairs.csv")
-    question = sitting.state()["question"]
+    session = LabelingSession(Samples(images), candidates, Answers(), tmp_path / "pairs.csv")
+    question = session.state()["question"]
     assert question["first"]["picture"].startswith("data:image/png;base64,")
     assert question["second"]["name"] == str(question["j"])
 

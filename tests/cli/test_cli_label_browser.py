@@ -38,7 +38,7 @@ def label(folder: Path, call: Call, digits: Any) -> Any:
 
 
 def shown(browser: Browser) -> list[str]:
-    """Names of the two items on the page."""
+    """Names of the two samples on the page."""
     found: list[str] = browser.evaluate(
         "[...document.querySelectorAll('figcaption')].map(it => it.textContent)"
     )
@@ -46,7 +46,7 @@ def shown(browser: Browser) -> list[str]:
 
 
 def press(browser: Browser, key: str) -> list[str]:
-    """Press a key; the two items about which the page asks next."""
+    """Press a key; the two samples about which the page asks next."""
     before = browser.evaluate("element('state').textContent"), shown(browser)
     browser.press(key)
     wait_until(lambda: (browser.evaluate("element('state').textContent"), shown(browser)) != before, key)

@@ -138,7 +138,15 @@ def test_save_and_load(method: type[NeuralClusterer], digits: Digits, tmp_path: 
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
     np.testing.assert_array_equal(loaded.labels_, model.labels_)
     assert loaded.get_params() == model.get_params()
-    for name in ("loss_", "history_", "runs_", "n_clusters_", "n_dominant_", "n_features_in_", "item_shape_"):
+    for name in (
+        "loss_",
+        "history_",
+        "runs_",
+        "n_clusters_",
+        "n_dominant_",
+        "n_features_in_",
+        "sample_shape_",
+    ):
         assert getattr(loaded, name) == getattr(model, name)
     assert list(loaded.history_[0]) == list(model.history_[0])
 
@@ -181,7 +189,7 @@ def test_the_same_seed_is_bitwise_the_same(method: type[NeuralClusterer], digits
     assert (other.predict_proba(X) != first.predict_proba(X)).any()
 
 
-@pytest.mark.parametrize("restarts", ["in turn", "stacked"])
+@pytest.mark.parametrize("restarts", ["sequential", "stacked"])
 def test_steps_of_lower_precision_train_float32_weights(
     method: type[NeuralClusterer], digits: Digits, restarts: str
 ) -> None:

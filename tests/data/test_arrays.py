@@ -40,8 +40,8 @@ class Listed:
         return (self.rows[index], index) if self.labelled else self.rows[index]
 
 
-def scaled(items: Any, standardise: bool = True) -> npt.NDArray[np.float64]:
-    rows = ScaledSource(items, fit_scaling(items, standardise), CPU).take(slice(0, len(items)))
+def scaled(samples: Any, standardise: bool = True) -> npt.NDArray[np.float64]:
+    rows = ScaledSource(samples, fit_scaling(samples, standardise), CPU).take(slice(0, len(samples)))
     assert rows.dtype == torch.float32
     return rows.numpy().astype(np.float64)
 
@@ -169,9 +169,9 @@ def test_a_data_set_gives_what_its_array_gives(labelled: bool, as_tensor: bool) 
     ("rows", "error", "message"),
     [
         ([], InputError, "X: the data set is empty"),
-        ([1.0, 2.0], InputError, "X: the data set's items are single numbers"),
-        (["a", "b"], InputTypeError, "X: items of type"),
-        ([np.array([1j])], InputTypeError, "X: items of type complex128"),
+        ([1.0, 2.0], InputError, "X: the data set's samples are single numbers"),
+        (["a", "b"], InputTypeError, "X: samples of type"),
+        ([np.array([1j])], InputTypeError, "X: samples of type complex128"),
     ],
 )
 def test_data_sets_that_cannot_serve(rows: list[Any], error: type[Exception], message: str) -> None:
@@ -180,15 +180,15 @@ def test_data_sets_that_cannot_serve(rows: list[Any], error: type[Exception], me
 
 
 @pytest.mark.parametrize(
-    ("item", "message"),
+    ("sample", "message"),
     [
-        (np.ones(3), r"X: item 1 has shape \(3,\); that of item 0, \(2,\), is expected"),
-        (np.array([1, np.nan]), "X: item 1 contains NaN or infinity"),
-        (np.array([1, np.inf]), "X: item 1 contains NaN or infinity"),
+        (np.ones(3), r"X: sample 1 has shape \(3,\); that of sample 0, \(2,\), is expected"),
+        (np.array([1, np.nan]), "X: sample 1 contains NaN or infinity"),
+        (np.array([1, np.inf]), "X: sample 1 contains NaN or infinity"),
     ],
 )
-def test_an_odd_item_is_named(item: npt.NDArray[np.float64], message: str) -> None:
-    rows = DatasetRows(Listed([np.ones(2), item, np.ones(2)]))
+def test_an_odd_item_is_named(sample: npt.NDArray[np.float64], message: str) -> None:
+    rows = DatasetRows(Listed([np.ones(2), sample, np.ones(2)]))
     with pytest.raises(InputError, match=message):
         rows[np.array([0, 1])]
 

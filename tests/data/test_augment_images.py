@@ -1,4 +1,4 @@
-"""Views of images with colour: each strength alone does what its name says, and recipes suit their items."""
+"""Views of images with colour: each strength alone does what its name says; recipes suit the samples."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_recipes() -> None:
             "augment: hue and saturation need images of 3 channels, got 1; 'digits' takes",
         ),
         ("objects", (8, 8), "need images of 3 channels, got 1"),
-        ("digits", (10,), r"augment: items of shape \(10,\); images \(h, w\) or \(c, h, w\) are expected"),
+        ("digits", (10,), r"augment: samples of shape \(10,\); images \(h, w\) or \(c, h, w\) are expected"),
         (
             "letters",
             (8, 8),

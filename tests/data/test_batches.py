@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coterie._errors import InputError, InputTypeError
-from coterie._types import Plan
+from coterie._types import BatchPlan
 from coterie.data import ClassBatches, LabelBatches, PairBatches, Pairs, RowBatches, Sampler
 
 LABELS = np.array([3, -1, 0, 1, 1, -1, 0, 2, 0, 5])
@@ -34,11 +34,11 @@ def samplers() -> list[Sampler]:
     ]
 
 
-def epoch(sampler: Sampler, seed: int = 0, number: int = 0) -> list[Plan]:
+def epoch(sampler: Sampler, seed: int = 0, number: int = 0) -> list[BatchPlan]:
     return [sampler.plan(seed, number, step) for step in range(sampler.n_steps)]
 
 
-def pairs_in(plan: Plan) -> dict[tuple[int, int], int]:
+def pairs_in(plan: BatchPlan) -> dict[tuple[int, int], int]:
     assert plan.same is not None
     assert (plan.same == plan.same.T).all()
     a, b = np.nonzero(np.triu(plan.same))
@@ -46,7 +46,7 @@ def pairs_in(plan: Plan) -> dict[tuple[int, int], int]:
     return {(i, j): kind for (i, j), kind in zip(ends, plan.same[a, b].tolist(), strict=True)}
 
 
-def assert_same(first: Plan, second: Plan) -> None:
+def assert_same(first: BatchPlan, second: BatchPlan) -> None:
     for name in ("rows", "same", "labels"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
@@ -278,7 +278,7 @@ def test_row_batches_refuse(n: int, size: int, chunk: int, words: str) -> None:
 
 def test_class_batches_hold_some_rows_of_some_classes() -> None:
     labels = np.repeat([4, -1, 0, 2, 7], [9, 5, 9, 9, 9])
-    batches = ClassBatches(labels, classes_per_batch=3, items_per_class=4)
+    batches = ClassBatches(labels, classes_per_batch=3, samples_per_class=4)
     assert batches.n_steps == 3
     drawn = []
     for plan in epoch(batches) + epoch(batches, number=1):
@@ -295,13 +295,13 @@ def test_class_batches_hold_some_rows_of_some_classes() -> None:
 
 def test_class_batches_evaluate_every_row_once() -> None:
     labels = np.repeat(np.arange(7), [9, 2, 1, 3, 8, 5, 5])
-    batches = ClassBatches(labels, classes_per_batch=3, items_per_class=4)
+    batches = ClassBatches(labels, classes_per_batch=3, samples_per_class=4)
     rows = np.concatenate([plan.rows for plan in batches.evaluation_plans()])
     np.testing.assert_array_equal(np.sort(rows), np.arange(len(labels)))
 
 
 def test_class_batches_take_what_small_classes_have() -> None:
-    plan = ClassBatches(np.array([0, 0, 0, 1]), classes_per_batch=20, items_per_class=2).plan(0, 0, 0)
+    plan = ClassBatches(np.array([0, 0, 0, 1]), classes_per_batch=20, samples_per_class=2).plan(0, 0, 0)
     assert plan.labels is not None
     assert sorted(plan.labels.tolist()) == [0, 0, 1]
 
@@ -312,7 +312,7 @@ def test_class_batches_take_what_small_classes_have() -> None:
 def test_class_batches_refuse_labels_without_both_kinds_of_pairs(labels: list[int], message: str) -> None:
     with pytest.raises(InputError, match=message):
         ClassBatches(labels, 2, 2)
-    with pytest.raises(InputError, match="items_per_class"):
+    with pytest.raises(InputError, match="samples_per_class"):
         ClassBatches([0, 0, 1], 2, 1)
 
 

@@ -478,11 +478,11 @@ def test_far_pairs_are_found_in_a_larger_set() -> None:
     st.integers(0, 4),
     st.integers(0, 4),
 )
-def test_sequence_equals_the_definition(items: list[tuple[int, int]], window: int, more: int) -> None:
-    times, groups = zip(*items, strict=True)
+def test_sequence_equals_the_definition(samples: list[tuple[int, int]], window: int, more: int) -> None:
+    times, groups = zip(*samples, strict=True)
     gap = window + more
     near, far = set(), set()
-    for i, j in combinations(range(len(items)), 2):
+    for i, j in combinations(range(len(samples)), 2):
         apart = abs(times[i] - times[j])
         if groups[i] == groups[j]:
             near |= {(i, j)} if apart <= window else set()
@@ -714,15 +714,15 @@ def test_from_sequence_takes_its_limits_from_the_usual_step() -> None:
     times = np.r_[np.arange(30) * 0.5, 100.0]
     defaults = Pairs.from_sequence(times, random_state=0)
     assert defaults == Pairs.from_sequence(times, window=0.5, gap=5.0, random_state=0)
-    assert not defaults.certain
+    assert not defaults.hard
 
 
 def test_noise_and_guesses_are_not_certain_and_parts_inherit_it() -> None:
     pairs = Pairs([0, 1, 0], [1, 2, 3], [1, 1, -1])
-    assert pairs.certain
+    assert pairs.hard
     noisy = pairs.with_noise(0.5, random_state=0)
-    assert not noisy.certain
-    assert not noisy.restrict([0, 1, 2, 3]).certain
-    assert not noisy.sample(2, random_state=0).certain
+    assert not noisy.hard
+    assert not noisy.restrict([0, 1, 2, 3]).hard
+    assert not noisy.sample(2, random_state=0).hard
     assert not pickle.loads(pickle.dumps(noisy)).certain  # noqa: S301 - bytes made on this line
-    assert not pairs.union(Pairs([4], [5], [1], certain=False)).certain
+    assert not pairs.union(Pairs([4], [5], [1], hard=False)).hard

@@ -34,22 +34,22 @@ def expected(pairs: Pairs, points: Any, k: int) -> dict[tuple[int, int], int]:
 @pytest.mark.parametrize("k", [1, 5, 59])
 def test_spread_equals_the_definition(k: int) -> None:
     pairs = Pairs.from_labels(CLASSES, 12, random_state=0).closure()
-    found = pairs.spread(X, k)
+    found = pairs.propagate(X, k)
     listed = zip(found.i.tolist(), found.j.tolist(), found.same.tolist(), strict=True)
     assert {(i, j): kind for i, j, kind in listed} == expected(pairs, X, k)
-    assert not found.certain
+    assert not found.hard
     assert found.conflicts() == []
 
 
 def test_spread_keeps_the_pairs_and_images_are_points_too() -> None:
     pairs = Pairs([0, 3], [9, 20], [1, -1])
-    found = pairs.spread(X, 3)
+    found = pairs.propagate(X, 3)
     assert found.union(pairs) == found
-    assert pairs.spread(X.reshape(60, 1, 3), 3) == found
+    assert pairs.propagate(X.reshape(60, 1, 3), 3) == found
 
 
 def test_rows_at_one_place_stand_for_themselves() -> None:
-    found = Pairs([0, 0], [1, 2], [-1, -1]).spread(np.zeros((5, 2)), 2)
+    found = Pairs([0, 0], [1, 2], [-1, -1]).propagate(np.zeros((5, 2)), 2)
     assert {(i, j) for i, j, kind in zip(found.i, found.j, found.same, strict=True) if kind == -1} >= {
         (0, 1),
         (0, 2),
@@ -68,10 +68,10 @@ def test_rows_at_one_place_stand_for_themselves() -> None:
 )
 def test_spread_refuses(points: Any, k: int, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        Pairs([0], [20], [1]).spread(points, k)
+        Pairs([0], [20], [1]).propagate(points, k)
 
 
 def test_spread_refuses_to_grow_beyond_memory() -> None:
     line = np.arange(20_000.0)[:, None]
     with pytest.raises(InputError, match=r"all neighbours would be .*; make n_neighbors smaller"):
-        Pairs([0], [19_999], [-1]).spread(line, 19_000)
+        Pairs([0], [19_999], [-1]).propagate(line, 19_000)

@@ -27,19 +27,19 @@ def test_grey_images_in_the_order_of_their_paths(tmp_path: Path) -> None:
         save(tmp_path, name, GREY + np.uint8(number), format="PNG")
     samples = read_samples(tmp_path)
     assert samples.ids == ("a/b.bmp", "a/z.PNG", "b.png")
-    assert isinstance(samples.items, np.ndarray)
-    assert samples.items.dtype == np.uint8
-    np.testing.assert_array_equal(samples.items, [GREY + 2, GREY + 1, GREY])
+    assert isinstance(samples.X, np.ndarray)
+    assert samples.X.dtype == np.uint8
+    np.testing.assert_array_equal(samples.X, [GREY + 2, GREY + 1, GREY])
     assert samples.how == {"kind": "images", "size": [3, 4], "colour": False}
 
 
 def test_one_colour_image_makes_all_colour(tmp_path: Path) -> None:
     save(tmp_path, "grey.png", GREY)
     save(tmp_path, "red.png", np.stack([GREY, 0 * GREY, 0 * GREY], axis=2))
-    items: Any = read_samples(tmp_path).items
-    assert items.shape == (2, 3, 3, 4)
-    np.testing.assert_array_equal(items[0], [GREY] * 3)
-    np.testing.assert_array_equal(items[1], [GREY, 0 * GREY, 0 * GREY])
+    samples: Any = read_samples(tmp_path).X
+    assert samples.shape == (2, 3, 3, 4)
+    np.testing.assert_array_equal(samples[0], [GREY] * 3)
+    np.testing.assert_array_equal(samples[1], [GREY, 0 * GREY, 0 * GREY])
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_modes(tmp_path: Path, mode: str, suffix: str) -> None:
     if mode == "LAB":
         image = Image.merge("LAB", [Image.new("L", (4, 3), value) for value in (255, 128, 128)])
     image.convert(mode).save(tmp_path / f"x.{suffix}")
-    items: Any = read_samples(tmp_path).items
-    assert items.dtype == np.uint8
-    assert items.min() >= 253
+    samples: Any = read_samples(tmp_path).X
+    assert samples.dtype == np.uint8
+    assert samples.min() >= 253
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
@@ -64,8 +64,8 @@ def test_transparent_is_white(tmp_path: Path, mode: str) -> None:
     image = Image.fromarray(values)
     image = image.convert("LA") if mode == "LA" else image
     image.save(tmp_path / f"x.{suffix}")
-    items: Any = read_samples(tmp_path).items
-    assert items.reshape(-1, 4)[0].tolist() == [0, 255, 255, 255]
+    samples: Any = read_samples(tmp_path).X
+    assert samples.reshape(-1, 4)[0].tolist() == [0, 255, 255, 255]
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_transparent_is_white(tmp_path: Path, mode: str) -> None:
 )
 def test_wide_grey_values(tmp_path: Path, values: Any, expected: list[int]) -> None:
     save(tmp_path, "x.tiff", values)
-    items: Any = read_samples(tmp_path).items
-    assert items.tolist() == [[expected]]
+    samples: Any = read_samples(tmp_path).X
+    assert samples.tolist() == [[expected]]
 
 
 def test_exif_turns(tmp_path: Path) -> None:
@@ -89,20 +89,20 @@ def test_exif_turns(tmp_path: Path) -> None:
     exif[0x0112] = 6
     save(tmp_path, "turned.png", GREY, exif=exif)
     save(tmp_path, "upright.png", np.rot90(GREY, -1).copy())
-    items: Any = read_samples(tmp_path).items
-    assert items.shape == (2, 4, 3)
-    np.testing.assert_array_equal(items[0], items[1])
+    samples: Any = read_samples(tmp_path).X
+    assert samples.shape == (2, 4, 3)
+    np.testing.assert_array_equal(samples[0], samples[1])
 
 
 def test_several_sizes_are_resized_with_a_word_or_refused(tmp_path: Path) -> None:
     for number, side in enumerate((100, 100, 200)):
         save(tmp_path, f"{number}.png", np.zeros((side, 2 * side), dtype=np.uint8))
     with pytest.warns(UserWarning, match=r"3 of 3 images were resized to 32x64 \(height x width\)"):
-        assert read_samples(tmp_path).items.shape == (3, 32, 64)
+        assert read_samples(tmp_path).X.shape == (3, 32, 64)
     with pytest.raises(InputError, match="3 of 3 images are not of size 32x64; with --strict"):
         read_samples(tmp_path, ReadOptions(strict=True))
     asked = read_samples(tmp_path, ReadOptions(strict=True, image_size=(5, 6)))
-    assert asked.items.shape == (3, 5, 6)
+    assert asked.X.shape == (3, 5, 6)
 
 
 def test_new_images_take_the_form_of_the_old(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_new_images_take_the_form_of_the_old(tmp_path: Path) -> None:
     old = read_samples(tmp_path / "old")
     with pytest.warns(UserWarning, match="1 of 1 images were resized to 3x4"):
         new = read_samples(tmp_path / "new", ReadOptions(like=old.how))
-    assert new.items.shape == old.items.shape
+    assert new.X.shape == old.X.shape
 
 
 def test_broken_files_are_named_and_skipped_only_when_asked(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_broken_files_are_named_and_skipped_only_when_asked(tmp_path: Path) -> N
     with pytest.warns(UserWarning, match=r"3 of 5 files cannot be read: b.png .*; left out"):
         samples = read_samples(tmp_path, ReadOptions(skip_broken=True))
     assert samples.ids == ("a.png", "c.jpg")
-    assert len(samples.items) == 2
+    assert len(samples.X) == 2
 
 
 def test_decompression_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,14 +20,14 @@ def tone(hertz: float, rate: int, seconds: float) -> Any:
 def test_sounds_become_pictures(tmp_path: Path) -> None:
     for name, hertz in (("low.wav", 200), ("high.flac", 3000)):
         soundfile.write(tmp_path / name, tone(hertz, 8000, 0.5), 8000)
-    samples = read_samples(tmp_path)
-    items: Any = samples.items
-    assert samples.ids == ("high.flac", "low.wav")
-    assert items.shape == (2, 40, 32)
-    assert items.dtype == np.float32
-    high, low = items.mean(axis=2).argmax(axis=1)
+    read = read_samples(tmp_path)
+    samples: Any = read.X
+    assert read.ids == ("high.flac", "low.wav")
+    assert samples.shape == (2, 40, 32)
+    assert samples.dtype == np.float32
+    high, low = samples.mean(axis=2).argmax(axis=1)
     assert high > 30 > 10 > low
-    assert samples.how == {"kind": "sounds", "rate": 8000, "length": 4000}
+    assert read.how == {"kind": "sounds", "rate": 8000, "length": 4000}
 
 
 def test_rates_and_lengths_are_brought_together_with_a_word(tmp_path: Path) -> None:
@@ -37,16 +37,16 @@ def test_rates_and_lengths_are_brought_together_with_a_word(tmp_path: Path) -> N
     soundfile.write(tmp_path / "c.wav", stereo, 8000)
     words = r"2 of 3 sounds are not 0.5 s long at 8000 Hz"
     with pytest.warns(UserWarning, match=f"{words}; they were resampled, cut or filled up"):
-        items: Any = read_samples(tmp_path).items
-    assert np.abs(items[0] - items[1])[:36, 2:-2].max() < 12  # the same tone; only what is faint differs
-    assert (items.mean(axis=2).argmax(axis=1) == items[0].mean(axis=1).argmax()).all()
+        samples: Any = read_samples(tmp_path).X
+    assert np.abs(samples[0] - samples[1])[:36, 2:-2].max() < 12  # the same tone; only what is faint differs
+    assert (samples.mean(axis=2).argmax(axis=1) == samples[0].mean(axis=1).argmax()).all()
     with pytest.raises(InputError, match=f"{words}; with --strict all have to be"):
         read_samples(tmp_path, ReadOptions(strict=True))
 
 
 def test_long_sounds_keep_at_most_64_frames(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", tone(500, 8000, 3.0), 8000)
-    assert read_samples(tmp_path).items.shape[1:] == (40, 62)
+    assert read_samples(tmp_path).X.shape[1:] == (40, 62)
 
 
 def test_new_sounds_take_the_form_of_the_old(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_new_sounds_take_the_form_of_the_old(tmp_path: Path) -> None:
         soundfile.write(tmp_path / folder / "a.wav", tone(500, 8000, seconds), 8000)
     old = read_samples(tmp_path / "old")
     with pytest.warns(UserWarning, match=r"1 of 1 sounds are not 0.5 s long"):
-        assert read_samples(tmp_path / "new", ReadOptions(like=old.how)).items.shape == old.items.shape
+        assert read_samples(tmp_path / "new", ReadOptions(like=old.how)).X.shape == old.X.shape
     with pytest.raises(InputError, match="holds sounds; images as in the fit are expected"):
         read_samples(tmp_path / "old", ReadOptions(like={"kind": "images", "size": [3, 4], "colour": False}))
 

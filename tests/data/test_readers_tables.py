@@ -24,7 +24,7 @@ def test_csv_ids_name_rows_and_labels_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(TEXT)
     with pytest.warns(UserWarning, match="column Label is not used as a feature"):
         samples = read_samples(tmp_path / "t.csv")
-    np.testing.assert_array_equal(samples.items, [[1, 2], [3, 4]])
+    np.testing.assert_array_equal(samples.X, [[1, 2], [3, 4]])
     assert samples.ids == ("x", "y")
     assert samples.how == {"kind": "tables", "columns": ["a", "b"]}
     labels = read_label_table(tmp_path / "t.csv")
@@ -41,7 +41,7 @@ def test_parquet(tmp_path: Path) -> None:
     columns = {"id": ["x", "y"], "a": [1, 3], "b": [2.0, 4.5]}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     samples = read_samples(tmp_path / "t.parquet")
-    np.testing.assert_array_equal(samples.items, [[1, 2], [3, 4.5]])
+    np.testing.assert_array_equal(samples.X, [[1, 2], [3, 4.5]])
     assert samples.ids == ("x", "y")
     assert read_array(tmp_path / "t.parquet").dtype == np.float64
 
@@ -53,9 +53,9 @@ def test_parquet_vectors(tmp_path: Path, kind: Any) -> None:
     vectors = pa.array([[1, 2], [3, 4], [5, 6]], kind)
     pq.write_table(pa.table({"embedding": vectors}), tmp_path / "t.pq", row_group_size=2)
     samples = read_samples(tmp_path / "t.pq")
-    assert isinstance(samples.items, np.ndarray)
-    assert samples.items.dtype == np.float32
-    assert samples.items.tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert isinstance(samples.X, np.ndarray)
+    assert samples.X.dtype == np.float32
+    assert samples.X.tolist() == [[1, 2], [3, 4], [5, 6]]
 
 
 def test_parquet_labels(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_new_tables_have_the_columns_of_the_old(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has the columns b, a; a, b are expected"):
         read_samples(tmp_path / "new.csv", ReadOptions(like=how))
     for like in (how, {"kind": "arrays"}):
-        assert len(read_samples(tmp_path / "plain.csv", ReadOptions(like=like)).items) == 1
+        assert len(read_samples(tmp_path / "plain.csv", ReadOptions(like=like)).X) == 1
 
 
 @pytest.mark.parametrize(

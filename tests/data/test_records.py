@@ -1,4 +1,4 @@
-"""Hugging Face data sets by what they can do: items are mappings; images are pillow's."""
+"""Hugging Face data sets by what they can do: samples are mappings; images are pillow's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from coterie import CCN, Pairs
 from coterie._errors import InputError
 from coterie.data.arrays import is_dataset, read_dataset
-from coterie.data.records import item_columns
+from coterie.data.records import sample_columns
 
 
 class Records:
@@ -29,13 +29,13 @@ class Records:
 
 
 def test_columns_that_make_an_item() -> None:
-    assert item_columns({"label": 1, "vector": np.zeros(3), "text": "x"}) == ("vector",)
-    assert item_columns({"a": np.zeros(3), "image": torch.zeros(2, 2)}) == ("image",)
-    assert item_columns({"a": 1, "flag": True, "b": 2.5, "y": 0}) == ("a", "b")
+    assert sample_columns({"label": 1, "vector": np.zeros(3), "text": "x"}) == ("vector",)
+    assert sample_columns({"a": np.zeros(3), "image": torch.zeros(2, 2)}) == ("image",)
+    assert sample_columns({"a": 1, "flag": True, "b": 2.5, "y": 0}) == ("a", "b")
     with pytest.raises(InputError, match=r"several columns of vectors \(a, b\)"):
-        item_columns({"a": [1.0], "b": [2.0]})
+        sample_columns({"a": [1.0], "b": [2.0]})
     with pytest.raises(InputError, match="no column of numbers; their columns are text, label"):
-        item_columns({"text": "x", "label": 3})
+        sample_columns({"text": "x", "label": 3})
 
 
 def test_pictures_of_one_kind() -> None:

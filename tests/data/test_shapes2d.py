@@ -66,11 +66,11 @@ def test_as_hard_as_the_paper_s() -> None:
 def test_bad_input() -> None:
     with pytest.raises(InputError, match="n_sets"):
         shapes2d(0)
-    with pytest.raises(InputError, match="n_items must be an int, at least 10; got 9"):
+    with pytest.raises(InputError, match="n_samples must be an int, at least 10; got 9"):
         shapes2d(1, 9)
     with pytest.raises(InputError, match=r"n_clusters\[1\]"):
         shapes2d(1, n_clusters=(3, 2))
     with pytest.raises(InputError, match="a smallest and a largest number are expected"):
         shapes2d(1, n_clusters=5)  # type: ignore[arg-type]
-    with pytest.raises(InputTypeError, match="n_items"):
+    with pytest.raises(InputTypeError, match="n_samples"):
         shapes2d(1, 72.0)  # type: ignore[arg-type]

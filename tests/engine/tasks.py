@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from coterie._types import Batch, Output, Plan, Rows
+from coterie._types import Batch, BatchPlan, Output, Rows
 from coterie.data import LabelBatches, Sampler
 from coterie.engine.objective import Objective, Phase
 from coterie.losses.ccl import ccl_matrix
@@ -122,7 +122,7 @@ class AllParts(Objective):
     ----------
     sampler : Sampler
     width : int
-        Of the items.
+        Of the samples.
     border : int
         First step of the second phase, which sets the centroids from the embeddings.
     dtype : torch.dtype
@@ -159,8 +159,8 @@ class AllParts(Objective):
         # rounded: on two processes the last digits may differ
         return {"centroids": embedding[np.sort(rows)].round(decimals=2)}
 
-    def targets(self, auxiliary: nn.Module, items: Tensor, batch: Batch) -> Batch:
-        codes = auxiliary(items)[: len(batch.rows)].argmax(dim=1)
+    def targets(self, auxiliary: nn.Module, samples: Tensor, batch: Batch) -> Batch:
+        codes = auxiliary(samples)[: len(batch.rows)].argmax(dim=1)
         same = torch.where(codes[:, None] == codes, 1, -1).to(torch.int8)
         return dataclasses.replace(batch, same=same, pair_weight=same.double())
 
@@ -183,17 +183,17 @@ class SetBatches:
 
     n_steps = 3
 
-    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+    def plan(self, seed: int, epoch: int, step: int) -> BatchPlan:
         rows = np.random.default_rng([seed, epoch, step]).permutation(30)[:20].reshape(4, 5)
-        return Plan(rows, labels=rows % 3)
+        return BatchPlan(rows, labels=rows % 3)
 
-    def evaluation_plans(self) -> Iterator[Plan]:
+    def evaluation_plans(self) -> Iterator[BatchPlan]:
         for step in range(self.n_steps):
             yield self.plan(0, 0, step)
 
 
 class SetNetwork(Network):
-    """Logits of each item from the item and the mean of its set, and logits of the whole set."""
+    """Logits of each sample from the sample and the mean of its set, and logits of the whole set."""
 
     outputs = ("assignment", "count")
 
@@ -208,7 +208,7 @@ class SetNetwork(Network):
 
 
 class SetTerms(Objective):
-    """Cross entropy of each item, and the size of the other output."""
+    """Cross entropy of each sample, and the size of the other output."""
 
     def __init__(self) -> None:
         super().__init__(SetBatches(), {"assignment": 1.0, "count": 0.1})

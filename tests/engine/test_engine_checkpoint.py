@@ -165,7 +165,7 @@ def together(how: str) -> Session:
 
 
 @pytest.mark.parametrize("variant", ["adam", "momentum", "plain sgd", "phases across an epoch"])
-@pytest.mark.parametrize("how", ["racing", "stacked"])
+@pytest.mark.parametrize("how", ["successive-halving", "stacked"])
 def test_restarts_beside_each_other_resume_after_every_step(
     make_task: MakeTask, tmp_path: Path, how: str, variant: str
 ) -> None:

@@ -42,7 +42,7 @@ class Recorder(Objective):
 
 
 class Twofold:
-    """A view that is the items times 2, 3, ...: by its place in the batch."""
+    """A view that is the samples times 2, 3, ...: by its place in the batch."""
 
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
         factors = torch.arange(len(x) // 10).repeat_interleave(10) + 2
@@ -259,11 +259,11 @@ def test_targets_see_what_the_network_saw(make_task: MakeTask) -> None:
     class Teacher(Recorder):
         auxiliary = nn.Linear(10, 2)
 
-        def targets(self, auxiliary: nn.Module, items: Tensor, batch: Batch) -> Batch:
+        def targets(self, auxiliary: nn.Module, samples: Tensor, batch: Batch) -> Batch:
             assert not torch.is_grad_enabled()
             assert not auxiliary.training
-            seen.append(items)
-            return dataclasses.replace(batch, same=torch.full((len(items), len(items)), 1))
+            seen.append(samples)
+            return dataclasses.replace(batch, same=torch.full((len(samples), len(samples)), 1))
 
     objective = Teacher()
     task = make_task(objective=objective, augment=Twofold(), make_network=lambda seed: Plain(), max_steps=1)

@@ -1,4 +1,4 @@
-"""Two processes compute what one computes with the joint batch."""
+"""Two processes compute what one computes with the global batch."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_two_processes_equal_one_with_views_targets_and_phases(
 
 
 def test_two_processes_equal_one_on_sets(results: tuple[Results, Results, Results]) -> None:
-    assert_all_equal(results, "sets-labels-4/", "items.weight")
+    assert_all_equal(results, "sets-labels-4/", "samples.weight")
 
 
 def assert_all_equal(results: tuple[Results, Results, Results], prefix: str, needed: str) -> None:
@@ -102,7 +102,7 @@ def test_without_a_seed_the_processes_agree_on_one(results: tuple[Results, Resul
 def test_a_similarity_network_is_the_same_from_one_process_and_from_two(
     results: tuple[Results, Results, Results],
 ) -> None:
-    """All pairs of the joint batch count, not those of each process alone; so do CCN's pairs from it."""
+    """All pairs of the global batch count, not those of each process alone; so do CCN's pairs from it."""
     one, first, second = results
     for name in ("spn/loss", "spn/odds", "spn/threshold", "discovered/labels", "discovered/loss"):
         assert torch.equal(first[name], second[name])

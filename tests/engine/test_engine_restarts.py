@@ -23,7 +23,7 @@ from tests.engine.tasks import (
 from torch import Tensor, nn
 
 from coterie import InputError, Pairs
-from coterie._types import Plan
+from coterie._types import BatchPlan
 from coterie.data import LabelBatches, PairBatches
 from coterie.engine.loop import Assessment, Run, assess
 from coterie.engine.restarts import FINALISTS, RUNG_ROWS, Session, choose_how, planned_steps, run_session
@@ -79,14 +79,14 @@ def test_stacked_equals_in_turn(make_task: MakeTask, changes: dict[str, Any]) ->
     task = double_task(make_task, **changes)
     stacked = finished(task, "stacked")
     assert any(name.endswith("running_var") for name in stacked.kept[0].state)
-    assert_close(stacked, finished(task, "in turn"))
+    assert_close(stacked, finished(task, "sequential"))
 
 
 def test_stacked_equals_in_turn_on_batches_of_unequal_size(make_task: MakeTask) -> None:
     task = double_task(make_task, objective=pair_objective())
     plan = task.objective.sampler.plan
     assert any(len({len(plan(seed, 0, step).rows) for seed in SEEDS}) > 1 for step in range(3))
-    assert_close(finished(task, "stacked"), finished(task, "in turn"))
+    assert_close(finished(task, "stacked"), finished(task, "sequential"))
 
 
 def test_stacked_equals_in_turn_with_views_targets_and_phases(make_task: MakeTask) -> None:
@@ -103,7 +103,7 @@ def test_stacked_equals_in_turn_with_views_targets_and_phases(make_task: MakeTas
         make_network=lambda seed: centred(normed_network(seed)),
         augment=lambda x, generator: x + 0.1 * torch.randn(x.shape, generator=generator, dtype=x.dtype),
     )
-    assert_close(finished(task, "stacked"), finished(task, "in turn"))
+    assert_close(finished(task, "stacked"), finished(task, "sequential"))
 
 
 def test_a_plateau_ends_one_run_of_a_stack(make_task: MakeTask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +111,7 @@ def test_a_plateau_ends_one_run_of_a_stack(make_task: MakeTask, monkeypatch: pyt
     task = double_task(make_task, max_steps=60, patience=1, learning_rate=0.2, optimizer="sgd", drops=())
     stacked = finished(task, "stacked")
     assert len({info["steps"] for info in stacked.runs}) > 1
-    assert_close(stacked, finished(task, "in turn"))
+    assert_close(stacked, finished(task, "sequential"))
 
 
 class Alive:
@@ -126,30 +126,30 @@ class Alive:
 
 def test_the_worse_half_goes_at_each_rung(make_task: MakeTask) -> None:
     task, counter = double_task(make_task, max_steps=64), Alive()
-    session = finished(task, "racing", list(range(20)), keep=1, callbacks=[counter])
+    session = finished(task, "successive-halving", list(range(20)), keep=1, callbacks=[counter])
     rungs = [info["rung"] for info in session.runs]
     assert [rungs.count(rung) for rung in range(4)] == [10, 5, 2, 3]
     steps = {info["rung"]: info["steps"] for info in session.runs}
     assert steps == {0: 4, 1: 8, 2: 16, 3: 64}
     assert counter.steps == planned_steps(task, session) == 304  # 4.75 runs of 64
-    assert [info["stopped"] for info in session.runs].count("raced") == 17
+    assert [info["stopped"] for info in session.runs].count("pruned") == 17
     chosen = next(info for info in session.runs if info["chosen"])
     assert chosen["loss"] == min(info["loss"] for info in session.runs if info["rung"] == 3)
     assert [info["restart"] for info in session.runs] == list(range(20))
 
 
 def test_racing_keeps_as_many_finalists_as_are_wanted(make_task: MakeTask) -> None:
-    session = finished(double_task(make_task, max_steps=32), "racing", list(range(8)), keep=5)
+    session = finished(double_task(make_task, max_steps=32), "successive-halving", list(range(8)), keep=5)
     assert len(session.kept) == 5
-    few = finished(double_task(make_task, max_steps=32), "racing", list(range(FINALISTS)))
+    few = finished(double_task(make_task, max_steps=32), "successive-halving", list(range(FINALISTS)))
     assert [info["steps"] for info in few.runs] == [32] * FINALISTS
 
 
 def test_raced_finalists_are_what_they_are_in_turn(make_task: MakeTask) -> None:
     task = double_task(make_task, max_steps=32)
     seeds = list(range(8))
-    in_turn = {kept.index: kept for kept in finished(task, "in turn", seeds).kept}
-    for kept in finished(task, "racing", seeds).kept:
+    in_turn = {kept.index: kept for kept in finished(task, "sequential", seeds).kept}
+    for kept in finished(task, "successive-halving", seeds).kept:
         assert kept.loss == in_turn[kept.index].loss
         assert all(torch.equal(kept.state[name], in_turn[kept.index].state[name]) for name in kept.state)
 
@@ -164,7 +164,7 @@ def test_rungs_before_the_end_look_at_a_sample_of_the_rows(
         return assess(*args, enough=enough)
 
     monkeypatch.setattr("coterie.engine.restarts.assess", spy)
-    finished(double_task(make_task, max_steps=32), "racing", list(range(20)))
+    finished(double_task(make_task, max_steps=32), "successive-halving", list(range(20)))
     assert set(asked[: 20 + 10 + 5]) == {RUNG_ROWS}
     assert asked == sorted(asked)  # those that replace collapsed ones come on top, at each rung
     assert asked[-FINALISTS:] == [math.inf] * FINALISTS
@@ -182,7 +182,7 @@ def test_rungs_lie_where_the_terms_are_those_of_the_last_phase(make_task: MakeTa
         augment=lambda x, generator: x,
         max_steps=36,
     )
-    session = finished(task, "racing", list(range(8)), keep=1)
+    session = finished(task, "successive-halving", list(range(8)), keep=1)
     assert sorted({info["steps"] for info in session.runs}) == [21, 22, 36]
 
 
@@ -197,7 +197,7 @@ def test_the_same_clustering_is_recognised(make_task: MakeTask) -> None:
         return network
 
     task = double_task(make_task, make_network=relabelled, learning_rate=1e-9)
-    session = finished(task, "in turn", [1, 2, 101])
+    session = finished(task, "sequential", [1, 2, 101])
     doubles = [info["duplicate_of"] for info in session.runs]
     assert sorted(doubles, key=str) in ([0, None, None], [2, None, None])
     assert doubles[1] is None
@@ -216,7 +216,7 @@ class Collapsing(TwoTerms):
         return self.times >= 0
 
 
-@pytest.mark.parametrize("how", ["in turn", "stacked", "racing"])
+@pytest.mark.parametrize("how", ["sequential", "stacked", "successive-halving"])
 def test_collapsed_restarts_are_replaced(make_task: MakeTask, how: str) -> None:
     session = finished(double_task(make_task, objective=Collapsing(2)), how, [3, 4, 5], keep=1)
     assert [info["replaced"] for info in session.runs].count(True) == 2
@@ -226,7 +226,7 @@ def test_collapsed_restarts_are_replaced(make_task: MakeTask, how: str) -> None:
     assert not session.kept[0].collapsed
 
 
-@pytest.mark.parametrize("how", ["in turn", "stacked", "racing"])
+@pytest.mark.parametrize("how", ["sequential", "stacked", "successive-halving"])
 def test_no_more_than_so_many_are_replaced(make_task: MakeTask, how: str) -> None:
     seeds = list(range(6))
     session = finished(double_task(make_task, objective=Collapsing(1000)), how, seeds, keep=1)
@@ -258,7 +258,7 @@ def recurrent(seed: int) -> ClusterNetwork:
 
 def test_what_cannot_be_stacked_is_said(make_task: MakeTask) -> None:
     task = double_task(make_task, make_network=recurrent)
-    assert choose_how(task, "auto", SEEDS) == "in turn"
+    assert choose_how(task, "auto", SEEDS) == "sequential"
     with pytest.raises(InputError, match="restarts: 'stacked' cannot train this network"):
         choose_how(task, "stacked", SEEDS)
 
@@ -266,16 +266,19 @@ def test_what_cannot_be_stacked_is_said(make_task: MakeTask) -> None:
 def test_auto_is_a_rule_of_network_and_batches(make_task: MakeTask) -> None:
     task = double_task(make_task)
     assert choose_how(task, "auto", SEEDS) == "stacked"
-    assert choose_how(task, "auto", [1]) == choose_how(task, "racing", [1]) == "in turn"
-    assert [choose_how(task, how, SEEDS) for how in ("in turn", "racing")] == ["in turn", "racing"]
+    assert choose_how(task, "auto", [1]) == choose_how(task, "successive-halving", [1]) == "sequential"
+    assert [choose_how(task, how, SEEDS) for how in ("sequential", "successive-halving")] == [
+        "sequential",
+        "successive-halving",
+    ]
     several = dataclasses.replace(task, runtime=dataclasses.replace(task.runtime, world=2))
-    assert choose_how(several, "auto", SEEDS) == choose_how(several, "stacked", SEEDS) == "in turn"
-    assert choose_how(double_task(make_task, objective=pair_objective()), "auto", SEEDS) == "in turn"
+    assert choose_how(several, "auto", SEEDS) == choose_how(several, "stacked", SEEDS) == "sequential"
+    assert choose_how(double_task(make_task, objective=pair_objective()), "auto", SEEDS) == "sequential"
 
     def lenet(seed: int) -> ClusterNetwork:
         return build_network("lenet", (28, 28), 3, seed)
 
-    assert choose_how(make_task(make_network=lenet), "auto", SEEDS) == "in turn"
+    assert choose_how(make_task(make_network=lenet), "auto", SEEDS) == "sequential"
 
 
 class Uneven:
@@ -283,11 +286,11 @@ class Uneven:
 
     n_steps = 1
 
-    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+    def plan(self, seed: int, epoch: int, step: int) -> BatchPlan:
         rows = np.random.default_rng([seed, epoch]).permutation(30)[: 10 + epoch * seed]
-        return Plan(rows, labels=rows % 3)
+        return BatchPlan(rows, labels=rows % 3)
 
-    def evaluation_plans(self) -> Iterator[Plan]:
+    def evaluation_plans(self) -> Iterator[BatchPlan]:
         yield self.plan(0, 0, 0)
 
 
@@ -295,4 +298,4 @@ def test_sizes_may_change_in_a_stack(make_task: MakeTask) -> None:
     objective = TwoTerms()
     objective.sampler = Uneven()
     task = double_task(make_task, objective=objective, max_steps=3)
-    assert_close(finished(task, "stacked"), finished(task, "in turn"))
+    assert_close(finished(task, "stacked"), finished(task, "sequential"))

@@ -62,10 +62,10 @@ def in_order(heard: list[Any]) -> list[Any]:
     "model",
     [
         CCN(n_restarts=2, max_epochs=3, **QUICK),
-        DDC(n_restarts=4, restarts="racing", max_epochs=4, **QUICK),
+        DDC(n_restarts=4, restarts="successive-halving", max_epochs=4, **QUICK),
         ADC(n_restarts=2, restarts="stacked", max_epochs=3, **QUICK),
     ],
-    ids=["in turn", "racing", "stacked"],
+    ids=["sequential", "successive-halving", "stacked"],
 )
 def test_each_epoch_is_told_once(model: Any) -> None:
     memory = Memory()

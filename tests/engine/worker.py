@@ -95,7 +95,7 @@ def discover(rank: int) -> dict[str, Tensor]:
     X, y = load_digits(return_X_y=True)
     X, y = X[:200], y[:200]
     known = y < 5
-    spn = SimilarityNetwork(max_steps=10, batch_size=21, items_per_class=3, augment="none", random_state=0)
+    spn = SimilarityNetwork(max_steps=10, batch_size=21, samples_per_class=3, augment="none", random_state=0)
     spn.fit(X[known], y[known], groups=y[known] // 5)
     settings: dict[str, Any] = {"max_steps": 10, "batch_size": 31, "augment": "none", "random_state": 0}
     model = CCN(5, **settings, over_clustering=True, head_init="similarity").fit(X[~known], similarity=spn)

@@ -148,7 +148,7 @@ EXTREMES = {
     "one-hot": torch.eye(6),
     "identical": torch.ones(6, 6),
     "zero": torch.zeros(6, 6),
-    "saturated": 1e3 * torch.eye(6),
+    "plateaued": 1e3 * torch.eye(6),
     "opposite": 1e3 * torch.cat([torch.eye(6)[:3], -torch.eye(6)[:3]]),
     "long": 1e8 * torch.eye(6),
 }

@@ -207,9 +207,9 @@ def test_kcl_margin_bounds_the_push() -> None:
 ROWS = {
     "one-hot": torch.eye(4).repeat(2, 1) * 1e4,
     "identical": torch.tensor([[0.3, -1.0, 2.0, 0.0]]).repeat(8, 1),
-    "identical saturated": torch.tensor([[1e4, -1e4, 0.0, 0.0]]).repeat(8, 1),
+    "identical plateaued": torch.tensor([[1e4, -1e4, 0.0, 0.0]]).repeat(8, 1),
     "opposite": torch.tensor([[1e4, -1e4, -1e4, -1e4], [-1e4, 1e4, -1e4, -1e4]]).repeat(4, 1),
-    "almost saturated": torch.eye(4).repeat(2, 1) * 17.0,
+    "almost plateaued": torch.eye(4).repeat(2, 1) * 17.0,
     "denormal": torch.eye(4).repeat(2, 1) * 95.0,
     "uniform": torch.zeros(8, 4),
 }

@@ -229,10 +229,10 @@ def test_phases_of_the_presets() -> None:
 
 
 def test_kmeans_may_start_when_the_views_loss_is_saturated(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, _, last = ready(kmeans_start="saturation")._phases(1_600, has_pairs=False)
+    first, _, last = ready(kmeans_start="plateau")._phases(1_600, has_pairs=False)
     assert (first.steps, first.patience, last.patience) == (600, 5, None)
     assert ready()._phases(1_600, has_pairs=False)[0].patience is None
-    monkeypatch.setattr("coterie.methods.adc.SATURATED_EPOCHS", 1)
+    monkeypatch.setattr("coterie.methods.adc.PLATEAU_EPOCHS", 1)
     monkeypatch.setattr("coterie.engine.recipe.MIN_STALE_STEPS", 1)
     X, _ = blobs()
 
@@ -240,7 +240,7 @@ def test_kmeans_may_start_when_the_views_loss_is_saturated(monkeypatch: pytest.M
         model = quick(max_steps=120, batch_size=30, kmeans_start=start).fit(X)
         return sum(epoch["phase"] == 1 for epoch in model.history_)
 
-    assert epochs("saturation") < epochs("step") == 15
+    assert epochs("plateau") < epochs("step") == 15
 
 
 def test_weights_of_the_phases() -> None:
@@ -299,7 +299,7 @@ def test_views_of_colour_images() -> None:
 def test_published_presets_take_published_views() -> None:
     for preset, views in {"default": "digits", "paper": "digits-paper", "code": "digits-paper"}.items():
         model = ready(preset=preset)
-        model.item_shape_ = (28, 28)
+        model.sample_shape_ = (28, 28)
         assert model._views() is RECIPES[views]
         assert model.set_params(augment="digits")._views() is RECIPES["digits"]
 
@@ -376,7 +376,7 @@ BAD: list[tuple[dict[str, Any], Any, type[Exception], str]] = [
         InputError,
         "augment: hue and saturation need images of 3 channels, got 1",
     ),
-    ({"augment": "digits"}, X40, InputError, r"augment: items of shape \(5,\); images"),
+    ({"augment": "digits"}, X40, InputError, r"augment: samples of shape \(5,\); images"),
     ({"augment": nan_views}, X40, InputError, "augment: gave NaN or infinity; finite values are expected"),
     ({"augment": cut_views}, X40, InputError, r"augment: gave \(80, 4\) for a batch of shape \(80, 5\)"),
     (

@@ -68,10 +68,10 @@ def test_x_that_is_no_array(wrong: Any) -> None:
     ("shape", "new", "message"),
     [
         ((40, 6), (5, 7), "X has 7 features, but CCN is expecting 6 features as input"),
-        ((40, 6), (5, 6, 1), r"X: items of shape \(6, 1\); shape \(6,\) as in fit is expected"),
-        ((40, 2, 3), (5, 3, 2), r"X: items of shape \(3, 2\); shape \(2, 3\) as in fit is expected"),
-        ((40, 2, 3), (5, 6), r"X: items of shape \(6,\); shape \(2, 3\) as in fit is expected"),
-        ((40, 1, 2, 3), (5, 2, 3), r"X: items of shape \(2, 3\); shape \(1, 2, 3\) as in fit is expected"),
+        ((40, 6), (5, 6, 1), r"X: samples of shape \(6, 1\); shape \(6,\) as in fit is expected"),
+        ((40, 2, 3), (5, 3, 2), r"X: samples of shape \(3, 2\); shape \(2, 3\) as in fit is expected"),
+        ((40, 2, 3), (5, 6), r"X: samples of shape \(6,\); shape \(2, 3\) as in fit is expected"),
+        ((40, 1, 2, 3), (5, 2, 3), r"X: samples of shape \(2, 3\); shape \(1, 2, 3\) as in fit is expected"),
     ],
 )
 def test_another_shape_at_predict(shape: tuple[int, ...], new: tuple[int, ...], message: str) -> None:
@@ -134,7 +134,7 @@ def test_contradictions_are_named_unless_uncertain() -> None:
     contradiction = [4, 5, 4], [5, 9, 9], [1, 1, -1]
     with pytest.raises(ConflictError, match=r"samples 4 and 9 .*4 ~ 5 ~ 9"):
         quick().fit(X, pairs=Pairs(*contradiction))
-    quick().fit(X, pairs=Pairs(*contradiction, certain=False))
+    quick().fit(X, pairs=Pairs(*contradiction, hard=False))
 
 
 @pytest.mark.parametrize(

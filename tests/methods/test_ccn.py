@@ -276,7 +276,7 @@ def test_views_of_one_s_own(digits: Digits) -> None:
 
 def test_uncertain_pairs_may_contradict(digits: Digits) -> None:
     X, _ = digits
-    pairs = Pairs([0, 1, 0], [1, 2, 2], [1, 1, -1], certain=False)
+    pairs = Pairs([0, 1, 0], [1, 2, 2], [1, 1, -1], hard=False)
     assert np.isfinite(quick().fit(X, pairs=pairs).loss_)
 
 
@@ -303,7 +303,7 @@ def test_a_checkpoint_is_gone_on_with(
         return x + 0.1 * torch.randn(x.shape, generator=generator)
 
     settings = {"augment": augment, "n_restarts": 2, "batch_size": 40, "random_state": None}
-    settings["restarts"] = "in turn"
+    settings["restarts"] = "sequential"
     with pytest.raises(Stop):
         quick(**settings, checkpoint_dir=tmp_path / "c").fit(X, y)
     resumed = quick(**settings, checkpoint_dir=tmp_path / "c").fit(X, y)

@@ -26,7 +26,7 @@ QUICK: dict[str, Any] = {"max_clusters": 3, "set_size": 8, "batch_size": 4, "max
 
 
 def groups() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Six groups of ten items in three dimensions."""
+    """Six groups of ten samples in three dimensions."""
     rng = np.random.default_rng(0)
     y = np.repeat(np.arange(6), 10)
     return rng.normal(size=(6, 3))[y] * 5 + rng.normal(size=(60, 3)), y
@@ -202,7 +202,7 @@ def test_the_set_network_can_be_smaller() -> None:
 
 def test_large_sets_are_merged() -> None:
     points, labels = blobs(900)
-    model = L2C.from_pretrained("points2d").set_params(one_pass=400)
+    model = L2C.from_pretrained("points2d").set_params(max_set_size=400)
     count_proba, assignments = model.predict_all(points)
     assert count_proba.argmax() + 1 == 3
     assert nmi(labels, assignments[2].argmax(axis=1)) > 0.99
@@ -215,7 +215,7 @@ def test_two_items_are_at_most_two_clusters(shipped: L2C) -> None:
 
 
 def test_equal_items_are_one_cluster_with_a_warning(shipped: L2C) -> None:
-    with pytest.warns(UserWarning, match="all items are equal"):
+    with pytest.warns(UserWarning, match="all samples are equal"):
         assert set(shipped.predict(np.ones((10, 2)))) == {0}
 
 
@@ -227,7 +227,7 @@ def test_a_warning_where_there_may_be_more_clusters() -> None:
 
 @pytest.mark.parametrize("shipped", ["points2d", "points2d-10"], indirect=True)
 def test_bad_sets(shipped: L2C) -> None:
-    with pytest.raises(InputError, match="n_samples=1; a set of at least 2 items is expected"):
+    with pytest.raises(InputError, match="n_samples=1; a set of at least 2 samples is expected"):
         shipped.predict([[0.0, 0.0]])
     with pytest.raises(InputError, match="X has 3 features, but L2C is expecting 2"):
         shipped.predict(np.zeros((4, 3)))
@@ -243,7 +243,7 @@ def test_bad_fits() -> None:
         L2C(**QUICK).fit(X)
     with pytest.raises(InputError, match="y: 59 labels for n_samples=60"):
         L2C(**QUICK).fit(X, y[:59])
-    with pytest.raises(InputError, match="no 1 groups of y hold as many items"):
+    with pytest.raises(InputError, match="no 1 groups of y hold as many samples"):
         L2C(**QUICK | {"max_clusters": 1, "set_size": 30}).fit(X, y)
     with pytest.raises(InputError, match="network: 'gru'"):
         L2C(**QUICK, network="gru").fit(X, y)
@@ -266,8 +266,8 @@ def test_bad_given_sets() -> None:
     codes = np.array([0, 0, 1, 1, 2, 2])
     cases: list[tuple[Any, str]] = [
         ([], "at least one"),
-        ([(points[:1], codes[:1])], r"sets\[0\]: items of shape \(1, 2\); at least 2 items"),
-        ([(points, codes), (points, codes[:5])], r"sets\[1\]: 5 labels for 6 items"),
+        ([(points[:1], codes[:1])], r"sets\[0\]: samples of shape \(1, 2\); at least 2 samples"),
+        ([(points, codes), (points, codes[:5])], r"sets\[1\]: 5 labels for 6 samples"),
         ([(points, np.arange(6))], r"sets\[0\]: 6 groups; at most max_clusters=3"),
         ([(points, np.full((6, 6), 2))], r"sets\[0\]: a matrix of shape \(6, 6\); a symmetric one"),
         ([(points, codes), (points[:, :1], codes)], "the same shape is expected"),
@@ -290,6 +290,6 @@ def test_names_of_shipped_models() -> None:
 
 def test_the_caller_s_random_numbers_are_left_alone(shipped: L2C) -> None:
     before = torch.get_rng_state()
-    shipped.set_params(one_pass=400).predict(blobs(500)[0])
-    shipped.set_params(one_pass=1500)
+    shipped.set_params(max_set_size=400).predict(blobs(500)[0])
+    shipped.set_params(max_set_size=1500)
     assert torch.equal(torch.get_rng_state(), before)

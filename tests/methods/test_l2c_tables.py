@@ -89,7 +89,7 @@ def test_one_column(model: L2C) -> None:
 
 @pytest.mark.parametrize("X", [np.ones((10, 3)), np.full((10, 3), np.nan)])
 def test_equal_rows_are_one_cluster_with_a_warning(model: L2C, X: Any) -> None:
-    with pytest.warns(UserWarning, match="all items are equal"):
+    with pytest.warns(UserWarning, match="all samples are equal"):
         assert set(model.predict(X)) == {0}
 
 

@@ -20,7 +20,7 @@ def test_a_memmap_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     mapped[:] = rng.standard_normal((30_000, 256), dtype=np.float32) + 3 * y[:, None]
     mapped.flush()
     y[500:] = -1
-    X = read_samples(tmp_path / "x.npy").items
+    X = read_samples(tmp_path / "x.npy").X
     assert isinstance(X, np.memmap)
     model = CCN(n_clusters=2, n_restarts=1, max_steps=10, random_state=0, over_clustering=True)
     model.fit(X[:1000], y[:1000])  # what a first fit imports is not to be counted

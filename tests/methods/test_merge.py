@@ -11,7 +11,7 @@ from coterie.metrics import clustering_accuracy
 
 
 def oracle(truth: Tensor, wrong: float = 0.0) -> object:
-    """Clusters subsets by the truth, numbered differently in each; a share of the items at random."""
+    """Clusters subsets by the truth, numbered differently in each; a share of the samples at random."""
     generator = torch.Generator().manual_seed(1)
     k = int(truth.max()) + 1
 
@@ -38,7 +38,7 @@ def test_subsets_of_the_truth_merge_to_the_truth(n: int) -> None:
 def test_errors_stay_where_they_are() -> None:
     truth = torch.randint(3, (2000,), generator=torch.Generator().manual_seed(0))
     _, parts = merge_subsets(oracle(truth, wrong=0.15), 2000, 100)  # type: ignore[arg-type]
-    # 10% of the items come out wrong of their subset
+    # 10% of the samples come out wrong of their subset
     assert clustering_accuracy(truth, parts[1].argmax(dim=1)) > 0.88
 
 

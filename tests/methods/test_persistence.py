@@ -117,7 +117,7 @@ def test_damaged_and_foreign_files(file: Path, tmp_path: Path) -> None:
             coterie.load(place)
 
 
-@pytest.mark.parametrize("lost", ["method", "params", "item_shape", "loss_"])
+@pytest.mark.parametrize("lost", ["method", "params", "sample_shape", "loss_"])
 def test_a_file_that_lacks_something_is_named(file: Path, lost: str) -> None:
     tensors, meta = read_tensors(file, "model")
     write_tensors(file, "model", tensors, {name: value for name, value in meta.items() if name != lost})

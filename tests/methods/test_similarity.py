@@ -122,7 +122,7 @@ def test_the_temperature_takes_overconfidence_back() -> None:
     assert temperature == pytest.approx(3, rel=0.05)
     assert 0.2 < threshold < 0.5  # of balanced pairs F1 is best below one half
     assert calibrate(honest, np.ones(20_000, bool), 0.5) == (1.0, 0.5)
-    # rarer similar pairs need more evidence
+    # rarer similar pairs need more supervision
     assert calibrate(honest, same, 0.05)[1] > threshold
     # a few pairs that are all right do not make it certain
     temperature, threshold = calibrate(np.array([-1.0, 1.0]), np.array([False, True]), 0.5)
@@ -250,7 +250,7 @@ def test_bad_pairs() -> None:
     [
         ({"held_out": 0.6}, "held_out: 0.6; a share in"),
         ({"held_out": -0.1}, "held_out must be"),
-        ({"items_per_class": 1}, "items_per_class must be an int, at least 2"),
+        ({"samples_per_class": 1}, "samples_per_class must be an int, at least 2"),
         ({"hidden_features": 0}, "hidden_features must be"),
         ({"symmetric": "yes"}, "symmetric: 'yes'"),
         ({"preset": "fast"}, "preset: 'fast'"),

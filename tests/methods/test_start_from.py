@@ -51,7 +51,7 @@ def test_pairs_after_another_method_move_gently(digits: Digits, monkeypatch: pyt
     found: Any = DDC(**params).fit(X)
     same: Any = CCN(**params).fit(X, pairs=pairs)
     plans: list[Training] = []
-    monkeypatch.setattr(CCN, "_train", lambda model, items, plan: plans.append(plan))
+    monkeypatch.setattr(CCN, "_train", lambda model, samples, plan: plans.append(plan))
     CCN(**params).fit(X, pairs=pairs)
     CCN(**params).start_from(same).fit(X, pairs=pairs)
     CCN(**params).start_from(found).fit(X, pairs=pairs)
@@ -93,7 +93,7 @@ def test_starts_that_do_not_fit(digits: Digits) -> None:
     with pytest.raises(NotFittedError):
         CCN().start_from(CCN())
     first = CCN(**QUICK, max_steps=5).fit(X, y)
-    with pytest.raises(InputError, match=r"start_from: fitted to items of shape \(64,\), X has \(32,\)"):
+    with pytest.raises(InputError, match=r"start_from: fitted to samples of shape \(64,\), X has \(32,\)"):
         CCN(**QUICK, max_steps=5).start_from(first).fit(X[:, :32], y)
     images = X.reshape(-1, 8, 8)
     other = CCN(**QUICK, max_steps=5).fit(images, y)
@@ -137,7 +137,7 @@ def test_restarts_in_a_stack_begin_with_k_means_too(digits: Digits) -> None:
     X, y = digits
     params = QUICK | {"n_restarts": 2, "backbone": "identity", "max_steps": 3, "head_init": "k-means"}
     stacked = CCN(**params, restarts="stacked").fit(X, y)
-    in_turn = CCN(**params, restarts="in turn").fit(X, y)
+    in_turn = CCN(**params, restarts="sequential").fit(X, y)
     np.testing.assert_allclose(stacked.predict_proba(X), in_turn.predict_proba(X), rtol=0, atol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""Discovery of classes by what a similarity network, trained on other classes, says of their items."""
+"""Discovery of classes by what a similarity network, trained on other classes, says of their samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import nn
 from coterie import CCN, InputError, InputTypeError, Pairs, SimilarityNetwork, SimilarityWarning
 from coterie.losses.ccl import ccl_matrix
 from coterie.losses.kcl import kcl_matrix
-from coterie.methods.transfer import Judge, all_pairs, make_judge
+from coterie.methods.transfer import PairLabeler, all_pairs, make_pair_labeler
 from coterie.metrics import clustering_accuracy, nmi
 
 Digits = Any
@@ -37,7 +37,7 @@ def spn() -> SimilarityNetwork:
 @pytest.mark.parametrize("loss", ["ccl", "kcl"])
 @pytest.mark.parametrize("pair_weight", [None, "confidence"])
 def test_unseen_classes_are_found(spn: SimilarityNetwork, loss: str, pair_weight: str | None) -> None:
-    """K-means on the items finds 28%."""
+    """K-means on the samples finds 28%."""
     model = quick(loss=loss, pair_weight=pair_weight, max_steps=150).fit(TARGET, similarity=spn)
     lowest = 0.9 if loss == "ccl" else 0.6
     assert clustering_accuracy(TRUTH, model.labels_) > lowest
@@ -94,7 +94,7 @@ def test_digits_0_to_4_say_something_about_5_to_9(all_digits: Digits) -> None:
     """Five classes teach little: k-means on raw pixels is better. The features are those of the network."""
     X, y = all_digits
     known = y < 5
-    spn = SimilarityNetwork(max_steps=60, batch_size=50, items_per_class=10, held_out=0.0, random_state=0)
+    spn = SimilarityNetwork(max_steps=60, batch_size=50, samples_per_class=10, held_out=0.0, random_state=0)
     spn.fit(X[known], y[known])
     model = quick(n_clusters=5, max_steps=100).fit(X[~known], similarity=spn)
     assert nmi(y[~known], model.labels_) > 0.15
@@ -117,23 +117,23 @@ def test_weights_of_pairs_in_the_losses() -> None:
 
 def test_a_judge_cuts_and_weighs() -> None:
     odds = torch.tensor([[9.0, 0.5], [0.5, -9.0]])
-    judge = Judge(nn.Identity(), cut=1.0, temperature=1.0, weighted=True)
-    assert judge.same(odds).tolist() == [[1, -1], [-1, -1]]
-    weight = judge.weight(odds)
+    labeler = PairLabeler(nn.Identity(), cut=1.0, temperature=1.0, weighted=True)
+    assert labeler.same(odds).tolist() == [[1, -1], [-1, -1]]
+    weight = labeler.weight(odds)
     assert weight is not None
     # |2 sigmoid(x) - 1|
     torch.testing.assert_close(weight[0], (2 * torch.sigmoid(odds[0] - 1) - 1).abs())
-    assert Judge(nn.Identity(), 0.0, 1.0).weight(odds) is None
+    assert PairLabeler(nn.Identity(), 0.0, 1.0).weight(odds) is None
 
 
 def test_the_paper_s_judge_takes_the_likelier_answer(spn: SimilarityNetwork) -> None:
-    assert make_judge(spn, argmax=True, weighted=False).cut == 0
-    cut = make_judge(spn, argmax=False, weighted=False).cut
+    assert make_pair_labeler(spn, argmax=True, weighted=False).cut == 0
+    cut = make_pair_labeler(spn, argmax=False, weighted=False).cut
     assert 1 / (1 + np.exp(-cut / spn.batch_temperature_)) == pytest.approx(spn.batch_threshold_)
 
 
 def test_one_answer_for_every_pair_is_said_before_training() -> None:
-    """Trained to tell 0 from 100, it takes all items near 0 for one class."""
+    """Trained to tell 0 from 100, it takes all samples near 0 for one class."""
     rng = np.random.default_rng(0)
     y = np.arange(200) % 2
     source = rng.normal(size=(200, 3)) + 100 * y[:, None]
@@ -145,7 +145,7 @@ def test_one_answer_for_every_pair_is_said_before_training() -> None:
 
 
 def test_bad_input(spn: SimilarityNetwork) -> None:
-    with pytest.raises(InputError, match=r"X: items of shape \(15,\), but similarity was .*\(16,\)"):
+    with pytest.raises(InputError, match=r"X: samples of shape \(15,\), but similarity was .*\(16,\)"):
         quick().fit(TARGET[:, :15], similarity=spn)
     with pytest.raises(InputError, match="X: uint8, but similarity was fitted on other numbers"):
         quick().fit(TARGET.astype(np.uint8), similarity=spn)
@@ -185,9 +185,9 @@ def test_clusters_begin_with_what_the_similarity_network_says(spn: SimilarityNet
 
 
 def test_all_pairs_are_answered_with_their_own_statistics(spn: SimilarityNetwork) -> None:
-    proba = all_pairs(spn, make_judge(spn, argmax=True, weighted=False), TARGET)
+    proba = all_pairs(spn, make_pair_labeler(spn, argmax=True, weighted=False), TARGET)
     assert proba.shape == (180, 180)
     np.testing.assert_allclose(proba, proba.T, rtol=0, atol=1e-6)
-    shifted = all_pairs(spn, make_judge(spn, argmax=True, weighted=False), TARGET + 100)
-    # batch norm takes a shift of all items off again
+    shifted = all_pairs(spn, make_pair_labeler(spn, argmax=True, weighted=False), TARGET + 100)
+    # batch norm takes a shift of all samples off again
     np.testing.assert_allclose(shifted, proba, rtol=0, atol=1e-2)

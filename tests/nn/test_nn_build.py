@@ -55,7 +55,7 @@ def test_preact101_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("item_shape", "name"),
+    ("sample_shape", "name"),
     [
         ((1,), "mlp"),
         ((2048,), "mlp"),
@@ -71,9 +71,9 @@ def test_preact101_by_name() -> None:
         ((3, 96, 96), "preact18"),
     ],
 )
-def test_auto(item_shape: tuple[int, ...], name: str) -> None:
-    assert auto_backbone(item_shape) == name
-    assert type(build_backbone("auto", item_shape)) is type(build_backbone(name, item_shape))
+def test_auto(sample_shape: tuple[int, ...], name: str) -> None:
+    assert auto_backbone(sample_shape) == name
+    assert type(build_backbone("auto", sample_shape)) is type(build_backbone(name, sample_shape))
 
 
 def test_auto_builds_these_classes() -> None:
@@ -154,10 +154,10 @@ SPECS: list[BackboneSpec] = ["mlp", "lenet", small_encoder]
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_seed_decides_the_weights(spec: BackboneSpec) -> None:
-    item_shape = (8, 8) if spec is small_encoder else (28, 28)
+    sample_shape = (8, 8) if spec is small_encoder else (28, 28)
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    one, same, other = (build_network(spec, item_shape, 3, seed=seed) for seed in (7, 7, 8))
+    one, same, other = (build_network(spec, sample_shape, 3, seed=seed) for seed in (7, 7, 8))
     assert torch.equal(torch.get_rng_state(), before)
     states = [network.state_dict() for network in (one, same, other)]
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
@@ -233,7 +233,7 @@ def test_unknown_name_lists_and_suggests() -> None:
 )
 def test_image_networks_refuse_vectors(name: str) -> None:
     with pytest.raises(
-        InputError, match=r"^backbone: '.+' needs images of shape .* got items of shape \(64,\)"
+        InputError, match=r"^backbone: '.+' needs images of shape .* got samples of shape \(64,\)"
     ):
         build_backbone(name, (64,))
 
@@ -253,7 +253,7 @@ def test_image_networks_refuse_vectors(name: str) -> None:
     ],
 )
 def test_image_networks_refuse_smaller_images_and_only_those(name: str, smallest: int) -> None:
-    message = rf"^backbone: '.+' needs images of at least {smallest} x {smallest}, got items of shape"
+    message = rf"^backbone: '.+' needs images of at least {smallest} x {smallest}, got samples of shape"
     with pytest.raises(InputError, match=message):
         build_backbone(name, (3, smallest, smallest - 1))
     with torch.device("meta"):
@@ -262,7 +262,7 @@ def test_image_networks_refuse_smaller_images_and_only_those(name: str, smallest
 
 
 def test_auto_refuses_items_of_many_axes() -> None:
-    with pytest.raises(InputError, match=r"backbone: 'auto' takes items of shape .* got \(2, 3, 4, 5\)"):
+    with pytest.raises(InputError, match=r"backbone: 'auto' takes samples of shape .* got \(2, 3, 4, 5\)"):
         build_backbone("auto", (2, 3, 4, 5))
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from coterie._errors import InputError
 from coterie.nn import MLP, VCNN, VGG, LeNet, PreActResNet, ResNet, build_backbone
-from coterie.nn.backbone import flat_size, image_shape, item_shape_of
+from coterie.nn.backbone import flat_size, image_shape, sample_shape_of
 
 
 def n_parameters(network: nn.Module) -> int:
@@ -37,7 +37,7 @@ def test_mlp_refuses_empty_layers(n_features: int, hidden: tuple[int, ...]) -> N
 
 
 @pytest.mark.parametrize(
-    ("item_shape", "padding", "flat"),
+    ("sample_shape", "padding", "flat"),
     [
         ((28, 28), 0, 800),
         ((1, 28, 28), 0, 800),
@@ -49,10 +49,10 @@ def test_mlp_refuses_empty_layers(n_features: int, hidden: tuple[int, ...]) -> N
         ((2, 21, 30), 2, 5 * 7 * 50),
     ],
 )
-def test_lenet_features(item_shape: tuple[int, ...], padding: int, flat: int) -> None:
-    network = LeNet(item_shape, padding=padding)
+def test_lenet_features(sample_shape: tuple[int, ...], padding: int, flat: int) -> None:
+    network = LeNet(sample_shape, padding=padding)
     assert network.flat_features == flat
-    assert network(torch.randn(3, *item_shape)).shape == (3, 500)
+    assert network(torch.randn(3, *sample_shape)).shape == (3, 500)
 
 
 def test_lenet_parameter_counts() -> None:
@@ -94,12 +94,14 @@ def test_vgg_ends_in_one_pixel_at_32_and_averages_beyond() -> None:
 
 
 @pytest.mark.parametrize("name", ["vggxs", "vggs"])
-@pytest.mark.parametrize(("item_shape", "width"), [((3, 32, 32), 1024), ((16, 16), 256), ((1, 48, 32), 1536)])
-def test_vggs_keeps_its_grid(name: str, item_shape: tuple[int, ...], width: int) -> None:
-    network = VGG(item_shape, name).eval()
+@pytest.mark.parametrize(
+    ("sample_shape", "width"), [((3, 32, 32), 1024), ((16, 16), 256), ((1, 48, 32), 1536)]
+)
+def test_vggs_keeps_its_grid(name: str, sample_shape: tuple[int, ...], width: int) -> None:
+    network = VGG(sample_shape, name).eval()
     assert network.out_features == width
     with torch.no_grad():
-        assert network(torch.randn(2, *item_shape)).shape == (2, width)
+        assert network(torch.randn(2, *sample_shape)).shape == (2, width)
 
 
 @pytest.mark.parametrize(("depth", "width", "millions"), [(18, 512, 11.17), (101, 2048, 42.51)])
@@ -128,13 +130,13 @@ def test_preact_block_without_residual_is_the_identity() -> None:
 
 
 @pytest.mark.parametrize(
-    ("item_shape", "flat"),
+    ("sample_shape", "flat"),
     [((28, 28), 9 * 128), ((3, 32, 32), 16 * 128), ((8, 8), 4 * 128), ((1, 15, 40), 3 * 10 * 128)],
 )
-def test_vcnn_features(item_shape: tuple[int, ...], flat: int) -> None:
-    network = VCNN(item_shape)
+def test_vcnn_features(sample_shape: tuple[int, ...], flat: int) -> None:
+    network = VCNN(sample_shape)
     assert network.flat_features == flat
-    assert network(torch.randn(3, *item_shape)).shape == (3, 128)
+    assert network(torch.randn(3, *sample_shape)).shape == (3, 128)
 
 
 def test_vcnn_layers() -> None:
@@ -203,9 +205,9 @@ def test_gradient_reaches_every_parameter(name: str) -> None:
 
 
 def test_shapes_of_items() -> None:
-    assert item_shape_of([3, 4]) == (3, 4)
+    assert sample_shape_of([3, 4]) == (3, 4)
     assert flat_size((3, 4, 5)) == 60
     assert image_shape((5, 7), "net", 5) == (1, 5, 7)
     for wrong in ((), (0,), (3, -1, 4)):
-        with pytest.raises(InputError, match="item_shape: expected one or more positive sizes"):
-            item_shape_of(wrong)
+        with pytest.raises(InputError, match="sample_shape: expected one or more positive sizes"):
+            sample_shape_of(wrong)

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from coterie.nn import MLP, PairHead, PairNetwork, build_pair_network, convert_batchnorm
 from coterie.nn import pair_head as module
-from coterie.nn.joint_batchnorm import _sum_over_processes
 from coterie.nn.pair_head import pair_sums
+from coterie.nn.sync_batchnorm import _sum_over_processes
 
 
 def concatenated(head: PairHead, embedding: Tensor) -> Tensor:
@@ -146,7 +146,7 @@ def work(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     try:
         check_processes(rank)
-        # as an auxiliary module, which is not converted, it sees the joint batch already
+        # as an auxiliary module, which is not converted, it sees the global batch already
         assert make(True)(torch.zeros(3, 6).double()).shape == (3, 3)
     finally:
         dist.destroy_process_group()

@@ -88,11 +88,11 @@ def test_explicit_distances_equal_their_definition(distance: str) -> None:
     block = PairDistance(distance, 3).double()
     if distance != "euclidean":
         block.matrix.data.add_(torch.rand_like(block.matrix))
-    items = torch.randn(1, 4, 3, dtype=torch.float64)
-    found = block(items)[0]
+    samples = torch.randn(1, 4, 3, dtype=torch.float64)
+    found = block(samples)[0]
     matrix = block.matrix if distance == "full" else block.matrix.diag()
     for i, j in np.ndindex(4, 4):
-        difference = items[0, i] - items[0, j]
+        difference = samples[0, i] - samples[0, j]
         torch.testing.assert_close(found[i, j], difference @ matrix @ difference)
 
 
@@ -108,9 +108,9 @@ def test_the_matrix_is_projected_to_psd() -> None:
 
 
 def test_explicit_distances_fix_the_size_of_sets() -> None:
-    network = lstm(distance="full", n_items=9).eval()
+    network = lstm(distance="full", n_samples=9).eval()
     assert network(sets())[1].shape == (3, 9, 10)
-    with pytest.raises(InputError, match="sets of 8 items; 9 as in fit are expected"):
+    with pytest.raises(InputError, match="sets of 8 samples; 9 as in fit are expected"):
         network(sets(8))
 
 

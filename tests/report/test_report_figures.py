@@ -142,9 +142,9 @@ def test_score_curves_refuse(curves: dict[str, dict[float, list[float]]]) -> Non
 
 
 def test_the_most_certain_items_of_a_cluster_come_first() -> None:
-    items = np.arange(5.0)[:, None, None] * np.ones((1, 2, 2))
+    samples = np.arange(5.0)[:, None, None] * np.ones((1, 2, 2))
     probabilities = [[0.6, 0.0, 0.4], [0.9, 0.0, 0.1], [0.2, 0.0, 0.8], [0.7, 0.0, 0.3], [0.8, 0.0, 0.2]]
-    ax = top_examples(items, probabilities, n_examples=3)
+    ax = top_examples(samples, probabilities, n_examples=3)
     sheet = ax.images[0].get_array()
     assert sheet is not None
     np.testing.assert_allclose(sheet[::3, ::3], [[0.25, 1.0, 0.75], [0.5, 1.0, 1.0]])  # blank is white
@@ -160,7 +160,7 @@ def test_examples_in_colour() -> None:
 
 @pytest.mark.parametrize("shape", [(4, 2, 8, 8), (3, 8, 8)])
 def test_examples_need_images(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match="items: "):
+    with pytest.raises(InputError, match="samples: "):
         top_examples(np.zeros(shape), np.eye(4))
 
 

@@ -73,7 +73,7 @@ def test_what_is_refused() -> None:
     model, X = fitted()
     with pytest.raises(InputError, match=r"cluster must be an int in 0\.\.2; got 3"):
         guided_backpropagation(model, X, cluster=3)
-    with pytest.raises(InputError, match="X: items of shape"):
+    with pytest.raises(InputError, match="X: samples of shape"):
         guided_backpropagation(model, X[:, :4])
     with pytest.raises(NotFittedError):
         guided_backpropagation(DDC(), X)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from coterie import CCN
-from coterie.report.findings import Findings, cautions, find
+from coterie.report.findings import Findings, find, find_warnings
 from coterie.report.html import ReportInput, render_report
 from coterie.report.pictures import SIDE, item_picture, value_range
 from coterie.report.run_figures import cluster_sizes, loss_curves, similarity_matrix
@@ -70,8 +70,8 @@ def given(small_run: Any) -> ReportInput:
     truth = np.array(
         [None if row % 5 == 0 else f"digit {label}" for row, label in enumerate(y)], dtype=object
     )
-    facts = {"command": "coterie fit <images> & more", "data": "images"}
-    return ReportInput(model, images, names(150), facts, None, truth)
+    metadata = {"command": "coterie fit <images> & more", "data": "images"}
+    return ReportInput(model, images, names(150), metadata, None, truth)
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_examples_and_confusions() -> None:
     assert make([[1.0], [1.0]]).confused(3) == []
 
 
-def test_cautions_are_given_when_due_and_only_then() -> None:
+def test_warnings_are_given_when_due_and_only_then() -> None:
     fine = make(np.eye(3)[np.arange(60) % 3])
     falling = [{"restart": 0, "epoch": epoch, "loss": 1 - 0.1 * epoch} for epoch in range(6)]
     settled = [{"restart": 0, "epoch": epoch, "loss": 2.0**-epoch} for epoch in range(12)]
@@ -186,17 +186,17 @@ def test_cautions_are_given_when_due_and_only_then() -> None:
         {"restart": 0, "loss": 0.1, "chosen": True},
         {"restart": 1, "loss": None, "stopped": "diverged"},
     ]
-    assert cautions(fine, settled, runs[:1]) == []
-    assert any("still falling" in said for said in cautions(fine, falling, runs))
-    assert any("1 of 2 restarts diverged" in said for said in cautions(fine, settled, runs))
+    assert find_warnings(fine, settled, runs[:1]) == []
+    assert any("still falling" in said for said in find_warnings(fine, falling, runs))
+    assert any("1 of 2 restarts diverged" in said for said in find_warnings(fine, settled, runs))
     lumped = make([[1.0, 0, 0]] * 40 + [[0, 1.0, 0]] * 3)
-    said = " ".join(cautions(lumped, settled, runs[:1]))
+    said = " ".join(find_warnings(lumped, settled, runs[:1]))
     assert "1 of 3 clusters are empty (2)" in said
     assert "Cluster 0 holds 93% of all rows" in said
     assert "1 clusters have fewer than 5 rows" in said
     unsure = make([[0.4, 0.3, 0.3]] * 30 + [[0.3, 0.4, 0.3]] * 30 + [[0, 0, 1.0]] * 30)
     assert any(
-        said.startswith("67% of the rows are less than 50% certain") for said in cautions(unsure, [], [])
+        said.startswith("67% of the rows are less than 50% certain") for said in find_warnings(unsure, [], [])
     )
 
 
@@ -206,7 +206,7 @@ def test_of_very_many_rows_some_are_looked_at(small_run: Any, monkeypatch: pytes
     found = find(model, images)
     assert (len(found.rows), found.rows[0], found.rows[-1]) == (50, 0, 149)
     np.testing.assert_array_equal(found.labels, model.labels_[found.rows])
-    assert "Of 150 rows, 50 evenly spaced ones are shown." in cautions(found, [], [])
+    assert "Of 150 rows, 50 evenly spaced ones are shown." in find_warnings(found, [], [])
 
 
 def test_run_figures() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from coterie._errors import InputError
 from coterie.cli.labels_out import UNASSIGNED, check_threshold, label_rows, write_csv, write_labels
-from coterie.cli.nearness import Nearness
+from coterie.cli.neighbor_space import NeighborSpace
 from coterie.cli.parser import (
     DashedParser,
     add_method_options,
@@ -35,9 +35,9 @@ from coterie.cli.run_folder import (
     load_similarity,
     naming_the_way_on,
     opened_run,
-    read_facts,
+    read_metadata,
     read_pairs,
-    write_facts,
+    write_metadata,
 )
 from coterie.cli.table import format_table
 from coterie.data import Pairs, Samples, read_samples
@@ -49,7 +49,7 @@ from coterie.report.findings import loss_in_words
 
 HELP = "cluster a data set, or learn to, and write the run's folder"
 TRACKED = "tracked"
-# evidence, by its name in `fit`
+# supervision, by its name in `fit`
 _OPTION_OF = {"y": "--labels", "pairs": "--pairs", "similarity": "--similarity"}
 _OF_THE_NETWORK = (
     *("backbone", "preset", "n_outputs", "centroids_per_cluster"),
@@ -74,19 +74,19 @@ def run(words: list[str]) -> None:
     folder = Path(options.out)
     check_run(folder, options.resume, options.overwrite)
     check_threshold(options.threshold)
-    like = None if init is None else read_facts(options.init).get("reading")
+    like = None if init is None else read_metadata(options.init).get("reading")
     samples = read_samples(options.data, reading_options(options, like))
     estimator = ALL_METHODS[name](
         **{key: getattr(options, key) for key in names}, checkpoint_dir=str(folder / CHECKPOINT), verbose=1
     )
-    told = _evidence(options, estimator, samples, init)
+    told = _supervision(options, estimator, samples, init)
     estimator.start_from(init)
     if options.log_with is not None:
         estimator.log_with(options.log_with, folder=str(folder / TRACKED))
     with opened_run(folder, options.overwrite), naming_the_way_on("fit", words):
-        estimator.fit(samples.items, **told)
+        estimator.fit(samples.X, **told)
     results, summary = _write_run(folder, estimator, samples, options.threshold)
-    write_facts(folder, _facts(words, options, samples))
+    write_metadata(folder, _metadata(words, options, samples))
     print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
 
 
@@ -109,7 +109,7 @@ def _as_in(init: NeuralEstimator, names: Sequence[str]) -> dict[str, Any]:
 
 def _parser(name: str, init: NeuralEstimator | None) -> tuple[DashedParser, list[str]]:
     made = make_parser("fit", _DESCRIPTION)
-    made.add_argument("data", metavar="DATA", type=str, help="file of items, one row each, or a folder")
+    made.add_argument("data", metavar="DATA", type=str, help="file of samples, one row each, or a folder")
     made.add_argument("--out", required=True, type=str, metavar="RUN", help="folder of the run")
     made.add_argument("--method", default=name, metavar="NAME", help=f"one of {', '.join(ALL_METHODS)}")
     made.add_argument(
@@ -154,13 +154,13 @@ def _parser(name: str, init: NeuralEstimator | None) -> tuple[DashedParser, list
     return made, names
 
 
-def _evidence(
+def _supervision(
     options: Any, estimator: NeuralEstimator, samples: Samples, init: NeuralEstimator | None
 ) -> dict[str, Any]:
-    """What is known beside the items, as keyword arguments of `fit`."""
+    """What is known beside the samples, as keyword arguments of `fit`."""
     told: dict[str, Any] = {}
     if options.labels is not None:
-        told["y"] = read_label_table(options.labels).for_rows(samples.ids, len(samples.items))
+        told["y"] = read_label_table(options.labels).for_rows(samples.ids, len(samples.X))
     if options.pairs is not None:
         told["pairs"] = _pairs(options, samples, init)
     if options.similarity is not None:
@@ -179,12 +179,12 @@ def _evidence(
 def _pairs(options: Any, samples: Samples, init: NeuralEstimator | None) -> Pairs:
     """The pairs of the file, and what follows from them."""
     pairs = read_pairs(options.pairs, not options.uncertain_pairs, samples.ids)
-    pairs.check_rows(len(samples.items))
+    pairs.check_rows(len(samples.X))
     if options.closure:
         pairs = pairs.closure()
     if options.neighbors:
-        points = Nearness(samples.items, init)
-        pairs = pairs.spread(points[np.arange(len(points))], options.neighbors)
+        points = NeighborSpace(samples.X, init)
+        pairs = pairs.propagate(points[np.arange(len(points))], options.neighbors)
     return pairs
 
 
@@ -200,12 +200,12 @@ def _write_run(
     loss = loss_in_words(estimator)
     if not isinstance(estimator, NeuralClusterer):
         way_on = f"coterie predict {shlex.quote(str(folder))} DATA clusters a new set"
-        return results | {"rows": len(samples.items)}, f"learned to cluster; {loss}\n{way_on}"
+        return results | {"rows": len(samples.X)}, f"learned to cluster; {loss}\n{way_on}"
     sizes = write_labels(folder / LABELS, label_rows(estimator, samples, threshold))
     return results | _sizes(estimator, sizes), _summary(estimator, sizes) + loss
 
 
-def _facts(words: list[str], options: Any, samples: Samples) -> dict[str, Any]:
+def _metadata(words: list[str], options: Any, samples: Samples) -> dict[str, Any]:
     """What another command needs to know of this run."""
     paths = {
         name: None if getattr(options, name) is None else os.path.abspath(getattr(options, name))
@@ -237,4 +237,4 @@ def _summary(estimator: NeuralClusterer, sizes: Counter[int]) -> str:
     used = (
         f"{estimator.n_clusters_} of {estimator.n_outputs_} clusters used, {estimator.n_dominant_} dominant"
     )
-    return f"{format_table(('cluster', 'items'), rows)}\n\n{used}; "
+    return f"{format_table(('cluster', 'samples'), rows)}\n\n{used}; "

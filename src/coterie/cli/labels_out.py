@@ -31,11 +31,11 @@ Row = tuple[str, int, float, int | None, float | None]
 
 def label_rows(estimator: NeuralClusterer | L2C, samples: Samples, threshold: float) -> Iterator[Row]:
     """Best and second cluster of each row; -1 where the best is less probable than the threshold."""
-    names, n_items = samples.names, len(samples.items)
+    names, n_samples = samples.names, len(samples.X)
     # the clusters of one set mean nothing in another
-    together = n_items if isinstance(estimator, L2C) else _CHUNK
-    for start in range(0, n_items, together):
-        proba = estimator.predict_proba(samples.items[slice(start, start + together)])
+    together = n_samples if isinstance(estimator, L2C) else _CHUNK
+    for start in range(0, n_samples, together):
+        proba = estimator.predict_proba(samples.X[slice(start, start + together)])
         yield from _rows(names[start : start + together], proba, threshold)
 
 

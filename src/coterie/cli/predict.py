@@ -1,4 +1,4 @@
-"""`coterie predict`: assign new items to a run's clusters."""
+"""`coterie predict`: assign new samples to a run's clusters."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ from coterie.cli.labels_out import (
     write_labels,
 )
 from coterie.cli.parser import DashedParser, add_reading_options, make_parser, reading_options
-from coterie.cli.run_folder import load_labeller, read_facts
+from coterie.cli.run_folder import load_labeller, read_metadata
 from coterie.data import read_samples
 
-HELP = "assign new items to a run's clusters, or cluster a new set"
+HELP = "assign new samples to a run's clusters, or cluster a new set"
 
 
 def parser(words: Sequence[str]) -> DashedParser:
     """The options."""
     made = make_parser(
         "predict",
-        "Assign new items to the clusters of a run; with a run of l2c, cluster them as one new set.",
+        "Assign new samples to the clusters of a run; with a run of l2c, cluster them as one new set.",
     )
     made.add_argument("run", metavar="RUN", type=str, help="folder that coterie fit wrote")
-    made.add_argument("data", metavar="DATA", type=str, help="file or folder of items like those of the fit")
+    made.add_argument(
+        "data", metavar="DATA", type=str, help="file or folder of samples like those of the fit"
+    )
     made.add_argument(
         "--out", type=str, default=None, metavar="FILE", help="CSV or parquet file (default: standard output)"
     )
@@ -51,14 +53,14 @@ def run(words: list[str]) -> None:
     """Predict and write the labels, or print them."""
     options = parser(words).parse(words)
     estimator = load_labeller(options.run)
-    facts = read_facts(options.run)
-    asked = facts.get("threshold", 0.0) if options.threshold is None else options.threshold
+    metadata = read_metadata(options.run)
+    asked = metadata.get("threshold", 0.0) if options.threshold is None else options.threshold
     threshold = check_threshold(asked)
     if options.out is None and options.json:
         raise InputError("--json: needs --out, which takes the labels")
     if options.out is not None:
         check_new(Path(options.out), options.overwrite)
-    samples = read_samples(options.data, reading_options(options, facts.get("reading")))
+    samples = read_samples(options.data, reading_options(options, metadata.get("reading")))
     rows = label_rows(estimator, samples, threshold)
     if options.out is None:
         print_labels(sys.stdout, rows)

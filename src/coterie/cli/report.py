@@ -42,16 +42,16 @@ def run(words: list[str]) -> None:
     """Write the page; an older one of the same run is replaced."""
     options = parser(words).parse(words)
     fitted = load_fitted(options.run, options.data)
-    facts, data, samples = fitted.facts, fitted.data, fitted.samples
-    labels = options.labels or facts.get("labels")
-    truth = None if labels is None else read_label_table(labels).for_rows(samples.ids, len(samples.items))
-    if truth is not None and len(truth) != len(samples.items):
-        raise InputError(f"--labels: {len(truth)} labels for {len(samples.items)} rows of {data}")
-    said = {name: str(facts[name]) for name in ("command", "version", "pairs", "labels") if facts.get(name)}
+    metadata, data, samples = fitted.metadata, fitted.data, fitted.samples
+    labels = options.labels or metadata.get("labels")
+    truth = None if labels is None else read_label_table(labels).for_rows(samples.ids, len(samples.X))
+    if truth is not None and len(truth) != len(samples.X):
+        raise InputError(f"--labels: {len(truth)} labels for {len(samples.X)} rows of {data}")
+    said = {
+        name: str(metadata[name]) for name in ("command", "version", "pairs", "labels") if metadata.get(name)
+    }
     page = render_report(
-        ReportInput(
-            fitted.estimator, samples.items, samples.names, {"data": data} | said, fitted.columns, truth
-        )
+        ReportInput(fitted.estimator, samples.X, samples.names, {"data": data} | said, fitted.columns, truth)
     )
     target = Path(options.run, FILE) if options.out is None else Path(options.out)
     with atomic_write(target) as temporary:

@@ -19,7 +19,7 @@ from coterie.methods.l2c import L2C
 from coterie.methods.persistence import load
 from coterie.methods.similarity import SimilarityNetwork
 
-MODEL, LABELS, HISTORY, CHECKPOINT, FACTS = "model", "labels.csv", "history.csv", "checkpoint", "run.json"
+MODEL, LABELS, HISTORY, CHECKPOINT, METADATA = "model", "labels.csv", "history.csv", "checkpoint", "run.json"
 
 
 def check_run(run: Path, resume: bool, overwrite: bool) -> None:
@@ -65,11 +65,11 @@ def naming_the_way_on(command: str, words: Sequence[str]) -> Iterator[None]:
         raise Interrupted(f"{stop}\nto go on: {call}") from stop
 
 
-def read_pairs(path: str, certain: bool, ids: Sequence[str] | None = None) -> Pairs:
+def read_pairs(path: str, hard: bool, ids: Sequence[str] | None = None) -> Pairs:
     """Pairs of a CSV file, whose rows may be named by their ids, or of a Parquet file."""
     if path.endswith((".parquet", ".pq")):
-        return Pairs.from_parquet(path, certain=certain)
-    return Pairs.from_csv(path, certain=certain, ids=ids)
+        return Pairs.from_parquet(path, hard=hard)
+    return Pairs.from_csv(path, hard=hard, ids=ids)
 
 
 def _clusterer(found: NeuralEstimator, run: str | Path) -> NeuralClusterer:
@@ -92,15 +92,15 @@ def load_similarity(run: str | Path) -> SimilarityNetwork:
     return found
 
 
-def write_facts(run: Path, facts: Mapping[str, Any]) -> None:
+def write_metadata(run: Path, metadata: Mapping[str, Any]) -> None:
     """Write what the run was made from."""
-    with atomic_write(run / FACTS) as temporary:
-        temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    with atomic_write(run / METADATA) as temporary:
+        temporary.write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
 
 
-def read_facts(run: str | Path) -> dict[str, Any]:
+def read_metadata(run: str | Path) -> dict[str, Any]:
     """What the run was made from; nothing where the run does not say."""
-    path = Path(run) / FACTS
+    path = Path(run) / METADATA
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -119,8 +119,8 @@ class Fitted:
     Attributes
     ----------
     estimator : NeuralClusterer
-    facts : dict
-        As `read_facts` gives them.
+    metadata : dict
+        As `read_metadata` gives them.
     data : str
         Path of the data.
     samples : Samples
@@ -128,32 +128,32 @@ class Fitted:
     """
 
     estimator: NeuralClusterer
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
     data: str
     samples: Samples
 
     @property
     def columns(self) -> Any:
         """Names of a table's columns; None of other data."""
-        return (self.facts.get("reading") or {}).get("columns")
+        return (self.metadata.get("reading") or {}).get("columns")
 
 
 def load_fitted(run: str | Path, given: str | None) -> Fitted:
     """A run with its data, at the path given or where they were."""
-    estimator, facts = _clusterer(load(Path(run) / MODEL), run), read_facts(run)
-    data = _data_of(run, given, facts)
-    like = facts.get("reading") or None
-    samples = read_samples(data, ReadOptions(skip_broken=bool(facts.get("skip_broken")), like=like))
-    if len(samples.items) != len(estimator.labels_):
+    estimator, metadata = _clusterer(load(Path(run) / MODEL), run), read_metadata(run)
+    data = _data_of(run, given, metadata)
+    like = metadata.get("reading") or None
+    samples = read_samples(data, ReadOptions(skip_broken=bool(metadata.get("skip_broken")), like=like))
+    if len(samples.X) != len(estimator.labels_):
         raise InputError(
-            f"--data: {data} has {len(samples.items)} rows, the fit had {len(estimator.labels_)}; the same "
+            f"--data: {data} has {len(samples.X)} rows, the fit had {len(estimator.labels_)}; the same "
             "data are expected"
         )
-    return Fitted(estimator, facts, data, samples)
+    return Fitted(estimator, metadata, data, samples)
 
 
-def _data_of(run: str | Path, given: str | None, facts: Mapping[str, Any]) -> str:
-    path = given or facts.get("data")
+def _data_of(run: str | Path, given: str | None, metadata: Mapping[str, Any]) -> str:
+    path = given or metadata.get("data")
     if path is None:
         raise InputError(f"--data: {run} does not say what it was fitted to; a path is expected")
     if given is None and not Path(path).exists():

@@ -22,7 +22,7 @@ from coterie.methods.similarity import SimilarityNetwork
 
 HELP = "similarity fit: learn from known classes what is alike"
 _DESCRIPTION = (
-    "Learn which items are of one class, for fit --similarity. DATA: an .npy, .npz, .csv, .parquet or idx "
+    "Learn which samples are of one class, for fit --similarity. DATA: an .npy, .npz, .csv, .parquet or idx "
     "file, or a folder of images or of sounds."
 )
 
@@ -51,19 +51,19 @@ def _fit(words: list[str]) -> None:
         raise InputError("--labels, --pairs: none came; one of them is expected")
     y = None
     if options.labels is not None:
-        y = read_label_table(options.labels).for_rows(samples.ids, len(samples.items))
-    pairs = None if options.pairs is None else read_pairs(options.pairs, certain=False, ids=samples.ids)
+        y = read_label_table(options.labels).for_rows(samples.ids, len(samples.X))
+    pairs = None if options.pairs is None else read_pairs(options.pairs, hard=False, ids=samples.ids)
     params = {key: getattr(options, key) for key in names}
     model = SimilarityNetwork(**params, checkpoint_dir=str(folder / CHECKPOINT), verbose=1)
     with opened_run(folder, options.overwrite), naming_the_way_on("similarity fit", words):
-        model.fit(samples.items, y, pairs=pairs)
+        model.fit(samples.X, y, pairs=pairs)
     save(model, folder / MODEL)
     print(_summary(folder, model))
 
 
 def _parser() -> tuple[DashedParser, list[str]]:
     made = make_parser("similarity fit", _DESCRIPTION)
-    made.add_argument("data", metavar="DATA", type=str, help="file of items, one row each, or a folder")
+    made.add_argument("data", metavar="DATA", type=str, help="file of samples, one row each, or a folder")
     made.add_argument("--out", required=True, type=str, metavar="DIR", help="folder of the network")
     made.add_argument(
         "--labels", type=str, default=None, metavar="FILE", help="file of labels; empty or -1 is unknown"

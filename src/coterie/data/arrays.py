@@ -16,7 +16,7 @@ from torch import Tensor
 from coterie._errors import InputError, InputTypeError
 from coterie._types import Rows
 from coterie.data.pixels import has_colour, is_picture, picture_array
-from coterie.data.records import item_columns, record_values
+from coterie.data.records import record_values, sample_columns
 
 Array = npt.NDArray[Any]
 CHUNK_BYTES = 64 * 2**20
@@ -24,7 +24,7 @@ RESIDENT_BYTES = 4 * 2**30
 
 
 class Dataset(Protocol):
-    """A map-style data set: a length, and an item (or a tuple that begins with it) for each number."""
+    """A map-style data set: a length, and a sample (or a tuple that begins with it) for each number."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Any: ...
@@ -36,14 +36,14 @@ class DatasetRows:
     Parameters
     ----------
     dataset : Dataset
-        Items are arrays, tensors or pillow images of one shape; of tuples the first entry is taken, of
-        mappings (Hugging Face) the columns that `item_columns` names.
+        Samples are arrays, tensors or pillow images of one shape; of tuples the first entry is taken, of
+        mappings (Hugging Face) the columns that `sample_columns` names.
     """
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         given = dataset[0]
-        self._columns = item_columns(given) if isinstance(given, Mapping) else ()
+        self._columns = sample_columns(given) if isinstance(given, Mapping) else ()
         value = self._value(0)
         self._colour = is_picture(value) and has_colour(value)
         first = self._item(0)
@@ -59,20 +59,20 @@ class DatasetRows:
         return np.stack([self._checked(int(number)) for number in numbers])
 
     def _checked(self, number: int) -> Array:
-        item = self._item(number)
-        if item.shape != self.shape[1:]:
+        sample = self._item(number)
+        if sample.shape != self.shape[1:]:
             raise InputError(
-                f"X: item {number} has shape {item.shape}; that of item 0, {self.shape[1:]}, is expected"
+                f"X: sample {number} has shape {sample.shape}, sample 0 has {self.shape[1:]}; they must agree"
             )
-        if item.dtype.kind == "f" and not np.isfinite(item).all():
-            raise InputError(f"X: item {number} contains NaN or infinity; finite values are expected")
-        return item
+        if sample.dtype.kind == "f" and not np.isfinite(sample).all():
+            raise InputError(f"X: sample {number} contains NaN or infinity; finite values are expected")
+        return sample
 
     def _value(self, number: int) -> Any:
-        item = self._dataset[number]
-        if isinstance(item, Mapping):
-            return record_values(item, self._columns)
-        return item[0] if isinstance(item, tuple | list) else item
+        sample = self._dataset[number]
+        if isinstance(sample, Mapping):
+            return record_values(sample, self._columns)
+        return sample[0] if isinstance(sample, tuple | list) else sample
 
     def _item(self, number: int) -> Array:
         value = self._value(number)
@@ -81,7 +81,7 @@ class DatasetRows:
         return np.asarray(from_tensor(value))
 
 
-Items = Array | DatasetRows
+SampleArray = Array | DatasetRows
 
 
 def is_dataset(X: object) -> bool:
@@ -101,32 +101,34 @@ def from_tensor(X: object) -> Any:
 
 
 def read_dataset(dataset: Dataset) -> DatasetRows:
-    """Wrap a map-style data set, with its first item checked.
+    """Wrap a map-style data set, with its first sample checked.
 
     Raises
     ------
     InputError
-        It is empty, or its items are single numbers.
+        It is empty, or its samples are single numbers.
     InputTypeError
-        Its items are no arrays of real numbers.
+        Its samples are no arrays of real numbers.
     """
     if len(dataset) == 0:
-        raise InputError("X: the data set is empty; at least one item is expected")
+        raise InputError("X: the data set is empty; at least one sample is expected")
     rows = DatasetRows(dataset)
     if rows.dtype.kind not in "biuf":
-        raise InputTypeError(f"X: items of type {rows.dtype}; arrays or tensors of real numbers are expected")
+        raise InputTypeError(
+            f"X: samples of type {rows.dtype}; arrays or tensors of real numbers are expected"
+        )
     if rows.ndim < 2:
         raise InputError(
-            "X: the data set's items are single numbers; arrays of one axis or more are expected"
+            "X: the data set's samples are single numbers; arrays of one axis or more are expected"
         )
     return rows
 
 
-def chunks(items: Items) -> Iterator[Array]:
+def chunks(samples: SampleArray) -> Iterator[Array]:
     """The rows in order as float64, in pieces of bounded size: a memmap never lies in memory whole."""
-    size = max(1, CHUNK_BYTES // max(1, int(np.prod(items.shape[1:])) * 8))
-    for start in range(0, len(items), size):
-        yield items[start : start + size].astype(np.float64)
+    size = max(1, CHUNK_BYTES // max(1, int(np.prod(samples.shape[1:])) * 8))
+    for start in range(0, len(samples), size):
+        yield samples[start : start + size].astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class Scaling:
     factor: npt.NDArray[np.float64]
 
 
-def fit_scaling(items: Items, standardise: bool) -> Scaling:
+def fit_scaling(samples: SampleArray, standardise: bool) -> Scaling:
     """Statistics of the training data.
 
     Floats are standardised per feature (vectors) or per channel (images); uint8 is divided by 255 and then
@@ -151,25 +153,25 @@ def fit_scaling(items: Items, standardise: bool) -> Scaling:
 
     Parameters
     ----------
-    items : array or DatasetRows of shape (n, ...)
+    samples : array or DatasetRows of shape (n, ...)
     standardise : bool
         False: floats as they are, uint8 by 255 only.
 
     Raises
     ------
     InputError
-        Values are so large that their variance overflows, or an item of a data set is not finite.
+        Values are so large that their variance overflows, or a sample of a data set is not finite.
     """
-    is_bytes = items.dtype == np.uint8
+    is_bytes = samples.dtype == np.uint8
     if not standardise:
         return Scaling(np.zeros(()), np.asarray(1 / 255 if is_bytes else 1.0))
-    axes = _reduced_axes(len(items.shape), is_bytes)
-    count = int(np.prod([items.shape[axis] for axis in axes]))
+    axes = _reduced_axes(len(samples.shape), is_bytes)
+    count = int(np.prod([samples.shape[axis] for axis in axes]))
     # sums of differences from a typical value: those of the values themselves lose digits to a large offset
-    near = items[:1].astype(np.float64).mean(axis=axes, keepdims=True)
+    near = samples[:1].astype(np.float64).mean(axis=axes, keepdims=True)
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = near + sum(_total(chunk - near, axes) for chunk in chunks(items)) / count
-        variance = sum(_total((chunk - mean) ** 2, axes) for chunk in chunks(items)) / count
+        mean = near + sum(_total(chunk - near, axes) for chunk in chunks(samples)) / count
+        variance = sum(_total((chunk - mean) ** 2, axes) for chunk in chunks(samples)) / count
     if not np.isfinite(variance).all():
         raise InputError("X: values so large that their squares overflow; divide them by a constant first")
     deviation = np.sqrt(variance)
@@ -208,15 +210,15 @@ class ScaledSource:
 
     Parameters
     ----------
-    items : array or DatasetRows of shape (n, ...)
+    samples : array or DatasetRows of shape (n, ...)
     scaling : Scaling
     device : torch.device
     """
 
-    def __init__(self, items: Items, scaling: Scaling, device: torch.device) -> None:
-        self._items = items
+    def __init__(self, samples: SampleArray, scaling: Scaling, device: torch.device) -> None:
+        self._items = samples
         self._device = device
-        self._work = torch.float64 if _exceeds_float32(items.dtype) else torch.float32
+        self._work = torch.float64 if _exceeds_float32(samples.dtype) else torch.float32
         self._offset = torch.from_numpy(np.asarray(scaling.offset)).to(device, self._work)
         self._factor = torch.from_numpy(np.asarray(scaling.factor)).to(device, self._work)
         self._resident = self._make_resident()
@@ -242,28 +244,28 @@ class ScaledSource:
         return raw.sub_(self._offset).mul_(self._factor).float()
 
 
-def count_distinct(items: Items, enough: int) -> int:
+def count_distinct(samples: SampleArray, enough: int) -> int:
     """Number of distinct rows, counted until there are `enough`."""
     seen: set[bytes] = set()
-    for start in range(0, len(items), 1024):
-        for row in np.ascontiguousarray(items[start : start + 1024]):
+    for start in range(0, len(samples), 1024):
+        for row in np.ascontiguousarray(samples[start : start + 1024]):
             seen.add(row.tobytes())
             if len(seen) >= enough:
                 return len(seen)
     return len(seen)
 
 
-def data_digest(*arrays: Items | None) -> str:
+def data_digest(*arrays: SampleArray | None) -> str:
     """A hash of arrays' shapes, types and content; of very large ones, of evenly spaced rows."""
     digest = hashlib.sha256()
-    for items in arrays:
-        if items is None:
+    for samples in arrays:
+        if samples is None:
             digest.update(b"none")
             continue
-        digest.update(f"{items.shape}{items.dtype}".encode())
-        row_bytes = max(1, int(np.prod(items.shape[1:])) * items.dtype.itemsize)
-        stride = max(1, len(items) * row_bytes // (4 * CHUNK_BYTES))
-        rows = np.arange(0, len(items), stride)
+        digest.update(f"{samples.shape}{samples.dtype}".encode())
+        row_bytes = max(1, int(np.prod(samples.shape[1:])) * samples.dtype.itemsize)
+        stride = max(1, len(samples) * row_bytes // (4 * CHUNK_BYTES))
+        rows = np.arange(0, len(samples), stride)
         for start in range(0, len(rows), 4096):
-            digest.update(np.ascontiguousarray(items[rows[start : start + 4096]]).tobytes())
+            digest.update(np.ascontiguousarray(samples[rows[start : start + 4096]]).tobytes())
     return digest.hexdigest()

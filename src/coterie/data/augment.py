@@ -93,7 +93,7 @@ class FeatureJitter:
         return (x + self.noise * noise) * kept
 
 
-def default_augment(item_shape: Sequence[int]) -> Augment:
+def default_augment(sample_shape: Sequence[int]) -> Augment:
     """Views that keep the meaning of most data: jitter for images from 14 pixels, noise for the rest."""
-    is_image = len(item_shape) in (2, 3) and min(item_shape[-2:]) >= 14
+    is_image = len(sample_shape) in (2, 3) and min(sample_shape[-2:]) >= 14
     return AffineJitter() if is_image else FeatureJitter()

@@ -94,13 +94,13 @@ class ImageViews:
             pixels = pixels.add_(drawn.mul_(self.noise * (high - low)))
         return pixels.clamp_(low, high).view(shape)
 
-    def check_shape(self, item_shape: Sequence[int]) -> None:
-        """Raise where items of this shape are no images, or lack the colours that the views change."""
-        if len(item_shape) not in (2, 3):
+    def check_shape(self, sample_shape: Sequence[int]) -> None:
+        """Raise where samples of this shape are no images, or lack the colours that the views change."""
+        if len(sample_shape) not in (2, 3):
             raise InputError(
-                f"augment: items of shape {tuple(item_shape)}; images (h, w) or (c, h, w) are expected"
+                f"augment: samples of shape {tuple(sample_shape)}; images (h, w) or (c, h, w) are expected"
             )
-        channels = item_shape[0] if len(item_shape) == 3 else 1
+        channels = sample_shape[0] if len(sample_shape) == 3 else 1
         if self.needs_colour and channels != 3:
             raise InputError(
                 f"augment: hue and saturation need images of 3 channels, got {channels}; "
@@ -169,8 +169,8 @@ RECIPES: Mapping[str, ImageViews | None] = MappingProxyType(
 )
 
 
-def recipe_for(name: str, item_shape: Sequence[int]) -> Augment | None:
-    """Views by name for items of one shape.
+def recipe_for(name: str, sample_shape: Sequence[int]) -> Augment | None:
+    """Views by name for samples of one shape.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def recipe_for(name: str, item_shape: Sequence[int]) -> Augment | None:
         "digits": crop, rotation, brightness and noise; "digits-paper": weaker ones. "objects": crop, mirror,
         rotation, contrast, saturation and hue. "auto": noise and dropout of features for vectors and images
         below 8 pixels, "objects" for images of three channels, else "digits".
-    item_shape : sequence of int
+    sample_shape : sequence of int
 
     Returns
     -------
@@ -188,7 +188,7 @@ def recipe_for(name: str, item_shape: Sequence[int]) -> Augment | None:
     Raises
     ------
     InputError
-        The name is unknown, or its views do not suit the items.
+        The name is unknown, or its views do not suit the samples.
 
     Examples
     --------
@@ -196,12 +196,12 @@ def recipe_for(name: str, item_shape: Sequence[int]) -> Augment | None:
     (True, FeatureJitter(noise=0.5, dropout=0.2))
     """
     if name == "auto":
-        if len(item_shape) not in (2, 3) or min(item_shape[-2:]) < 8:
+        if len(sample_shape) not in (2, 3) or min(sample_shape[-2:]) < 8:
             return FeatureJitter()
-        name = "objects" if len(item_shape) == 3 and item_shape[0] == 3 else "digits"
+        name = "objects" if len(sample_shape) == 3 and sample_shape[0] == 3 else "digits"
     if name not in RECIPES:
         raise InputError(f"augment: {name!r}; one of auto, {', '.join(RECIPES)} or a callable is expected")
     views = RECIPES[name]
     if views is not None:
-        views.check_shape(item_shape)
+        views.check_shape(sample_shape)
     return views

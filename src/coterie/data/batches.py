@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from coterie._checks import check_int
 from coterie._errors import InputError
-from coterie._types import Plan, Rows
+from coterie._types import BatchPlan, Rows
 from coterie.data.pairs import Pairs
 
 _SMALLEST_BATCH = 2  # batch normalisation refuses a batch of one row
@@ -32,11 +32,11 @@ class Sampler(Protocol):
         """Steps in one epoch, at least 1."""
         ...
 
-    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+    def plan(self, seed: int, epoch: int, step: int) -> BatchPlan:
         """Return the batch of one step (0 <= step < n_steps): the same arguments give the same plan."""
         ...
 
-    def evaluation_plans(self) -> Iterator[Plan]:
+    def evaluation_plans(self) -> Iterator[BatchPlan]:
         """Yield plans in one fixed order that cover everything known, in batches of near-equal size."""
         ...
 
@@ -94,13 +94,13 @@ class LabelBatches:
         """Steps in one epoch."""
         return len(self._cuts) - 1
 
-    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+    def plan(self, seed: int, epoch: int, step: int) -> BatchPlan:
         """Return the rows and labels of one step, see `Sampler`."""
         _check_step(step, self.n_steps)
         drawn = self._order(seed, epoch)[self._cuts[step] : self._cuts[step + 1]]
         return self._plan(self.rows[drawn])
 
-    def evaluation_plans(self) -> Iterator[Plan]:
+    def evaluation_plans(self) -> Iterator[BatchPlan]:
         """Yield every known row once, in a fixed shuffled order, in batches whose sizes differ by one."""
         n = len(self.rows)
         # shuffled: in a file sorted by class, neighbouring rows would give batches of a single class
@@ -109,8 +109,8 @@ class LabelBatches:
         for rows in np.array_split(shuffled, n_batches):
             yield self._plan(rows)
 
-    def _plan(self, rows: Rows) -> Plan:
-        return Plan(rows, labels=self._labels[rows])
+    def _plan(self, rows: Rows) -> BatchPlan:
+        return BatchPlan(rows, labels=self._labels[rows])
 
 
 class ClassBatches:
@@ -122,7 +122,7 @@ class ClassBatches:
         Class codes; a negative code is an unknown label, and its row is never drawn.
     classes_per_batch : int, at least 2
         Classes in a batch; all of them where there are fewer.
-    items_per_class : int, at least 2
+    samples_per_class : int, at least 2
         Rows of each class, drawn anew at every step; all of them where a class has fewer.
     groups : int64 array of shape (n,), optional
         Code of the group that a row's class belongs to. All classes of a batch then are of one group, drawn
@@ -142,7 +142,7 @@ class ClassBatches:
     Examples
     --------
     >>> import numpy as np
-    >>> batches = ClassBatches(np.repeat(np.arange(6), 10), classes_per_batch=3, items_per_class=2)
+    >>> batches = ClassBatches(np.repeat(np.arange(6), 10), classes_per_batch=3, samples_per_class=2)
     >>> batches.n_steps
     10
     >>> np.unique(batches.plan(seed=0, epoch=0, step=0).labels, return_counts=True)[1]
@@ -153,13 +153,13 @@ class ClassBatches:
         self,
         labels: npt.ArrayLike,
         classes_per_batch: int,
-        items_per_class: int,
+        samples_per_class: int,
         *,
         groups: npt.ArrayLike | None = None,
     ) -> None:
         self._labels = _codes(labels)
         self._n_classes = check_int("classes_per_batch", classes_per_batch, low=2)
-        self._n_items = check_int("items_per_class", items_per_class, low=2)
+        self._n_items = check_int("samples_per_class", samples_per_class, low=2)
         self._classes = _rows_by_class(self._labels)
         self._pools: list[Rows] | None = None
         if groups is not None:
@@ -179,7 +179,7 @@ class ClassBatches:
         n_rows = sum(map(len, self._classes))
         return max(1, n_rows // (self._n_classes * self._n_items))
 
-    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+    def plan(self, seed: int, epoch: int, step: int) -> BatchPlan:
         """Return the rows and labels of one step, see `Sampler`."""
         _check_step(step, self.n_steps)
         rng = np.random.default_rng([seed, epoch, step, _CLASS_STREAM])
@@ -193,7 +193,7 @@ class ClassBatches:
         rows = [rng.permutation(self._classes[code])[: self._n_items] for code in dict.fromkeys(chosen)]
         return self._plan(np.concatenate(rows))
 
-    def evaluation_plans(self) -> Iterator[Plan]:
+    def evaluation_plans(self) -> Iterator[BatchPlan]:
         """Yield every known row once, in a fixed order, in batches of some classes with some rows of each."""
         rng = np.random.default_rng(_EVALUATION_SEED)
         shuffled = [rng.permutation(rows) for rows in self._classes]
@@ -211,8 +211,8 @@ class ClassBatches:
         turn, place = divmod(position, len(self._classes))
         return int(self._order(seed, turn)[place])
 
-    def _plan(self, rows: Rows) -> Plan:
-        return Plan(rows, labels=self._labels[rows])
+    def _plan(self, rows: Rows) -> BatchPlan:
+        return BatchPlan(rows, labels=self._labels[rows])
 
 
 class PairBatches:
@@ -277,13 +277,13 @@ class PairBatches:
         """Steps in one epoch, that is in one pass over the pairs."""
         return len(self._cuts) - 1
 
-    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+    def plan(self, seed: int, epoch: int, step: int) -> BatchPlan:
         """Return the rows and pairs of one step, see `Sampler`."""
         _check_step(step, self.n_steps)
         chunk = self._order(seed, epoch)[self._cuts[step] : self._cuts[step + 1]]
         return self._plan(chunk, self._cycle(seed, epoch * self.n_steps + step))
 
-    def evaluation_plans(self) -> Iterator[Plan]:
+    def evaluation_plans(self) -> Iterator[BatchPlan]:
         """Yield every pair and every labelled row, in a fixed order and chunks whose sizes differ by one.
 
         Each comes once, unless one of the two is so few that some plan would be left without it: then the
@@ -302,11 +302,11 @@ class PairBatches:
             return self._labelled
         return self._labelled[self._label_order.chunk(seed, step, self._size)]
 
-    def _plan(self, chunk: Rows, extra: Rows) -> Plan:
+    def _plan(self, chunk: Rows, extra: Rows) -> BatchPlan:
         ends = self._ends[chunk].ravel()
         rows, where = _unique_in_order(np.concatenate([ends, extra]))
         same = _as_matrix(where[: len(ends)], self._same[chunk], len(rows))
-        return Plan(rows, same=same, labels=None if self._labels is None else self._labels[rows])
+        return BatchPlan(rows, same=same, labels=None if self._labels is None else self._labels[rows])
 
 
 class RowBatches:
@@ -363,16 +363,16 @@ class RowBatches:
         """Steps in one epoch."""
         return len(self._cuts) - 1
 
-    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+    def plan(self, seed: int, epoch: int, step: int) -> BatchPlan:
         """Return the rows and pairs of one step, see `Sampler`."""
         _check_step(step, self.n_steps)
         drawn = self._order(seed, epoch)[self._cuts[step] : self._cuts[step + 1]]
         if self._pairs is None:
-            return Plan(drawn)
+            return BatchPlan(drawn)
         chunk = self._pair_order.chunk(seed, epoch * self.n_steps + step, self._chunk)
         return self._plan(drawn, self._pairs, chunk)
 
-    def evaluation_plans(self) -> Iterator[Plan]:
+    def evaluation_plans(self) -> Iterator[BatchPlan]:
         """Yield every row once, in a fixed shuffled order, in batches of near-equal size, with all pairs.
 
         Pairs are repeated where they are fewer than batches; with them, some rows come again as their ends.
@@ -381,16 +381,16 @@ class RowBatches:
         n_plans = max(1, self._n // self._size)
         parts = np.array_split(rng.permutation(self._n), n_plans)
         if self._pairs is None:
-            yield from (Plan(rows) for rows in parts)
+            yield from (BatchPlan(rows) for rows in parts)
             return
         for rows, chunk in zip(parts, _spread(rng.permutation(self._pairs.n_pairs), n_plans), strict=True):
             yield self._plan(rows, self._pairs, chunk)
 
-    def _plan(self, drawn: Rows, pairs: Pairs, chunk: Rows) -> Plan:
+    def _plan(self, drawn: Rows, pairs: Pairs, chunk: Rows) -> BatchPlan:
         ends = np.stack([pairs.i[chunk], pairs.j[chunk]], axis=1).ravel()
         rows, where = _unique_in_order(np.concatenate([drawn, ends]))
         same = _as_matrix(where[len(drawn) :], pairs.same[chunk], len(rows))
-        return Plan(rows, same=same, n_drawn=len(drawn))
+        return BatchPlan(rows, same=same, n_drawn=len(drawn))
 
 
 class _Order:
@@ -442,7 +442,7 @@ def _pools(classes: list[Rows], groups: Rows) -> tuple[list[Rows], list[Rows]]:
 
 
 def _cuts(n: int, size: int, drop_last: bool, *, smallest: int) -> list[int]:
-    """Borders of consecutive batches of n items: one more than there are batches."""
+    """Borders of consecutive batches of n samples: one more than there are batches."""
     cuts = list(range(0, n + 1, size))
     rest = n - cuts[-1]
     if len(cuts) == 1 or (rest >= smallest and not drop_last):
@@ -452,11 +452,11 @@ def _cuts(n: int, size: int, drop_last: bool, *, smallest: int) -> list[int]:
     return cuts
 
 
-def _spread(items: Rows, n_parts: int) -> list[Rows]:
-    """Split into parts whose sizes differ by at most one; repeat the items where they are too few."""
-    if 0 < len(items) < n_parts:
-        items = np.resize(items, n_parts)
-    return np.array_split(items, n_parts)
+def _spread(samples: Rows, n_parts: int) -> list[Rows]:
+    """Split into parts whose sizes differ by at most one; repeat the samples where they are too few."""
+    if 0 < len(samples) < n_parts:
+        samples = np.resize(samples, n_parts)
+    return np.array_split(samples, n_parts)
 
 
 def _unique_in_order(values: Rows) -> tuple[Rows, Rows]:

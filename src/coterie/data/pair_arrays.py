@@ -119,7 +119,7 @@ def in_first_order(values: Ints) -> Ints:
 
 
 def decode_ranges(start: Ints, length: Ints, linear: Ints) -> tuple[Ints, Ints]:
-    """Items of the joined ranges start[r] .. start[r]+length[r]-1: (r, value) for each linear number."""
+    """Values of the joined ranges start[r] .. start[r]+length[r]-1: (r, value) for each linear number."""
     ends = np.cumsum(length)
     which = np.searchsorted(ends, linear, side="right")
     return which, start[which] + linear - (ends - length)[which]

@@ -70,7 +70,7 @@ def pairs_of_neighbors(
 def pairs_around(
     pairs: tuple[Ints, Ints, Signs], X: npt.ArrayLike, n_neighbors: int
 ) -> tuple[Ints, Ints, Signs]:
-    """The pairs of the samples for which those of some pairs stand, see `Pairs.spread`."""
+    """The pairs of the samples for which those of some pairs stand, see `Pairs.propagate`."""
     points = _points(X)
     k = check_int("n_neighbors", n_neighbors, low=1, high=len(points) - 1)
     i, j, same = pairs

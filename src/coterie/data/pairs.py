@@ -42,7 +42,7 @@ class Pairs:
     same : array of shape (m,)
         1 or True for a similar pair, -1 or False for a dissimilar one. A pair of which nothing is known (0)
         is left out.
-    certain : bool, default=True
+    hard : bool, default=True
         False for guesses and noisy answers, which may contradict each other by way of other samples: an
         estimator then trains on them as they are, where it refuses contradictions among certain pairs.
 
@@ -79,11 +79,9 @@ class Pairs:
     (3, 3)
     """
 
-    __slots__ = ("_certain", "_i", "_j", "_same")
+    __slots__ = ("_hard", "_i", "_j", "_same")
 
-    def __init__(
-        self, i: npt.ArrayLike, j: npt.ArrayLike, same: npt.ArrayLike, *, certain: bool = True
-    ) -> None:
+    def __init__(self, i: npt.ArrayLike, j: npt.ArrayLike, same: npt.ArrayLike, *, hard: bool = True) -> None:
         columns = {"i": one_dim("i", i), "j": one_dim("j", j), "same": one_dim("same", same)}
         check_lengths(columns)
         first, second = as_indices("i", columns["i"]), as_indices("j", columns["j"])
@@ -94,12 +92,12 @@ class Pairs:
         self._i, self._j, self._same = low[keep], high[keep], kinds[keep]
         for array in (self._i, self._j, self._same):
             array.setflags(write=False)
-        self._certain = bool(certain)
+        self._hard = bool(hard)
 
     @property
-    def certain(self) -> bool:
+    def hard(self) -> bool:
         """Whether the pairs must not contradict each other; guesses and noisy answers may."""
-        return self._certain
+        return self._hard
 
     @property
     def i(self) -> Ints:
@@ -145,7 +143,7 @@ class Pairs:
 
     def __reduce__(self) -> tuple[Callable[..., Pairs], tuple[Ints, Ints, Signs]]:
         # a copy made by the default route would have writable arrays
-        return partial(Pairs, certain=self._certain), (self._i, self._j, self._same)
+        return partial(Pairs, hard=self._hard), (self._i, self._j, self._same)
 
     def _canonical(self) -> tuple[bytes, bytes]:
         keys = pair_keys(self._i, self._j)
@@ -260,7 +258,7 @@ class Pairs:
         (array([0, 2]), array([1, 3]), array([ 1,  1, -1], dtype=int8))
         """
         found = pairs_of_neighbors(X, n_neighbors, n_dissimilar, far, random_state)
-        return cls(*found, certain=False)
+        return cls(*found, hard=False)
 
     @classmethod
     def from_sequence(
@@ -309,11 +307,11 @@ class Pairs:
         Pairs(n_pairs=4, n_similar=2, n_dissimilar=2)
         """
         found = pairs_in_time(times, groups, (window, gap), n_dissimilar, random_state)
-        return cls(*found, certain=False)
+        return cls(*found, hard=False)
 
     @classmethod
     def from_csv(
-        cls, path: str | os.PathLike[str], *, certain: bool = True, ids: Sequence[str] | None = None
+        cls, path: str | os.PathLike[str], *, hard: bool = True, ids: Sequence[str] | None = None
     ) -> Pairs:
         """Read pairs from a CSV file with the columns i, j and same.
 
@@ -322,7 +320,7 @@ class Pairs:
         path : path-like
             UTF-8 text, comma separated, with a header; other columns are ignored. `same` is 1, true or same
             for a similar pair and -1, false or different for a dissimilar one.
-        certain : bool, default=True
+        hard : bool, default=True
             As of the class.
         ids : sequence of str, optional
             What the rows of the data set are called: i and j may then be ids too.
@@ -341,7 +339,7 @@ class Pairs:
         --------
         to_csv : writes such a file.
         """
-        return cls._of_file(path, read_csv(path, ids), certain)
+        return cls._of_file(path, read_csv(path, ids), hard)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the pairs as CSV: a header i,j,same and one line per pair, same being 1 or -1.
@@ -369,7 +367,7 @@ class Pairs:
         write_csv(path, self._i, self._j, self._same)
 
     @classmethod
-    def from_parquet(cls, path: str | os.PathLike[str], *, certain: bool = True) -> Pairs:
+    def from_parquet(cls, path: str | os.PathLike[str], *, hard: bool = True) -> Pairs:
         """Read pairs from a Parquet file with the columns i, j and same.
 
         Parameters
@@ -388,7 +386,7 @@ class Pairs:
         InputError, InputTypeError, ConflictError
             If the file cannot be read or a column is missing, and as the class itself.
         """
-        return cls._of_file(path, read_parquet(path), certain)
+        return cls._of_file(path, read_parquet(path), hard)
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write the pairs as Parquet: int64 columns i and j, int8 column same (1 or -1).
@@ -410,9 +408,9 @@ class Pairs:
         write_parquet(path, self._i, self._j, self._same)
 
     @classmethod
-    def _of_file(cls, path: str | os.PathLike[str], columns: Sequence[npt.ArrayLike], certain: bool) -> Pairs:
+    def _of_file(cls, path: str | os.PathLike[str], columns: Sequence[npt.ArrayLike], hard: bool) -> Pairs:
         try:
-            return cls(*columns, certain=certain)
+            return cls(*columns, hard=hard)
         except (InputError, InputTypeError) as error:
             raise type(error)(f"{path}: {error}") from error
 
@@ -479,7 +477,7 @@ class Pairs:
             raise InputError(
                 f"rows must hold both samples of at least one pair; none of {self.n_pairs} pairs is left"
             )
-        return Pairs(order[i[both]], order[j[both]], self._same[both], certain=self._certain)
+        return Pairs(order[i[both]], order[j[both]], self._same[both], hard=self._hard)
 
     def _chosen(self, rows: npt.ArrayLike) -> Ints:
         array = one_dim("rows", rows)
@@ -513,7 +511,7 @@ class Pairs:
         """
         count = check_int("n", n, low=1, high=self.n_pairs)
         drawn = np.sort(generator(random_state).choice(self.n_pairs, count, replace=False))
-        return Pairs(self._i[drawn], self._j[drawn], self._same[drawn], certain=self._certain)
+        return Pairs(self._i[drawn], self._j[drawn], self._same[drawn], hard=self._hard)
 
     def union(self, other: Pairs) -> Pairs:
         """Return the pairs of both, those of `self` first.
@@ -536,7 +534,7 @@ class Pairs:
         if not isinstance(other, Pairs):
             raise InputTypeError(f"other must be a Pairs; got {type(other).__name__}")
         ends = np.r_[self._i, other._i], np.r_[self._j, other._j]
-        return Pairs(*ends, np.r_[self._same, other._same], certain=self._certain and other._certain)
+        return Pairs(*ends, np.r_[self._same, other._same], hard=self._hard and other._hard)
 
     def with_noise(self, p: float, random_state: RandomState = None) -> Pairs:
         """Turn a share of the pairs into their opposite.
@@ -551,7 +549,7 @@ class Pairs:
         Returns
         -------
         Pairs
-            In the same order, and not `certain`: they may contradict each other.
+            In the same order, and not `hard`: they may contradict each other.
 
         Raises
         ------
@@ -563,7 +561,7 @@ class Pairs:
         flipped = generator(random_state).choice(self.n_pairs, round(p * self.n_pairs), replace=False)
         same = self._same.copy()
         same[flipped] *= -1
-        return Pairs(self._i, self._j, same, certain=False)
+        return Pairs(self._i, self._j, same, hard=False)
 
     def conflicts(self) -> list[Conflict]:
         """Find every dissimilar pair whose two samples are linked by similar pairs.
@@ -619,7 +617,7 @@ class Pairs:
         (i, j), (a, b) = links.within(), links.between()
         return Pairs(np.r_[i, a], np.r_[j, b], np.repeat([1, -1], [within, between]))
 
-    def spread(self, X: npt.ArrayLike, n_neighbors: int = 5) -> Pairs:
+    def propagate(self, X: npt.ArrayLike, n_neighbors: int = 5) -> Pairs:
         """Let every sample of a pair stand for its nearest neighbours too.
 
         A sample stands for the `n_neighbors` nearest (Euclidean) of those that no other sample of the pairs
@@ -635,7 +633,7 @@ class Pairs:
         Returns
         -------
         Pairs
-            Not `certain`: neighbours are a guess.
+            Not `hard`: neighbours are a guess.
 
         Raises
         ------
@@ -646,12 +644,12 @@ class Pairs:
         Examples
         --------
         >>> X = [[0.0], [0.1], [0.3], [5.0], [5.1]]
-        >>> near = Pairs([0], [4], [-1]).spread(X, n_neighbors=1)
+        >>> near = Pairs([0], [4], [-1]).propagate(X, n_neighbors=1)
         >>> near.i, near.j, near.same
         (array([0, 3, 0, 0, 1, 1]), array([1, 4, 4, 3, 4, 3]), array([ 1,  1, -1, -1, -1, -1], dtype=int8))
         """
         self.check_rows(len(as_array("X", X)))
-        return Pairs(*pairs_around((self._i, self._j, self._same), X, n_neighbors), certain=False)
+        return Pairs(*pairs_around((self._i, self._j, self._same), X, n_neighbors), hard=False)
 
     def _links(self) -> Links:
         links = Links(self._i, self._j, self._same)
@@ -660,6 +658,6 @@ class Pairs:
             raise ConflictError(
                 f"pairs contradict each other: {links.n_conflicts} of {self.n_dissimilar} dissimilar pairs "
                 f"are linked by similar ones; the shortest chain: {shortest}. Pairs.conflicts() lists all; "
-                "certain=False lets them be"
+                "hard=False lets them be"
             )
         return links

@@ -1,4 +1,4 @@
-"""Items that are records of named values, as Hugging Face data sets give them."""
+"""Samples that are records of named values, as Hugging Face data sets give them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _USUAL = ("image", "img", "pixel_values", "embedding", "embeddings", "features",
 _NO_FEATURES = ("id", "idx", "index", "label", "labels", "y")
 
 
-def item_columns(record: Record) -> tuple[str, ...]:
-    """Names of the columns that make an item: one with images or vectors, else all that hold a number.
+def sample_columns(record: Record) -> tuple[str, ...]:
+    """Names of the columns that make a sample: one with images or vectors, else all that hold a number.
 
     Parameters
     ----------
     record : mapping
-        The data set's first item.
+        The data set's first sample.
 
     Raises
     ------
@@ -32,16 +32,16 @@ def item_columns(record: Record) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> item_columns({"text": "a cat", "embedding": [0.1, 0.2], "label": 3})
+    >>> sample_columns({"text": "a cat", "embedding": [0.1, 0.2], "label": 3})
     ('embedding',)
-    >>> item_columns({"id": 7, "width": 2.5, "height": 1, "label": 3})
+    >>> sample_columns({"id": 7, "width": 2.5, "height": 1, "label": 3})
     ('width', 'height')
     """
     vectors = [name for name, value in record.items() if _is_vector(value)]
     usual = [name for wanted in _USUAL for name in vectors if name.lower() == wanted]
     if len(vectors) > 1 and not usual:
         raise InputError(
-            f"X: items have several columns of vectors ({', '.join(vectors)}); one is expected, or one "
+            f"X: samples have several columns of vectors ({', '.join(vectors)}); one is expected, or one "
             f"called {', '.join(_USUAL)}: X.select_columns([...]) picks it"
         )
     if vectors:
@@ -50,7 +50,7 @@ def item_columns(record: Record) -> tuple[str, ...]:
         name for name, value in record.items() if _is_number(value) and name.lower() not in _NO_FEATURES
     ]
     if not numbers:
-        raise InputError(f"X: items have no column of numbers; their columns are {', '.join(record)}")
+        raise InputError(f"X: samples have no column of numbers; their columns are {', '.join(record)}")
     return tuple(numbers)
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from coterie._checks import check_int
 from coterie._errors import InputError
-from coterie._types import Plan, Rows
+from coterie._types import BatchPlan, Rows
 
 MIN_ITEMS = 2  # of each group in a set
 _EVALUATION_SEED = 0
@@ -19,14 +19,14 @@ _TRIES = 20
 
 
 class SetBatches:
-    """Batches of sets drawn from labelled groups: k groups a set, k uniform, at least two items of each.
+    """Batches of sets drawn from labelled groups: k groups a set, k uniform, at least two samples of each.
 
     Parameters
     ----------
     labels : int64 array of shape (n,)
-        Group codes; negative where unknown, and then never drawn. Groups of one item are never drawn either.
-    n_items : int
-        Items in a set.
+        Group codes; negative where unknown. Unknown samples and groups of one sample are never drawn.
+    n_samples : int
+        Samples in a set.
     batch_sets : int
         Sets in a batch.
     max_clusters : int
@@ -37,16 +37,16 @@ class SetBatches:
     Attributes
     ----------
     counts : tuple of int
-        Numbers of groups that sets can have: k groups have to hold `n_items` items.
+        Numbers of groups that sets can have: k groups have to hold `n_samples` samples.
 
     Raises
     ------
     InputError
-        No choice of at most `max_clusters` groups holds `n_items` items.
+        No choice of at most `max_clusters` groups holds `n_samples` samples.
 
     Examples
     --------
-    >>> batches = SetBatches(np.repeat([0, 1, 2], 10), n_items=6, batch_sets=4, max_clusters=5)
+    >>> batches = SetBatches(np.repeat([0, 1, 2], 10), n_samples=6, batch_sets=4, max_clusters=5)
     >>> batches.counts, batches.plan(seed=0, epoch=0, step=0).labels.shape
     ((1, 2, 3), (4, 6))
     """
@@ -54,25 +54,25 @@ class SetBatches:
     def __init__(
         self,
         labels: npt.NDArray[np.int64],
-        n_items: int,
+        n_samples: int,
         batch_sets: int,
         *,
         max_clusters: int,
         n_steps: int = 100,
     ) -> None:
-        self._size = check_int("set_size", n_items, low=MIN_ITEMS)
+        self._size = check_int("set_size", n_samples, low=MIN_ITEMS)
         self._sets = check_int("batch_size", batch_sets, low=1)
         self._steps = check_int("n_steps", n_steps, low=1)
         codes, counts = np.unique(labels[labels >= 0], return_counts=True)
         self._groups = [np.flatnonzero(labels == code) for code in codes[counts >= MIN_ITEMS]]
         self._held = np.array([len(group) for group in self._groups], dtype=np.int64)
-        most = min(check_int("max_clusters", max_clusters, low=1), len(self._groups), n_items // MIN_ITEMS)
+        most = min(check_int("max_clusters", max_clusters, low=1), len(self._groups), n_samples // MIN_ITEMS)
         largest = np.sort(self._held)[::-1].cumsum()
-        self.counts = tuple(k for k in range(1, most + 1) if largest[k - 1] >= n_items)
+        self.counts = tuple(k for k in range(1, most + 1) if largest[k - 1] >= n_samples)
         if not self.counts:
             raise InputError(
-                f"set_size: {n_items}, but no {max_clusters} groups of y hold as many items; a smaller "
-                "set_size or more labelled items are expected"
+                f"set_size: {n_samples}, but no {max_clusters} groups of y hold as many samples; a smaller "
+                "set_size or more labelled samples are expected"
             )
 
     @property
@@ -85,19 +85,21 @@ class SetBatches:
         """Expected share of same pairs in a set, groups taken to be of equal size."""
         return same_prior(self.counts, self._size)
 
-    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+    def plan(self, seed: int, epoch: int, step: int) -> BatchPlan:
         """Rows and labels (b, n) of one step, a function of the arguments alone."""
         return self._plan(np.random.default_rng([seed, epoch, step]))
 
-    def evaluation_plans(self) -> Iterator[Plan]:
+    def evaluation_plans(self) -> Iterator[BatchPlan]:
         """Yield the same sets at every call: there are too many to take all."""
         rng = np.random.default_rng(_EVALUATION_SEED)
         for _ in range(_EVALUATION_STEPS):
             yield self._plan(rng)
 
-    def _plan(self, rng: np.random.Generator) -> Plan:
+    def _plan(self, rng: np.random.Generator) -> BatchPlan:
         drawn = [self._draw(rng) for _ in range(self._sets)]
-        return Plan(np.stack([rows for rows, _ in drawn]), labels=np.stack([codes for _, codes in drawn]))
+        return BatchPlan(
+            np.stack([rows for rows, _ in drawn]), labels=np.stack([codes for _, codes in drawn])
+        )
 
     def _draw(self, rng: np.random.Generator) -> tuple[Rows, Rows]:
         groups = self._choose(rng, int(rng.choice(self.counts)))
@@ -119,7 +121,7 @@ class SetBatches:
 
 
 def _sizes(rng: np.random.Generator, held: Rows, n: int) -> Rows:
-    """How many items of each group: two, and the rest by chance, at most what each holds."""
+    """How many samples of each group: two, and the rest by chance, at most what each holds."""
     sizes = np.full(len(held), MIN_ITEMS)
     while (missing := n - int(sizes.sum())) > 0:
         room = held > sizes
@@ -133,11 +135,11 @@ class GivenSets:
     Parameters
     ----------
     known : sequence of int64 arrays
-        For each set of n items its labels (n,), negative where unknown, or a symmetric matrix (n, n) of 1
-        (same), -1 (different) and 0 (unknown). Rows number the items of all sets in order.
+        For each set of n samples its labels (n,), negative where unknown, or a symmetric matrix (n, n) of 1
+        (same), -1 (different) and 0 (unknown). Rows number the samples of all sets in order.
     batch_sets : int
         Sets of the smallest size in a batch; of larger ones fewer, at least two, so that batches hold about
-        as many items. Sets of different size never share one.
+        as many samples. Sets of different size never share one.
 
     Examples
     --------
@@ -173,23 +175,23 @@ class GivenSets:
         same, known = np.sum([_count_pairs(one) for one in self._known], axis=0)
         return float(min(max(same / max(known, 1), 0.01), 0.99))
 
-    def plan(self, seed: int, epoch: int, step: int) -> Plan:
+    def plan(self, seed: int, epoch: int, step: int) -> BatchPlan:
         """Rows (b, n) and matrices (b, n, n) of one step; batches come in another order in each epoch."""
         order = np.random.default_rng([seed, epoch]).permutation(len(self._batches))
         return self._plan(self._batches[order[step]])
 
-    def evaluation_plans(self) -> Iterator[Plan]:
+    def evaluation_plans(self) -> Iterator[BatchPlan]:
         """Yield every set once, the smallest first; of more than 100 batches, some evenly spread."""
         for numbers in self._batches[:: -(-len(self._batches) // _EVALUATION_BATCHES)]:
             yield self._plan(numbers)
 
-    def _plan(self, numbers: Rows) -> Plan:
+    def _plan(self, numbers: Rows) -> BatchPlan:
         rows = np.stack([np.arange(self._first[number], self._first[number + 1]) for number in numbers])
-        return Plan(rows, same=np.stack([_matrix(self._known[number]) for number in numbers]))
+        return BatchPlan(rows, same=np.stack([_matrix(self._known[number]) for number in numbers]))
 
 
 def _matrix(known: npt.NDArray[np.integer]) -> npt.NDArray[np.int8]:
-    """Labels (n,) as a matrix (n, n) of 1 same, -1 different, 0 unknown; an item is the same as itself."""
+    """Labels (n,) as a matrix (n, n) of 1 same, -1 different, 0 unknown; a sample is the same as itself."""
     if known.ndim == 2:
         return known.astype(np.int8)
     both = (known >= 0)[:, None] & (known >= 0)
@@ -199,19 +201,19 @@ def _matrix(known: npt.NDArray[np.integer]) -> npt.NDArray[np.int8]:
 
 
 def _count_pairs(known: npt.NDArray[np.integer]) -> tuple[int, int]:
-    """Ordered pairs of two items that are the same, and that are known at all."""
+    """Ordered pairs of two samples that are the same, and that are known at all."""
     if known.ndim == 2:
         return int((known > 0).sum()) - len(known), int((known != 0).sum()) - len(known)
     sizes = np.bincount(known[known >= 0])
     return int((sizes * (sizes - 1)).sum()), int(sizes.sum() * (sizes.sum() - 1))
 
 
-def same_prior(counts: Sequence[int], n_items: int) -> float:
-    """Mean over k of the share of same pairs among n items in k groups of equal size (phi of the paper).
+def same_prior(counts: Sequence[int], n_samples: int) -> float:
+    """Mean over k of the share of same pairs among n samples in k groups of equal size (phi of the paper).
 
     Examples
     --------
     >>> round(same_prior((1, 2, 3, 4, 5), 72), 5)
     0.44901
     """
-    return float(np.mean([(n_items / k - 1) / (n_items - 1) for k in counts]))
+    return float(np.mean([(n_samples / k - 1) / (n_samples - 1) for k in counts]))

@@ -33,7 +33,7 @@ _STRETCHED = 0.4
 
 def shapes2d(
     n_sets: int,
-    n_items: int = 72,
+    n_samples: int = 72,
     *,
     n_clusters: tuple[int, int] = (1, 5),
     random_state: RandomState = None,
@@ -48,7 +48,7 @@ def shapes2d(
     Parameters
     ----------
     n_sets : int
-    n_items : int, default=72
+    n_samples : int, default=72
         Points in a set; at least twice the largest number of clusters.
     n_clusters : (int, int), default=(1, 5)
         Smallest and largest number of clusters.
@@ -56,9 +56,9 @@ def shapes2d(
 
     Returns
     -------
-    points : float32 array of shape (n_sets, n_items, 2)
+    points : float32 array of shape (n_sets, n_samples, 2)
         In random order; mostly in the unit square.
-    labels : int64 array of shape (n_sets, n_items)
+    labels : int64 array of shape (n_sets, n_samples)
         In 0..k-1, each at least twice.
 
     Raises
@@ -74,13 +74,13 @@ def shapes2d(
     """
     check_int("n_sets", n_sets, low=1)
     fewest, most = _check_range(n_clusters)
-    check_int("n_items", n_items, low=MIN_ITEMS * most)
+    check_int("n_samples", n_samples, low=MIN_ITEMS * most)
     rng = generator(random_state)
-    points = np.empty((n_sets, n_items, 2), dtype=np.float32)
-    labels = np.empty((n_sets, n_items), dtype=np.int64)
+    points = np.empty((n_sets, n_samples, 2), dtype=np.float32)
+    labels = np.empty((n_sets, n_samples), dtype=np.int64)
     for number in range(n_sets):
-        order = rng.permutation(n_items)
-        drawn, codes = _draw_set(rng, n_items, int(rng.integers(fewest, most + 1)))
+        order = rng.permutation(n_samples)
+        drawn, codes = _draw_set(rng, n_samples, int(rng.integers(fewest, most + 1)))
         points[number], labels[number] = drawn[order], codes[order]
     return points, labels
 
@@ -92,10 +92,10 @@ def _check_range(n_clusters: tuple[int, int]) -> tuple[int, int]:
     return fewest, check_int("n_clusters[1]", n_clusters[1], low=fewest)
 
 
-def _draw_set(rng: np.random.Generator, n_items: int, k: int) -> Figure:
-    """One set of k clusters, not yet shuffled: points (n_items, 2) and labels (n_items,)."""
-    sizes = np.full(k, n_items // k)
-    sizes[-1] += n_items - sizes.sum()
+def _draw_set(rng: np.random.Generator, n_samples: int, k: int) -> Figure:
+    """One set of k clusters, not yet shuffled: points (n_samples, 2) and labels (n_samples,)."""
+    sizes = np.full(k, n_samples // k)
+    sizes[-1] += n_samples - sizes.sum()
     figures: list[Figure] = []
     first = 0
     while first < k:

@@ -19,13 +19,13 @@ from torch import Tensor
 from coterie._errors import DamagedFileError, InputError, Interrupted
 from coterie.engine.loop import Run, start_run
 from coterie.engine.recipe import parameters_of
-from coterie.engine.restarts import Kept, Session
+from coterie.engine.restarts import FinishedRun, Session
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.engine.task import Task
 
 FILE_NAME = "checkpoint.safetensors"
 # beside its number and seed, from which it starts afresh
-_RUN_STATE = ("step", "entered", "entered_at", "saturated", "history", "best", "stale", "stopped")
+_RUN_STATE = ("step", "entered", "entered_at", "plateaued", "history", "best", "stale", "stopped")
 _SESSION_STATE = ("seeds", "keep", "how", "n_restarts", "rung", "runs", "history")
 
 
@@ -158,7 +158,7 @@ def load_session(path: Path, fingerprint: str, task: Task) -> Session:
         )
     session = Session(**{name: meta[name] for name in _SESSION_STATE})
     for number, entry in enumerate(meta["kept"]):
-        session.kept.append(Kept(**(entry | {"state": _under(tensors, f"kept/{number}/")})))
+        session.kept.append(FinishedRun(**(entry | {"state": _under(tensors, f"kept/{number}/")})))
     for number, entry in enumerate(meta["live"]):
         session.live.append(_restore_run(task, entry, _under(tensors, f"live/{number}/")))
     session.codes = {int(index): codes for index, codes in _under(tensors, "codes/").items()}

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from coterie._errors import InputError
-from coterie._types import Plan
+from coterie._types import BatchPlan
 from coterie.engine.objective import Phase
 from coterie.engine.recipe import is_plateau
-from coterie.engine.task import Modules, Task, joint_terms
+from coterie.engine.task import Modules, Task, global_terms
 from coterie.nn import Network
 
 EMBED_BATCH = 1000
@@ -41,7 +41,7 @@ class Run:
         Steps done.
     entered, entered_at : int
         Phases entered, and the step of the last entry.
-    saturated : bool
+    plateaued : bool
         Whether the phase has ended before its steps were done.
     sums : float64 tensor or None
         Sums over the open epoch of every term and of the total.
@@ -52,7 +52,7 @@ class Run:
     stale : int
         Epochs since it improved.
     stopped : str or None
-        "budget", "plateau", "diverged" or, where restarts race, "raced" once the run has ended.
+        "budget", "plateau", "diverged" or, where restarts race, "pruned" once the run has ended.
     """
 
     index: int
@@ -64,7 +64,7 @@ class Run:
     step: int = 0
     entered: int = 0
     entered_at: int = 0
-    saturated: bool = False
+    plateaued: bool = False
     sums: Tensor | None = None
     history: list[dict[str, float]] = field(default_factory=list)
     best: float = math.inf
@@ -105,7 +105,7 @@ def train(task: Task, run: Run, until: int, callbacks: Sequence[Callback] = ()) 
 def _step(task: Task, run: Run, modules: Modules) -> None:
     """One optimisation step, a function of the run's seed and step number alone."""
     task.recipe.set_rates(run.optimizer, run.step, task.total_steps)
-    terms, _ = joint_terms(task, modules, plan_of(task, run), step_seed(run.seed, run.step), training=True)
+    terms, _ = global_terms(task, modules, plan_of(task, run), step_seed(run.seed, run.step), training=True)
     loss = task.objective.phases[run.entered - 1].total(terms)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
@@ -114,8 +114,8 @@ def _step(task: Task, run: Run, modules: Modules) -> None:
     count_step(task, run, terms, loss)
 
 
-def plan_of(task: Task, run: Run) -> Plan:
-    """The joint batch of a run's next step."""
+def plan_of(task: Task, run: Run) -> BatchPlan:
+    """The global batch of a run's next step."""
     epoch, position = divmod(run.step, task.steps_per_epoch)
     return task.objective.sampler.plan(run.seed, epoch, position)
 
@@ -134,11 +134,11 @@ def count_step(task: Task, run: Run, terms: Mapping[str, Tensor], loss: Tensor) 
 
 def enter_phases(task: Task, run: Run) -> None:
     """Enter the phase of the next step where the run has not."""
-    current = max(task.objective.phase_at(run.step), run.entered if run.saturated else 0)
+    current = max(task.objective.phase_at(run.step), run.entered if run.plateaued else 0)
     while run.entered <= current:
         _enter(task, run, task.objective.phases[run.entered])
         run.entered += 1
-        run.entered_at, run.saturated = run.step, False
+        run.entered_at, run.plateaued = run.step, False
         run.best, run.stale = math.inf, 0
 
 
@@ -205,7 +205,7 @@ def close_epoch(task: Task, run: Run) -> None:
     elif ended and is_last:
         run.stopped = "plateau"
     else:
-        run.saturated = ended
+        run.plateaued = ended
 
 
 def _note_improvement(run: Run, loss: float, tolerance: float) -> None:
@@ -247,7 +247,7 @@ def assess(
     sizes: Tensor | None = None
     with torch.no_grad():
         for number, plan in enumerate(task.objective.sampler.evaluation_plans()):
-            terms, output = joint_terms(task, modules, plan, step_seed(0, number), training=False)
+            terms, output = global_terms(task, modules, plan, step_seed(0, number), training=False)
             value += len(plan.rows) * float(task.objective.total(terms))
             weight += len(plan.rows)
             if "logits" in output.tensors:

@@ -95,10 +95,10 @@ class Objective(ABC):
 
     @abstractmethod
     def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        """Unweighted scalar terms of one joint batch, named as in `weights`."""
+        """Unweighted scalar terms of one global batch, named as in `weights`."""
 
-    def targets(self, auxiliary: nn.Module, items: Tensor, batch: Batch) -> Batch:
-        """What the auxiliary module adds to the knowledge about a joint batch.
+    def targets(self, auxiliary: nn.Module, samples: Tensor, batch: Batch) -> Batch:
+        """What the auxiliary module adds to the knowledge about a global batch.
 
         Called without gradient once a batch, the same on every process, where there is such a module.
 
@@ -106,8 +106,8 @@ class Objective(ABC):
         ----------
         auxiliary : nn.Module
             The run's copy.
-        items : tensor of shape (b, ...), or ((1 + n_views) * b, ...)
-            What the network saw: the rows of the joint batch, then their views one after another.
+        samples : tensor of shape (b, ...), or ((1 + n_views) * b, ...)
+            What the network saw: the rows of the global batch, then their views one after another.
         batch : Batch
 
         Returns
@@ -117,7 +117,7 @@ class Objective(ABC):
         return batch
 
     def collapsed(self, shares: Tensor) -> bool:
-        """Tell whether a clustering with these shares of the items in its clusters (k,) is none at all."""
+        """Tell whether a clustering with these shares of the samples in its clusters (k,) is none at all."""
         return len(shares) > 1 and int((shares > 0).sum()) < 2
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:

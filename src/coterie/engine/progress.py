@@ -44,7 +44,7 @@ class ProgressBar:
             self._bar.desc = f"restart {run.index + 1}/{len(self._session.seeds)}, loss {loss:.4f}: "
 
     def _counted(self, steps: int, stopped: str | None) -> int:
-        return steps if stopped in (None, "raced") else self._per_run
+        return steps if stopped in (None, "pruned") else self._per_run
 
     def __enter__(self) -> ProgressBar:
         return self

@@ -30,11 +30,11 @@ RUNG_ROWS = 2_000
 SAME_CLUSTERING = 0.99
 # On a CPU, stacking pays for networks without convolutions up to so many parameters.
 STACKED_SIZE = 250_000
-RESTARTS = ("auto", "in turn", "stacked", "racing")
+RESTARTS = ("auto", "sequential", "stacked", "successive-halving")
 
 
 @dataclass(frozen=True)
-class Kept:
+class FinishedRun:
     """A finished run worth keeping: its number, its loss and its weights."""
 
     index: int
@@ -53,7 +53,7 @@ class Session:
         One per restart; those that replace collapsed ones stand behind the others.
     keep : int
         How many of the best finished runs keep their weights.
-    how : {"in turn", "stacked", "racing"}
+    how : {"sequential", "stacked", "successive-halving"}
     n_restarts : int
         Restarts asked for; as many may be replaced.
     rung : int
@@ -62,7 +62,7 @@ class Session:
         One flat dict per restart that has ended.
     history : list of dict
         Epochs of all of them.
-    kept : list of Kept
+    kept : list of FinishedRun
         Best first.
     live : list of Run
         Under way.
@@ -74,12 +74,12 @@ class Session:
 
     seeds: list[int]
     keep: int = 1
-    how: str = "in turn"
+    how: str = "sequential"
     n_restarts: int = 0
     rung: int = 0
     runs: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[FinishedRun] = field(default_factory=list)
     live: list[Run] = field(default_factory=list)
     codes: dict[int, Tensor] = field(default_factory=dict)
     stack: Stack | None = None
@@ -117,7 +117,7 @@ def run_session(task: Task, session: Session, callbacks: Sequence[Callback] = ()
         else:
             for run in session.live:
                 train(task, run, until, callbacks)
-        _judge(task, session, last=until == task.total_steps)
+        _rank_and_prune(task, session, last=until == task.total_steps)
     if not session.kept:
         raise InputError(
             f"all {len(session.seeds)} restarts diverged to a loss that is not finite: "
@@ -145,7 +145,7 @@ def _train_stacked(task: Task, session: Session, until: int, callbacks: Sequence
 def rung_ends(task: Task, session: Session) -> list[int]:
     """Steps at which runs are compared; the last one is the end."""
     total = task.total_steps
-    if session.how != "racing" or session.n_restarts <= max(session.keep, FINALISTS):
+    if session.how != "successive-halving" or session.n_restarts <= max(session.keep, FINALISTS):
         return [total]
     phases = task.objective.phases
     others = itertools.takewhile(lambda phase: phase.weights != phases[-1].weights, phases)
@@ -157,12 +157,12 @@ def rung_ends(task: Task, session: Session) -> list[int]:
 def _start(task: Task, session: Session) -> None:
     """Begin the restarts that have not: one at a time, or all that are to run beside each other."""
     begun, end = len(session.runs) + len(session.live), len(session.seeds)
-    if session.how == "in turn":
+    if session.how == "sequential":
         end = begun if session.live else begun + 1
     session.live += [start_run(task, index, session.seeds[index]) for index in range(begun, end)]
 
 
-def _judge(task: Task, session: Session, *, last: bool) -> None:
+def _rank_and_prune(task: Task, session: Session, *, last: bool) -> None:
     """Compare the live runs: let the worse ones go, replace those that collapsed, end those that are done."""
     enough = math.inf if last else RUNG_ROWS
     found = {run.index: _assess(task, run, enough) for run in session.live}
@@ -173,7 +173,7 @@ def _judge(task: Task, session: Session, *, last: bool) -> None:
     for place, run in enumerate(ranked):
         assessment = found[run.index]
         if place >= room:
-            run.stopped = run.stopped or "raced"
+            run.stopped = run.stopped or "pruned"
             _record(session, run, assessment)
         elif assessment.collapsed and len(session.seeds) < 2 * session.n_restarts:
             _record(session, run, assessment, replaced=True)
@@ -230,7 +230,7 @@ def _keep(session: Session, run: Run, assessment: Assessment) -> None:
     if assessment.codes is not None:
         session.codes[run.index] = assessment.codes
     state = {name: tensor.detach().clone() for name, tensor in run.network.state_dict().items()}
-    kept = [*session.kept, Kept(run.index, assessment.loss, assessment.collapsed, state)]
+    kept = [*session.kept, FinishedRun(run.index, assessment.loss, assessment.collapsed, state)]
     session.kept = sorted(kept, key=lambda one: (one.collapsed, one.loss, one.index))[: session.keep]
 
 
@@ -271,7 +271,7 @@ def planned_steps(task: Task, session: Session) -> int:
 def choose_how(task: Task, restarts: str, seeds: Sequence[int]) -> str:
     """How restarts run: as asked for or, with "auto", by a rule of network, batches and device alone.
 
-    Several processes, whose joint batch norm does not stack, train them in turn or let them race.
+    Several processes, whose global batch norm does not stack, train them in turn or let them race.
 
     Raises
     ------
@@ -279,23 +279,24 @@ def choose_how(task: Task, restarts: str, seeds: Sequence[int]) -> str:
         The network cannot be stacked and was to be.
     """
     if len(seeds) == 1:
-        return "in turn"
-    if restarts == "racing":
+        return "sequential"
+    if restarts == "successive-halving":
         return restarts
     if (
-        restarts == "in turn"
+        restarts == "sequential"
         or task.runtime.world > 1
         or (restarts == "auto" and not _stacking_pays(task, seeds))
     ):
-        return "in turn"
+        return "sequential"
     reason = cannot_stack(task, seeds)
     if reason is None:
         return "stacked"
     if restarts == "stacked":
         raise InputError(
-            f"restarts: 'stacked' cannot train this network ({reason}); 'in turn' or 'racing' is expected"
+            f"restarts='stacked' cannot train this network ({reason}); use 'sequential' or "
+            "'successive-halving'"
         )
-    return "in turn"
+    return "sequential"
 
 
 def _stacking_pays(task: Task, seeds: Sequence[int]) -> bool:

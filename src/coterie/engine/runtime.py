@@ -54,9 +54,9 @@ class Runtime:
         prepared: nn.Module = Accelerator(cpu=self.device.type == "cpu").prepare_model(network)
         return prepared
 
-    def forward(self, network: nn.Module, items: Tensor, *, training: bool) -> tuple[Tensor, ...]:
+    def forward(self, network: nn.Module, samples: Tensor, *, training: bool) -> tuple[Tensor, ...]:
         """The network's outputs in float32, in training from products of this runtime's precision."""
-        return self.in_precision(lambda: network(items)) if training else tuple(network(items))
+        return self.in_precision(lambda: network(samples)) if training else tuple(network(samples))
 
     def in_precision(self, call: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
         """What a call gives, in float32, from products of this runtime's precision."""
@@ -67,11 +67,11 @@ class Runtime:
         return tuple(value.float() for value in values)
 
     def share(self, rows: Rows) -> Rows:
-        """This process's contiguous share of a joint batch."""
+        """This process's contiguous share of a global batch."""
         return np.array_split(rows, self.world)[self.rank]
 
     def gather(self, local: Tensor, total: int) -> Tensor:
-        """Rows of all processes in joint order, with gradient: pair losses of the shares alone are wrong."""
+        """Rows of all processes in global order, with gradient: pair losses of the shares alone are wrong."""
         if self.world == 1:
             return local
         sizes = [len(part) for part in np.array_split(np.arange(total), self.world)]
@@ -107,7 +107,7 @@ class Runtime:
 class _Gather(torch.autograd.Function):
     """Concatenate shares of unequal size; backward sums every process's gradient and returns this one's rows.
 
-    Each process computes the same joint loss, so that the sum is `world` times its gradient; the average
+    Each process computes the same global loss, so that the sum is `world` times its gradient; the average
     over processes in the wrapped network's backward pass takes that factor out again.
     """
 

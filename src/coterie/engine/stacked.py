@@ -11,7 +11,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from coterie.engine.loop import Run, count_step, plan_of, start_run, step_seed
 from coterie.engine.recipe import parameters_of
-from coterie.engine.task import Modules, Task, share_of_items, terms_of
+from coterie.engine.task import Modules, Task, share_of_samples, terms_of
 
 # under the norm of a run's gradients, as in torch
 CLIP_FLOOR = 1e-6
@@ -54,14 +54,14 @@ class Stack:
         task, runs = self.task, self.runs
         plans = [plan_of(task, run) for run in runs]
         seeds = [step_seed(run.seed, run.step) for run in runs]
-        items = [
-            share_of_items(task, plan, seed, training=True) for plan, seed in zip(plans, seeds, strict=True)
+        samples = [
+            share_of_samples(task, plan, seed, training=True) for plan, seed in zip(plans, seeds, strict=True)
         ]
         task.recipe.set_rates(self._optimizer, runs[0].step, task.total_steps)
         task.runtime.seed(seeds[0])
         phase = task.objective.phases[runs[0].entered - 1]
         done = []
-        for run, plan, one, values in zip(runs, plans, items, self.forward(items), strict=True):
+        for run, plan, one, values in zip(runs, plans, samples, self.forward(samples), strict=True):
             modules = Modules(run.network, run.network, run.auxiliary)
             terms, _ = terms_of(task, modules, plan, one, values)
             done.append((run, terms, phase.total(terms)))
@@ -81,8 +81,8 @@ class Stack:
         for one in gradients:
             one.mul_(factors.view(-1, *[1] * (one.dim() - 1)))
 
-    def forward(self, items: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
-        """What each run's network gives for its own items."""
+    def forward(self, samples: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
+        """What each run's network gives for its own samples."""
 
         def call(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> tuple[Tensor, ...]:
             values: tuple[Tensor, ...] = functional_call(self._network, (parameters, buffers), (x,))
@@ -90,14 +90,14 @@ class Stack:
 
         lowered = self.task.runtime.in_precision
 
-        if len({one.shape for one in items}) == 1:
+        if len({one.shape for one in samples}) == 1:
             together = vmap(call, randomness="different")
-            outputs = lowered(lambda: together(self._parameters, self._buffers, torch.stack([*items])))
+            outputs = lowered(lambda: together(self._parameters, self._buffers, torch.stack([*samples])))
             return list(zip(*(value.unbind(0) for value in outputs), strict=True))
         # batches of pairs differ in their number of rows
         return [
             lowered(partial(call, _slice(self._parameters, place), _slice(self._buffers, place), x))
-            for place, x in enumerate(items)
+            for place, x in enumerate(samples)
         ]
 
     def write_back(self) -> None:
@@ -132,9 +132,9 @@ def cannot_stack(task: Task, seeds: Sequence[int]) -> str | None:
         return "its phases end by themselves, each run's at a step of its own"
     try:
         stack = Stack(task, [start_run(task, index, seed) for index, seed in enumerate(seeds[:2])])
-        items = share_of_items(task, plan_of(task, stack.runs[0]), 0, training=False)
+        samples = share_of_samples(task, plan_of(task, stack.runs[0]), 0, training=False)
         with torch.no_grad():
-            stack.forward([items] * len(stack.runs))
+            stack.forward([samples] * len(stack.runs))
     except (RuntimeError, ValueError, NotImplementedError) as error:
         return str(error).partition("\n")[0]
     return None

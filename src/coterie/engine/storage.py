@@ -17,7 +17,7 @@ from coterie._errors import DamagedFileError
 from coterie.data.files import atomic_write
 
 _FAMILY = "coterie-"
-FORMAT = f"{_FAMILY}1"
+FORMAT = f"{_FAMILY}2"
 
 
 def _plain(tensor: Tensor) -> Tensor:

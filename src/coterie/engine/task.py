@@ -1,4 +1,4 @@
-"""What one fit trains on, and how a joint batch becomes the objective's terms."""
+"""What one fit trains on, and how a global batch becomes the objective's terms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from coterie._errors import InputError
-from coterie._types import Batch, Output, Plan, Rows
+from coterie._types import Batch, BatchPlan, Output, Rows
 from coterie.data.augment import Augment
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
@@ -65,67 +65,67 @@ class Modules:
     auxiliary: nn.Module | None = None
 
 
-def joint_terms(
-    task: Task, modules: Modules, plan: Plan, seed: int, *, training: bool
+def global_terms(
+    task: Task, modules: Modules, plan: BatchPlan, seed: int, *, training: bool
 ) -> tuple[dict[str, Tensor], Output]:
-    """Terms of one joint batch: each process forwards its share, the objective sees all of it.
+    """Terms of one global batch: each process forwards its share, the objective sees all of it.
 
     Dropout, views and other noise are drawn from (seed, process), so that a resumed run draws the same.
     """
     own_seed = (seed + task.runtime.rank) % 2**63
     task.runtime.seed(own_seed)
-    items = share_of_items(task, plan, own_seed, training=training)
-    values = task.runtime.forward(modules.model, items, training=training)
+    samples = share_of_samples(task, plan, own_seed, training=training)
+    values = task.runtime.forward(modules.model, samples, training=training)
     if task.runtime.world > 1:  # from here on all processes compute the same
         task.runtime.seed(seed)
-    return terms_of(task, modules, plan, items, values)
+    return terms_of(task, modules, plan, samples, values)
 
 
 def terms_of(
-    task: Task, modules: Modules, plan: Plan, items: Tensor, values: Sequence[Tensor]
+    task: Task, modules: Modules, plan: BatchPlan, samples: Tensor, values: Sequence[Tensor]
 ) -> tuple[dict[str, Tensor], Output]:
-    """Terms of a joint batch, from this process's items and what the network gave for them."""
-    output = _joint_output(task, modules.network, values, len(plan.rows))
+    """Terms of a global batch, from this process's samples and what the network gave for them."""
+    output = _global_output(task, modules.network, values, len(plan.rows))
     batch = _batch(plan, task.runtime.device)
     if modules.auxiliary is not None:
         with torch.no_grad():
-            seen = torch.cat(_gather_copies(task, items, len(plan.rows)))
+            seen = torch.cat(_gather_copies(task, samples, len(plan.rows)))
             batch = task.objective.targets(modules.auxiliary, seen, batch)
     return task.objective.terms(output, batch), output
 
 
-def share_of_items(task: Task, plan: Plan, seed: int, *, training: bool) -> Tensor:
-    """This process's share of a joint batch: one random view of it, or plain rows and their views after them.
+def share_of_samples(task: Task, plan: BatchPlan, seed: int, *, training: bool) -> Tensor:
+    """This process's share of a global batch: one random view, or plain rows and then their views.
 
     Evaluation sees views only where the objective compares them with the plain rows.
     """
     rows = task.runtime.share(plan.rows)
-    items = task.source.take(rows.reshape(-1))
+    samples = task.source.take(rows.reshape(-1))
     if rows.ndim > 1:
-        items = items.reshape(*rows.shape, *items.shape[1:])
+        samples = samples.reshape(*rows.shape, *samples.shape[1:])
     n_views = task.objective.n_views
     if n_views is None:
-        return _augmented(task.augment, items, seed) if training and task.augment is not None else items
+        return _augmented(task.augment, samples, seed) if training and task.augment is not None else samples
     if n_views == 0:
-        return items
+        return samples
     if task.augment is None:
-        raise InputError(f"augment: none, but the objective compares {n_views} views of each item")
-    repeated = items.repeat(n_views, *[1] * (items.dim() - 1))
-    return torch.cat([items, _augmented(task.augment, repeated, seed)])
+        raise InputError(f"augment: none, but the objective compares {n_views} views of each sample")
+    repeated = samples.repeat(n_views, *[1] * (samples.dim() - 1))
+    return torch.cat([samples, _augmented(task.augment, repeated, seed)])
 
 
-def _augmented(augment: Augment, items: Tensor, seed: int) -> Tensor:
-    """Random views of items, of the shape that came."""
-    views = augment(items, torch.Generator(items.device).manual_seed(seed))
-    if not isinstance(views, Tensor) or views.shape != items.shape:
+def _augmented(augment: Augment, samples: Tensor, seed: int) -> Tensor:
+    """Random views of samples, of the shape that came."""
+    views = augment(samples, torch.Generator(samples.device).manual_seed(seed))
+    if not isinstance(views, Tensor) or views.shape != samples.shape:
         came = tuple(views.shape) if isinstance(views, Tensor) else type(views).__name__
         raise InputError(
-            f"augment: gave {came} for a batch of shape {tuple(items.shape)}; the same is expected"
+            f"augment: gave {came} for a batch of shape {tuple(samples.shape)}; the same is expected"
         )
     return views
 
 
-def _joint_output(task: Task, network: Network, values: Sequence[Tensor], joint: int) -> Output:
+def _global_output(task: Task, network: Network, values: Sequence[Tensor], joint: int) -> Output:
     """What the network gave for the plain rows of all processes, with that for each of their views."""
     copies: list[dict[str, Tensor]] = [{} for _ in range(1 + (task.objective.n_views or 0))]
     for name, value in network.named(values).items():
@@ -138,7 +138,7 @@ def _joint_output(task: Task, network: Network, values: Sequence[Tensor], joint:
 
 
 def _gather_copies(task: Task, local: Tensor, joint: int) -> tuple[Tensor, ...]:
-    """The joint batch's tensors from shares that hold plain rows and, after them, each of their views."""
+    """The global batch's tensors from shares that hold plain rows and, after them, each of their views."""
     copies = 1 + (task.objective.n_views or 0)
     if copies == 1:
         return (task.runtime.gather(local, joint),)
@@ -146,7 +146,7 @@ def _gather_copies(task: Task, local: Tensor, joint: int) -> tuple[Tensor, ...]:
     return task.runtime.gather(by_row, joint).unbind(1)
 
 
-def _batch(plan: Plan, device: torch.device) -> Batch:
+def _batch(plan: BatchPlan, device: torch.device) -> Batch:
     rows = torch.from_numpy(plan.rows).to(device)
     same = None if plan.same is None else torch.from_numpy(plan.same).to(device)
     labels = None if plan.labels is None else torch.from_numpy(plan.labels).to(device)

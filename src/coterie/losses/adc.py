@@ -15,7 +15,7 @@ from coterie._checks import check_number
 from coterie._errors import InputError, InputTypeError
 from coterie.losses.pairs import full_precision
 
-# The released code's: it bounds the logarithm of a transition that a saturated softmax makes impossible.
+# The released code's: it bounds the logarithm of a transition that a plateaued softmax makes impossible.
 EPS = 1e-8
 
 

@@ -47,7 +47,7 @@ def ccl(
     ----------
     p : float tensor of shape (n, k)
         Softmax rows, in [0, 1], each summing to 1. Half precision is computed in float32, but the
-        gradient of saturated float16 rows overflows: take that softmax in float32.
+        gradient of plateaued float16 rows overflows: take that softmax in float32.
     same : tensor of shape (n, n) or (n,)
         Symmetric matrix of 1 (similar), -1 (dissimilar) and 0 (unknown, ignored); or integer labels,
         -1 unknown: two rows are similar where their labels are equal. Labels of many rows are never

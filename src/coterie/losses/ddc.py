@@ -148,11 +148,11 @@ def ddc_terms(hidden: Tensor, p: Tensor, options: DDCOptions = DEFAULT_OPTIONS) 
     kernel = gaussian_kernel(hidden, options)
     between = cs_divergence if options.divergence == "cs" else kl_divergence
     equal = options.sizes == "equal"
-    right_angles, nearness = (orthogonality, corners) if equal else (column_orthogonality, raised_corners)
+    right_angles, closeness = (orthogonality, corners) if equal else (column_orthogonality, raised_corners)
     return {
         "divergence": between(kernel, p, options.reduction),
         "orthogonality": right_angles(p, options.reduction),
-        "corners": between(kernel, nearness(p), options.reduction),
+        "corners": between(kernel, closeness(p), options.reduction),
     }
 
 
@@ -322,7 +322,7 @@ def column_orthogonality(p: Tensor, reduction: str = "mean") -> Tensor:
 
 
 def corners(p: Tensor) -> Tensor:
-    """``m_qi = exp(-|p_q - e_i|^2)``: nearness of rows (n, k) to the simplex corners, (n, k) in (0, 1]."""
+    """``m_qi = exp(-|p_q - e_i|^2)``: closeness of rows (n, k) to the simplex corners, (n, k) in (0, 1]."""
     return torch.exp(2 * p - p.square().sum(dim=1, keepdim=True) - 1)
 
 

@@ -37,7 +37,7 @@ def l2c(
     assignments : sequence of k_max float tensors, the k-th of shape (N, n, k)
         P(l | x_i, k), rows in [0, 1] that sum to 1.
     labels : integer tensor of shape (N, n), or (N, n, n)
-        Groups of the items of each set, at most k_max in a set; or only same/different: symmetric matrices of
+        Groups of the samples of each set, at most k_max in a set; or symmetric matrices of
         1 (same group), -1 (different) and 0 (unknown, ignored). A set in which pairs are unknown has no
         known number of groups and does not count in L_cc.
     same_prior : float in (0, 1)
@@ -214,7 +214,7 @@ def same_matrices(labels: Tensor) -> Tensor:
 def true_counts(same: Tensor) -> Tensor:
     """Number of groups of each set, 0 where a pair is unknown: (N, n, n) -> (N,).
 
-    An item whose row has no earlier item of its group begins a group.
+    A sample whose row has no earlier sample of its group begins a group.
 
     Examples
     --------

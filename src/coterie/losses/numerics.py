@@ -46,7 +46,7 @@ class _Floored(torch.autograd.Function):
 def floored(x: Tensor, floor: float | Tensor) -> Tensor:
     """``max(x, floor)`` with gradient 1 everywhere, any shape; ``floor`` may be a tensor that broadcasts.
 
-    A plain clamp has gradient 0 below the floor, and a saturated row would never learn again.
+    A plain clamp has gradient 0 below the floor, and a plateaued row would never learn again.
     """
     return cast(Tensor, _Floored.apply(x, floor))  # type: ignore[no-untyped-call]
 

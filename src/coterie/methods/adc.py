@@ -22,7 +22,7 @@ from coterie._checks import check_int
 from coterie._errors import InputError
 from coterie._types import Batch, Output
 from coterie.data import Pairs
-from coterie.data.arrays import Items, count_distinct, data_digest
+from coterie.data.arrays import SampleArray, count_distinct, data_digest
 from coterie.data.augment import Augment
 from coterie.data.augment_images import RECIPES, recipe_for
 from coterie.data.batches import RowBatches, Sampler
@@ -36,8 +36,8 @@ from coterie.methods.checks import check_choice, check_pairs, check_weights, pai
 from coterie.methods.kmeans_start import find_centres, nearest_centre_layer
 from coterie.nn import CentroidNetwork, auto_backbone, build_centroid_network, channels_last
 
-KMEANS_STARTS_AT = ("step", "saturation")
-SATURATED_EPOCHS = 5
+KMEANS_STARTS_AT = ("step", "plateau")
+PLATEAU_EPOCHS = 5
 
 
 @dataclass(frozen=True)
@@ -326,10 +326,10 @@ class _Finite:
 
 
 class ADC(ClusterMixin, NeuralClusterer):
-    """Associative deep clustering: clusters without labels, from views of each item.
+    """Associative deep clustering: clusters without labels, from views of each sample.
 
-    A network and centroids are trained together: walks from the views of an item over the batch are to come
-    back to views of the same item, walks from a centroid to the same centroid, and all items are to be
+    A network and centroids are trained together: walks from the views of a sample over the batch are to come
+    back to views of the same sample, walks from a centroid to the same centroid, and all samples are to be
     visited (eqs. 1-8 of Haeusser et al. 2018). Training starts on views alone; k-means on the embeddings
     then gives the first centroids, and with the default preset new ones half-way from there. The softmax
     output of a linear head, trained on the centroids, is the clustering.
@@ -347,13 +347,13 @@ class ADC(ClusterMixin, NeuralClusterer):
     weights : dict or None, default=None
         Weights of parts of the loss in place of the preset's, by name: centroids, views, views_later, visit,
         view_visit, norm, transformation, classification, sparsity, pairs; see `coterie.methods.adc.Weights`.
-    kmeans_start : {"step", "saturation"}, default="step"
+    kmeans_start : {"step", "plateau"}, default="step"
         When k-means starts the centroids: after the preset's steps on views alone, or sooner, when their
         loss has not improved for five epochs.
     n_restarts : int or "auto", default="auto"
         Runs from different starts, of which the one of lowest loss is kept; "auto" is 3, or 1 after
         `start_from`.
-    restarts : {"auto", "in turn", "stacked", "racing"}, default="auto"
+    restarts : {"auto", "sequential", "stacked", "successive-halving"}, default="auto"
         How they run: one after another; all at once with stacked weights; or racing, where after 1/16, 1/8
         and 1/4 of the steps the half of higher loss goes, down to three. "auto" stacks where that was faster
         and all have batches of one size: on an accelerator, and on a CPU small networks without convolutions.
@@ -417,9 +417,9 @@ class ADC(ClusterMixin, NeuralClusterer):
     history_, runs_ : list of dict
         One entry per epoch, and one per restart.
     network_ : nn.Module
-        Maps scaled items to (embedding, logits, centroids, logits of the centroids).
+        Maps scaled samples to (embedding, logits, centroids, logits of the centroids).
     n_features_in_ : int
-    item_shape_ : tuple of int
+    sample_shape_ : tuple of int
 
     Examples
     --------
@@ -502,16 +502,16 @@ class ADC(ClusterMixin, NeuralClusterer):
         InputError, InputTypeError
             For input or parameters out of range; ConflictError where pairs contradict each other.
         """
-        items = self._check_items(X, reset=True)
-        self._check_common(len(items))
+        samples = self._check_samples(X, reset=True)
+        self._check_common(len(samples))
         self._check_own()
         if pairs is not None:
-            check_pairs(pairs, len(items))
-        self._choose_n_outputs(items, len(items) // 2, pairs=pairs)
-        self._check_rows(items)
+            check_pairs(pairs, len(samples))
+        self._choose_n_outputs(samples, len(samples) // 2, pairs=pairs)
+        self._check_rows(samples)
         preset = PRESET_OF[self.preset]
         recipe = self._override(preset.recipe)
-        sampler = RowBatches(len(items), recipe.batch_size, pairs=pairs)
+        sampler = RowBatches(len(samples), recipe.batch_size, pairs=pairs)
         objective = ADCObjective(
             sampler,
             self._phases(recipe.total_steps(sampler.n_steps), has_pairs=pairs is not None),
@@ -521,15 +521,17 @@ class ADC(ClusterMixin, NeuralClusterer):
         )
         n_restarts = self._restarts_or(3)
         return self._train(
-            items, Training(objective, recipe, n_restarts, self._views(), data_digest(*pair_columns(pairs)))
+            samples, Training(objective, recipe, n_restarts, self._views(), data_digest(*pair_columns(pairs)))
         )
 
     def make_network(self, seed: int) -> CentroidNetwork:
-        """A fresh float32 network with centroids for items as in ``fit``, a function of the seed alone."""
+        """A fresh float32 network with centroids for samples as in ``fit``, a function of the seed alone."""
         backbone = self.backbone
         if isinstance(backbone, str) and backbone == "auto":
-            backbone = _auto_backbone(self.item_shape_)
-        network = build_centroid_network(backbone, self.item_shape_, self.n_outputs_, seed, self._per_cluster)
+            backbone = _auto_backbone(self.sample_shape_)
+        network = build_centroid_network(
+            backbone, self.sample_shape_, self.n_outputs_, seed, self._per_cluster
+        )
         return channels_last(network.float())
 
     @property
@@ -543,8 +545,8 @@ class ADC(ClusterMixin, NeuralClusterer):
         check_choice("kmeans_start", self.kmeans_start, KMEANS_STARTS_AT)
         check_weights(self.weights, sorted(one.name for one in dataclasses.fields(Weights)))
 
-    def _check_rows(self, items: Items) -> None:
-        distinct = count_distinct(items, self.n_outputs_)
+    def _check_rows(self, samples: SampleArray) -> None:
+        distinct = count_distinct(samples, self.n_outputs_)
         if distinct < self.n_outputs_:
             raise InputError(
                 f"n_clusters: {self.n_outputs_}, but X has {distinct} distinct rows; at most as many "
@@ -560,7 +562,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         clustering = weights.clustering(has_pairs)
         if not steps:
             return (Phase("clustering", None, clustering),)
-        patience = SATURATED_EPOCHS if self.kmeans_start == "saturation" else None
+        patience = PLATEAU_EPOCHS if self.kmeans_start == "plateau" else None
         first = Phase("warm-up", warm_up, weights.warm_up(), patience=patience)
         start = KMeansStart(self.n_outputs_, self._per_cluster, preset.starts_head)
         rounds = min(preset.rounds, total - warm_up)
@@ -572,18 +574,18 @@ class ADC(ClusterMixin, NeuralClusterer):
         """The views asked for, as a callable."""
         if callable(self.augment):
             return _Finite(self.augment)
-        name, shape = self.augment, self.item_shape_
+        name, shape = self.augment, self.sample_shape_
         if name == "auto" and self.preset != "default" and recipe_for(name, shape) is RECIPES["digits"]:
             name = "digits-paper"
         return recipe_for(name, shape) or _copies
 
 
-def _auto_backbone(item_shape: tuple[int, ...]) -> str:
+def _auto_backbone(sample_shape: tuple[int, ...]) -> str:
     """The paper's own network for images of 8 to 64 pixels, else what other methods take."""
-    is_image = len(item_shape) in (2, 3) and min(item_shape[-2:]) >= 8 and max(item_shape[-2:]) <= 64
-    return "vcnn" if is_image else auto_backbone(item_shape)
+    is_image = len(sample_shape) in (2, 3) and min(sample_shape[-2:]) >= 8 and max(sample_shape[-2:]) <= 64
+    return "vcnn" if is_image else auto_backbone(sample_shape)
 
 
 def _copies(x: Tensor, generator: Generator) -> Tensor:
-    """Views that are the items themselves."""
+    """Views that are the samples themselves."""
     return x

@@ -1,4 +1,4 @@
-"""What methods learn from views of each item alone: walks between the views of a batch and its plain rows."""
+"""Walks between the views of a batch and its plain rows: what methods learn from views alone."""
 
 from __future__ import annotations
 

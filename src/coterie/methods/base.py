@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from coterie._checks import check_int, check_number
 from coterie._errors import CollapseWarning, InputError, InputTypeError
 from coterie.data.arrays import (
-    Items,
+    SampleArray,
     ScaledSource,
     Scaling,
     count_distinct,
@@ -38,13 +38,13 @@ from coterie.engine.loop import Callback
 from coterie.engine.objective import Objective
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import RESTARTS, SEED_STRIDE, Kept, Session, choose_how, run_session
+from coterie.engine.restarts import RESTARTS, SEED_STRIDE, FinishedRun, Session, choose_how, run_session
 from coterie.engine.runtime import PRECISIONS, Runtime, choose_threads, make_runtime, torch_threads
 from coterie.engine.task import Task
 from coterie.engine.trackers import EpochLog, Tracking
 from coterie.methods.checks import as_random_state, check_choice, check_path
 from coterie.methods.count import MOST_OUTPUTS, Probe, estimate_n_clusters
-from coterie.methods.items import check_item_shape, check_items
+from coterie.methods.samples import check_sample_shape, check_samples
 from coterie.metrics import dominant_clusters
 from coterie.nn import ClusterNetwork, Network, build_network, channels_last, has_convolutions
 
@@ -52,7 +52,7 @@ PRESETS = ("default", "paper", "code")
 # in place of a number of clusters
 AUTO = "auto"
 PREDICT_BATCH = 1000
-# matrix products of fewer rows take other kernels, and an item's numbers would depend on its company
+# matrix products of fewer rows take other kernels, and a sample's numbers would depend on its company
 ROWS_TOGETHER = 8
 _HEAD = "head."
 # parameters that change where and how loudly a fit runs, but not what it computes
@@ -78,19 +78,19 @@ class Training:
     n_restarts : int
     augment : callable or None
         Random views of each training batch.
-    evidence : str
+    supervision : str
         A digest of what the objective knows beside X: it tells one fit's checkpoint from another's.
     keep : int
         How many of the best restarts `_adopt` and `_describe_restarts` get.
     scaling : Scaling or None
-        That of another estimator's items in place of one fitted to X.
+        That of another estimator's samples in place of one fitted to X.
     """
 
     objective: Objective
     recipe: Recipe
     n_restarts: int
     augment: Augment | None
-    evidence: str
+    supervision: str
     keep: int = 1
     scaling: Scaling | None = None
 
@@ -111,7 +111,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     n_restarts: int | str
     # where it is no parameter
-    restarts: str = "in turn"
+    restarts: str = "sequential"
     precision: str = "float32"
     learning_rate: float | None = None
     backbone: Any
@@ -133,7 +133,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     _tracking: Tracking | None = None
 
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
-        """Embedding of new items: the last hidden layer.
+        """Embedding of new samples: the last hidden layer.
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         float32 array of shape (n, e)
         """
         check_is_fitted(self, "network_")
-        return self._embed(self._check_items(X, reset=False))
+        return self._embed(self._check_samples(X, reset=False))
 
     def start_from(self, fitted: NeuralEstimator | None) -> Self:
         """Let `fit` begin with the weights and the scaling of a fitted estimator, all restarts alike.
@@ -203,16 +203,16 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Width of the embedding, for the names of `transform`'s columns."""
         return int(self.network_.head.in_features)
 
-    def _check_items(self, X: Any, *, reset: bool) -> Items:
+    def _check_samples(self, X: Any, *, reset: bool) -> SampleArray:
         """X as rows of numbers; remembers its shape when `reset`, and holds new X against it otherwise."""
-        items = check_items(self, X, reset)
+        samples = check_samples(self, X, reset)
         if reset:
-            self.item_shape_, self.n_features_in_ = items.shape[1:], items.shape[1]
+            self.sample_shape_, self.n_features_in_ = samples.shape[1:], samples.shape[1]
         else:
-            check_item_shape(self, items, self.item_shape_)
-        return items
+            check_sample_shape(self, samples, self.sample_shape_)
+        return samples
 
-    def _check_training(self, n_items: int) -> None:
+    def _check_training(self, n_samples: int) -> None:
         """Parameters that all methods have."""
         if self.n_restarts != "auto":
             check_int("n_restarts", self.n_restarts, low=1)
@@ -232,14 +232,14 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if not (self.augment in self.augments if isinstance(self.augment, str) else callable(self.augment)):
             names = ", ".join(map(repr, self.augments))
             raise InputError(f"augment: {self.augment!r}; {names} or a callable is expected")
-        if n_items < 2:
-            raise InputError(f"X: n_samples={n_items}; at least 2 samples are expected to train a network")
+        if n_samples < 2:
+            raise InputError(f"X: n_samples={n_samples}; at least 2 samples are expected to train a network")
 
     def _choose_augment(self, wanted: bool) -> Augment | None:
-        """The caller's views, or with "auto" the usual ones for items of this shape where they are wanted."""
+        """The caller's views, or with "auto" the usual ones for this shape where they are wanted."""
         if callable(self.augment):
             return cast(Augment, self.augment)
-        return default_augment(self.item_shape_) if self.augment == "auto" and wanted else None
+        return default_augment(self.sample_shape_) if self.augment == "auto" and wanted else None
 
     def _restarts_or(self, usual: int) -> int:
         """The number of restarts asked for; with "auto" the usual one, or 1 where all begin alike."""
@@ -260,35 +260,35 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             changes["max_steps"] = self.max_steps
         return dataclasses.replace(recipe, **changes)
 
-    def _train(self, items: Items, plan: Training) -> Self:
+    def _train(self, samples: SampleArray, plan: Training) -> Self:
         """Train all restarts, keep the one of lowest loss and describe the clustering it gives."""
         runtime = make_runtime(self.device, self.precision)
-        scaling = self._start.scaling_ if self._start else plan.scaling or fit_scaling(items, self.scale)
+        scaling = self._start.scaling_ if self._start else plan.scaling or fit_scaling(samples, self.scale)
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
-        source = ScaledSource(items, scaling, runtime.device)
+        source = ScaledSource(samples, scaling, runtime.device)
         task = Task(source, plan.objective, plan.recipe, runtime, self._first_network, plan.augment)
         seeds = [base + SEED_STRIDE * number for number in range(plan.n_restarts)]
         with _own_random_numbers(runtime):
             threads = choose_threads(self.threads, self.make_network(0), runtime.device)
             with torch_threads(threads):
                 fresh = Session(seeds, plan.keep, choose_how(task, self.restarts, seeds))
-                session = self._run(task, fresh, self._fingerprint(items, plan))
+                session = self._run(task, fresh, self._fingerprint(samples, plan))
             self._adopt(session.kept, runtime.device)
         self.scaling_ = scaling
         self.loss_ = session.kept[0].loss
         self.history_ = session.history
         self.runs_ = session.runs
-        self._describe(items)
+        self._describe(samples)
         if len(session.kept) > 1:
-            self._describe_restarts(items, session.kept)
+            self._describe_restarts(samples, session.kept)
         return self
 
-    def _adopt(self, kept: Sequence[Kept], device: torch.device) -> None:
+    def _adopt(self, kept: Sequence[FinishedRun], device: torch.device) -> None:
         """Take over the best restarts, best first: the first one's network predicts."""
         self.network_ = self.load_network(kept[0].state, device)
 
     def load_network(self, state: Mapping[str, Tensor], device: torch.device) -> Any:
-        """A network for items as in ``fit`` with the weights of `state`, in eval mode on the device."""
+        """A network for samples as in ``fit`` with the weights of `state`, in eval mode on the device."""
         network: nn.Module = self.make_network(0)
         network.load_state_dict(state)
         return network.to(device).eval()
@@ -321,16 +321,16 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     @abstractmethod
     def make_network(self, seed: int) -> Any:
-        """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
+        """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
 
     def _first_network(self, seed: int) -> Any:
         """The network with which a restart begins: fresh, or with the weights of `start_from`."""
         network = self.make_network(seed)
         if self._start is None:
             return network
-        if self._start.item_shape_ != self.item_shape_:
+        if self._start.sample_shape_ != self.sample_shape_:
             raise InputError(
-                f"start_from: fitted to items of shape {self._start.item_shape_}, X has {self.item_shape_}"
+                f"start_from: samples had shape {self._start.sample_shape_}, X has {self.sample_shape_}"
             )
         given = self._start.network_.state_dict()
         own = network.state_dict()
@@ -347,13 +347,13 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return network
 
     @abstractmethod
-    def _describe(self, items: Items) -> None:
-        """Fitted attributes that follow from the trained network and the training items."""
+    def _describe(self, samples: SampleArray) -> None:
+        """Fitted attributes that follow from the trained network and the training samples."""
 
-    def _describe_restarts(self, items: Items, kept: Sequence[Kept]) -> None:
+    def _describe_restarts(self, samples: SampleArray, kept: Sequence[FinishedRun]) -> None:
         """What several kept restarts, best first, say beyond the best of them."""
 
-    def _fingerprint(self, items: Items, plan: Training) -> str:
+    def _fingerprint(self, samples: SampleArray, plan: Training) -> str:
         """A digest of all that the result follows from, but the seeds, which a session holds itself."""
         params = {name: repr(value) for name, value in self.get_params().items() if name not in _UNTRACED}
         if isinstance(self.random_state, int | np.integer):
@@ -362,23 +362,23 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             # the text of an object of the caller's may hold its address, which changes from run to run
             if not isinstance(getattr(self, name), str):
                 params[name] = type(getattr(self, name)).__name__
-        parts = [type(self).__name__, params, plan.n_restarts, plan.evidence, data_digest(items)]
+        parts = [type(self).__name__, params, plan.n_restarts, plan.supervision, data_digest(samples)]
         if self._start is not None:
             weights = self._start.network_.state_dict().values()
             parts.append(data_digest(*(value.cpu().numpy() for value in weights if value.dim())))
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def _embed(self, items: Items) -> npt.NDArray[np.float32]:
-        """Embedding of checked items."""
-        return self._map(items, _embedding, self.network_)
+    def _embed(self, samples: SampleArray) -> npt.NDArray[np.float32]:
+        """Embedding of checked samples."""
+        return self._map(samples, _embedding, self.network_)
 
-    def _map(self, items: Items, pick: Pick, network: Network) -> npt.NDArray[Any]:
-        """What `pick` makes of a network's outputs, for checked items, in batches of bounded size.
+    def _map(self, samples: SampleArray, pick: Pick, network: Network) -> npt.NDArray[Any]:
+        """What `pick` makes of a network's outputs, for checked samples, in batches of bounded size.
 
         The result is one array from the start: parts put together at the end would take twice the memory.
         """
         device = next(network.parameters()).device
-        source = ScaledSource(items, self.scaling_, device)
+        source = ScaledSource(samples, self.scaling_, device)
         threads = choose_threads(self.threads, network, device)
         multiple = 1 if has_convolutions(network) else ROWS_TOGETHER
         result: npt.NDArray[Any] = np.empty(0)
@@ -397,7 +397,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
 
 class NeuralClusterer(NeuralEstimator):
-    """Base of the estimators whose network assigns each item to one of `n_clusters` outputs."""
+    """Base of the estimators whose network assigns each sample to one of `n_clusters` outputs."""
 
     saved_fields = (
         *NeuralEstimator.saved_fields,
@@ -412,12 +412,12 @@ class NeuralClusterer(NeuralEstimator):
     labels_: IntArray
 
     def predict_proba(self, X: Any) -> FloatArray:
-        """Probability of each cluster for new items.
+        """Probability of each cluster for new samples.
 
         Parameters
         ----------
         X : array-like of shape (n, ...)
-            Items of the same shape as in ``fit``.
+            Samples of the same shape as in ``fit``.
 
         Returns
         -------
@@ -425,10 +425,10 @@ class NeuralClusterer(NeuralEstimator):
             Rows in [0, 1] that sum to 1.
         """
         check_is_fitted(self, "network_")
-        return self._probabilities(self._check_items(X, reset=False))
+        return self._probabilities(self._check_samples(X, reset=False))
 
     def predict(self, X: Any) -> IntArray:
-        """Most probable cluster of new items.
+        """Most probable cluster of new samples.
 
         Parameters
         ----------
@@ -439,23 +439,23 @@ class NeuralClusterer(NeuralEstimator):
         int64 array of shape (n,), values from 0 to `n_outputs_` - 1
         """
         check_is_fitted(self, "network_")
-        return self._most_probable(self._check_items(X, reset=False))
+        return self._most_probable(self._check_samples(X, reset=False))
 
-    def _check_common(self, n_items: int) -> None:
+    def _check_common(self, n_samples: int) -> None:
         """Parameters that all clusterers have."""
         n_clusters = 1 if self.n_clusters == AUTO else _check_n_clusters(self.n_clusters)
-        self._check_training(n_items)
-        if n_items < n_clusters:
+        self._check_training(n_samples)
+        if n_samples < n_clusters:
             raise InputError(
-                f"n_clusters: {n_clusters} for n_samples={n_items} items; at most as many are expected"
+                f"n_clusters: {n_clusters} for n_samples={n_samples} samples; at most as many are expected"
             )
 
-    def _choose_n_outputs(self, items: Items, most: int, **known: Any) -> None:
+    def _choose_n_outputs(self, samples: SampleArray, most: int, **known: Any) -> None:
         """Take over `n_clusters`, or estimate it from restarts with up to `most` outputs.
 
         Parameters
         ----------
-        items : array or data set
+        samples : array or data set
         most : int
         **known
             What else `fit` got.
@@ -463,15 +463,15 @@ class NeuralClusterer(NeuralEstimator):
         self.n_clusters_estimate_: dict[str, Any] | None = None
         if self.n_clusters == AUTO:
             self.n_clusters_estimate_ = estimate_n_clusters(
-                lambda n_outputs, number: self._probe(items, n_outputs, number, known),
-                min(most, count_distinct(items, MOST_OUTPUTS)),
+                lambda n_outputs, number: self._probe(samples, n_outputs, number, known),
+                min(most, count_distinct(samples, MOST_OUTPUTS)),
                 merges=self.merges_outputs,
             )
             self.n_outputs_ = self.n_clusters_estimate_["n_clusters"]
         else:
             self.n_outputs_ = int(self.n_clusters)
 
-    def _probe(self, items: Items, n_outputs: int, number: int, known: Mapping[str, Any]) -> Probe:
+    def _probe(self, samples: SampleArray, n_outputs: int, number: int, known: Mapping[str, Any]) -> Probe:
         """A restart with more outputs than clusters are expected, trained as this estimator would be."""
         model = clone(self).start_from(self._start)
         model.set_params(n_clusters=n_outputs, n_restarts=1, over_clustering=True)
@@ -484,20 +484,20 @@ class NeuralClusterer(NeuralEstimator):
         if self.checkpoint_dir is not None:
             folder = Path(self.checkpoint_dir) / f"{n_outputs}-outputs-{number}"
             model.set_params(checkpoint_dir=str(folder))
-        model.fit(items, **known)
-        return Probe(model.labels_, model._embed(items), n_outputs, model.loss_)
+        model.fit(samples, **known)
+        return Probe(model.labels_, model._embed(samples), n_outputs, model.loss_)
 
-    def _fingerprint(self, items: Items, plan: Training) -> str:
-        return f"{super()._fingerprint(items, plan)}-{self.n_outputs_}"
+    def _fingerprint(self, samples: SampleArray, plan: Training) -> str:
+        return f"{super()._fingerprint(samples, plan)}-{self.n_outputs_}"
 
     def make_network(self, seed: int) -> ClusterNetwork:
-        """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
-        network = build_network(self.backbone, self.item_shape_, self.n_outputs_, seed)
+        """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
+        network = build_network(self.backbone, self.sample_shape_, self.n_outputs_, seed)
         return channels_last(network.float())
 
-    def _describe(self, items: Items) -> None:
-        """Labels of the training items and what they say about the clusters."""
-        self.labels_ = self._most_probable(items)
+    def _describe(self, samples: SampleArray) -> None:
+        """Labels of the training samples and what they say about the clusters."""
+        self.labels_ = self._most_probable(samples)
         self.n_clusters_ = len(np.unique(self.labels_))
         self.n_dominant_ = dominant_clusters(self.labels_, self.n_outputs_)
         if self.n_clusters_ < self.n_outputs_ and not self.over_clustering:
@@ -509,18 +509,18 @@ class NeuralClusterer(NeuralEstimator):
                 stacklevel=4,
             )
 
-    def _most_probable(self, items: Items) -> IntArray:
-        """Cluster of checked items, batch by batch: all probabilities of millions of rows are many."""
-        labels: IntArray = self._map(items, _argmax, self.network_)
+    def _most_probable(self, samples: SampleArray) -> IntArray:
+        """Cluster of checked samples, batch by batch: all probabilities of millions of rows are many."""
+        labels: IntArray = self._map(samples, _argmax, self.network_)
         return labels
 
-    def _probabilities(self, items: Items) -> FloatArray:
-        """Probability of each cluster for checked items."""
-        return self._assign(items, self.network_)
+    def _probabilities(self, samples: SampleArray) -> FloatArray:
+        """Probability of each cluster for checked samples."""
+        return self._assign(samples, self.network_)
 
-    def _assign(self, items: Items, network: ClusterNetwork) -> FloatArray:
+    def _assign(self, samples: SampleArray, network: ClusterNetwork) -> FloatArray:
         """Probability of each cluster by one network."""
-        return self._map(items, _softmax, network)
+        return self._map(samples, _softmax, network)
 
 
 def _check_n_clusters(value: object) -> int:

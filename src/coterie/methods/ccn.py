@@ -23,11 +23,11 @@ from coterie._checks import check_number
 from coterie._errors import InputError, SimilarityWarning
 from coterie._types import Batch, Output
 from coterie.data import Pairs
-from coterie.data.arrays import Items, data_digest
+from coterie.data.arrays import SampleArray, data_digest
 from coterie.data.batches import LabelBatches, PairBatches, Sampler
 from coterie.engine.objective import Objective, OnEnter
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import Kept
+from coterie.engine.restarts import FinishedRun
 from coterie.losses.ccl import unchecked_ccl
 from coterie.losses.kcl import unchecked_kcl
 from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
@@ -36,9 +36,9 @@ from coterie.methods.checks import check_choice, check_labels, check_pairs, pair
 from coterie.methods.kmeans_start import KMeansHead
 from coterie.methods.similarity import SimilarityNetwork
 from coterie.methods.transfer import (
-    Judge,
+    PairLabeler,
     check_similarity,
-    make_judge,
+    make_pair_labeler,
     similar_share,
     spectral_start,
     symmetric_odds,
@@ -100,22 +100,22 @@ class TransferObjective(PairObjective):
     margin : float
         Of KCL.
     options : PairOptions
-    judge : Judge
+    labeler : PairLabeler
     """
 
     auxiliary_training = True
 
     def __init__(
-        self, sampler: Sampler, loss: str, margin: float, options: PairOptions, judge: Judge
+        self, sampler: Sampler, loss: str, margin: float, options: PairOptions, labeler: PairLabeler
     ) -> None:
         super().__init__(sampler, loss, margin, options, cross_entropy_weight=0.0)
-        self.auxiliary = judge.network
-        self._judge = judge
+        self.auxiliary = labeler.network
+        self._labeler = labeler
 
-    def targets(self, auxiliary: nn.Module, items: Tensor, batch: Batch) -> Batch:
+    def targets(self, auxiliary: nn.Module, samples: Tensor, batch: Batch) -> Batch:
         """The batch with a label, and where wanted a weight, for every pair."""
-        odds = symmetric_odds(auxiliary, items)
-        return Batch(batch.rows, same=self._judge.same(odds), pair_weight=self._judge.weight(odds))
+        odds = symmetric_odds(auxiliary, samples)
+        return Batch(batch.rows, same=self._labeler.same(odds), pair_weight=self._labeler.weight(odds))
 
 
 def _known(batch: Batch) -> Tensor:
@@ -222,13 +222,13 @@ DEFAULTS = {
 
 HEAD_INITS = ("random", "k-means", "similarity")
 
-# With this little evidence the start decides: the best of five by loss, as in the paper.
+# With this little supervision the start decides: the best of five by loss, as in the paper.
 FEW_PAIRS = 20_000
 FEW_LABELS = 5_000
 
 
 @dataclass(frozen=True)
-class _Evidence:
+class _Supervision:
     """What is known beside X: codes of labels, pairs, or both."""
 
     codes: IntArray | None
@@ -264,7 +264,7 @@ class CCN(NeuralClusterer):
     about which nothing is known do not take part in training and are clustered like new ones.
 
     Where nothing is known of X at all, a `SimilarityNetwork` trained on other classes may say which of its
-    items belong together: the classes of X are discovered (transfer across tasks, arXiv:1806.11078).
+    samples belong together: the classes of X are discovered (transfer across tasks, arXiv:1806.11078).
 
     Parameters
     ----------
@@ -284,7 +284,7 @@ class CCN(NeuralClusterer):
     n_restarts : int or "auto", default="auto"
         Runs from different starts, of which the one of lowest loss is kept. "auto": 5 with at most 20,000
         pairs or 5,000 labels, else 1; 1 with a similarity network or after `start_from`.
-    restarts : {"auto", "in turn", "stacked", "racing"}, default="auto"
+    restarts : {"auto", "sequential", "stacked", "successive-halving"}, default="auto"
         How they run: one after another; all at once with stacked weights; or racing, where after 1/16, 1/8
         and 1/4 of the steps the half of higher loss goes, down to three. "auto" stacks where that was faster
         and all have batches of one size: on an accelerator, and on a CPU small networks without convolutions.
@@ -306,15 +306,15 @@ class CCN(NeuralClusterer):
         Optimisation steps of one restart; overrides `max_epochs`.
     augment : "auto", "none" or callable, default="auto"
         Random views of each training batch, drawn anew at every step. "auto": with a similarity network, and
-        with the default preset and little evidence (as for `n_restarts`), small rotations, zooms and shifts
-        of images and noise on vectors; else none. A callable maps a scaled batch and a torch.Generator to a
-        batch of that shape.
+        with the default preset and little supervision (as for `n_restarts`), small rotations, zooms and
+        shifts of images and noise on vectors; else none. A callable maps a scaled batch and a torch.Generator
+        to a batch of that shape.
     scale : bool, default=True
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
     over_clustering : bool, default=False
         `n_clusters` is an upper bound: unused clusters are no reason for a warning.
     head_init : {"random", "k-means", "similarity"}, default="random"
-        Where the clusters begin. "k-means": the output layer starts such that each item is in the cluster
+        Where the clusters begin. "k-means": the output layer starts such that each sample is in the cluster
         that k-means on the embeddings puts it into. For backbones that mean something before the training:
         "identity" on features, a trained module, or after `start_from`. "similarity": the same with the
         clusters that spectral clustering makes of what a similarity network says of all pairs.
@@ -352,11 +352,11 @@ class CCN(NeuralClusterer):
         One entry per epoch, and one per restart; after a fit with a similarity network and `over_clustering`
         each of several restarts has its own "n_clusters" and "n_dominant", whose spread is the estimate's.
     network_ : nn.Module
-        Maps scaled items to (embedding, logits).
+        Maps scaled samples to (embedding, logits).
     classes_ : array
         Distinct known labels; only after a fit with y.
     n_features_in_ : int
-    item_shape_ : tuple of int
+    sample_shape_ : tuple of int
 
     Examples
     --------
@@ -446,9 +446,9 @@ class CCN(NeuralClusterer):
         pairs : Pairs, optional
             Which rows of X belong together and which do not.
         similarity : SimilarityNetwork, optional
-            Fitted on items of the same shape; it is left as it is. The pairs of each batch get the labels
+            Fitted on samples of the same shape; it is left as it is. The pairs of each batch get the labels
             that it gives them: from its threshold on, with the presets "paper" and "code" the likelier one.
-            X is scaled as its items were.
+            X is scaled as its samples were.
 
         Returns
         -------
@@ -459,27 +459,27 @@ class CCN(NeuralClusterer):
         InputError, InputTypeError
             For input or parameters out of range; ConflictError where pairs contradict each other.
         """
-        items = self._check_items(X, reset=True)
-        self._check_common(len(items))
+        samples = self._check_samples(X, reset=True)
+        self._check_common(len(samples))
         self._check_own()
         if similarity is not None:
-            return self._fit_transfer(items, y, pairs, similarity)
-        evidence = self._check_evidence(len(items), y, pairs)
-        self._choose_n_outputs(items, len(items) // 2, y=y, pairs=pairs)
-        preset = self._choose_preset(evidence)
+            return self._fit_transfer(samples, y, pairs, similarity)
+        supervision = self._check_supervision(len(samples), y, pairs)
+        self._choose_n_outputs(samples, len(samples) // 2, y=y, pairs=pairs)
+        preset = self._choose_preset(supervision)
         recipe = self._override(preset.recipe)
         objective = PairObjective(
-            self._make_sampler(evidence, recipe, preset.drop_last),
+            self._make_sampler(supervision, recipe, preset.drop_last),
             self.loss,
             self.margin,
-            dataclasses.replace(preset.options, kind_weights=self._kind_weights(evidence)),
+            dataclasses.replace(preset.options, kind_weights=self._kind_weights(supervision)),
             self.cross_entropy_weight,
         )
-        n_restarts = self._restarts_or(5 if evidence.is_small else 1)
-        augment = self._choose_augment(self.preset == "default" and evidence.is_small)
+        n_restarts = self._restarts_or(5 if supervision.is_small else 1)
+        augment = self._choose_augment(self.preset == "default" and supervision.is_small)
         if self.head_init == "k-means":
             _start_with(objective, KMeansHead(self.n_outputs_))
-        return self._train(items, Training(objective, recipe, n_restarts, augment, evidence.digest()))
+        return self._train(samples, Training(objective, recipe, n_restarts, augment, supervision.digest()))
 
     def fit_predict(
         self,
@@ -492,49 +492,51 @@ class CCN(NeuralClusterer):
         """Fit and return the cluster of each row of X: see `fit`."""
         return self.fit(X, y, pairs=pairs, similarity=similarity).labels_
 
-    def _fit_transfer(self, items: Items, y: Any, pairs: Pairs | None, similarity: SimilarityNetwork) -> Self:
-        """Cluster items of which nothing is known but what a similarity network says."""
+    def _fit_transfer(
+        self, samples: SampleArray, y: Any, pairs: Pairs | None, similarity: SimilarityNetwork
+    ) -> Self:
+        """Cluster samples of which nothing is known but what a similarity network says."""
         if y is not None or pairs is not None:
             raise InputError("y, pairs, similarity: one of them is expected")
         if self.cross_entropy_weight > 0:
             raise InputError("cross_entropy_weight: above 0 with similarity; 0 is expected without labels")
-        check_similarity(similarity, items, self.item_shape_)
-        self._choose_n_outputs(items, len(items) // 2, similarity=similarity)
+        check_similarity(similarity, samples, self.sample_shape_)
+        self._choose_n_outputs(samples, len(samples) // 2, similarity=similarity)
         preset = TRANSFER[self.preset]
         recipe = self._override(preset.recipe)
-        if len(items) < recipe.batch_size:
+        if len(samples) < recipe.batch_size:
             warnings.warn(
-                f"X: {len(items)} rows are fewer than a batch of {recipe.batch_size}: the similarity network "
-                "takes its batch statistics from these few",
+                f"X: {len(samples)} rows are fewer than a batch of {recipe.batch_size}: the similarity "
+                "network takes its batch statistics from these few",
                 SimilarityWarning,
                 stacklevel=3,
             )
         # no label is known: all rows are drawn alike
-        sampler = LabelBatches(np.zeros(len(items), dtype=np.int64), recipe.batch_size)
+        sampler = LabelBatches(np.zeros(len(samples), dtype=np.int64), recipe.batch_size)
         argmax, weighted = self.preset != "default", self.pair_weight == "confidence"
-        judge = make_judge(similarity, argmax=argmax, weighted=weighted)
-        share = similar_share(similarity, judge, items, sampler)
+        labeler = make_pair_labeler(similarity, argmax=argmax, weighted=weighted)
+        share = similar_share(similarity, labeler, samples, sampler)
         weights = _kind_weights(share) if self.pair_weight == "balanced" else None
         options = dataclasses.replace(preset.options, kind_weights=weights)
-        objective = TransferObjective(sampler, self.loss, self.margin, options, judge)
+        objective = TransferObjective(sampler, self.loss, self.margin, options, labeler)
         if self.head_init == "k-means":
             _start_with(objective, KMeansHead(self.n_outputs_))
         elif self.head_init == "similarity":
-            _start_with(objective, spectral_start(similarity, judge, items, self.n_outputs_))
+            _start_with(objective, spectral_start(similarity, labeler, samples, self.n_outputs_))
         n_restarts = self._restarts_or(1)
-        state = judge.network.state_dict().values()
-        evidence = data_digest(*(np.atleast_1d(value.cpu().numpy()) for value in state))
-        training = Training(objective, recipe, n_restarts, self._choose_augment(True), evidence)
+        state = labeler.network.state_dict().values()
+        supervision = data_digest(*(np.atleast_1d(value.cpu().numpy()) for value in state))
+        training = Training(objective, recipe, n_restarts, self._choose_augment(True), supervision)
         # each restart estimates the number of clusters
         keep = n_restarts if self.over_clustering else 1
-        return self._train(items, dataclasses.replace(training, keep=keep, scaling=similarity.scaling_))
+        return self._train(samples, dataclasses.replace(training, keep=keep, scaling=similarity.scaling_))
 
-    def _describe_restarts(self, items: Items, kept: Sequence[Kept]) -> None:
+    def _describe_restarts(self, samples: SampleArray, kept: Sequence[FinishedRun]) -> None:
         """Clusters of each kept restart, used and dominant, into its entry of `runs_`."""
         of_restart = {info["restart"]: info for info in self.runs_}
         for run in kept:
             network = self.load_network(run.state, next(self.network_.parameters()).device)
-            labels = self._assign(items, network).argmax(axis=1)
+            labels = self._assign(samples, network).argmax(axis=1)
             of_restart[run.index]["n_clusters"] = len(np.unique(labels))
             of_restart[run.index]["n_dominant"] = dominant_clusters(labels, self.n_outputs_)
 
@@ -550,7 +552,7 @@ class CCN(NeuralClusterer):
                 "number is expected"
             )
 
-    def _check_evidence(self, n_items: int, y: Any, pairs: Pairs | None) -> _Evidence:
+    def _check_supervision(self, n_samples: int, y: Any, pairs: Pairs | None) -> _Supervision:
         """Exactly one source of similarity; y beside pairs only for the cross entropy."""
         if self.head_init == "similarity":
             raise InputError('head_init: "similarity" is expected with similarity alone')
@@ -562,16 +564,16 @@ class CCN(NeuralClusterer):
                 "pairs=Pairs(...), or similarity=SimilarityNetwork(...).fit(...)"
             )
         if pairs is not None:
-            check_pairs(pairs, n_items)
+            check_pairs(pairs, n_samples)
         combined = self.cross_entropy_weight > 0
         if y is not None and pairs is not None and not combined:
             raise InputError("y, pairs: one of them is expected; both only with cross_entropy_weight above 0")
         if y is None and combined:
             raise InputError("cross_entropy_weight: above 0, but y is None; labels of some rows are expected")
-        return _Evidence(self._check_labels(n_items, y) if y is not None else None, pairs)
+        return _Supervision(self._check_labels(n_samples, y) if y is not None else None, pairs)
 
-    def _check_labels(self, n_items: int, y: Any) -> npt.NDArray[np.int64]:
-        codes, self.classes_ = check_labels(y, n_items)
+    def _check_labels(self, n_samples: int, y: Any) -> npt.NDArray[np.int64]:
+        codes, self.classes_ = check_labels(y, n_samples)
         if self.cross_entropy_weight > 0 and len(self.classes_) > int(self.n_clusters):
             raise InputError(
                 f"n_clusters: {self.n_clusters}; at least the {len(self.classes_)} classes of y are expected "
@@ -579,10 +581,10 @@ class CCN(NeuralClusterer):
             )
         return codes
 
-    def _choose_preset(self, evidence: _Evidence) -> Preset:
+    def _choose_preset(self, supervision: _Supervision) -> Preset:
         if self.preset != "default":
             return PAPER_AND_CODE[self.preset, self.loss]
-        preset = DEFAULTS[self._kind_of(evidence), self.loss]
+        preset = DEFAULTS[self._kind_of(supervision), self.loss]
         if not self._takes_over_clusters():
             return preset
         rate = preset.after_another * preset.recipe.learning_rate
@@ -595,25 +597,25 @@ class CCN(NeuralClusterer):
             return False
         return start.n_outputs_ == self.n_outputs_
 
-    def _kind_of(self, evidence: _Evidence) -> str:
+    def _kind_of(self, supervision: _Supervision) -> str:
         """What is known, by the kinds of the default presets."""
-        if evidence.pairs is None:
+        if supervision.pairs is None:
             return "labels"
-        if len(self.item_shape_) == 1:
+        if len(self.sample_shape_) == 1:
             return "pairs of vectors"
-        return "many pairs of images" if evidence.pairs.n_pairs > MANY_PAIRS else "pairs of images"
+        return "many pairs of images" if supervision.pairs.n_pairs > MANY_PAIRS else "pairs of images"
 
-    def _make_sampler(self, evidence: _Evidence, recipe: Recipe, drop_last: bool) -> Sampler:
-        if evidence.pairs is None:
-            assert evidence.codes is not None
-            return LabelBatches(evidence.codes, recipe.batch_size, drop_last=drop_last)
+    def _make_sampler(self, supervision: _Supervision, recipe: Recipe, drop_last: bool) -> Sampler:
+        if supervision.pairs is None:
+            assert supervision.codes is not None
+            return LabelBatches(supervision.codes, recipe.batch_size, drop_last=drop_last)
         return PairBatches(
-            evidence.pairs, max(1, recipe.batch_size // 2), drop_last=drop_last, labels=evidence.codes
+            supervision.pairs, max(1, recipe.batch_size // 2), drop_last=drop_last, labels=supervision.codes
         )
 
-    def _kind_weights(self, evidence: _Evidence) -> tuple[float, float] | None:
+    def _kind_weights(self, supervision: _Supervision) -> tuple[float, float] | None:
         """Weights under which both kinds of pairs weigh the same in total."""
-        return None if self.pair_weight is None else _kind_weights(evidence.similar_share)
+        return None if self.pair_weight is None else _kind_weights(supervision.similar_share)
 
 
 def _start_with(objective: PairObjective, head: OnEnter) -> None:

@@ -48,22 +48,22 @@ def as_random_state(value: Any) -> np.random.RandomState:
         ) from error
 
 
-def check_labels(y: object, n_items: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
-    """Codes of labels, one for each item, and the classes that they stand for."""
+def check_labels(y: object, n_samples: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+    """Codes of labels, one for each sample, and the classes that they stand for."""
     codes, classes = encode_labels(y)
-    if len(codes) != n_items:
-        raise InputError(f"y: {len(codes)} labels for n_samples={n_items} rows of X; as many are expected")
+    if len(codes) != n_samples:
+        raise InputError(f"y: {len(codes)} labels for n_samples={n_samples} rows of X; as many are expected")
     return codes, classes
 
 
-def check_pairs(pairs: object, n_items: int) -> Pairs:
+def check_pairs(pairs: object, n_samples: int) -> Pairs:
     """Pairs of rows that are there and, where they are certain, do not contradict each other."""
     if not isinstance(pairs, Pairs):
         raise InputTypeError(
             f"pairs: {type(pairs).__name__}; coterie.Pairs is expected, e.g. Pairs(i, j, same)"
         )
-    pairs.check_rows(n_items)
-    if pairs.certain:
+    pairs.check_rows(n_samples)
+    if pairs.hard:
         pairs.check_consistent()
     return pairs
 

@@ -21,13 +21,13 @@ from coterie._checks import check_int, check_number
 from coterie._errors import CollapseWarning, InputError
 from coterie._types import Batch, Output
 from coterie.data import Pairs
-from coterie.data.arrays import Items, count_distinct, data_digest
+from coterie.data.arrays import SampleArray, count_distinct, data_digest
 from coterie.data.augment import Augment
 from coterie.data.augment_images import recipe_for
 from coterie.data.batches import RowBatches, Sampler
 from coterie.engine.objective import Objective, Phase
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import Kept
+from coterie.engine.restarts import FinishedRun
 from coterie.losses.adc import norm
 from coterie.losses.ccl import ccl_matrix
 from coterie.losses.ddc import BANDWIDTH_RULES, DIVERGENCES, REDUCTIONS, DDCOptions, ddc_terms
@@ -137,10 +137,10 @@ class DDC(ClusterMixin, NeuralClusterer):
     n_restarts : int or "auto", default="auto"
         Runs from different starts, of which those of lowest loss are kept; "auto" is 20, as in the paper, or
         1 after `start_from`.
-    restarts : {"auto", "in turn", "stacked", "racing"}, default="racing"
-        How they run. "racing": after 1/16, 1/8 and 1/4 of the steps the half of higher loss goes, down to
-        three or as many as vote; one after another; all at once with stacked weights; or "auto", the faster
-        of the last two. A restart that ends in a single cluster is replaced.
+    restarts : {"auto", "sequential", "stacked", "successive-halving"}, default="successive-halving"
+        How they run. "successive-halving": after 1/16, 1/8 and 1/4 of the steps the worse half is dropped,
+        down to three or as many as vote; one after another; all at once with stacked weights; or "auto", the
+        faster of the last two. A restart that ends in a single cluster is replaced.
     vote : int, default=0
         0: the best run. 3 or more: so many of the best runs, aligned to the best one, vote for the cluster of
         each row (DDC-VOTE); probabilities then are shares of votes, and ties go to the best run.
@@ -216,14 +216,14 @@ class DDC(ClusterMixin, NeuralClusterer):
     history_, runs_ : list of dict
         One entry per epoch, and one per restart.
     network_ : nn.Module
-        The best run's: maps scaled items to (embedding, logits).
+        The best run's: maps scaled samples to (embedding, logits).
     members_ : list of nn.Module
         The networks that vote, the best first, the clusters of all of them named alike; without a vote the
         best alone.
     merges_ : list of list of int, or None
         With `n_outputs`, for each of `members_` the cluster that each of its outputs went to.
     n_features_in_ : int
-    item_shape_ : tuple of int
+    sample_shape_ : tuple of int
 
     Examples
     --------
@@ -245,7 +245,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         n_clusters: int | str = 8,
         n_outputs: int | None = None,
         n_restarts: int | str = "auto",
-        restarts: str = "racing",
+        restarts: str = "successive-halving",
         vote: int = 0,
         weights: dict[str, float] | None = None,
         divergence: str = "cs",
@@ -322,18 +322,18 @@ class DDC(ClusterMixin, NeuralClusterer):
         CollapseWarning
             A cluster is used by no row, or X has fewer than two rows for each cluster, or n_clusters is 1.
         """
-        items = self._check_items(X, reset=True)
-        self._check_common(len(items))
+        samples = self._check_samples(X, reset=True)
+        self._check_common(len(samples))
         n_restarts = self._restarts_or(20)
         self._check_own(n_restarts)
         if pairs is not None:
-            check_pairs(pairs, len(items))
-        most = len(items) if self.batch_size is None else min(len(items), self.batch_size)
-        self._choose_n_outputs(items, most // ROWS_A_CLUSTER, pairs=pairs)
-        self._check_rows(items)
+            check_pairs(pairs, len(samples))
+        most = len(samples) if self.batch_size is None else min(len(samples), self.batch_size)
+        self._choose_n_outputs(samples, most // ROWS_A_CLUSTER, pairs=pairs)
+        self._check_rows(samples)
         preset = PRESET_OF[self.preset]
         recipe = self._recipe(preset)
-        sampler = RowBatches(len(items), recipe.batch_size, pairs=pairs)
+        sampler = RowBatches(len(samples), recipe.batch_size, pairs=pairs)
         phases = self._phases(recipe.total_steps(sampler.n_steps), has_pairs=pairs is not None)
         objective = DDCObjective(sampler, phases, self._options(preset))
         training = Training(
@@ -344,14 +344,14 @@ class DDC(ClusterMixin, NeuralClusterer):
             data_digest(*pair_columns(pairs)),
             keep=max(1, self.vote),
         )
-        return self._train(items, training)
+        return self._train(samples, training)
 
     def make_network(self, seed: int) -> ClusterNetwork:
-        """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
+        """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
         backbone = self.backbone
         if isinstance(backbone, str) and backbone == "auto":
             backbone = self._auto_backbone()
-        return channels_last(build_network(backbone, self.item_shape_, self._width, seed).float())
+        return channels_last(build_network(backbone, self.sample_shape_, self._width, seed).float())
 
     @property
     def _width(self) -> int:
@@ -360,7 +360,7 @@ class DDC(ClusterMixin, NeuralClusterer):
 
     def _auto_backbone(self) -> str:
         """The paper's network for images it can take, else what other methods take."""
-        shape = self.item_shape_
+        shape = self.sample_shape_
         if len(shape) == 1:
             return PRESET_OF[self.preset].vector_backbone
         if len(shape) <= 3 and min(shape[-2:]) >= SMALLEST_IMAGE and max(shape[-2:]) <= LARGEST_IMAGE:
@@ -386,8 +386,8 @@ class DDC(ClusterMixin, NeuralClusterer):
         if not any((self.weights or {}).get(name, 1.0) for name in TERMS):
             raise InputError(f"weights: all of {', '.join(TERMS)} are 0; one above 0 is expected")
 
-    def _check_rows(self, items: Items) -> None:
-        distinct = count_distinct(items, self._width)
+    def _check_rows(self, samples: SampleArray) -> None:
+        distinct = count_distinct(samples, self._width)
         if distinct < self._width:
             raise InputError(
                 f"n_clusters: {self._width} for {distinct} distinct rows; at most as many are expected"
@@ -402,14 +402,14 @@ class DDC(ClusterMixin, NeuralClusterer):
             _warn(
                 "n_clusters=1: all rows are one cluster, there is nothing to separate and nothing is learnt"
             )
-        elif len(items) < needed:
+        elif len(samples) < needed:
             _warn(
-                f"X has {len(items)} rows for n_clusters={self._width} clusters: with fewer than two for "
+                f"X has {len(samples)} rows for n_clusters={self._width} clusters: with fewer than two for "
                 "each, some will hardly be used"
             )
 
     def _recipe(self, preset: Preset) -> Recipe:
-        recipe = preset.vectors if len(self.item_shape_) == 1 else preset.images
+        recipe = preset.vectors if len(self.sample_shape_) == 1 else preset.images
         batch_size = max(recipe.batch_size, ROWS_A_CLUSTER * self._width)
         return self._override(dataclasses.replace(recipe, batch_size=batch_size))
 
@@ -431,7 +431,7 @@ class DDC(ClusterMixin, NeuralClusterer):
             raise InputError(
                 'augment: "none" with balance, which learns from views; "auto" or a callable is expected'
             )
-        return recipe_for("auto", self.item_shape_)
+        return recipe_for("auto", self.sample_shape_)
 
     def _options(self, preset: Preset) -> DDCOptions:
         return DDCOptions(
@@ -442,52 +442,52 @@ class DDC(ClusterMixin, NeuralClusterer):
             "free" if self.balance else "equal",
         )
 
-    def _adopt(self, kept: Sequence[Kept], device: torch.device) -> None:
+    def _adopt(self, kept: Sequence[FinishedRun], device: torch.device) -> None:
         """The best run's network and, for a vote, the next ones."""
         super()._adopt(kept, device)
         self.members_ = [self.network_]
         self.members_ += [self.load_network(run.state, device) for run in kept[1 : self.vote]]
 
-    def _describe(self, items: Items) -> None:
+    def _describe(self, samples: SampleArray) -> None:
         """Name the clusters of all that vote as in the best run, and describe what they give together."""
-        self.merges_ = [self._merge(items, member) for member in self.members_] if self.n_outputs else None
-        reference = self._assign(items, self.network_).argmax(axis=1)
+        self.merges_ = [self._merge(samples, member) for member in self.members_] if self.n_outputs else None
+        reference = self._assign(samples, self.network_).argmax(axis=1)
         for number, member in enumerate(self.members_[1:], start=1):
-            labels = self._assign(items, member).argmax(axis=1)
+            labels = self._assign(samples, member).argmax(axis=1)
             names = align_clusters(reference, labels, self.n_outputs_)
             if self.merges_ is None:
                 _rename(member, names)
             else:
                 self.merges_[number] = names[self.merges_[number]].tolist()
-        super()._describe(items)
+        super()._describe(samples)
 
-    def _merge(self, items: Items, member: ClusterNetwork) -> list[int]:
+    def _merge(self, samples: SampleArray, member: ClusterNetwork) -> list[int]:
         """Which cluster each output of a network goes to."""
-        labels = super()._assign(items, member).argmax(axis=1)
-        embedding = self._map(items, lambda found: found["embedding"], member)
+        labels = super()._assign(samples, member).argmax(axis=1)
+        embedding = self._map(samples, lambda found: found["embedding"], member)
         levels = merge_levels(Probe(labels, embedding, self._width, self.loss_))
         groups: list[int] = levels[-min(len(levels), self.n_outputs_)].groups.tolist()
         return groups
 
-    def _assign(self, items: Items, network: ClusterNetwork) -> FloatArray:
+    def _assign(self, samples: SampleArray, network: ClusterNetwork) -> FloatArray:
         """Probability of each cluster, merged outputs added up."""
-        found = super()._assign(items, network)
+        found = super()._assign(samples, network)
         if self.merges_ is None:
             return found
         merge = self.merges_[[member is network for member in self.members_].index(True)]
         return found @ np.eye(self.n_outputs_)[merge]
 
-    def _most_probable(self, items: Items) -> IntArray:
-        """Cluster of checked items; votes and merged outputs have no shorter way than their shares."""
+    def _most_probable(self, samples: SampleArray) -> IntArray:
+        """Cluster of checked samples; votes and merged outputs have no shorter way than their shares."""
         if len(self.members_) == 1 and self.merges_ is None:
-            return super()._most_probable(items)
-        labels: IntArray = self._probabilities(items).argmax(axis=1)
+            return super()._most_probable(samples)
+        labels: IntArray = self._probabilities(samples).argmax(axis=1)
         return labels
 
-    def _probabilities(self, items: Items) -> FloatArray:
+    def _probabilities(self, samples: SampleArray) -> FloatArray:
         if len(self.members_) == 1:
-            return super()._probabilities(items)
-        votes = [self._assign(items, member).argmax(axis=1) for member in self.members_]
+            return super()._probabilities(samples)
+        votes = [self._assign(samples, member).argmax(axis=1) for member in self.members_]
         return vote_shares(votes, self.n_outputs_)
 
 

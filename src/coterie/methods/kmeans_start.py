@@ -87,7 +87,7 @@ def nearest_centre_layer(centres: Tensor, gap: Tensor, margin: float) -> dict[st
 class KMeansHead:
     """An output layer that assigns each embedding to its nearest k-means centre.
 
-    Half of the items begin with at least e^MARGIN times the probability of the second nearest cluster.
+    Half of the samples begin with at least e^MARGIN times the probability of the second nearest cluster.
 
     Attributes
     ----------
@@ -105,9 +105,9 @@ class KMeansHead:
 
 @dataclass(frozen=True)
 class UnequalHead:
-    """An output layer that begins with clusters in which the number of items plays no part.
+    """An output layer that begins with clusters in which the number of samples plays no part.
 
-    k-means divides clusters of many items and puts those of few together. Here it finds many small parts,
+    k-means divides clusters of many samples and puts those of few together. Here it finds many small parts,
     which are then merged by average linkage of their centres, each of which counts once.
 
     Attributes

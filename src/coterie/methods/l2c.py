@@ -22,7 +22,7 @@ from torch import Tensor
 from coterie._checks import check_int, check_number
 from coterie._errors import InputError, InputTypeError
 from coterie._types import Batch, Output
-from coterie.data.arrays import Items, data_digest
+from coterie.data.arrays import SampleArray, data_digest
 from coterie.data.augment import Augment
 from coterie.data.labels import encode_labels
 from coterie.data.sets import GivenSets, SetBatches
@@ -34,8 +34,8 @@ from coterie.losses.l2c import class_weights, l2c_terms, pair_cross_entropy, sam
 from coterie.methods.base import FloatArray, IntArray, NeuralEstimator, Training, eval_mode
 from coterie.methods.checks import check_choice, check_labels
 from coterie.methods.follow import follow_sample
+from coterie.methods.from_file import from_file
 from coterie.methods.merge import merge_subsets
-from coterie.methods.rebuild import rebuild
 from coterie.methods.table_rows import choose_count, table_rows
 from coterie.nn import channels_last
 from coterie.nn.set_network import SET_NETWORKS, SIZES, SetNetwork, build_set_network
@@ -47,7 +47,7 @@ VECTOR_SET, IMAGE_SET = 72, 20
 _PAPER_SETS = {1: 200, 2: 25, 3: 25}
 _DEFAULT_SETS = {1: 32, 2: 16, 3: 16}
 STEPS_PER_EPOCH = 100
-_SUBSETS = 400  # items of a subset where a set is too large for one pass
+_SUBSETS = 400  # samples of a subset where a set is too large for one pass
 
 DEFAULT = Recipe(
     "adam", learning_rate=1e-3, batch_size=32, max_epochs=12, drops=(0.5, 0.75, 0.9), drop_factor=0.3
@@ -92,8 +92,8 @@ class L2CObjective(Objective):
 
 
 @dataclasses.dataclass(frozen=True)
-class _ViewsOfItems:
-    """Random views of the items of sets (b, n, ...), each by itself."""
+class _ViewsOfSamples:
+    """Random views of the samples of sets (b, n, ...), each by itself."""
 
     augment: Augment
 
@@ -102,10 +102,10 @@ class _ViewsOfItems:
 
 
 class L2C(NeuralEstimator):
-    """Learning to cluster: trained once on labelled groups, it clusters sets of items of other groups.
+    """Learning to cluster: trained once on labelled groups, it clusters sets of samples of other groups.
 
     One pass over a set gives P(k), the probabilities of the numbers of clusters, and for every k the
-    probabilities P(l | x_i, k) of the clusters. Training needs only to know which items of a set are of the
+    probabilities P(l | x_i, k) of the clusters. Training needs only to know which samples of a set are of the
     same group (section 3.2 of arXiv:1807.04001); the groups themselves may be others than those it is used
     on.
 
@@ -114,17 +114,17 @@ class L2C(NeuralEstimator):
     max_clusters : int, default=5
         Largest number of clusters that can be found in a set.
     network : {"attention", "lstm", "table"}, default="attention"
-        Attention over the set, whose clustering does not depend on the order of the items; or the paper's
+        Attention over the set, whose clustering does not depend on the order of the samples; or the paper's
         stack of 14 residual bidirectional LSTM layers. "table": attention over the rows of a table with any
         number of columns, whose clustering does not depend on their order, shifts and scales either; X may
-        then have NaN for missing values and other columns in `predict` than in `fit`.
+        have NaN for missing values, and other columns in `predict` than in `fit`.
     distance : {"implicit", "euclidean", "diagonal", "full"}, default="implicit"
-        With "lstm": let it see pairwise distances, fixed or trained, in place of the items (section 3.3).
-        Every set then has to have `set_size` items.
+        With "lstm": let it see pairwise distances, fixed or trained, in place of the samples (section 3.3).
+        Every set then has to have `set_size` samples.
     size : {"large", "small"}, default="large"
         With "attention": 6 layers of 96 units, or 2 of 64, which over-fit less where groups are few.
     set_size : int or None, default=None
-        Items in a training set; None takes the paper's: 72 for vectors, 20 for images. Other sizes can be
+        Samples in a training set; None takes the paper's: 72 for vectors, 20 for images. Other sizes can be
         clustered too.
     rescale : bool or "auto", default="auto"
         With "attention": divide each set by its own spread, so that only its form counts and not its scale.
@@ -135,14 +135,15 @@ class L2C(NeuralEstimator):
     pair_weight : float, default=5.0
         With "attention": weight of the cross entropy of its pair logits, which the paper does not have; 0:
         none.
-    one_pass : int, default=1500
-        Larger sets are clustered as overlapping subsets of 400 items, whose clusterings are merged. With
-        "table": as many random rows are clustered, and each other row follows its nearest one of these.
+    max_set_size : int, default=1500
+        Larger sets are clustered as overlapping subsets of 400 samples, whose clusterings are merged. With
+        "table", as many random rows are clustered, and each other row follows its nearest one of these.
     n_restarts : int, default=1
         Runs from different starts, of which the one of lowest loss is kept.
     backbone : "auto", str, nn.Module or callable, default="auto"
-        Network that embeds single items: "auto" is none for vectors and the paper's small CNN for images; or
-        a name, a module (copied, its weights kept) or a callable that gives a fresh module for each restart.
+        Network that embeds single samples: "auto" is none for vectors and the paper's small CNN for images;
+        or a name, a module (copied, its weights kept) or a callable that gives a fresh module for each
+        restart.
     preset : {"default", "paper", "code"}, default="default"
         Adam, 1,200 steps of 32 sets (16 of images); or the paper's Adadelta with rate 5.0 and 200 sets (25).
     batch_size : int or None, default=None
@@ -154,8 +155,8 @@ class L2C(NeuralEstimator):
     max_steps : int or None, default=None
         Optimisation steps of one restart; overrides `max_epochs`.
     augment : "auto", "none" or callable, default="auto"
-        Random views of the items. "auto": small rotations, zooms and shifts of images with the default
-        preset, vectors as they are. A callable maps scaled items and a torch.Generator to items of that
+        Random views of the samples. "auto": small rotations, zooms and shifts of images with the default
+        preset, vectors as they are. A callable maps scaled samples and a torch.Generator to samples of that
         shape.
     scale : bool, default=True
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
@@ -183,7 +184,7 @@ class L2C(NeuralEstimator):
     n_outputs_ : int
         Labels that `predict` may give: `max_clusters`.
     n_features_in_ : int
-    item_shape_ : tuple of int
+    sample_shape_ : tuple of int
 
     Examples
     --------
@@ -205,7 +206,7 @@ class L2C(NeuralEstimator):
         rescale: bool | str = "auto",
         weight: float = 5.0,
         pair_weight: float = 5.0,
-        one_pass: int = 1500,
+        max_set_size: int = 1500,
         n_restarts: int = 1,
         backbone: Any = "auto",
         preset: str = "default",
@@ -230,7 +231,7 @@ class L2C(NeuralEstimator):
         self.rescale = rescale
         self.weight = weight
         self.pair_weight = pair_weight
-        self.one_pass = one_pass
+        self.max_set_size = max_set_size
         self.n_restarts = n_restarts
         self.backbone = backbone
         self.preset = preset
@@ -277,7 +278,7 @@ class L2C(NeuralEstimator):
         source = resources.files("coterie") / "pretrained" / f"{name}.safetensors"
         with resources.as_file(source) as path:
             tensors, meta = read_tensors(path, "model")
-        return cast(Self, rebuild(cls, tensors, meta, None))
+        return cast(Self, from_file(cls, tensors, meta, None))
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn to cluster from labelled groups; the training sets are drawn from them.
@@ -287,7 +288,7 @@ class L2C(NeuralEstimator):
         X : array-like of shape (n, d), (n, h, w) or (n, c, h, w), or map-style data set
             Float or uint8.
         y : array-like of shape (n,)
-            Groups, labels of any type; -1, None and NaN are unknown, and such items are not used.
+            Groups, labels of any type; -1, None and NaN are unknown, and such samples are not used.
 
         Returns
         -------
@@ -298,13 +299,13 @@ class L2C(NeuralEstimator):
         InputError, InputTypeError
             For input or parameters out of range.
         """
-        items = self._check_items(X, reset=True)
+        samples = self._check_samples(X, reset=True)
         if y is None:
             raise InputError(
                 "L2C requires y to be passed, but the target y is None; pass the groups to learn from as y"
             )
-        codes, _ = check_labels(y, len(items))
-        self._check_own(len(items))
+        codes, _ = check_labels(y, len(samples))
+        self._check_own(len(samples))
         recipe = self._choose_recipe()
         sampler = SetBatches(
             codes,
@@ -313,7 +314,7 @@ class L2C(NeuralEstimator):
             max_clusters=self.max_clusters,
             n_steps=STEPS_PER_EPOCH,
         )
-        return self._learn(items, sampler, recipe, data_digest(codes))
+        return self._learn(samples, sampler, recipe, data_digest(codes))
 
     def fit_sets(self, sets: Sequence[tuple[Any, Any]]) -> Self:
         """Learn to cluster from whole sets, each with its own labels or with same/different alone.
@@ -321,7 +322,7 @@ class L2C(NeuralEstimator):
         Parameters
         ----------
         sets : sequence of (X, known)
-            X of shape (n, ...), the items of one set, n at least 2 and of any size from set to set; `known`
+            X of shape (n, ...), the samples of one set, n at least 2 and of any size from set to set; `known`
             either their labels (n,), unknown ones -1, None or NaN, which mean nothing beyond the set, or a
             symmetric matrix (n, n) of 1 (same group), -1 (different) and 0 (unknown).
 
@@ -348,10 +349,10 @@ class L2C(NeuralEstimator):
         shapes = sorted({part.shape[1:] for part in parts})
         if len(shapes) > 1:
             raise InputError(
-                f"sets: items of shape {shapes[0]} and of shape {shapes[1]}; the same shape is expected"
+                f"sets: samples of shape {shapes[0]} and of shape {shapes[1]}; the same shape is expected"
             )
-        items = self._check_items(np.concatenate(parts), reset=True)
-        self._check_own(len(items))
+        samples = self._check_samples(np.concatenate(parts), reset=True)
+        self._check_own(len(samples))
         for number, one in enumerate(known):
             _check_groups(number, one, self.max_clusters)
         recipe = self._choose_recipe()
@@ -361,7 +362,7 @@ class L2C(NeuralEstimator):
                 "sets: a batch of one set; at least two sets of each size are expected with network='lstm', "
                 "whose batch norm takes statistics over sets"
             )
-        return self._learn(items, sampler, recipe, data_digest(*known))
+        return self._learn(samples, sampler, recipe, data_digest(*known))
 
     def predict(self, X: Any) -> IntArray:
         """Cluster one set with its most probable number of clusters.
@@ -372,7 +373,7 @@ class L2C(NeuralEstimator):
         Parameters
         ----------
         X : array-like of shape (n, ...)
-            A set of at least 2 items, of groups never seen before.
+            A set of at least 2 samples, of groups never seen before.
 
         Returns
         -------
@@ -382,7 +383,7 @@ class L2C(NeuralEstimator):
         Warns
         -----
         UserWarning
-            The largest number of clusters is the most probable one, and there may be more; or all items are
+            The largest number of clusters is the most probable one, and there may be more; or all samples are
             equal.
         """
         labels: IntArray = self.predict_proba(X).argmax(axis=1)
@@ -421,7 +422,7 @@ class L2C(NeuralEstimator):
         Returns
         -------
         float64 array of shape (max_clusters,)
-            For k = 1..max_clusters; 0 above the number of items. The sum is 1.
+            For k = 1..max_clusters; 0 above the number of samples. The sum is 1.
         """
         return self.predict_all(X)[0]
 
@@ -439,30 +440,30 @@ class L2C(NeuralEstimator):
             The k-th of shape (n, k), P(l | x_i, k).
         """
         check_is_fitted(self, "network_")
-        items = self._check_items(X, reset=False)
-        if len(items) < 2:
-            raise InputError("X: n_samples=1; a set of at least 2 items is expected")
-        count_proba, assignments = self._cluster(items)
-        count_proba[len(items) :] = 0
-        if bool((items[:] == items[:1]).all()):
-            warnings.warn("X: all items are equal, and so there is one cluster", UserWarning, stacklevel=3)
+        samples = self._check_samples(X, reset=False)
+        if len(samples) < 2:
+            raise InputError("X: n_samples=1; a set of at least 2 samples is expected")
+        count_proba, assignments = self._cluster(samples)
+        count_proba[len(samples) :] = 0
+        if bool((samples[:] == samples[:1]).all()):
+            warnings.warn("X: all samples are equal, and so there is one cluster", UserWarning, stacklevel=3)
             count_proba[1:] = 0
         count_proba /= count_proba.sum()
         return count_proba.numpy(), [part.numpy() for part in assignments]
 
-    def _check_items(self, X: Any, *, reset: bool) -> Items:
-        return super()._check_items(table_rows(X) if self.network == "table" else X, reset=reset)
+    def _check_samples(self, X: Any, *, reset: bool) -> SampleArray:
+        return super()._check_samples(table_rows(X) if self.network == "table" else X, reset=reset)
 
     def make_network(self, seed: int) -> SetNetwork:
-        """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
+        """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
         network = build_set_network(
             self.backbone,
-            self.item_shape_,
+            self.sample_shape_,
             self.max_clusters,
             seed,
             kind=self.network,
             distance=self.distance,
-            n_items=self._set_size,
+            n_samples=self._set_size,
             rescale=self.rescale,
             size=self.size,
         )
@@ -475,17 +476,17 @@ class L2C(NeuralEstimator):
 
     @property
     def _n_features_out(self) -> int:
-        """Width of an item's embedding, for the names of `transform`'s columns."""
+        """Width of a sample's embedding, for the names of `transform`'s columns."""
         return int(self.network_.backbone.out_features)
 
     @property
     def _set_size(self) -> int:
         if self.set_size is not None:
             return self.set_size
-        return VECTOR_SET if len(self.item_shape_) == 1 else IMAGE_SET
+        return VECTOR_SET if len(self.sample_shape_) == 1 else IMAGE_SET
 
-    def _check_own(self, n_items: int) -> None:
-        self._check_training(n_items)
+    def _check_own(self, n_samples: int) -> None:
+        self._check_training(n_samples)
         check_int("max_clusters", self.max_clusters, low=1)
         check_choice("network", self.network, SET_NETWORKS)
         check_choice("size", self.size, tuple(SIZES))
@@ -494,31 +495,31 @@ class L2C(NeuralEstimator):
             check_int("set_size", self.set_size, low=2)
         check_number("weight", self.weight, positive=False)
         check_number("pair_weight", self.pair_weight, positive=False)
-        check_int("one_pass", self.one_pass, low=_SUBSETS)
+        check_int("max_set_size", self.max_set_size, low=_SUBSETS)
         check_int("n_restarts", self.n_restarts, low=1)
 
     def _choose_recipe(self) -> Recipe:
         recipe, sets = (DEFAULT, _DEFAULT_SETS) if self.preset == "default" else (PAPER, _PAPER_SETS)
-        return self._override(dataclasses.replace(recipe, batch_size=sets.get(len(self.item_shape_), 16)))
+        return self._override(dataclasses.replace(recipe, batch_size=sets.get(len(self.sample_shape_), 16)))
 
-    def _learn(self, items: Items, sampler: SetSampler, recipe: Recipe, evidence: str) -> Self:
+    def _learn(self, samples: SampleArray, sampler: SetSampler, recipe: Recipe, supervision: str) -> Self:
         pair_weight = self.pair_weight if self.network != "lstm" else 0.0
         objective = L2CObjective(sampler, self.max_clusters, self.weight, pair_weight)
-        views = self._choose_augment(self.preset == "default" and len(self.item_shape_) > 1)
-        augment = None if views is None else _ViewsOfItems(views)
-        return self._train(items, Training(objective, recipe, int(self.n_restarts), augment, evidence))
+        views = self._choose_augment(self.preset == "default" and len(self.sample_shape_) > 1)
+        augment = None if views is None else _ViewsOfSamples(views)
+        return self._train(samples, Training(objective, recipe, int(self.n_restarts), augment, supervision))
 
-    def _describe(self, items: Items) -> None:
-        """Nothing follows from the training items: other sets are what the model is for."""
+    def _describe(self, samples: SampleArray) -> None:
+        """Nothing follows from the training samples: other sets are what the model is for."""
 
     def _outputs(self, network: Any, rows: Tensor) -> Mapping[str, Tensor]:
         return {"embedding": network.embed(rows)}
 
-    def _cluster(self, items: Items) -> tuple[Tensor, list[Tensor]]:
-        """P(k) (K,) and assignments (n, k) of checked items, in one pass or merged, float64 on the CPU."""
+    def _cluster(self, samples: SampleArray) -> tuple[Tensor, list[Tensor]]:
+        """P(k) (K,) and assignments (n, k) of checked samples, in one pass or merged, float64 on the CPU."""
         device = next(self.network_.parameters()).device
         clusterer, widths = self.network_.clusterer, list(range(1, self.max_clusters + 1))
-        embedding = torch.from_numpy(self._embed(items)).to(device)
+        embedding = torch.from_numpy(self._embed(samples)).to(device)
 
         def cluster(rows: Tensor) -> tuple[Tensor, list[Tensor]]:
             count_logits, packed, *_ = clusterer(embedding[rows.to(device)])
@@ -527,34 +528,36 @@ class L2C(NeuralEstimator):
 
         threads = choose_threads(self.threads, self.network_, device)
         with torch_threads(threads), torch.inference_mode(), eval_mode(self.network_):
-            if len(items) > self.one_pass and self.network == "table":
-                count_proba, parts = follow_sample(cluster, embedding, self.one_pass)
-            elif len(items) > self.one_pass:
-                count_proba, parts = merge_subsets(cluster, len(items), _SUBSETS)
+            if len(samples) > self.max_set_size and self.network == "table":
+                count_proba, parts = follow_sample(cluster, embedding, self.max_set_size)
+            elif len(samples) > self.max_set_size:
+                count_proba, parts = merge_subsets(cluster, len(samples), _SUBSETS)
             else:
-                counts, sets = cluster(torch.arange(len(items)).unsqueeze(0))
+                counts, sets = cluster(torch.arange(len(samples)).unsqueeze(0))
                 count_proba, parts = counts[0], [part[0] for part in sets]
         # a copy: numbers made in inference mode cannot be changed outside it
         return count_proba.clone(), [part / part.sum(dim=1, keepdim=True) for part in parts]
 
 
 def _check_set(number: int, one: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """Items of one set, and its codes (n,) or its matrix (n, n)."""
+    """Samples of one set, and its codes (n,) or its matrix (n, n)."""
     try:
         X, known = one
     except (TypeError, ValueError) as error:
         raise InputTypeError(f"sets[{number}]: {type(one).__name__}; (X, known) is expected") from error
-    items = np.asarray(X)
-    if items.ndim < 2 or len(items) < 2:
-        raise InputError(f"sets[{number}]: items of shape {items.shape}; at least 2 items are expected")
+    samples = np.asarray(X)
+    if samples.ndim < 2 or len(samples) < 2:
+        raise InputError(f"sets[{number}]: samples of shape {samples.shape}; at least 2 samples are expected")
     values = np.asarray(known)
     if values.ndim == 2 and values.shape[1] != 1:
         matrix = _check_matrix(number, values)
     else:
         matrix = encode_labels(known)[0]
-    if len(matrix) != len(items):
-        raise InputError(f"sets[{number}]: {len(matrix)} labels for {len(items)} items; as many are expected")
-    return items, matrix
+    if len(matrix) != len(samples):
+        raise InputError(
+            f"sets[{number}]: {len(matrix)} labels for {len(samples)} samples; as many are expected"
+        )
+    return samples, matrix
 
 
 def _check_matrix(number: int, values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

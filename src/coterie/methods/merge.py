@@ -15,22 +15,22 @@ _TOGETHER = 4  # subsets in one forward pass
 
 
 def merge_subsets(
-    cluster: ClusterSubsets, n_items: int, subset_size: int, seed: int = 0
+    cluster: ClusterSubsets, n_samples: int, subset_size: int, seed: int = 0
 ) -> tuple[Tensor, list[Tensor]]:
-    """Cluster subsets that share a core of items, and merge them through who is together in the core.
+    """Cluster subsets that share a core of samples, and merge them through who is together in the core.
 
-    Half of every subset is the same random core, the other halves share out all other items. For each k, the
+    Half of every subset is the same random core, the other halves share out the rest. For each k, the
     core's co-assignment (the mean over the subsets of P_ij) is clustered like a network's similarities, and
-    each subset's clusters are carried over to the result by the core items that they hold.
+    each subset's clusters are carried over to the result by the core samples that they hold.
 
     Parameters
     ----------
     cluster : callable
         Clusters subsets, rows (s, m).
-    n_items : int
+    n_samples : int
         Above `subset_size`.
     subset_size : int
-        Items of a subset, at least 4.
+        Samples of a subset, at least 4.
     seed : int
 
     Returns
@@ -38,7 +38,7 @@ def merge_subsets(
     count_proba : tensor of shape (K,)
         Mean over the subsets.
     assignments : list of tensors
-        The k-th of shape (n_items, k), rows that sum to 1.
+        The k-th of shape (n_samples, k), rows that sum to 1.
 
     Examples
     --------
@@ -50,16 +50,16 @@ def merge_subsets(
     >>> bool((found == truth).all() or (found != truth).all())
     True
     """
-    core, rows = _subsets(n_items, subset_size, seed)
+    core, rows = _subsets(n_samples, subset_size, seed)
     clustered = [cluster(some) for some in torch.split(rows, _TOGETHER)]
     count_proba = torch.cat([count for count, _ in clustered]).double().mean(dim=0)
     by_k = zip(*(parts for _, parts in clustered), strict=True)
-    return count_proba, [_merge(torch.cat(parts).double(), rows, core, n_items) for parts in by_k]
+    return count_proba, [_merge(torch.cat(parts).double(), rows, core, n_samples) for parts in by_k]
 
 
-def _subsets(n_items: int, subset_size: int, seed: int) -> tuple[int, Tensor]:
-    """Size of the core, and rows (s, m) that begin with it; others' items fill up the last subset."""
-    order = torch.randperm(n_items, generator=torch.Generator().manual_seed(seed))
+def _subsets(n_samples: int, subset_size: int, seed: int) -> tuple[int, Tensor]:
+    """Size of the core, and rows (s, m) that begin with it; others' samples fill up the last subset."""
+    order = torch.randperm(n_samples, generator=torch.Generator().manual_seed(seed))
     core = subset_size // 2
     rest, share = order[core:], subset_size - core
     missing = -len(rest) % share
@@ -67,7 +67,7 @@ def _subsets(n_items: int, subset_size: int, seed: int) -> tuple[int, Tensor]:
     return core, torch.cat([order[:core].expand(len(rest), -1), rest], dim=1)
 
 
-def _merge(parts: Tensor, rows: Tensor, core: int, n_items: int) -> Tensor:
+def _merge(parts: Tensor, rows: Tensor, core: int, n_samples: int) -> Tensor:
     """Assignments (s, m, k) of subsets as one assignment (n, k)."""
     k = parts.shape[2]
     in_core = parts[:, :core]
@@ -75,7 +75,7 @@ def _merge(parts: Tensor, rows: Tensor, core: int, n_items: int) -> Tensor:
     seeds, _ = choose_seeds(together.unsqueeze(0), k)
     shares = _rows_to_one(together[:, seeds[0]])
     carried = _rows_to_one(in_core.mT @ shares)  # (s, k, k): a subset's cluster as clusters of the result
-    merged = torch.zeros(n_items, k, dtype=parts.dtype)
+    merged = torch.zeros(n_samples, k, dtype=parts.dtype)
     merged.index_add_(0, rows.flatten(), (parts @ carried).flatten(0, 1))
     return _rows_to_one(merged)
 

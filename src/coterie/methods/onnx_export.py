@@ -29,7 +29,7 @@ NEEDED = ("onnx", "onnxscript")
 
 
 class PortableClusterer(nn.Module):
-    """Raw items to clusters, as one network without this library around it.
+    """Raw samples to clusters, as one network without this library around it.
 
     Parameters
     ----------
@@ -65,11 +65,11 @@ class PortableClusterer(nn.Module):
         self.register_buffer("votes", torch.from_numpy(vote_shares(ranks, len(networks))[0].copy()))
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        """Map X (n, *item_shape), float32, to probabilities (n, k), float32, and clusters (n,), int64."""
-        items = ((X.double() - self.offset) * self.factor).float()
+        """Map X (n, *sample_shape), float32, to probabilities (n, k), float32, and clusters (n,), int64."""
+        samples = ((X.double() - self.offset) * self.factor).float()
         networks = cast(Iterable[ClusterNetwork], self.networks)
         found = [
-            network.named(network(items))["logits"].double().softmax(dim=1) @ merge
+            network.named(network(samples))["logits"].double().softmax(dim=1) @ merge
             for network, merge in zip(networks, self.merges, strict=True)
         ]
         if len(found) == 1:
@@ -99,7 +99,7 @@ def export_onnx(estimator: NeuralClusterer, path: str | Path) -> None:
     NotFittedError
         The estimator has not been fitted.
     InputTypeError
-        It assigns no cluster to single items, as L2C and SimilarityNetwork.
+        It assigns no cluster to single samples, as L2C and SimilarityNetwork.
     InputError
         A network of the caller's has parts that ONNX cannot express.
     ImportError
@@ -121,7 +121,7 @@ def export_onnx(estimator: NeuralClusterer, path: str | Path) -> None:
     """
     if not isinstance(estimator, NeuralClusterer):
         raise InputTypeError(
-            f"estimator: {type(estimator).__name__}; CCN, DDC or ADC is expected, which assign single items"
+            f"estimator: {type(estimator).__name__}; CCN, DDC or ADC is expected, which assign single samples"
         )
     check_is_fitted(estimator, "network_")
     if missing := [name for name in NEEDED if find_spec(name) is None]:
@@ -131,7 +131,7 @@ def export_onnx(estimator: NeuralClusterer, path: str | Path) -> None:
     portable = PortableClusterer(members, estimator.scaling_, np.array(merges), estimator.n_outputs_).eval()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
-        _write(portable, torch.zeros(2, *estimator.item_shape_), temporary)
+        _write(portable, torch.zeros(2, *estimator.sample_shape_), temporary)
 
 
 def _write(portable: PortableClusterer, example: Tensor, file: Path) -> None:

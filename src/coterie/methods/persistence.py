@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from coterie._errors import DamagedFileError, InputTypeError
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
-from coterie.methods.rebuild import OWN_BACKBONE, folder_of, rebuild
+from coterie.methods.from_file import OWN_BACKBONE, folder_of, from_file
 from coterie.methods.registry import ALL_METHODS
 from coterie.methods.similarity import SimilarityNetwork
 
@@ -57,7 +57,11 @@ def save(estimator: NeuralEstimator, path: str | Path) -> None:
     method = method_of(estimator)
     check_is_fitted(estimator, "network_")
     meta: dict[str, Any] = {name: getattr(estimator, name) for name in estimator.saved_fields}
-    meta |= {"method": method, "params": _plain_params(estimator), "item_shape": list(estimator.item_shape_)}
+    meta |= {
+        "method": method,
+        "params": _plain_params(estimator),
+        "sample_shape": list(estimator.sample_shape_),
+    }
     members = getattr(estimator, "members_", [estimator.network_])
     meta["members"] = len(members)
     tensors = {
@@ -102,7 +106,7 @@ def load(path: str | Path, backbone: Any = None) -> NeuralEstimator:
     """
     tensors, meta = read_tensors(path, "model")
     try:
-        return rebuild(SAVED[meta["method"]], tensors, meta, backbone)
+        return from_file(SAVED[meta["method"]], tensors, meta, backbone)
     except KeyError as error:
         raise DamagedFileError(f"path: {path} lacks {error}, which this version expects") from error
 

@@ -1,4 +1,4 @@
-"""Similarity networks: from known classes to the question whether two items are of one class.
+"""Similarity networks: from known classes to the question whether two samples are of one class.
 
 Hsu, Lv and Kira, "Learning to cluster in order to transfer across domains and tasks" (2018); Hsu, Lv,
 Schlosser, Odom and Kira, "A probabilistic constrained clustering for transfer learning and image category
@@ -23,9 +23,9 @@ from torch.nn import functional
 
 from coterie._checks import check_int, check_number
 from coterie._errors import InputError, InputTypeError
-from coterie._types import Batch, Output, Plan
+from coterie._types import Batch, BatchPlan, Output
 from coterie.data import ClassBatches, PairBatches, Pairs
-from coterie.data.arrays import Items, ScaledSource, Scaling, data_digest
+from coterie.data.arrays import SampleArray, ScaledSource, Scaling, data_digest
 from coterie.data.batches import Sampler
 from coterie.data.labels import encode_labels
 from coterie.engine.objective import Objective
@@ -87,11 +87,11 @@ def _known(batch: Batch) -> Tensor:
 
 
 class SimilarityNetwork(NeuralEstimator):
-    """Similarity prediction network (SPN): the probability that two items are of one class.
+    """Similarity prediction network (SPN): the probability that two samples are of one class.
 
-    It is trained on the pairs of known classes and answers for items of any class: with
+    It is trained on the pairs of known classes and answers for samples of any class: with
     ``CCN.fit(X, similarity=...)`` it stands in for the labels that new data do not have. The features of both
-    items go side by side through Linear, batch norm, ReLU, Linear (section B of arXiv:1806.11078), computed
+    samples go side by side through Linear, batch norm, ReLU, Linear (section B of arXiv:1806.11078), computed
     without concatenating them: `coterie.nn.PairHead`.
 
     Some classes are held out of the training. On their pairs a temperature is fitted, after which the
@@ -103,7 +103,7 @@ class SimilarityNetwork(NeuralEstimator):
         Width of the hidden layer; None: four times the width of the features, as in the paper.
     symmetric : bool, default=True
         Average the log odds of (i, j) and (j, i), which the paper does not.
-    items_per_class : int, default=5
+    samples_per_class : int, default=5
         Rows of each class in a batch, at least 2.
     held_out : float, default=0.1
         Share of the classes that are not trained on, in [0, 0.5]; of the groups where there are groups and
@@ -158,9 +158,9 @@ class SimilarityNetwork(NeuralEstimator):
     history_, runs_ : list of dict
         One entry per epoch, and one per restart.
     network_ : nn.Module
-        Maps scaled items (b, ...) to (embedding, log odds of all pairs (b, b)).
+        Maps scaled samples (b, ...) to (embedding, log odds of all pairs (b, b)).
     n_features_in_ : int
-    item_shape_ : tuple of int
+    sample_shape_ : tuple of int
 
     Examples
     --------
@@ -187,7 +187,7 @@ class SimilarityNetwork(NeuralEstimator):
         self,
         hidden_features: int | None = None,
         symmetric: bool = True,
-        items_per_class: int = 5,
+        samples_per_class: int = 5,
         held_out: float = 0.1,
         n_restarts: int = 1,
         backbone: Any = "auto",
@@ -207,7 +207,7 @@ class SimilarityNetwork(NeuralEstimator):
     ) -> None:
         self.hidden_features = hidden_features
         self.symmetric = symmetric
-        self.items_per_class = items_per_class
+        self.samples_per_class = samples_per_class
         self.held_out = held_out
         self.n_restarts = n_restarts
         self.backbone = backbone
@@ -231,7 +231,7 @@ class SimilarityNetwork(NeuralEstimator):
         return tags
 
     def fit(self, X: Any, y: Any = None, *, pairs: Pairs | None = None, groups: Any = None) -> Self:
-        """Learn from labels or from pairs which items are of one class.
+        """Learn from labels or from pairs which samples are of one class.
 
         Parameters
         ----------
@@ -243,7 +243,7 @@ class SimilarityNetwork(NeuralEstimator):
             Which rows of X belong together and which do not, in place of labels.
         groups : array-like of shape (n,), optional
             What the classes of y are parts of, such as the alphabet of a character. A batch then holds the
-            classes of one group, as it will where new items are all of one group, and the network has to
+            classes of one group, as it will where new samples are all of one group, and the network has to
             tell what differs within one and not what differs between two.
 
         Returns
@@ -255,24 +255,24 @@ class SimilarityNetwork(NeuralEstimator):
         InputError, InputTypeError
             For input or parameters out of range.
         """
-        items = self._check_items(X, reset=True)
-        self._check_training(len(items))
+        samples = self._check_samples(X, reset=True)
+        self._check_training(len(samples))
         self._check_own()
         recipe = self._override(RECIPES[self.preset])
         if pairs is not None:
             if groups is not None:
                 raise InputError("groups: given with pairs; they are expected with y alone")
-            sampler, held, digest = self._from_pairs(len(items), y, pairs, recipe)
+            sampler, held, digest = self._from_pairs(len(samples), y, pairs, recipe)
         else:
-            sampler, held, digest = self._from_labels(len(items), y, groups, recipe)
+            sampler, held, digest = self._from_labels(len(samples), y, groups, recipe)
         self._held_plans = held
-        self.bytes_ = items.dtype == np.uint8
+        self.bytes_ = samples.dtype == np.uint8
         self._similar_share = _similar_share(sampler)
         training = Training(
             SimilarityObjective(sampler), recipe, int(self.n_restarts), self._choose_augment(True), digest
         )
         try:
-            return self._train(items, training)
+            return self._train(samples, training)
         finally:
             del self._held_plans, self._similar_share
 
@@ -282,9 +282,9 @@ class SimilarityNetwork(NeuralEstimator):
         Parameters
         ----------
         X : array-like of shape (n, ...)
-            Items of the same shape as in ``fit``, of any class.
+            Samples of the same shape as in ``fit``, of any class.
         i, j : int arrays of shape (m,)
-            Row numbers of the two items of each pair.
+            Row numbers of the two samples of each pair.
 
         Returns
         -------
@@ -292,11 +292,11 @@ class SimilarityNetwork(NeuralEstimator):
             Similar from `threshold_` on.
         """
         check_is_fitted(self, "network_")
-        items = self._check_items(X, reset=False)
-        first, second = _check_rows("i", i, len(items)), _check_rows("j", j, len(items))
+        samples = self._check_samples(X, reset=False)
+        first, second = _check_rows("i", i, len(samples)), _check_rows("j", j, len(samples))
         if len(first) != len(second):
             raise InputError(f"i, j: {len(first)} and {len(second)} rows; as many of both are expected")
-        embedding = torch.from_numpy(self._embed(items))
+        embedding = torch.from_numpy(self._embed(samples))
         head, device = self.network_.head, next(self.network_.parameters()).device
         with torch.inference_mode():
             odds = head.listed(embedding.to(device), first.to(device), second.to(device)).cpu().double()
@@ -304,7 +304,7 @@ class SimilarityNetwork(NeuralEstimator):
         return proba
 
     def on_features(self) -> SimilarityNetwork:
-        """The same network for items of which the features are there already.
+        """The same network for samples of which the features are there already.
 
         Clustering features that were computed once costs a fraction of clustering images. Batch statistics
         then are those of the head alone.
@@ -319,16 +319,16 @@ class SimilarityNetwork(NeuralEstimator):
         for name in (*self.saved_fields, "network_"):
             setattr(twin, name, copy.deepcopy(getattr(self, name)))
         width = self.network_.head.in_features
-        twin.item_shape_, twin.n_features_in_ = (width,), width
+        twin.sample_shape_, twin.n_features_in_ = (width,), width
         twin.scaling_ = Scaling(np.zeros(()), np.ones(()))
         twin.bytes_ = False
-        twin.network_.backbone = build_backbone("identity", twin.item_shape_)
+        twin.network_.backbone = build_backbone("identity", twin.sample_shape_)
         return twin
 
     def make_network(self, seed: int) -> PairNetwork:
-        """A fresh float32 network for items as in ``fit``, its weights a function of the seed alone."""
+        """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
         network = build_pair_network(
-            self.backbone, self.item_shape_, self.hidden_features, self.symmetric, seed
+            self.backbone, self.sample_shape_, self.hidden_features, self.symmetric, seed
         )
         return channels_last(network.float())
 
@@ -341,21 +341,21 @@ class SimilarityNetwork(NeuralEstimator):
         if self.hidden_features is not None:
             check_int("hidden_features", self.hidden_features, low=1)
         check_choice("symmetric", self.symmetric, (True, False))
-        check_int("items_per_class", self.items_per_class, low=2)
+        check_int("samples_per_class", self.samples_per_class, low=2)
         check_int("n_restarts", self.n_restarts, low=1)
         if check_number("held_out", self.held_out, positive=False) > 0.5:
             raise InputError(f"held_out: {self.held_out}; a share in [0, 0.5] is expected")
 
     def _from_labels(
-        self, n_items: int, y: Any, groups: Any, recipe: Recipe
-    ) -> tuple[Sampler, list[Plan], str]:
+        self, n_samples: int, y: Any, groups: Any, recipe: Recipe
+    ) -> tuple[Sampler, list[BatchPlan], str]:
         """Batches of the classes that are trained on, of those that are held out, and a digest."""
         if y is None:
             raise InputError(
                 "SimilarityNetwork requires y to be passed, but the target y is None; pass labels as y, or "
                 "pairs=Pairs(...)"
             )
-        codes, classes = check_labels(y, n_items)
+        codes, classes = check_labels(y, n_samples)
         _check_classes(codes, classes)
         of_row = None
         if groups is not None:
@@ -369,10 +369,10 @@ class SimilarityNetwork(NeuralEstimator):
         )
 
     def _batches(self, codes: Codes, groups: Codes | None, recipe: Recipe) -> ClassBatches:
-        n_classes = max(2, recipe.batch_size // self.items_per_class)
-        return ClassBatches(codes, n_classes, self.items_per_class, groups=groups)
+        n_classes = max(2, recipe.batch_size // self.samples_per_class)
+        return ClassBatches(codes, n_classes, self.samples_per_class, groups=groups)
 
-    def _calibration_plans(self, codes: Codes, groups: Codes | None, recipe: Recipe) -> Iterator[Plan]:
+    def _calibration_plans(self, codes: Codes, groups: Codes | None, recipe: Recipe) -> Iterator[BatchPlan]:
         """Held-out batches made like those of the training."""
         if (codes >= 0).any():
             batches = self._batches(codes, groups, recipe)
@@ -381,11 +381,11 @@ class SimilarityNetwork(NeuralEstimator):
                 yield batches.plan(HELD_OUT_SEED, epoch, position)
 
     def _from_pairs(
-        self, n_items: int, y: Any, pairs: Pairs, recipe: Recipe
-    ) -> tuple[Sampler, list[Plan], str]:
+        self, n_samples: int, y: Any, pairs: Pairs, recipe: Recipe
+    ) -> tuple[Sampler, list[BatchPlan], str]:
         if y is not None:
             raise InputError("y, pairs: one of them is expected")
-        check_pairs(pairs, n_items)
+        check_pairs(pairs, n_samples)
         if not (pairs.n_similar and pairs.n_dissimilar):
             raise InputError(
                 f"pairs: {pairs.n_similar} similar and {pairs.n_dissimilar} dissimilar; both are expected"
@@ -396,7 +396,7 @@ class SimilarityNetwork(NeuralEstimator):
         digest = data_digest(pairs.i, pairs.j, pairs.same)
         return PairBatches(train, size), plans[:CALIBRATION_BATCHES], digest
 
-    def _describe(self, items: Items) -> None:
+    def _describe(self, samples: SampleArray) -> None:
         """Temperature and threshold from held-out pairs, with stored and with batch statistics."""
         self.temperature_ = self.batch_temperature_ = 1.0
         self.threshold_ = self.batch_threshold_ = 0.5
@@ -404,20 +404,22 @@ class SimilarityNetwork(NeuralEstimator):
         if not self._held_plans:
             return
         adapted = copy.deepcopy(self.network_).train()
-        odds, same = self._held_out_odds(items, self.network_)
+        odds, same = self._held_out_odds(samples, self.network_)
         share = self._similar_share if self._similar_share is not None else float(same.mean())
         self.temperature_, self.threshold_ = calibrate(odds, same, share)
         self.report_ |= {"pairs": len(same), "similar": share}
         self.report_ |= _quality(odds / self.temperature_, _Weighted(same, share), self.threshold_)
-        odds, same = self._held_out_odds(items, adapted)
+        odds, same = self._held_out_odds(samples, adapted)
         self.batch_temperature_, self.batch_threshold_ = calibrate(odds, same, share)
         found = _quality(odds / self.batch_temperature_, _Weighted(same, share), self.batch_threshold_)
         self.report_ |= {f"batch_{name}": value for name, value in found.items()}
 
-    def _held_out_odds(self, items: Items, network: nn.Module) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    def _held_out_odds(
+        self, samples: SampleArray, network: nn.Module
+    ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
         """Log odds of the known held-out pairs i < j, and whether they are similar."""
         device = next(network.parameters()).device
-        source = ScaledSource(items, self.scaling_, device)
+        source = ScaledSource(samples, self.scaling_, device)
         odds, kinds = [], []
         with torch_threads(choose_threads(self.threads, network, device)), torch.inference_mode():
             for plan in self._held_plans:
@@ -437,7 +439,7 @@ def _similar_share(sampler: Sampler) -> float | None:
     return float((counts * (counts - 1)).sum() / (n * (n - 1)))
 
 
-def _as_batch(plan: Plan) -> Batch:
+def _as_batch(plan: BatchPlan) -> Batch:
     same = None if plan.same is None else torch.from_numpy(plan.same)
     labels = None if plan.labels is None else torch.from_numpy(plan.labels)
     return Batch(torch.from_numpy(plan.rows), same, labels)
@@ -584,21 +586,19 @@ def _split_pairs(pairs: Pairs, share: float) -> tuple[Pairs, Pairs | None]:
     parts = (np.sort(order[n_held:]), np.sort(order[:n_held]))
     if any(len(np.unique(pairs.same[part])) < 2 for part in parts):
         return pairs, None
-    train, held = (
-        Pairs(pairs.i[part], pairs.j[part], pairs.same[part], certain=pairs.certain) for part in parts
-    )
+    train, held = (Pairs(pairs.i[part], pairs.j[part], pairs.same[part], hard=pairs.hard) for part in parts)
     return train, held
 
 
-def _check_rows(name: str, rows: npt.ArrayLike, n_items: int) -> Tensor:
+def _check_rows(name: str, rows: npt.ArrayLike, n_samples: int) -> Tensor:
     numbers = np.asarray(rows)
     if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and len(numbers)):
         raise InputTypeError(
             f"{name}: an array of shape {numbers.shape} and type {numbers.dtype}; row numbers of shape (m,) "
             "are expected"
         )
-    if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < n_items:
+    if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < n_samples:
         raise InputError(
-            f"{name}: rows {int(numbers.min())}..{int(numbers.max())}; rows in 0..{n_items - 1} are expected"
+            f"{name}: rows {int(numbers.min())}..{int(numbers.max())} must lie in 0..{n_samples - 1}"
         )
     return torch.from_numpy(numbers.astype(np.int64))

@@ -1,4 +1,4 @@
-"""Pair labels from a similarity network: what it says about a batch of new items, and whether it can help."""
+"""Pair labels for new samples from a similarity network, and a check that it can help."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from coterie._errors import InputError, InputTypeError, SimilarityWarning
-from coterie.data.arrays import Items, ScaledSource
+from coterie.data.arrays import SampleArray, ScaledSource
 from coterie.data.batches import Sampler
 from coterie.engine.runtime import choose_threads, torch_threads
 from coterie.methods.kmeans_start import GivenHead
@@ -32,13 +32,13 @@ FEWEST_SIMILAR, MOST_SIMILAR = 0.002, 0.98
 
 
 @dataclass(frozen=True)
-class Judge:
+class PairLabeler:
     """A similarity network's module, and how its log odds become pair labels.
 
     Attributes
     ----------
     network : nn.Module
-        Maps items (b, ...) to (embedding, log odds (b, b)).
+        Maps samples (b, ...) to (embedding, log odds (b, b)).
     cut : float
         Log odds from which a pair is similar.
     temperature : float
@@ -61,8 +61,8 @@ class Judge:
         return ((odds - self.cut) / (2 * self.temperature)).tanh().abs() if self.weighted else None
 
 
-def make_judge(similarity: SimilarityNetwork, *, argmax: bool, weighted: bool) -> Judge:
-    """The judge for batch statistics.
+def make_pair_labeler(similarity: SimilarityNetwork, *, argmax: bool, weighted: bool) -> PairLabeler:
+    """The labeler for batch statistics.
 
     Parameters
     ----------
@@ -77,23 +77,25 @@ def make_judge(similarity: SimilarityNetwork, *, argmax: bool, weighted: bool) -
     >>> spn = SimilarityNetwork()
     >>> spn.network_ = nn.Identity()
     >>> spn.batch_temperature_, spn.batch_threshold_ = 2.0, 0.75
-    >>> round(make_judge(spn, argmax=False, weighted=False).cut, 3)
+    >>> round(make_pair_labeler(spn, argmax=False, weighted=False).cut, 3)
     2.197
     """
     temperature = similarity.batch_temperature_
     threshold = min(max(similarity.batch_threshold_, 1e-12), 1 - 1e-12)
     cut = 0.0 if argmax else temperature * math.log(threshold / (1 - threshold))
-    return Judge(similarity.network_, cut, temperature, weighted)
+    return PairLabeler(similarity.network_, cut, temperature, weighted)
 
 
-def symmetric_odds(network: nn.Module, items: Tensor) -> Tensor:
-    """Log odds of "same" of all pairs of a batch, both directions averaged: items (b, ...) -> (b, b)."""
-    odds: Tensor = network(items)[1]
+def symmetric_odds(network: nn.Module, samples: Tensor) -> Tensor:
+    """Log odds of "same" of all pairs of a batch, both directions averaged: samples (b, ...) -> (b, b)."""
+    odds: Tensor = network(samples)[1]
     return (odds + odds.T) / 2
 
 
-def check_similarity(similarity: object, items: Items, item_shape: tuple[int, ...]) -> SimilarityNetwork:
-    """A fitted similarity network for items of this shape and kind.
+def check_similarity(
+    similarity: object, samples: SampleArray, sample_shape: tuple[int, ...]
+) -> SimilarityNetwork:
+    """A fitted similarity network for samples of this shape and kind.
 
     Raises
     ------
@@ -104,62 +106,68 @@ def check_similarity(similarity: object, items: Items, item_shape: tuple[int, ..
             f"similarity: {type(similarity).__name__}; a fitted coterie.SimilarityNetwork is expected"
         )
     check_is_fitted(similarity, "network_")
-    if similarity.item_shape_ != item_shape:
+    if similarity.sample_shape_ != sample_shape:
         raise InputError(
-            f"X: items of shape {item_shape}, but similarity was fitted on items of shape "
-            f"{similarity.item_shape_}; the same is expected"
+            f"X: samples of shape {sample_shape}, but similarity was fitted on samples of shape "
+            f"{similarity.sample_shape_}; the same is expected"
         )
-    if similarity.bytes_ != (items.dtype == np.uint8):
+    if similarity.bytes_ != (samples.dtype == np.uint8):
         kind = "uint8" if similarity.bytes_ else "other numbers than uint8"
         raise InputError(
-            f"X: {items.dtype}, but similarity was fitted on {kind}, which have another scale; the same kind "
-            "is expected"
+            f"X: {samples.dtype}, but similarity was fitted on {kind}, which have another scale; the same "
+            "kind is expected"
         )
     return similarity
 
 
-def all_pairs(similarity: SimilarityNetwork, judge: Judge, items: Items) -> npt.NDArray[np.float64]:
-    """Calibrated probability of "same" of all pairs (n, n) of items (n, ...), with their batch statistics.
+def all_pairs(
+    similarity: SimilarityNetwork, labeler: PairLabeler, samples: SampleArray
+) -> npt.NDArray[np.float64]:
+    """Calibrated probability of "same" of all pairs (n, n) of samples (n, ...), with their batch statistics.
 
     Parameters
     ----------
     similarity : SimilarityNetwork
         It is not changed.
-    judge : Judge
-    items : array or DatasetRows of shape (n, ...)
+    labeler : PairLabeler
+    samples : array or DatasetRows of shape (n, ...)
         All in one batch.
     """
-    network = copy.deepcopy(judge.network).train()
+    network = copy.deepcopy(labeler.network).train()
     device = next(network.parameters()).device
-    source = ScaledSource(items, similarity.scaling_, device)
+    source = ScaledSource(samples, similarity.scaling_, device)
     with torch_threads(choose_threads(similarity.threads, network, device)), torch.inference_mode():
-        odds = symmetric_odds(network, source.take(np.arange(len(items))))
-    proba: npt.NDArray[np.float64] = torch.sigmoid(odds.double() / judge.temperature).cpu().numpy()
+        odds = symmetric_odds(network, source.take(np.arange(len(samples))))
+    proba: npt.NDArray[np.float64] = torch.sigmoid(odds.double() / labeler.temperature).cpu().numpy()
     return proba
 
 
-def spectral_start(similarity: SimilarityNetwork, judge: Judge, items: Items, n_clusters: int) -> GivenHead:
+def spectral_start(
+    similarity: SimilarityNetwork, labeler: PairLabeler, samples: SampleArray, n_clusters: int
+) -> GivenHead:
     """Spectral clustering of what a similarity network says of all pairs, of many rows of some of them."""
-    n_rows = min(len(items), max(SPECTRAL_ROWS, 2 * n_clusters))
-    rows = np.sort(np.random.default_rng(_LOOK_SEED).permutation(len(items))[:n_rows])
+    n_rows = min(len(samples), max(SPECTRAL_ROWS, 2 * n_clusters))
+    rows = np.sort(np.random.default_rng(_LOOK_SEED).permutation(len(samples))[:n_rows])
     if n_clusters == 1:
         return GivenHead(rows, np.zeros(n_rows, dtype=np.int64), 1)
-    proba = all_pairs(similarity, judge, items[rows])
+    proba = all_pairs(similarity, labeler, samples[rows])
     spectral = SpectralClustering(n_clusters, affinity="precomputed", random_state=_LOOK_SEED)
     # no pair is quite out of the question: a graph in parts has no spectral embedding
     found = spectral.fit_predict(np.maximum(proba, _LEAST_AFFINITY))
     return GivenHead(rows, found.astype(np.int64), n_clusters)
 
 
-def similar_share(similarity: SimilarityNetwork, judge: Judge, items: Items, sampler: Sampler) -> float:
+def similar_share(
+    similarity: SimilarityNetwork, labeler: PairLabeler, samples: SampleArray, sampler: Sampler
+) -> float:
     """Share of the pairs of some batches that are called similar, with batch statistics.
 
     Parameters
     ----------
     similarity : SimilarityNetwork
         It is not changed.
-    judge : Judge
-    items : array or DatasetRows of shape (n, ...)
+    labeler : PairLabeler
+    samples : array or DatasetRows of shape (n, ...)
     sampler : Sampler
 
     Warns
@@ -167,14 +175,14 @@ def similar_share(similarity: SimilarityNetwork, judge: Judge, items: Items, sam
     SimilarityWarning
         (Almost) all pairs get one answer.
     """
-    network = copy.deepcopy(judge.network).train()
+    network = copy.deepcopy(labeler.network).train()
     device = next(network.parameters()).device
-    source = ScaledSource(items, similarity.scaling_, device)
+    source = ScaledSource(samples, similarity.scaling_, device)
     told, total = 0, 0
     with torch_threads(choose_threads(similarity.threads, network, device)), torch.inference_mode():
         for step in range(min(LOOK_BATCHES, sampler.n_steps)):
             rows = sampler.plan(_LOOK_SEED, 0, step).rows
-            same = judge.same(symmetric_odds(network, source.take(rows))).triu(1)
+            same = labeler.same(symmetric_odds(network, source.take(rows))).triu(1)
             told += int((same == 1).sum())
             total += len(rows) * (len(rows) - 1) // 2
     share = told / total

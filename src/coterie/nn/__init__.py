@@ -4,7 +4,6 @@ from coterie.nn.backbone import Backbone
 from coterie.nn.build import BACKBONES, BackboneSpec, GivenBackbone, auto_backbone, build_backbone
 from coterie.nn.centroids import CentroidNetwork, build_centroid_network
 from coterie.nn.ddc import DDCConvolutions, DDCPerceptron
-from coterie.nn.joint_batchnorm import JointBatchNorm, convert_batchnorm
 from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
 from coterie.nn.network import (
@@ -21,6 +20,7 @@ from coterie.nn.resnet import PreActResNet, ResNet
 from coterie.nn.set_attention import SetAttention
 from coterie.nn.set_lstm import SetLSTM
 from coterie.nn.set_network import ItemCNN, SetNetwork, build_set_network
+from coterie.nn.sync_batchnorm import SyncBatchNorm, convert_batchnorm
 from coterie.nn.vcnn import VCNN
 from coterie.nn.vgg import VGG
 
@@ -37,7 +37,6 @@ __all__ = [
     "DDCPerceptron",
     "GivenBackbone",
     "ItemCNN",
-    "JointBatchNorm",
     "LeNet",
     "Network",
     "PairHead",
@@ -47,6 +46,7 @@ __all__ = [
     "SetAttention",
     "SetLSTM",
     "SetNetwork",
+    "SyncBatchNorm",
     "auto_backbone",
     "build_backbone",
     "build_centroid_network",

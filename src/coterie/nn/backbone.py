@@ -1,4 +1,4 @@
-"""What every backbone shares: a known embedding width, and the reading of an item shape as an image."""
+"""What every backbone shares: a known embedding width, and the reading of a sample shape as an image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Shape = tuple[int, ...]
 
 
 class Backbone(nn.Module):
-    """Abstract: a network without its head, mapping ``(b, *item_shape)`` to an embedding (b, out_features).
+    """Abstract: a network without its head, mapping ``(b, *sample_shape)`` to an embedding (b, out_features).
 
     Attributes
     ----------
@@ -28,12 +28,12 @@ class Backbone(nn.Module):
         return nn.Linear(self.out_features, n_clusters)
 
 
-def item_shape_of(item_shape: Sequence[int]) -> Shape:
-    """Check the shape of one item and return it as a tuple.
+def sample_shape_of(sample_shape: Sequence[int]) -> Shape:
+    """Check the shape of one sample and return it as a tuple.
 
     Parameters
     ----------
-    item_shape : sequence of int
+    sample_shape : sequence of int
         ``(d,)``, ``(h, w)`` or ``(c, h, w)``; a module of one's own may take any other shape.
 
     Returns
@@ -42,21 +42,21 @@ def item_shape_of(item_shape: Sequence[int]) -> Shape:
 
     Examples
     --------
-    >>> item_shape_of([1, 28, 28])
+    >>> sample_shape_of([1, 28, 28])
     (1, 28, 28)
     """
-    shape = tuple(int(size) for size in item_shape)
+    shape = tuple(int(size) for size in sample_shape)
     if not shape or min(shape) < 1:
-        raise InputError(f"item_shape: expected one or more positive sizes, got {tuple(item_shape)}")
+        raise InputError(f"sample_shape: expected one or more positive sizes, got {tuple(sample_shape)}")
     return shape
 
 
-def flat_size(item_shape: Sequence[int]) -> int:
-    """Count the numbers in one item.
+def flat_size(sample_shape: Sequence[int]) -> int:
+    """Count the numbers in one sample.
 
     Parameters
     ----------
-    item_shape : sequence of int
+    sample_shape : sequence of int
 
     Returns
     -------
@@ -67,15 +67,15 @@ def flat_size(item_shape: Sequence[int]) -> int:
     >>> flat_size((3, 32, 32))
     3072
     """
-    return math.prod(item_shape_of(item_shape))
+    return math.prod(sample_shape_of(sample_shape))
 
 
-def image_shape(item_shape: Sequence[int], network: str, smallest: int) -> tuple[int, int, int]:
-    """Read an item shape as (channels, height, width), or say why the network cannot take it.
+def image_shape(sample_shape: Sequence[int], network: str, smallest: int) -> tuple[int, int, int]:
+    """Read a sample shape as (channels, height, width), or say why the network cannot take it.
 
     Parameters
     ----------
-    item_shape : sequence of int
+    sample_shape : sequence of int
         ``(h, w)``, read as one channel, or ``(c, h, w)``.
     network : str
         Name for the message.
@@ -89,24 +89,24 @@ def image_shape(item_shape: Sequence[int], network: str, smallest: int) -> tuple
     Raises
     ------
     InputError
-        When items are no images, or are smaller than ``smallest``.
+        When samples are no images, or are smaller than ``smallest``.
 
     Examples
     --------
     >>> image_shape((28, 28), "lenet", 16)
     (1, 28, 28)
     """
-    shape = item_shape_of(item_shape)
+    shape = sample_shape_of(sample_shape)
     if len(shape) not in (2, 3):
         raise InputError(
-            f"backbone: {network!r} needs images of shape (h, w) or (c, h, w), got items of shape {shape}; "
+            f"backbone: {network!r} needs images of shape (h, w) or (c, h, w), got samples of shape {shape}; "
             "'mlp' takes vectors"
         )
     channels, height, width = shape if len(shape) == 3 else (1, *shape)
     if min(height, width) < smallest:
         raise InputError(
             f"backbone: {network!r} needs images of at least {smallest} x {smallest}, "
-            f"got items of shape {shape}; 'mlp' takes images of every size"
+            f"got samples of shape {shape}; 'mlp' takes images of every size"
         )
     return channels, height, width
 

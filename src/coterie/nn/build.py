@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from coterie._errors import InputError, InputTypeError
-from coterie.nn.backbone import Backbone, Shape, flat_size, item_shape_of, with_channel
+from coterie.nn.backbone import Backbone, Shape, flat_size, sample_shape_of, with_channel
 from coterie.nn.ddc import DDCConvolutions, DDCPerceptron
 from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
@@ -53,14 +53,14 @@ _MISFIT = (RuntimeError, ValueError, TypeError, IndexError, AttributeError, Asse
 class GivenBackbone(Backbone):
     """A module of the caller's as a backbone: copied with its weights, its width found by a dry run.
 
-    The copy sees items as they are, except that images without a channel axis get one. The dry run takes
+    The copy sees samples as they are, except that images without a channel axis get one. The dry run takes
     two rows of zeros in eval mode, without gradient; afterwards each part is in the mode it came in.
 
     Parameters
     ----------
     module : nn.Module
-        Maps ``(b, *item_shape)`` to (b, e), where an item_shape (h, w) arrives as (1, h, w).
-    item_shape : sequence of int
+        Maps ``(b, *sample_shape)`` to (b, e), where an sample_shape (h, w) arrives as (1, h, w).
+    sample_shape : sequence of int
 
     Examples
     --------
@@ -69,9 +69,9 @@ class GivenBackbone(Backbone):
     7
     """
 
-    def __init__(self, module: nn.Module, item_shape: Sequence[int]) -> None:
+    def __init__(self, module: nn.Module, sample_shape: Sequence[int]) -> None:
         super().__init__()
-        shape = item_shape_of(item_shape)
+        shape = sample_shape_of(sample_shape)
         try:
             self.module = copy.deepcopy(module)
         except _MISFIT as error:
@@ -82,12 +82,12 @@ class GivenBackbone(Backbone):
         self.out_features = _dry_run(self.module, shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x ``(b, *item_shape)`` to the embedding (b, out_features)."""
+        """Map x ``(b, *sample_shape)`` to the embedding (b, out_features)."""
         embedding: Tensor = self.module(with_channel(x))
         return embedding
 
 
-def auto_backbone(item_shape: Sequence[int]) -> str:
+def auto_backbone(sample_shape: Sequence[int]) -> str:
     """Name the network that ``backbone="auto"`` stands for.
 
     Vectors and images with a side below 14 take an MLP: there is no room for two poolings. Images up to
@@ -96,7 +96,7 @@ def auto_backbone(item_shape: Sequence[int]) -> str:
 
     Parameters
     ----------
-    item_shape : sequence of int
+    sample_shape : sequence of int
         ``(d,)``, ``(h, w)`` or ``(c, h, w)``.
 
     Returns
@@ -109,10 +109,10 @@ def auto_backbone(item_shape: Sequence[int]) -> str:
     >>> [auto_backbone(shape) for shape in ((64,), (8, 8), (28, 28), (3, 96, 96))]
     ['mlp', 'mlp', 'lenet-bn', 'preact18']
     """
-    shape = item_shape_of(item_shape)
+    shape = sample_shape_of(sample_shape)
     if len(shape) > 3:
         raise InputError(
-            f"backbone: 'auto' takes items of shape (d,), (h, w) or (c, h, w), got {shape}; "
+            f"backbone: 'auto' takes samples of shape (d,), (h, w) or (c, h, w), got {shape}; "
             "pass a name, a module or a callable"
         )
     if len(shape) == 1 or min(shape[-2:]) < 14:
@@ -122,26 +122,26 @@ def auto_backbone(item_shape: Sequence[int]) -> str:
     return "lenet-bn" if min(shape[-2:]) >= 28 else "lenet-code"
 
 
-def build_backbone(spec: BackboneSpec, item_shape: Sequence[int]) -> Backbone:
-    """Build a network without its head for items of a given shape.
+def build_backbone(spec: BackboneSpec, sample_shape: Sequence[int]) -> Backbone:
+    """Build a network without its head for samples of a given shape.
 
     Parameters
     ----------
     spec : "auto", a name, an nn.Module or a callable
         A name is one of ``BACKBONES``. A module is deep-copied and keeps its weights. A callable is
         called without arguments at each build and returns a module.
-    item_shape : sequence of int
+    sample_shape : sequence of int
         ``(d,)``, ``(h, w)`` (one channel) or ``(c, h, w)``, without the batch axis.
 
     Returns
     -------
     Backbone
-        Maps ``(b, *item_shape)`` to (b, out_features).
+        Maps ``(b, *sample_shape)`` to (b, out_features).
 
     Raises
     ------
     InputError
-        For an unknown name, items that do not suit the network, or a module that does not give (b, e).
+        For an unknown name, samples that do not suit the network, or a module that does not give (b, e).
     InputTypeError
         When ``spec`` is none of the four.
 
@@ -152,7 +152,7 @@ def build_backbone(spec: BackboneSpec, item_shape: Sequence[int]) -> Backbone:
     >>> build_backbone(lambda: nn.Linear(10, 3), (10,)).out_features
     3
     """
-    shape = item_shape_of(item_shape)
+    shape = sample_shape_of(sample_shape)
     if isinstance(spec, str):
         return _named(spec)(shape) if spec != "auto" else BACKBONES[auto_backbone(shape)](shape)
     if isinstance(spec, nn.Module):

@@ -47,7 +47,7 @@ class CentroidNetwork(ClusterNetwork):
         self.centroids = nn.Parameter(torch.randn(n_clusters * per_cluster, width) / width**0.5)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map x ``(b, *item_shape)`` to embedding (b, e), logits (b, k), centroids (m, e), their logits."""
+        """Map x ``(b, *sample_shape)`` to embedding (b, e), logits (b, k), centroids (m, e), their logits."""
         embedding = self.embed(x)
         # given out here, the centroids take part in the forward pass that several processes synchronise
         centroids = self.centroids + 0.0
@@ -55,7 +55,7 @@ class CentroidNetwork(ClusterNetwork):
 
 
 def build_centroid_network(
-    spec: BackboneSpec, item_shape: Sequence[int], n_clusters: int, seed: int, per_cluster: int = 1
+    spec: BackboneSpec, sample_shape: Sequence[int], n_clusters: int, seed: int, per_cluster: int = 1
 ) -> CentroidNetwork:
     """Build a network with centroids whose initial weights depend on the seed alone: see `build_network`.
 
@@ -65,7 +65,7 @@ def build_centroid_network(
     >>> torch.equal(first.centroids, second.centroids)
     True
     """
-    plain = build_network(spec, item_shape, n_clusters, seed)
+    plain = build_network(spec, sample_shape, n_clusters, seed)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(seed))
         network = CentroidNetwork(plain.backbone, n_clusters, per_cluster)

@@ -18,7 +18,7 @@ class DDCConvolutions(Backbone):
 
     Parameters
     ----------
-    item_shape : sequence of int
+    sample_shape : sequence of int
         ``(h, w)`` or ``(c, h, w)``, at least 4 x 4. Sides below 16, which the paper has not, are padded by
         2 in both convolutions.
     hidden : int
@@ -38,9 +38,9 @@ class DDCConvolutions(Backbone):
     ((2, 100), 1024)
     """
 
-    def __init__(self, item_shape: Sequence[int], hidden: int = 100) -> None:
+    def __init__(self, sample_shape: Sequence[int], hidden: int = 100) -> None:
         super().__init__()
-        channels, height, width = image_shape(item_shape, "ddc-cnn", 4)
+        channels, height, width = image_shape(sample_shape, "ddc-cnn", 4)
         padding = 0 if min(height, width) >= _UNPADDED else 2
         self.features = nn.Sequential(*_block(channels, 32, padding), *_block(32, 64, padding))
         self.flat_features = 64 * _pooled_twice(height, padding) * _pooled_twice(width, padding)
@@ -66,7 +66,7 @@ class DDCPerceptron(Backbone):
     Parameters
     ----------
     n_features : int
-        Numbers per item after flattening.
+        Numbers per sample after flattening.
     hidden : sequence of int
         Widths of the layers; the last one is the embedding.
 
@@ -91,7 +91,7 @@ class DDCPerceptron(Backbone):
         he_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x (b, ...) with n_features numbers per item to the embedding (b, out_features)."""
+        """Map x (b, ...) with n_features numbers per sample to the embedding (b, out_features)."""
         embedding: Tensor = self.layers(x.flatten(1))
         return embedding
 

@@ -17,7 +17,7 @@ class LeNet(Backbone):
 
     Parameters
     ----------
-    item_shape : sequence of int
+    sample_shape : sequence of int
         ``(h, w)`` or ``(c, h, w)``; at least 16 x 16, or 4 x 4 with padding 2.
     padding : 0 or 2
         0 as in the paper (800 features reach the wide layer on 28 x 28, 1250 on 32 x 32); 2 as in the
@@ -41,7 +41,7 @@ class LeNet(Backbone):
 
     def __init__(
         self,
-        item_shape: Sequence[int],
+        sample_shape: Sequence[int],
         *,
         padding: int = 0,
         fc_batch_norm: bool = False,
@@ -50,7 +50,7 @@ class LeNet(Backbone):
         super().__init__()
         if padding not in _SMALLEST:
             raise InputError(f"padding: expected 0 or 2, got {padding!r}")
-        channels, height, width = image_shape(item_shape, "lenet", _SMALLEST[padding])
+        channels, height, width = image_shape(sample_shape, "lenet", _SMALLEST[padding])
         self.features = nn.Sequential(
             *_convolution(channels, 20, padding),
             *_convolution(20, 50, padding),

@@ -12,7 +12,7 @@ from coterie.nn.backbone import Backbone
 
 
 class MLP(Backbone):
-    """Stack of Linear, batch norm and ReLU; items of more than one axis are flattened.
+    """Stack of Linear, batch norm and ReLU; samples of more than one axis are flattened.
 
     The default widths halve once, from 256 to 128. 256 suffices to mix the columns of a table or the
     coordinates of a pretrained embedding, 128 stays above the usual number of clusters, and a step of
@@ -21,7 +21,7 @@ class MLP(Backbone):
     Parameters
     ----------
     n_features : int
-        Numbers per item after flattening.
+        Numbers per sample after flattening.
     hidden : sequence of int
         Widths of the layers; the last one is the embedding.
     batch_norm : bool
@@ -51,7 +51,7 @@ class MLP(Backbone):
         self.out_features = widths[-1]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x (b, ...) with n_features numbers per item to the embedding (b, out_features)."""
+        """Map x (b, ...) with n_features numbers per sample to the embedding (b, out_features)."""
         embedding: Tensor = self.layers(x.flatten(1))
         return embedding
 

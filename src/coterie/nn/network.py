@@ -21,7 +21,7 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class Network(nn.Module):
-    """A network whose ``forward(items)`` gives a tuple of tensors that have names.
+    """A network whose ``forward(samples)`` gives a tuple of tensors that have names.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Network(nn.Module):
 
 
 class ClusterNetwork(Network):
-    """The clustering itself: a backbone and a linear head whose softmax assigns items to clusters.
+    """The clustering itself: a backbone and a linear head whose softmax assigns samples to clusters.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ class ClusterNetwork(Network):
         self.head = backbone.make_head(n_clusters)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map x ``(b, *item_shape)`` to the embedding (b, out_features) and the logits (b, n_clusters)."""
+        """Map x ``(b, *sample_shape)`` to the embedding (b, out_features) and the logits (b, n_clusters)."""
         embedding = self.embed(x)
         return embedding, self.head(embedding)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Map x ``(b, *item_shape)`` to the embedding (b, out_features) alone."""
+        """Map x ``(b, *sample_shape)`` to the embedding (b, out_features) alone."""
         embedding: Tensor = self.backbone(x)
         return embedding
 
@@ -114,18 +114,18 @@ class PairNetwork(Network):
         self.head = PairHead(backbone.out_features, hidden, symmetric=symmetric)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map x ``(b, *item_shape)`` to the embedding (b, e) and log odds of "same" of all pairs (b, b)."""
+        """Map x ``(b, *sample_shape)`` to the embedding (b, e) and log odds of "same" of all pairs (b, b)."""
         embedding = self.embed(x)
         return embedding, self.head(embedding)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Map x ``(b, *item_shape)`` to the embedding (b, e) alone."""
+        """Map x ``(b, *sample_shape)`` to the embedding (b, e) alone."""
         embedding: Tensor = self.backbone(x)
         return embedding
 
 
 def build_network(
-    spec: BackboneSpec, item_shape: Sequence[int], n_clusters: int, seed: int
+    spec: BackboneSpec, sample_shape: Sequence[int], n_clusters: int, seed: int
 ) -> ClusterNetwork:
     """Build a network whose initial weights depend on the seed alone; the head is always fresh.
 
@@ -136,7 +136,7 @@ def build_network(
     ----------
     spec : "auto", a name, an nn.Module or a callable
         As in `build_backbone`.
-    item_shape : sequence of int
+    sample_shape : sequence of int
     n_clusters : int
     seed : int
 
@@ -151,11 +151,11 @@ def build_network(
     >>> torch.equal(first.head.weight, second.head.weight)
     True
     """
-    return _from_seed(lambda: ClusterNetwork(build_backbone(spec, item_shape), n_clusters), seed)
+    return _from_seed(lambda: ClusterNetwork(build_backbone(spec, sample_shape), n_clusters), seed)
 
 
 def build_pair_network(
-    spec: BackboneSpec, item_shape: Sequence[int], hidden_features: int | None, symmetric: bool, seed: int
+    spec: BackboneSpec, sample_shape: Sequence[int], hidden_features: int | None, symmetric: bool, seed: int
 ) -> PairNetwork:
     """Build a similarity network whose initial weights depend on the seed alone; the head is always fresh.
 
@@ -163,7 +163,7 @@ def build_pair_network(
     ----------
     spec : "auto", a name, an nn.Module or a callable
         As in `build_backbone`.
-    item_shape : sequence of int
+    sample_shape : sequence of int
     hidden_features : int or None
         None: four times the width of the embedding.
     symmetric : bool
@@ -179,7 +179,7 @@ def build_pair_network(
     512
     """
     return _from_seed(
-        lambda: PairNetwork(build_backbone(spec, item_shape), hidden_features, symmetric=symmetric), seed
+        lambda: PairNetwork(build_backbone(spec, sample_shape), hidden_features, symmetric=symmetric), seed
     )
 
 

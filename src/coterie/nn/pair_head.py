@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from coterie.nn.joint_batchnorm import JointBatchNorm, joint_rows
+from coterie.nn.sync_batchnorm import SyncBatchNorm, global_rows
 
 # Numbers of a block of hidden units over all pairs: 2.5 MB of float32, which stays in the processor's cache.
 _BLOCK_NUMBERS = 640_000
@@ -68,14 +68,14 @@ class PairHead(nn.Module):
         self.out = nn.Linear(hidden_features, 2)
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Log odds of "same": embedding (n, e) -> (n, m), rows of this process against all m joint rows.
+        """Log odds of "same": embedding (n, e) -> (n, m), rows of this process against all m global rows.
 
         With one process, or before `convert_batchnorm`, m = n. In training mode the batch statistics are
         those of all m^2 ordered pairs, pairs of a row with itself among them.
         """
         first, second = self.project(embedding)
-        joint = isinstance(self.norm, JointBatchNorm)
-        all_first, all_second = (joint_rows(part) if joint else part for part in (first, second))
+        joint = isinstance(self.norm, SyncBatchNorm)
+        all_first, all_second = (global_rows(part) if joint else part for part in (first, second))
         shift, scale = self._normalisation(all_first, all_second)
         weight, bias = self._difference()
         first, second = first * scale + shift, second * scale

@@ -36,7 +36,7 @@ class PreActResNet(Backbone):
 
     Parameters
     ----------
-    item_shape : sequence of int
+    sample_shape : sequence of int
         ``(h, w)`` or ``(c, h, w)``, at least 8 x 8.
     depth : 18 or 101
         18: two 3x3 convolutions per block, 512 features. 101: bottleneck blocks, 2048 features.
@@ -53,12 +53,12 @@ class PreActResNet(Backbone):
     (1, 512)
     """
 
-    def __init__(self, item_shape: Sequence[int], depth: int = 18) -> None:
+    def __init__(self, sample_shape: Sequence[int], depth: int = 18) -> None:
         super().__init__()
         if depth not in _DEPTHS:
             raise InputError(f"depth: expected 18 or 101, got {depth!r}")
         counts, bottleneck = _DEPTHS[depth]
-        channels, _, _ = image_shape(item_shape, f"preact{depth}", _SMALLEST)
+        channels, _, _ = image_shape(sample_shape, f"preact{depth}", _SMALLEST)
         self.stem = nn.Conv2d(channels, _STEM, 3, padding=1, bias=False)
         before = _STEM
         blocks: list[nn.Module] = []
@@ -82,7 +82,7 @@ class ResNet(Backbone):
 
     Parameters
     ----------
-    item_shape : sequence of int
+    sample_shape : sequence of int
         ``(h, w)`` or ``(c, h, w)``, at least 8 x 8.
     form : {"resnet20", "resnet32", "resnet-stl"}
         The first two: a 3x3 stem of 16 channels, three stages of 16, 32 and 64 channels with 3 or 5 blocks
@@ -104,12 +104,12 @@ class ResNet(Backbone):
     (1, 64)
     """
 
-    def __init__(self, item_shape: Sequence[int], form: str = "resnet20") -> None:
+    def __init__(self, sample_shape: Sequence[int], form: str = "resnet20") -> None:
         super().__init__()
         if form not in _FORMS:
             raise InputError(f"form: expected one of {', '.join(_FORMS)}, got {form!r}")
         widths, count, is_large = _FORMS[form]
-        channels, _, _ = image_shape(item_shape, form, _SMALLEST)
+        channels, _, _ = image_shape(sample_shape, form, _SMALLEST)
         self.stem = nn.Sequential(
             *_convolution_norm(channels, widths[0], 1),
             nn.ReLU(),

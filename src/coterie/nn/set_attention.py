@@ -1,4 +1,4 @@
-"""A set network of attention over items: pair similarities, seeds, assignments for every k."""
+"""A set network of attention over samples: pair similarities, seeds, assignments for every k."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from torch.nn import functional
 
 from coterie._checks import check_int
 
-_SMALL = 1e-6  # under square roots and logarithms of distances: two items may coincide
+_SMALL = 1e-6  # under square roots and logarithms of distances: two samples may coincide
 _LEAST_DENSITY = 1e-4  # of a walk, where 1 is the uniform one
 _LEAST_GAIN = 1e-4
-_NEIGHBOUR = 4  # the distance to this neighbour is an item's own scale
+_NEIGHBOUR = 4  # the distance to this neighbour is a sample's own scale
 _PAIR_FEATURES = 3
 
 
 class SetAttention(nn.Module):
-    """Clusters a set by attention; any order of its items gives the same clustering.
+    """Clusters a set by attention; any order of its samples gives the same clustering.
 
-    Attention logits start from a learned function of the items' distances and are carried from layer to
+    Attention logits start from a learned function of the samples' distances and are carried from layer to
     layer, so that who-is-like-whom is refined along chains of neighbours. The last layer's vectors z_i give
-    the logits of "same cluster" t z_i . z_j + b. Seeds follow from them one at a time: the item whose cluster
+    the logits of "same cluster" t z_i . z_j + b. Seeds follow from them one at a time: the one whose cluster
     covers most of what the seeds so far leave uncovered. P(l | x_i, k) is a softmax over the first k seeds,
     after one step of soft k-means; P(k) is read off what each seed adds.
 
     Parameters
     ----------
     in_features : int
-        Width of an item's embedding; each set is centred.
+        Width of a sample's embedding; each set is centred.
     max_clusters : int
         Largest number of clusters k.
     width, depth, heads : int
@@ -79,14 +79,14 @@ class SetAttention(nn.Module):
         The assignments P(l | x_i, k) of k = 1..K stand side by side, (b, n, K (K + 1) / 2).
         """
         with torch.autocast(embedding.device.type, enabled=False):  # half precision has no small distances
-            items = _centred(embedding.to(self.into.weight.dtype), self.rescale)
-            features = _pair_features(items)
-        hidden = self.into(items)
-        logits = self.pairs(features).to(items.dtype).permute(0, 3, 1, 2)
+            samples = _centred(embedding.to(self.into.weight.dtype), self.rescale)
+            features = _pair_features(samples)
+        hidden = self.into(samples)
+        logits = self.pairs(features).to(samples.dtype).permute(0, 3, 1, 2)
         for layer in self.layers:
             hidden, logits = layer(hidden, logits)
         with torch.autocast(embedding.device.type, enabled=False):
-            return self._cluster(self.norm(hidden.to(items.dtype)))
+            return self._cluster(self.norm(hidden.to(samples.dtype)))
 
     def _cluster(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The outputs, from the last layer's (b, n, width)."""
@@ -103,7 +103,7 @@ class SetAttention(nn.Module):
 class _AttentionLayer(nn.Module):
     """Attention whose logits are added to those of the layer before, and a two-layer perceptron.
 
-    Two steps of the walk that attention is (each row a distribution over the items) reach along chains of
+    Two steps of the walk that attention is (each row a distribution over the samples) reach along chains of
     neighbours; the logarithm of their density, mixed over the heads, is added to the carried logits.
     """
 
@@ -136,24 +136,24 @@ class _AttentionLayer(nn.Module):
 
 def _centred(embedding: Tensor, rescale: bool) -> Tensor:
     """Sets (b, n, e) moved to mean 0; divided by one number each, so that their mean square is 1."""
-    items = embedding - embedding.mean(dim=1, keepdim=True)
+    samples = embedding - embedding.mean(dim=1, keepdim=True)
     if not rescale:
-        return items
-    return items / (items.square().mean(dim=(1, 2), keepdim=True) + _SMALL).sqrt()
+        return samples
+    return samples / (samples.square().mean(dim=(1, 2), keepdim=True) + _SMALL).sqrt()
 
 
-def _pair_features(items: Tensor) -> Tensor:
-    """Log distances, also relative to the scale of either item: (b, n, e) -> (b, n, n, 3)."""
-    norms = items.square().sum(dim=-1)
-    squares = (norms.unsqueeze(1) + norms.unsqueeze(2) - 2 * items @ items.mT).clamp_min(0) + _SMALL
+def _pair_features(samples: Tensor) -> Tensor:
+    """Log distances, also relative to the scale of either sample: (b, n, e) -> (b, n, n, 3)."""
+    norms = samples.square().sum(dim=-1)
+    squares = (norms.unsqueeze(1) + norms.unsqueeze(2) - 2 * samples @ samples.mT).clamp_min(0) + _SMALL
     logs = squares.log() / 2
-    neighbour = min(_NEIGHBOUR, items.shape[1] - 1) + 1
+    neighbour = min(_NEIGHBOUR, samples.shape[1] - 1) + 1
     own = logs.kthvalue(neighbour, dim=2).values
     return torch.stack([logs, logs - own.unsqueeze(2), logs - own.unsqueeze(1)], dim=-1)
 
 
 def choose_seeds(same: Tensor, n_seeds: int) -> tuple[Tensor, Tensor]:
-    """Seeds one at a time: the item whose cluster covers most of what is not covered yet.
+    """Seeds one at a time: the sample whose cluster covers most of what is not covered yet.
 
     Parameters
     ----------

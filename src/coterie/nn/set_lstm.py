@@ -1,4 +1,4 @@
-"""The set network of the L2C paper: residual bidirectional LSTM layers over the items, a head for each k.
+"""The set network of the L2C paper: residual bidirectional LSTM layers over the samples, a head for each k.
 
 Meier, Elezi, Amirian, Dürr and Stadelmann, "Learning neural models for end-to-end clustering", ANNPR 2018
 (arXiv:1807.04001), sections 3.1 and 3.3.
@@ -27,7 +27,7 @@ class SetLSTM(nn.Module):
     Parameters
     ----------
     in_features : int
-        Width of an item's embedding.
+        Width of a sample's embedding.
     max_clusters : int
         Largest number of clusters K.
     width : int, default=288
@@ -35,11 +35,11 @@ class SetLSTM(nn.Module):
     depth : int, default=14
         LSTM layers.
     distance : {"implicit", "euclidean", "diagonal", "full"}, default="implicit"
-        Not "implicit": the LSTM layers see each item's distances (x_i - x_j)' A (x_i - x_j) to all others,
+        Not "implicit": the LSTM layers see each sample's distances (x_i - x_j)' A (x_i - x_j) to all others,
         with A the identity, a trained diagonal or a trained matrix (section 3.3; not in the released code).
-        The first LSTM layer then sees rows of length n, so `n_items` fixes the size of every set.
-    n_items : int or None
-        Items of a set, for explicit distances.
+        The first LSTM layer then sees rows of length n, so `n_samples` fixes the size of every set.
+    n_samples : int or None
+        Samples of a set, for explicit distances.
 
     Examples
     --------
@@ -59,14 +59,14 @@ class SetLSTM(nn.Module):
         width: int = _UNITS,
         depth: int = 14,
         distance: str = "implicit",
-        n_items: int | None = None,
+        n_samples: int | None = None,
     ) -> None:
         super().__init__()
         self.max_clusters = check_int("max_clusters", max_clusters, low=1)
         self.into = nn.Linear(in_features, width)
         self.distance = make_distance(distance, width)
-        self.n_items = None if distance == "implicit" else check_int("n_items", n_items, low=2)
-        first = self.n_items or width
+        self.n_samples = None if distance == "implicit" else check_int("n_samples", n_samples, low=2)
+        first = self.n_samples or width
         self.layers = nn.ModuleList(
             nn.LSTM(width if number else first, width // 2, batch_first=True, bidirectional=True)
             for number in range(depth)
@@ -88,9 +88,9 @@ class SetLSTM(nn.Module):
         """Map sets (b, n, e) to count logits (b, K) and assignments (b, n, K (K + 1) / 2), k side by side."""
         hidden = functional.leaky_relu(self.into(embedding), _SLOPE)
         if self.distance is not None:
-            if hidden.shape[1] != self.n_items:
+            if hidden.shape[1] != self.n_samples:
                 raise InputError(
-                    f"X: sets of {hidden.shape[1]} items; {self.n_items} as in fit are expected with "
+                    f"X: sets of {hidden.shape[1]} samples; {self.n_samples} as in fit are expected with "
                     "explicit distances"
                 )
             hidden = self.distance(hidden)
@@ -115,7 +115,7 @@ def make_distance(kind: str, width: int) -> PairDistance | None:
 
 
 class PairDistance(nn.Module):
-    """d_A^2(x_i, x_j) = (x_i - x_j)' A (x_i - x_j) of all items of a set (section 3.3).
+    """d_A^2(x_i, x_j) = (x_i - x_j)' A (x_i - x_j) of all samples of a set (section 3.3).
 
     Parameters
     ----------
@@ -136,11 +136,11 @@ class PairDistance(nn.Module):
         start = torch.eye(width) if kind == "full" else torch.ones(width)
         self.matrix = nn.Parameter(start, requires_grad=kind != "euclidean")
 
-    def forward(self, items: Tensor) -> Tensor:
-        """Items (b, n, width) to squared distances (b, n, n), A projected first."""
+    def forward(self, samples: Tensor) -> Tensor:
+        """Samples (b, n, width) to squared distances (b, n, n), A projected first."""
         self.project()
-        scaled = items @ self.matrix if self.kind == "full" else items * self.matrix
-        products = scaled @ items.mT
+        scaled = samples @ self.matrix if self.kind == "full" else samples * self.matrix
+        products = scaled @ samples.mT
         own = products.diagonal(dim1=1, dim2=2)
         distances: Tensor = own.unsqueeze(1) + own.unsqueeze(2) - products - products.mT
         return distances

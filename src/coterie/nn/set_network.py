@@ -1,4 +1,4 @@
-"""A network over whole sets: one that embeds each item, and one that clusters the embeddings of a set."""
+"""A network over whole sets: one that embeds each sample, and one that clusters the embeddings of a set."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from coterie.nn.set_lstm import DISTANCES, SetLSTM
 from coterie.nn.set_table import TableAttention
 
 SET_NETWORKS = ("attention", "lstm", "table")
-# Layers that attend from item to item: what few groups teach fits into fewer.
+# Layers that attend from sample to sample: what few groups teach fits into fewer.
 SIZES = {"large": {"width": 96, "depth": 6, "heads": 8}, "small": {"width": 64, "depth": 2, "heads": 4}}
 _SLOPE = 0.3
 
 
 class SetNetwork(Network):
-    """Embeds each item by itself and clusters each set of embeddings.
+    """Embeds each sample by itself and clusters each set of embeddings.
 
     Parameters
     ----------
@@ -45,23 +45,23 @@ class SetNetwork(Network):
         self.outputs = clusterer.outputs
 
     def forward(self, sets: Tensor) -> tuple[Tensor, ...]:
-        """Map sets ``(b, n, *item_shape)`` to the outputs of the clusterer."""
+        """Map sets ``(b, n, *sample_shape)`` to the outputs of the clusterer."""
         embedding = self.embed(sets.flatten(0, 1)).reshape(*sets.shape[:2], -1)
         values: tuple[Tensor, ...] = self.clusterer(embedding)
         return values
 
-    def embed(self, items: Tensor) -> Tensor:
-        """Map items ``(b, *item_shape)``, each by itself, to embeddings (b, e)."""
-        embedding: Tensor = self.backbone(items)
+    def embed(self, samples: Tensor) -> Tensor:
+        """Map samples ``(b, *sample_shape)``, each by itself, to embeddings (b, e)."""
+        embedding: Tensor = self.backbone(samples)
         return embedding
 
 
 class ItemVectors(Backbone):
-    """Items as they are, flattened: vectors need no embedding network.
+    """Samples as they are, flattened: vectors need no embedding network.
 
     Parameters
     ----------
-    item_shape : sequence of int
+    sample_shape : sequence of int
 
     Examples
     --------
@@ -69,12 +69,12 @@ class ItemVectors(Backbone):
     (4, 6)
     """
 
-    def __init__(self, item_shape: Sequence[int]) -> None:
+    def __init__(self, sample_shape: Sequence[int]) -> None:
         super().__init__()
-        self.out_features = flat_size(item_shape)
+        self.out_features = flat_size(sample_shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x ``(b, *item_shape)`` to (b, out_features)."""
+        """Map x ``(b, *sample_shape)`` to (b, out_features)."""
         return x.flatten(1)
 
 
@@ -86,7 +86,7 @@ class ItemCNN(Backbone):
 
     Parameters
     ----------
-    item_shape : sequence of int
+    sample_shape : sequence of int
         ``(h, w)`` or ``(c, h, w)``, at least 8 x 8.
 
     Examples
@@ -95,9 +95,9 @@ class ItemCNN(Backbone):
     (4, 256)
     """
 
-    def __init__(self, item_shape: Sequence[int]) -> None:
+    def __init__(self, sample_shape: Sequence[int]) -> None:
         super().__init__()
-        channels, height, width = image_shape(item_shape, "set-cnn", 8)
+        channels, height, width = image_shape(sample_shape, "set-cnn", 8)
         widths = (channels, 32, 64, 128)
         parts: list[nn.Module] = []
         for before, after in pairwise(widths):
@@ -116,14 +116,14 @@ class ItemCNN(Backbone):
         return embedding
 
 
-def build_item_network(spec: BackboneSpec, item_shape: Shape) -> Backbone:
-    """A network for single items: with "auto" none for vectors and the paper's CNN for images.
+def build_item_network(spec: BackboneSpec, sample_shape: Shape) -> Backbone:
+    """A network for single samples: with "auto" none for vectors and the paper's CNN for images.
 
     Parameters
     ----------
     spec : "auto", a name, an nn.Module or a callable
         As in `build_backbone`.
-    item_shape : sequence of int
+    sample_shape : sequence of int
 
     Returns
     -------
@@ -135,19 +135,19 @@ def build_item_network(spec: BackboneSpec, item_shape: Shape) -> Backbone:
     2
     """
     if isinstance(spec, str) and spec == "auto":
-        return ItemVectors(item_shape) if len(item_shape) == 1 else ItemCNN(item_shape)
-    return build_backbone(spec, item_shape)
+        return ItemVectors(sample_shape) if len(sample_shape) == 1 else ItemCNN(sample_shape)
+    return build_backbone(spec, sample_shape)
 
 
 def build_set_network(  # noqa: PLR0913 - what is embedded, and how it is clustered
     spec: BackboneSpec,
-    item_shape: Shape,
+    sample_shape: Shape,
     max_clusters: int,
     seed: int,
     *,
     kind: str = "attention",
     distance: str = "implicit",
-    n_items: int | None = None,
+    n_samples: int | None = None,
     rescale: bool | str = "auto",
     size: str = "large",
 ) -> SetNetwork:
@@ -156,17 +156,17 @@ def build_set_network(  # noqa: PLR0913 - what is embedded, and how it is cluste
     Parameters
     ----------
     spec : "auto", a name, an nn.Module or a callable
-        The network for single items.
-    item_shape : sequence of int
+        The network for single samples.
+    sample_shape : sequence of int
     max_clusters : int
     seed : int
     kind : {"attention", "lstm", "table"}
     distance : {"implicit", "euclidean", "diagonal", "full"}
         Of the LSTM stack.
-    n_items : int or None
+    n_samples : int or None
         Size of the sets, for explicit distances.
     rescale : bool or "auto"
-        Whether "attention" divides each set by its own spread; "auto": where items are not embedded.
+        Whether "attention" divides each set by its own spread; "auto": where samples are not embedded.
     size : {"large", "small"}
         Of "attention".
 
@@ -191,10 +191,10 @@ def build_set_network(  # noqa: PLR0913 - what is embedded, and how it is cluste
         raise InputError(f"distance: {distance!r}; 'implicit' is expected with network={kind!r}")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(seed))
-        backbone = build_item_network(spec, item_shape)
+        backbone = build_item_network(spec, sample_shape)
         width = backbone.out_features
         if kind == "lstm":
-            return SetNetwork(backbone, SetLSTM(width, max_clusters, distance=distance, n_items=n_items))
+            return SetNetwork(backbone, SetLSTM(width, max_clusters, distance=distance, n_samples=n_samples))
         if kind == "table":
             return SetNetwork(backbone, TableAttention(max_clusters, **SIZES[size]))
         own_scale = isinstance(backbone, ItemVectors) if rescale == "auto" else bool(rescale)

@@ -20,7 +20,7 @@ class VCNN(Backbone):
 
     Parameters
     ----------
-    item_shape : sequence of int
+    sample_shape : sequence of int
         ``(h, w)`` or ``(c, h, w)``, at least 8 x 8.
     widths : sequence of 3 int
         Channels of each pair of convolutions; the paper's SVHN network repeats each width three times.
@@ -44,14 +44,14 @@ class VCNN(Backbone):
 
     def __init__(
         self,
-        item_shape: Sequence[int],
+        sample_shape: Sequence[int],
         *,
         widths: Sequence[int] = (32, 64, 128),
         hidden: int = 128,
         repeats: int = 2,
     ) -> None:
         super().__init__()
-        before, height, width = image_shape(item_shape, "vcnn", _SMALLEST)
+        before, height, width = image_shape(sample_shape, "vcnn", _SMALLEST)
         side = min(height, width)
         poolings = 3 if side >= 2 * _SMALLEST else 2
         layers: list[nn.Module] = []

@@ -33,7 +33,7 @@ class VGG(Backbone):
 
     Parameters
     ----------
-    item_shape : sequence of int
+    sample_shape : sequence of int
         ``(h, w)`` or ``(c, h, w)``; at least 32 x 32, for ``vggs`` and ``vggxs`` 16 x 16.
     name : "vgg8", "vgg11", "vgg16", "vggs" or "vggxs"
 
@@ -50,13 +50,13 @@ class VGG(Backbone):
     (2, 1024)
     """
 
-    def __init__(self, item_shape: Sequence[int], name: str = "vgg8") -> None:
+    def __init__(self, sample_shape: Sequence[int], name: str = "vgg8") -> None:
         super().__init__()
         if name not in _STAGES:
             raise InputError(f"name: expected one of {', '.join(_STAGES)}, got {name!r}")
         stages = _STAGES[name]
         shrink = 2 ** len(stages)
-        channels, height, width = image_shape(item_shape, name, shrink)
+        channels, height, width = image_shape(sample_shape, name, shrink)
         layers: list[nn.Module] = []
         for stage in stages:
             for after in stage:

@@ -188,16 +188,16 @@ def _principal(rows: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
 
 
 def top_examples(
-    items: ArrayLike, probabilities: ArrayLike, ax: Axes | None = None, *, n_examples: int = 10
+    samples: ArrayLike, probabilities: ArrayLike, ax: Axes | None = None, *, n_examples: int = 10
 ) -> Axes:
-    """Draw the most certain items of each cluster, a row of pictures for each.
+    """Draw the most certain samples of each cluster, a row of pictures for each.
 
     Parameters
     ----------
-    items : array-like of shape (n, h, w) or (n, 3, h, w)
+    samples : array-like of shape (n, h, w) or (n, 3, h, w)
         Grey or colour images of any range of values.
     probabilities : array-like of shape (n, k)
-        Of each cluster; items belong to the most probable one.
+        Of each cluster; samples belong to the most probable one.
     ax : Axes, optional
         Where to draw; by default a new figure is made.
     n_examples : int, default=10
@@ -206,12 +206,12 @@ def top_examples(
     Returns
     -------
     Axes
-        The most certain item first; ticks name the clusters.
+        The most certain sample first; ticks name the clusters.
 
     Raises
     ------
     InputError
-        The items are no images of finite values, not as many as the rows of probabilities, or `n_examples`
+        The samples are no images of finite values, not as many as the rows of probabilities, or `n_examples`
         is below 1.
 
     Examples
@@ -222,11 +222,11 @@ def top_examples(
     >>> plt.close(ax.figure)
     """
     rows = _finite("probabilities", probabilities, 2)
-    images = np.asarray(items)
-    images = _finite("items", images, 4 if images.ndim == 4 else 3).astype(np.float64)
+    images = np.asarray(samples)
+    images = _finite("samples", images, 4 if images.ndim == 4 else 3).astype(np.float64)
     if len(images) != len(rows) or (images.ndim == 4 and images.shape[1] != 3):
         raise InputError(
-            f"items: ({len(rows)}, h, w) or ({len(rows)}, 3, h, w), as many as probabilities, is expected; "
+            f"samples: ({len(rows)}, h, w) or ({len(rows)}, 3, h, w), as many as probabilities, is expected; "
             f"got shape {images.shape}"
         )
     check_int("n_examples", n_examples, low=1)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from coterie.data.arrays import Items
+from coterie.data.arrays import SampleArray
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-# below this probability of its cluster an item counts as unsure
+# below this probability of its cluster a sample counts as unsure
 UNSURE = 0.5
 MOST_ROWS = 100_000
 _CHUNK = 20_000
@@ -80,17 +80,18 @@ class Findings:
         return [(int(pairs[at, 0]), int(pairs[at, 1]), int(counts[at])) for at in order]
 
 
-def find(estimator: NeuralClusterer, items: Items) -> Findings:
+def find(estimator: NeuralClusterer, samples: SampleArray) -> Findings:
     """Cluster the rows, or evenly spaced ones of very many."""
-    n_rows = len(items)
+    n_rows = len(samples)
     rows = np.unique(np.linspace(0, n_rows - 1, min(n_rows, MOST_ROWS)).astype(np.int64))
     parts = [
-        estimator.predict_proba(items[rows[start : start + _CHUNK]]) for start in range(0, len(rows), _CHUNK)
+        estimator.predict_proba(samples[rows[start : start + _CHUNK]])
+        for start in range(0, len(rows), _CHUNK)
     ]
     return Findings(rows, np.concatenate(parts), n_rows)
 
 
-def cautions(
+def find_warnings(
     findings: Findings, history: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]]
 ) -> list[str]:
     """What somebody who looks at the clustering should know, in plain sentences.

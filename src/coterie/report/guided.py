@@ -34,7 +34,7 @@ def guided_backpropagation(
     estimator : CCN, DDC or ADC
         Fitted; of a vote, the best run explains. Its network needs ReLU layers.
     X : array-like of shape (n, ...)
-        Items as in ``fit``.
+        Samples as in ``fit``.
     cluster : int, optional
         Whose logit, of the network's outputs; by default that of each row's own.
 
@@ -60,9 +60,9 @@ def guided_backpropagation(
     check_is_fitted(estimator, "network_")
     if cluster is not None:
         check_int("cluster", cluster, low=0, high=estimator.network_.head.out_features - 1)
-    items = estimator._check_items(X, reset=False)
+    samples = estimator._check_samples(X, reset=False)
     network = estimator.network_
-    source = ScaledSource(items, estimator.scaling_, next(network.parameters()).device)
+    source = ScaledSource(samples, estimator.scaling_, next(network.parameters()).device)
     parts = []
     with eval_mode(network), _positive_gradients(network):
         for start in range(0, len(source), _BATCH):

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from coterie.data.arrays import Items
+from coterie.data.arrays import SampleArray
 from coterie.data.labels import encode_labels
 from coterie.methods.base import NeuralClusterer
 from coterie.metrics import clustering_accuracy, nmi, purity
 from coterie.report.figures import contingency_table, embedding_map
-from coterie.report.findings import UNSURE, Findings, cautions, find, loss_in_words
+from coterie.report.findings import UNSURE, Findings, find, find_warnings, loss_in_words
 from coterie.report.pictures import figure_png, figure_svg, is_pictorial, item_picture, value_range
 from coterie.report.run_figures import cluster_sizes, loss_curves, similarity_matrix
 
@@ -38,7 +38,7 @@ figure{margin:1rem 0}figcaption,.note{color:#57606a;font-size:.9rem}
 svg,figure img{max-width:100%;height:auto}.scroll{overflow-x:auto}
 .items{display:flex;flex-wrap:wrap;gap:4px}.items img{width:56px;height:56px;object-fit:contain;
 background:#f3f4f6;image-rendering:pixelated}
-.caution{border-left:4px solid #d4850f;background:#fdf6e9;padding:.4rem .8rem;margin:.5rem 0}
+.warning{border-left:4px solid #d4850f;background:#fdf6e9;padding:.4rem .8rem;margin:.5rem 0}
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:1rem}
 """
 
@@ -51,22 +51,22 @@ class ReportInput:
     ----------
     estimator : NeuralClusterer
         Fitted.
-    items : array or DatasetRows of shape (n, ...)
+    samples : array or DatasetRows of shape (n, ...)
         The data of the fit.
     names : sequence of str
         What the n rows are called.
-    facts : mapping of str to str
+    metadata : mapping of str to str
         What to say of the run beside the estimator's parameters.
     columns : sequence of str or None
-        Names of the features, where the items are rows of a table.
+        Names of the features, where the samples are rows of a table.
     truth : array of shape (n,) or None
         Known labels, unknown ones as None or -1.
     """
 
     estimator: NeuralClusterer
-    items: Items
+    samples: SampleArray
     names: Sequence[str]
-    facts: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
     columns: Sequence[str] | None = None
     truth: npt.NDArray[Any] | None = None
 
@@ -83,7 +83,7 @@ def render_report(given: ReportInput) -> str:
     str
         HTML whose pictures lie within it; it holds no script and no address that a browser would fetch.
     """
-    found = find(given.estimator, given.items)
+    found = find(given.estimator, given.samples)
     sections = [
         _summary(given, found),
         _asked(given),
@@ -108,8 +108,8 @@ def _summary(given: ReportInput, found: Findings) -> str:
     estimator = given.estimator
     used = int((found.sizes > 0).sum())
     unsure = float((found.certainty < UNSURE).mean())
-    said = cautions(found, estimator.history_, estimator.runs_)
-    boxes = "".join(f'<p class="caution">{escape(text)}</p>' for text in said)
+    said = find_warnings(found, estimator.history_, estimator.runs_)
+    boxes = "".join(f'<p class="warning">{escape(text)}</p>' for text in said)
     return (
         f"<h1>{type(estimator).__name__}: {found.n_rows:,} rows in {used} clusters</h1>"
         f"<p>{used} of {estimator.n_outputs_} clusters are used, {estimator.n_dominant_} hold at least their "
@@ -120,7 +120,7 @@ def _summary(given: ReportInput, found: Findings) -> str:
 
 def _asked(given: ReportInput) -> str:
     params = {name: repr(value) for name, value in given.estimator.get_params().items()}
-    rows = [(name, value) for name, value in given.facts.items()]
+    rows = [(name, value) for name, value in given.metadata.items()]
     kind = type(given.estimator)
     changed = {name: value for name, value in params.items() if value != repr(kind().get_params()[name])}
     same = ", ".join(f"{name}={value}" for name, value in params.items() if name not in changed)
@@ -170,12 +170,12 @@ def _show(given: ReportInput, found: Findings, places: npt.NDArray[np.int64]) ->
     """Some rows as pictures, or as rows of a table."""
     if not len(places):
         return '<p class="note">none</p>'
-    values = np.asarray(given.items[found.rows[places]])
+    values = np.asarray(given.samples[found.rows[places]])
     captions = [f"{given.names[found.rows[place]]} ({found.certainty[place]:.2f})" for place in places]
     if is_pictorial(values.shape[1:]):
         limits = value_range(values)
         return (
-            '<div class="items">'
+            '<div class="samples">'
             + "".join(
                 _picture(item_picture(value, limits), caption)
                 for value, caption in zip(values, captions, strict=True)
@@ -195,7 +195,7 @@ def _maps(given: ReportInput, found: Findings) -> str:
     places = _spread(len(found.rows), _MAP_ROWS)
     if len(places) < 3:
         return ""
-    embedding = given.estimator.transform(given.items[found.rows[places]])
+    embedding = given.estimator.transform(given.samples[found.rows[places]])
     figure = Figure(figsize=(9.6, 4.4), layout="constrained")
     for ax, method in zip(figure.subplots(1, 2), ("t-SNE", "PCA"), strict=True):
         embedding_map(np.asarray(embedding), found.labels[places], ax, method=method, random_state=0)

@@ -1,4 +1,4 @@
-"""Items as small pictures within a page, and figures too: nothing a page would have to ask for."""
+"""Samples as small pictures within a page, and figures too: nothing a page would have to ask for."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from PIL import Image
 SIDE = 56
 
 
-def is_pictorial(item_shape: tuple[int, ...]) -> bool:
-    """Whether items of this shape can be shown: (h, w), or (c, h, w) with 1 or 3 channels."""
-    return len(item_shape) == 2 or (len(item_shape) == 3 and item_shape[0] in (1, 3))
+def is_pictorial(sample_shape: tuple[int, ...]) -> bool:
+    """Whether samples of this shape can be shown: (h, w), or (c, h, w) with 1 or 3 channels."""
+    return len(sample_shape) == 2 or (len(sample_shape) == 3 and sample_shape[0] in (1, 3))
 
 
-def value_range(items: npt.NDArray[Any]) -> tuple[float, float]:
+def value_range(samples: npt.NDArray[Any]) -> tuple[float, float]:
     """What is to be black and what white: of bytes their range, else nearly the extremes."""
-    if items.dtype == np.uint8:
+    if samples.dtype == np.uint8:
         return 0.0, 255.0
-    low, high = np.quantile(items.astype(np.float64), [0.005, 0.995])
+    low, high = np.quantile(samples.astype(np.float64), [0.005, 0.995])
     return float(low), float(max(high, low + 1e-12))
 
 
-def item_picture(item: npt.NDArray[Any], limits: tuple[float, float], side: int = SIDE) -> str:
-    """One item as a data address.
+def item_picture(sample: npt.NDArray[Any], limits: tuple[float, float], side: int = SIDE) -> str:
+    """One sample as a data address.
 
     Parameters
     ----------
-    item : array of shape (h, w) or (c, h, w)
+    sample : array of shape (h, w) or (c, h, w)
     limits : (float, float)
         Values of black and white.
     side : int, default=56
@@ -52,7 +52,7 @@ def item_picture(item: npt.NDArray[Any], limits: tuple[float, float], side: int 
     'data:image/png;base64,'
     """
     low, high = limits
-    scaled = np.clip((np.asarray(item, dtype=np.float64) - low) / (high - low), 0, 1)
+    scaled = np.clip((np.asarray(sample, dtype=np.float64) - low) / (high - low), 0, 1)
     values = np.rint(scaled * 255).astype(np.uint8)
     if values.ndim == 3:
         values = np.moveaxis(values, 0, 2) if values.shape[0] == 3 else values[0]

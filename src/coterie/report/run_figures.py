@@ -88,12 +88,12 @@ def _draw_term(ax: Axes, history: Sequence[Mapping[str, Any]], term: str, chosen
 
 
 def cluster_sizes(sizes: Sequence[int], unsure: Sequence[int], ax: Axes | None = None) -> Axes:
-    """Draw how many items each cluster has, those it is unsure of in another colour.
+    """Draw how many samples each cluster has, those it is unsure of in another colour.
 
     Parameters
     ----------
     sizes, unsure : sequence of int of length k
-        Items of each cluster, and how many of them are unsure.
+        Samples of each cluster, and how many of them are unsure.
     ax : Axes, optional
         Where to draw; by default a new figure is made.
 
@@ -115,7 +115,7 @@ def cluster_sizes(sizes: Sequence[int], unsure: Sequence[int], ax: Axes | None =
     step = max(1, len(sizes) // 25)
     ax.set_xticks(numbers[::step])
     ax.set_xlabel("cluster")
-    ax.set_ylabel("items")
+    ax.set_ylabel("samples")
     ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     return ax
 

@@ -13,8 +13,8 @@ from coterie._errors import InputError
 from coterie.cli.label.answers import read_answers
 from coterie.cli.label.selection import representatives
 from coterie.cli.label.server import LabelServer
-from coterie.cli.label.sitting import Sitting
-from coterie.cli.nearness import Nearness
+from coterie.cli.label.session import LabelingSession
+from coterie.cli.neighbor_space import NeighborSpace
 from coterie.cli.parser import DashedParser, make_parser
 from coterie.cli.run_folder import Fitted, load_fitted
 
@@ -45,21 +45,21 @@ def run(words: list[str]) -> None:
     """Serve until the page's finish button or Ctrl-C; the answers are saved in either case."""
     options = parser(words).parse(words)
     fitted = load_fitted(options.run, options.data)
-    sitting = _sitting(fitted, Path(options.run, FILE) if options.pairs is None else Path(options.pairs))
-    use = ["coterie", "fit", fitted.data, "--pairs", str(sitting.path), "--closure", "--neighbors", "5"]
+    session = _sitting(fitted, Path(options.run, FILE) if options.pairs is None else Path(options.pairs))
+    use = ["coterie", "fit", fitted.data, "--pairs", str(session.path), "--closure", "--neighbors", "5"]
     way_on = shlex.join([*use, "--init", options.run, "--out", "NEW"])
-    with LabelServer(sitting, options.port) as server, _ended_by_signals():
+    with LabelServer(session, options.port) as server, _ended_by_signals():
         try:
-            print(f"open {server.address}\nanswers go to {sitting.path}; Ctrl-C ends", flush=True)
+            print(f"open {server.address}\nanswers go to {session.path}; Ctrl-C ends", flush=True)
             server.serve_forever(poll_interval=0.1)
         except KeyboardInterrupt as stop:
-            raise KeyboardInterrupt(f"stopped; {_ending(sitting, way_on)}") from stop
-    print(_ending(sitting, way_on))
+            raise KeyboardInterrupt(f"stopped; {_ending(session, way_on)}") from stop
+    print(_ending(session, way_on))
 
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM ends the sitting as Ctrl-C does, and SIGINT even where a shell's background job ignores it."""
+    """SIGTERM ends the session as Ctrl-C does, and SIGINT even where a shell's background job ignores it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -72,19 +72,19 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _sitting(fitted: Fitted, path: Path) -> Sitting:
+def _sitting(fitted: Fitted, path: Path) -> LabelingSession:
     estimator, samples = fitted.estimator, fitted.samples
-    if len(samples.items) < 2:
+    if len(samples.X) < 2:
         raise InputError(f"--data: {fitted.data} has one row; two are expected")
-    probabilities = estimator.predict_proba(samples.items)
-    answers = read_answers(path, samples.ids, len(samples.items))
+    probabilities = estimator.predict_proba(samples.X)
+    answers = read_answers(path, samples.ids, len(samples.X))
     asked = [row for group in answers.groups() for row in group]
-    candidates = representatives(probabilities, Nearness(samples.items, estimator), asked)
-    return Sitting(samples, candidates, answers, path, fitted.columns)
+    candidates = representatives(probabilities, NeighborSpace(samples.X, estimator), asked)
+    return LabelingSession(samples, candidates, answers, path, fitted.columns)
 
 
-def _ending(sitting: Sitting, way_on: str) -> str:
-    n_same, n_different = sitting.answers.count(1), sitting.answers.count(-1)
+def _ending(session: LabelingSession, way_on: str) -> str:
+    n_same, n_different = session.answers.count(1), session.answers.count(-1)
     if not n_same + n_different:
         return "no answers"
-    return f"{n_same + n_different} answers ({n_same} same) in {sitting.path}\nto use them: {way_on}"
+    return f"{n_same + n_different} answers ({n_same} same) in {session.path}\nto use them: {way_on}"

@@ -103,7 +103,7 @@ def write_answers(path: Path, answers: Answers, names: Sequence[str]) -> None:
 
 
 def read_answers(path: Path, ids: Sequence[str] | None, n_rows: int) -> Answers:
-    """Answers of an earlier sitting; none where there is no file, or one without answers."""
+    """Answers of an earlier session; none where there is no file, or one without answers."""
     answers = Answers()
     if not path.exists() or len(path.read_text(encoding="utf-8").split()) < 2:
         return answers

@@ -39,16 +39,16 @@ SCRIPT = """'use strict';
 const element = id => document.getElementById(id);
 let question = null, busy = false;
 
-function show(place, item) {
+function show(place, sample) {
   const content = [];
-  if (item.picture) {
+  if (sample.picture) {
     const image = new Image();
-    image.src = item.picture;
-    image.alt = item.name;
+    image.src = sample.picture;
+    image.alt = sample.name;
     content.push(image);
   } else {
     const table = document.createElement('table');
-    for (const [name, value] of item.values) {
+    for (const [name, value] of sample.values) {
       const row = table.insertRow();
       row.insertCell().textContent = name;
       row.insertCell().textContent = value;
@@ -56,7 +56,7 @@ function show(place, item) {
     content.push(table);
   }
   const caption = document.createElement('figcaption');
-  caption.textContent = item.name;
+  caption.textContent = sample.name;
   place.replaceChildren(...content, caption);
 }
 

@@ -39,7 +39,7 @@ class Candidates:
         Share of the data that each stands for.
     probabilities : array of shape (m, k)
     points : array of shape (m, e)
-        Where nearness means likeness.
+        Where neighbor_space means likeness.
     """
 
     rows: Ints
@@ -61,7 +61,7 @@ def representatives(probabilities: Floats, points: Points, asked: Sequence[int] 
     ----------
     probabilities : array of shape (n, k)
     points : Points
-        Where nearness means likeness, for each of the n rows.
+        Where neighbor_space means likeness, for each of the n rows.
     asked : sequence of int
         Rows of earlier answers: they stand for nothing themselves, but others are compared with them.
     """
@@ -160,7 +160,7 @@ def _likeliest(
 
 
 def _likeness(candidates: Candidates, own: int, others: Ints) -> Floats:
-    """How likely rows share a group: by the run's clusters, which may be too sure, and by nearness."""
+    """How likely rows share a group: by the run's clusters, which may be too sure, and by neighbor_space."""
     same = candidates.probabilities[others] @ candidates.probabilities[own]
     distance = ((candidates.points[others] - candidates.points[own]) ** 2).sum(axis=1)
     typical = 2 * candidates.points.var(axis=0).sum()

@@ -11,7 +11,7 @@ from typing import Any
 
 from coterie._errors import InputError
 from coterie.cli.label.page import PAGE, SCRIPT, STYLE
-from coterie.cli.label.sitting import Sitting
+from coterie.cli.label.session import LabelingSession
 
 HOST = "127.0.0.1"
 _FILES = {
@@ -27,19 +27,19 @@ _LARGEST_BODY = 10_000
 
 
 class LabelServer(ThreadingHTTPServer):
-    """Serves one sitting until it is finished.
+    """Serves one session until it is finished.
 
     Parameters
     ----------
-    sitting : Sitting
+    session : LabelingSession
     port : int
         0 takes a free one.
     """
 
     daemon_threads = True
 
-    def __init__(self, sitting: Sitting, port: int = 0) -> None:
-        self.sitting = sitting
+    def __init__(self, session: LabelingSession, port: int = 0) -> None:
+        self.session = session
         self.token = secrets.token_urlsafe(16)
         try:
             super().__init__((HOST, port), _Handler)
@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
             kind, text = _FILES[name]
             self._send(HTTPStatus.OK, kind, text)
         elif name == "state":
-            self._send_json(self.server.sitting.state())
+            self._send_json(self.server.session.state())
         else:
             self._refuse(HTTPStatus.NOT_FOUND, "nothing here")
 
@@ -84,14 +84,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._act(name, body)
 
     def _act(self, name: str, body: dict[str, Any]) -> None:
-        sitting = self.server.sitting
+        session = self.server.session
         try:
             if name == "answer":
-                self._send_json(sitting.answer(body.get("i", -1), body.get("j", -1), body.get("same", 2)))
+                self._send_json(session.answer(body.get("i", -1), body.get("j", -1), body.get("same", 2)))
             elif name == "undo":
-                self._send_json(sitting.undo())
+                self._send_json(session.undo())
             else:
-                state = sitting.state()
+                state = session.state()
                 self._send_json(state | {"question": None, "message": f"Finished: {state['message']}."})
                 threading.Thread(target=self.server.shutdown).start()
         except InputError as error:

@@ -49,7 +49,7 @@ def read_images(folder: Path, files: Sequence[Path], options: ReadOptions) -> Sa
     Returns
     -------
     Samples
-        Items (n, h, w) where all images are grey, else (n, 3, h, w); transparent parts are white, and of an
+        Samples (n, h, w) where all images are grey, else (n, 3, h, w); transparent parts are white, and of an
         animation the first frame counts. The ids are the paths in the folder.
 
     Raises

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from coterie._errors import InputError
-from coterie.data.arrays import Items
+from coterie.data.arrays import SampleArray
 
 Facts = Mapping[str, Any]
 _SHOWN = 5
@@ -40,25 +40,25 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Samples:
-    """Items that were read, and what they are called.
+    """Samples that were read, and what they are called.
 
     Attributes
     ----------
-    items : array of shape (n, ...)
+    X : array of shape (n, ...)
     ids : tuple of str or None
         Names of the rows: a column called id, or paths of files; None where they only have numbers.
     how : mapping
-        JSON facts that reading other files in the same way needs.
+        JSON metadata that reading other files in the same way needs.
     """
 
-    items: Items
+    X: SampleArray
     ids: tuple[str, ...] | None = None
     how: Facts = field(default_factory=dict)
 
     @property
     def names(self) -> Sequence[str]:
         """The ids, or the rows' numbers from 0."""
-        return [str(row) for row in range(len(self.items))] if self.ids is None else self.ids
+        return [str(row) for row in range(len(self.X))] if self.ids is None else self.ids
 
 
 class Broken:

@@ -60,7 +60,7 @@ def read_samples(path: str | os.PathLike[str], options: ReadOptions | None = Non
     ...     file = Path(folder) / "points.csv"
     ...     _ = file.write_text("id,x,y\\na,1,2\\nb,3,4\\n")
     ...     samples = read_samples(file)
-    >>> samples.items, samples.ids
+    >>> samples.X, samples.ids
     (array([[1., 2.], [3., 4.]]), ('a', 'b'))
     """
     options = ReadOptions() if options is None else options
@@ -77,7 +77,7 @@ def read_samples(path: str | os.PathLike[str], options: ReadOptions | None = Non
 
 
 def read_array(path: str | os.PathLike[str]) -> Array:
-    """Read samples from a file: the items of `read_samples`.
+    """Read samples from a file: the samples of `read_samples`.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def read_array(path: str | os.PathLike[str]) -> Array:
     array([[1., 2.],
            [3., 4.]])
     """
-    return _read_file(check_file(path)).items  # type: ignore[return-value]  # files hold arrays
+    return _read_file(check_file(path)).X  # type: ignore[return-value]  # files hold arrays
 
 
 def read_labels(path: str | os.PathLike[str]) -> Array:

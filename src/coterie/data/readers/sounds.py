@@ -41,7 +41,7 @@ def read_sounds(folder: Path, files: Sequence[Path], options: ReadOptions) -> Sa
     Returns
     -------
     Samples
-        Items (n, 40, frames), float32, in decibels. The ids are the paths in the folder.
+        Samples (n, 40, frames), float32, in decibels. The ids are the paths in the folder.
 
     Raises
     ------

@@ -9,18 +9,18 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from coterie._errors import InputError, InputTypeError
-from coterie.data.arrays import Items, from_tensor, is_dataset, read_dataset
+from coterie.data.arrays import SampleArray, from_tensor, is_dataset, read_dataset
 
 
-def check_items(estimator: BaseEstimator, X: Any, reset: bool) -> Items:
+def check_samples(estimator: BaseEstimator, X: Any, reset: bool) -> SampleArray:
     """X as rows of numbers, an array of at least two axes or a data set; remembers names when `reset`."""
     X = from_tensor(X)
     return read_dataset(X) if is_dataset(X) else _check_array(estimator, X, reset)
 
 
-def check_item_shape(estimator: BaseEstimator, items: Items, expected: tuple[int, ...]) -> None:
-    """Raise where new items are not shaped as those of the fit."""
-    shape = items.shape[1:]
+def check_sample_shape(estimator: BaseEstimator, samples: SampleArray, expected: tuple[int, ...]) -> None:
+    """Raise where new samples are not shaped as those of the fit."""
+    shape = samples.shape[1:]
     if shape == expected:
         return
     if len(shape) == len(expected) == 1:
@@ -29,21 +29,21 @@ def check_item_shape(estimator: BaseEstimator, items: Items, expected: tuple[int
             f"X has {shape[0]} features, but {type(estimator).__name__} is expecting {expected[0]} "
             "features as input"
         )
-    raise InputError(f"X: items of shape {shape}; shape {expected} as in fit is expected")
+    raise InputError(f"X: samples of shape {shape}; shape {expected} as in fit is expected")
 
 
 def _check_array(estimator: BaseEstimator, X: Any, reset: bool) -> npt.NDArray[Any]:
     try:
-        items = validate_data(estimator, X, reset=reset, ensure_2d=False, allow_nd=True, dtype="numeric")
+        samples = validate_data(estimator, X, reset=reset, ensure_2d=False, allow_nd=True, dtype="numeric")
     except (TypeError, ValueError) as error:
         kind = InputTypeError if isinstance(error, TypeError) else InputError
         raise kind(_name_x(str(error))) from error
-    if items.ndim < 2:
+    if samples.ndim < 2:
         raise InputError(
-            f"X: Expected 2D array, got {items.ndim}D array instead. Reshape your data with "
-            "X.reshape(-1, 1) for one feature or X.reshape(1, -1) for one item"
+            f"X: Expected 2D array, got {samples.ndim}D array instead. Reshape your data with "
+            "X.reshape(-1, 1) for one feature or X.reshape(1, -1) for one sample"
         )
-    return cast(npt.NDArray[Any], items)
+    return cast(npt.NDArray[Any], samples)
 
 
 def _name_x(text: str) -> str:

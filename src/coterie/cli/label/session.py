@@ -1,4 +1,4 @@
-"""One sitting of questions: what is asked, what was answered, what a page is told."""
+"""One session of questions: what is asked, what was answered, what a page is told."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from coterie.report.pictures import is_pictorial, item_picture, value_range
 _VALUES = 12
 
 
-class Sitting:
+class LabelingSession:
     """Questions about a run's rows; each answer is on the disk before the next question is shown.
 
     Parameters
@@ -96,7 +96,7 @@ class Sitting:
         return {"question": question, "answers": len(self.answers.given), "message": said}
 
     def _items(self, i: int, j: int) -> list[dict[str, Any]]:
-        values = np.asarray(self._samples.items[np.array([i, j])])
+        values = np.asarray(self._samples.X[np.array([i, j])])
         names = [str(self._samples.names[row]) for row in (i, j)]
         if is_pictorial(values.shape[1:]):
             limits = value_range(values)

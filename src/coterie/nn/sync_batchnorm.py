@@ -1,10 +1,10 @@
-"""Batch norm over the joint batch of all processes, with gradient, on every device and backend.
+"""Batch norm over the global batch of all processes, with gradient, on every device and backend.
 
-Losses on pairs couple the rows of the joint batch, so its statistics must be those of the joint batch too:
+Losses on pairs couple the rows of the global batch, so its statistics must be those of the global batch too:
 then two processes with half a batch each compute what one process computes with all of it.
 ``nn.SyncBatchNorm`` does that on GPUs only.
 
-Convention: every process holds one shard and computes the same joint loss L from gathered outputs. The
+Convention: every process holds one shard and computes the same global loss L from gathered outputs. The
 backward of a sum over processes is again a sum over processes, so what flows back is the gradient of the
 sum of all W copies of L. An average of the weight gradients over the W processes, as in
 DistributedDataParallel, gives the gradient of L.
@@ -27,12 +27,12 @@ _REPLACED = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _HALF = (torch.float16, torch.bfloat16)
 
 
-class JointBatchNorm(_BatchNorm):
-    """Batch norm whose training statistics come from the joint batch of all processes.
+class SyncBatchNorm(_BatchNorm):
+    """Batch norm whose training statistics come from the global batch of all processes.
 
     Parameters and buffers are those of ``nn.BatchNorm1d`` under the same names, so state dicts go both
     ways. In eval mode, or with a single process, it computes what that class does. Shards may differ in
-    size; the joint batch needs 2 values per channel. Every process must call it equally often.
+    size; the global batch needs 2 values per channel. Every process must call it equally often.
 
     Parameters
     ----------
@@ -41,18 +41,18 @@ class JointBatchNorm(_BatchNorm):
 
     Examples
     --------
-    >>> tuple(JointBatchNorm(3)(torch.randn(4, 3, 8, 8)).shape)
+    >>> tuple(SyncBatchNorm(3)(torch.randn(4, 3, 8, 8)).shape)
     (4, 3, 8, 8)
     """
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise input (b, c, ...) per channel c; the output has its shape and dtype."""
-        if not (self.training and _is_joint()):
+        if not (self.training and _is_distributed()):
             return super().forward(input)
         self._check_input_dim(input)
-        # Sums over a joint batch overflow or round away in half precision.
+        # Sums over a global batch overflow or round away in half precision.
         x = input.float() if input.dtype in _HALF else input
-        deviation, mean, variance, count = _joint_moments(x)
+        deviation, mean, variance, count = _global_moments(x)
         if self.track_running_stats:
             self._update_running(mean.detach(), variance.detach(), count)
         scale = torch.rsqrt(variance + self.eps)
@@ -64,7 +64,7 @@ class JointBatchNorm(_BatchNorm):
         return out.to(input.dtype)
 
     def _update_running(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
-        """Move the running statistics (c,) towards those of this joint batch, variance unbiased."""
+        """Move the running statistics (c,) towards those of this global batch, variance unbiased."""
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         self.num_batches_tracked.add_(1)
@@ -79,7 +79,7 @@ class JointBatchNorm(_BatchNorm):
 
 
 def convert_batchnorm(module: _Module) -> _Module:
-    """Turn every batch norm of a network into a `JointBatchNorm`, in place.
+    """Turn every batch norm of a network into a `SyncBatchNorm`, in place.
 
     Each layer stays the same object with the same parameters, buffers and hooks, so shared layers stay
     shared, optimizers keep their parameters and the state dict keeps its names. Subclasses of the batch
@@ -98,11 +98,11 @@ def convert_batchnorm(module: _Module) -> _Module:
     --------
     >>> network = convert_batchnorm(nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)))
     >>> type(network[1]).__name__
-    'JointBatchNorm'
+    'SyncBatchNorm'
     """
     for part in module.modules():
         if type(part) in _REPLACED:
-            part.__class__ = JointBatchNorm
+            part.__class__ = SyncBatchNorm
     return module
 
 
@@ -126,17 +126,17 @@ def _sum_over_processes(x: Tensor) -> Tensor:
     return total
 
 
-def joint_rows(x: Tensor) -> Tensor:
+def global_rows(x: Tensor) -> Tensor:
     """Rows x (b, c) of all processes in their order, with gradient, on every process.
 
-    Its backward follows the convention of this module: it sums the gradients of all copies of the joint loss.
+    Its backward follows the convention of this module: it sums the gradients of all copies of that loss.
 
     Examples
     --------
-    >>> tuple(joint_rows(torch.zeros(4, 3)).shape)
+    >>> tuple(global_rows(torch.zeros(4, 3)).shape)
     (4, 3)
     """
-    if not _is_joint():
+    if not _is_distributed():
         return x
     counts = x.new_zeros(dist.get_world_size(), dtype=torch.int64)
     counts[dist.get_rank()] = len(x)
@@ -146,12 +146,12 @@ def joint_rows(x: Tensor) -> Tensor:
     return _sum_over_processes(placed)
 
 
-def _is_joint() -> bool:
+def _is_distributed() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
-def _joint_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Take the moments of the joint batch of which x (b, c, ...) is the local shard.
+def _global_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Take the moments of the global batch of which x (b, c, ...) is the local shard.
 
     Returns x minus the mean, the mean (c,), the biased variance (c,) and the values per channel (scalar).
     Two sums, the second one of squared deviations: a difference of E[x^2] and E[x]^2 cancels when a mean
@@ -161,10 +161,10 @@ def _joint_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     local = x.numel() // x.shape[1]
     totals = _sum_over_processes(torch.cat([x.sum(over), x.new_tensor([local])]))
     count = totals[-1].detach()
-    # Only a process with one value must look at the joint count, which waits for the device.
+    # Only a process with one value must look at the global count, which waits for the device.
     if local < 2 and int(count) < 2:
         raise ValueError(
-            f"expected more than 1 value per channel in the joint batch, got shape {tuple(x.shape)}"
+            f"expected more than 1 value per channel in the global batch, got shape {tuple(x.shape)}"
         )
     mean = totals[:-1] / count
     deviation = x - _per_channel(mean, x)

@@ -19,7 +19,7 @@ from coterie.methods.ddc import DDC
 OWN_BACKBONE = "<not a name>"
 
 
-def rebuild(
+def from_file(
     kind: type[NeuralEstimator], tensors: dict[str, Tensor], meta: dict[str, Any], backbone: Any
 ) -> NeuralEstimator:
     """What `save` wrote as a fitted estimator of a kind.
@@ -59,7 +59,7 @@ def rebuild(
     for name in ("classes_", "feature_names_in_"):
         if name in meta:
             setattr(estimator, name, np.array(meta[name]["values"], dtype=meta[name]["dtype"]))
-    estimator.item_shape_ = tuple(meta["item_shape"])
+    estimator.sample_shape_ = tuple(meta["sample_shape"])
     if isinstance(estimator, NeuralClusterer):
         estimator.labels_ = tensors["labels"].numpy()
     estimator.scaling_ = Scaling(tensors["offset"].numpy(), tensors["factor"].numpy())

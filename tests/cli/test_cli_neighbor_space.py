@@ -1,4 +1,4 @@
-"""What is near: small items themselves, of larger ones the embedding; and `fit --neighbors`."""
+"""What is near: small samples themselves, of larger ones the embedding; and `fit --neighbors`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from coterie import CCN, InputError
-from coterie.cli.nearness import LARGEST_ITEM, Nearness
+from coterie.cli.neighbor_space import LARGEST_ITEM, NeighborSpace
 
 Call = Callable[..., tuple[int, str, str]]
 ROWS = np.array([3, 0, 7])
@@ -19,7 +19,7 @@ ROWS = np.array([3, 0, 7])
 def test_small_items_are_scaled_and_flat(digits: Any) -> None:
     X, _ = digits
     images = (X.reshape(-1, 8, 8) * 15).astype(np.uint8)
-    points = Nearness(images, None)
+    points = NeighborSpace(images, None)
     assert len(points) == 150
     found = points[np.arange(150)]
     assert found.shape == (150, 64)
@@ -32,13 +32,15 @@ def test_a_run_gives_its_scaling_or_its_embedding(digits: Any) -> None:
     quick: dict[str, Any] = {"n_clusters": 10, "n_restarts": 1, "max_steps": 2, "over_clustering": True}
     small = CCN(**quick).fit(X[:100], y[:100])
     np.testing.assert_allclose(
-        Nearness(X, small)[ROWS], (X[ROWS] - small.scaling_.offset) * small.scaling_.factor
+        NeighborSpace(X, small)[ROWS], (X[ROWS] - small.scaling_.offset) * small.scaling_.factor
     )
     wide = np.tile(X, (1, LARGEST_ITEM // 64 + 1))
     large = CCN(**quick).fit(wide, y)
-    np.testing.assert_allclose(Nearness(wide, large)[ROWS], large.transform(wide[ROWS]), rtol=1e-6)
-    with pytest.raises(InputError, match=r"--neighbors: items of 1,088 numbers, more than 1,024; --init RUN"):
-        Nearness(wide, None)
+    np.testing.assert_allclose(NeighborSpace(wide, large)[ROWS], large.transform(wide[ROWS]), rtol=1e-6)
+    with pytest.raises(
+        InputError, match=r"--neighbors: samples of 1,088 numbers, more than 1,024; --init RUN"
+    ):
+        NeighborSpace(wide, None)
 
 
 def test_fit_from_neighbors(folder: Path, call: Call) -> None:

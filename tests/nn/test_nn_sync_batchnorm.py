@@ -1,4 +1,4 @@
-"""Joint batch norm: two gloo processes give what one process gives on the joint batch."""
+"""Joint batch norm: two gloo processes give what one process gives on the global batch."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
-from coterie.nn import JointBatchNorm, build_network, convert_batchnorm
-from coterie.nn.joint_batchnorm import _sum_over_processes
+from coterie.nn import SyncBatchNorm, build_network, convert_batchnorm
+from coterie.nn.sync_batchnorm import _sum_over_processes
 
 exact = partial(torch.testing.assert_close, rtol=1e-12, atol=1e-12)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A layer, the shape of its joint batch, and how many of the rows the first process holds."""
+    """A layer, the shape of its global batch, and how many of the rows the first process holds."""
 
     layer: type[nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d]
     shape: tuple[int, ...]
@@ -57,7 +57,7 @@ CASES = (
 
 
 def joint_loss(out: Tensor, target: Tensor, across: bool) -> Tensor:
-    """A loss that couples all rows of the joint batch; a process sums its share over all of them."""
+    """A loss that couples all rows of the global batch; a process sums its share over all of them."""
     share = (out * target).pow(2).sum() + (out - target).exp().sum()
     return (_sum_over_processes(share) if across else share).log()
 
@@ -115,7 +115,7 @@ def check_half(rank: int) -> None:
 
 def check_refusal(rank: int) -> None:
     layer = convert_batchnorm(nn.BatchNorm1d(2))
-    with pytest.raises(ValueError, match="expected more than 1 value per channel in the joint batch"):
+    with pytest.raises(ValueError, match="expected more than 1 value per channel in the global batch"):
         layer(torch.randn(1 - rank, 2))
 
 
@@ -153,7 +153,7 @@ def test_conversion_is_in_place_and_keeps_names() -> None:
     before = {name: tensor.data_ptr() for name, tensor in network.state_dict().items()}
     assert convert_batchnorm(network) is network
     assert {name: tensor.data_ptr() for name, tensor in network.state_dict().items()} == before
-    assert sum(isinstance(part, JointBatchNorm) for part in network.modules()) == 3
+    assert sum(isinstance(part, SyncBatchNorm) for part in network.modules()) == 3
     assert not any(isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d)) for part in network.modules())
     build_network("lenet-bn", (16, 16), 3, seed=1).load_state_dict(network.state_dict())
 
@@ -162,10 +162,10 @@ def test_conversion_keeps_shared_layers_shared_and_other_norms_alone() -> None:
     norm = nn.BatchNorm1d(3)
     network = convert_batchnorm(nn.ModuleDict({"a": norm, "b": norm, "c": nn.LayerNorm(3)}))
     assert network["a"] is network["b"] is norm
-    assert isinstance(network["a"], JointBatchNorm)
+    assert isinstance(network["a"], SyncBatchNorm)
     assert isinstance(network["c"], nn.LayerNorm)
 
 
 def test_vectors_without_a_batch_axis_are_refused() -> None:
     with pytest.raises(ValueError, match="expected an input of 2 or more dimensions, got 1"):
-        JointBatchNorm(3)(torch.zeros(3))
+        SyncBatchNorm(3)(torch.zeros(3))

@@ -1,4 +1,4 @@
-"""Rows of a data set as points whose nearness means likeness."""
+"""Rows of a data set as points whose neighbor_space means likeness."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie._errors import InputError
-from coterie.data.arrays import Items, fit_scaling
+from coterie.data.arrays import SampleArray, fit_scaling
 from coterie.methods.base import NeuralEstimator
 
-# pixels of larger items lie far apart for reasons that mean nothing
+# pixels of larger samples lie far apart for reasons that mean nothing
 LARGEST_ITEM = 1024
 
 
-class Nearness:
-    """Small items themselves, scaled; of larger ones the embedding of a run.
+class NeighborSpace:
+    """Small samples themselves, scaled; of larger ones the embedding of a run.
 
     On shrunk MNIST images, questions and neighbours chosen by pixels gave a lower error than by the embedding
     of a first run, whose clusters are what is to be corrected.
 
     Parameters
     ----------
-    items : array or DatasetRows of shape (n, ...)
+    samples : array or DatasetRows of shape (n, ...)
     fitted : NeuralEstimator or None
         The run.
 
     Raises
     ------
     InputError
-        The items are large, and there is no run.
+        The samples are large, and there is no run.
     """
 
-    def __init__(self, items: Items, fitted: NeuralEstimator | None) -> None:
-        self._items = items
+    def __init__(self, samples: SampleArray, fitted: NeuralEstimator | None) -> None:
+        self._items = samples
         self._run = None
-        size = int(np.prod(items.shape[1:]))
+        size = int(np.prod(samples.shape[1:]))
         if size <= LARGEST_ITEM:
-            self._scaling = fitted.scaling_ if fitted else fit_scaling(items, standardise=True)
+            self._scaling = fitted.scaling_ if fitted else fit_scaling(samples, standardise=True)
         elif fitted is None:
             raise InputError(
-                f"--neighbors: items of {size:,} numbers, more than {LARGEST_ITEM:,}; --init RUN is "
+                f"--neighbors: samples of {size:,} numbers, more than {LARGEST_ITEM:,}; --init RUN is "
                 "expected, whose embedding tells which are near"
             )
         else:
