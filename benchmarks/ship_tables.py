@@ -29,7 +29,7 @@ from coterie.nn.set_network import build_set_network
 
 NAME = "tables"
 SYNTHETIC_SEED = 999
-MAX_SET_SIZE = 2000
+MAX_SET_SIZE = 1000
 
 
 def make_model(weights: Path) -> L2C:

@@ -81,7 +81,7 @@ def test_bad_tables_are_named(X: Any, error: type[Exception], words: str) -> Non
 
 @pytest.mark.parametrize(
     ("count_proba", "expected"),
-    [([1.0], 1), ([0.6, 0.1, 0.3], 1), ([0.5, 0.2, 0.3], 3), ([0.4, 0.35, 0.25], 2), ([0.0, 1.0], 2)],
+    [([1.0], 1), ([0.8, 0.1, 0.1], 1), ([0.7, 0.1, 0.2], 3), ([0.4, 0.35, 0.25], 2), ([0.0, 1.0], 2)],
 )
-def test_one_cluster_needs_a_majority(count_proba: list[float], expected: int) -> None:
+def test_one_cluster_needs_to_be_sure(count_proba: list[float], expected: int) -> None:
     assert choose_count(np.array(count_proba)) == expected

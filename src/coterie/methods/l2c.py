@@ -367,8 +367,8 @@ class L2C(NeuralEstimator):
     def predict(self, X: Any) -> IntArray:
         """Cluster one set with its most probable number of clusters.
 
-        With network="table", that is the most probable number of at least 2, and 1 only where one cluster is
-        more probable than all other numbers together.
+        With network="table", that is the most probable number of at least 2, and 1 only where its probability
+        is above 0.75.
 
         Parameters
         ----------
