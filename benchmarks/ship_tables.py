@@ -23,7 +23,7 @@ from benchmarks.train_points2d import PACKAGE
 from coterie import L2C
 from coterie.data.arrays import Scaling
 from coterie.data.priors import synthetic_tables
-from coterie.engine.storage import read_tensors
+from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.table_rows import WIDTH, choose_count
 from coterie.nn.set_network import build_set_network
 
@@ -98,15 +98,28 @@ def ship(model: L2C, facts: dict[str, Any], folder: Path = PACKAGE) -> bool:
     return True
 
 
+def unpack(run: Path, folder: Path = PACKAGE) -> None:
+    """Write the weights and the stages of the model in the package as a run that training can start from."""
+    facts = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
+    state = coterie.load(folder / f"{NAME}.safetensors").network_.state_dict()
+    run.mkdir(parents=True, exist_ok=True)
+    write_tensors(run / "weights.safetensors", "weights", state, facts["stages"][-1])
+    (run / "stages.json").write_text(json.dumps(facts["stages"], indent=2), encoding="utf-8")
+
+
 def main() -> None:
     """Score the weights of a run and ship them if they are better."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ship_tables", description=__doc__)
     parser.add_argument("run", type=Path, help="folder of benchmarks.train_tables")
-    folder = parser.parse_args().run
+    parser.add_argument("--unpack", action="store_true", help="write the model in the package to the folder")
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    model = make_model(folder / "weights.safetensors")
+    if options.unpack:
+        unpack(options.run)
+        return
+    model = make_model(options.run / "weights.safetensors")
     facts = {
-        "stages": json.loads((folder / "stages.json").read_text(encoding="utf-8")),
+        "stages": json.loads((options.run / "stages.json").read_text(encoding="utf-8")),
         "data": "coterie.data.priors; no table is seen twice",
         "tuned_on": "the synthetic prior and the 37 development sets",
         "development": describe(model),

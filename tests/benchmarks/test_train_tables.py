@@ -66,9 +66,15 @@ def test_a_run_is_trained_scored_and_shipped_once(options: argparse.Namespace, t
     assert stage["step"] == 2
     assert "train_tables" in stage["command"]
     model = ship_tables.make_model(tmp_path / "weights.safetensors")
-    facts = {"development": {"ari": 0.5}}
+    facts = {"development": {"ari": 0.5}, "stages": [stage]}
     assert ship_tables.ship(model, facts, tmp_path)
     assert not ship_tables.ship(model, facts, tmp_path)
+    ship_tables.unpack(tmp_path / "again", tmp_path)
+    assert json.loads((tmp_path / "again" / "stages.json").read_text()) == [stage]
+    again = ship_tables.make_model(tmp_path / "again" / "weights.safetensors")
+    assert np.array_equal(
+        again.predict_count_proba(few()["two"][0]), model.predict_count_proba(few()["two"][0])
+    )
     shipped = L2C(max_clusters=3, network="table", scale=False, max_set_size=ship_tables.MAX_SET_SIZE)
     assert model.get_params() == shipped.get_params()
     assert model.predict_count_proba(few()["two"][0]).shape == (3,)
