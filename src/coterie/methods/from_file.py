@@ -13,7 +13,6 @@ from coterie._errors import InputError
 from coterie.data.arrays import Scaling
 from coterie.engine.runtime import make_runtime
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
-from coterie.methods.ddc import DDC
 
 # in place of the name of a backbone, where it was a module or callable
 OWN_BACKBONE = "<not a name>"
@@ -43,7 +42,7 @@ def from_file(
         The file needs a `backbone`, or the one given does not match it.
     """
     params = dict(meta["params"])
-    if params["backbone"] == OWN_BACKBONE:
+    if params.get("backbone") == OWN_BACKBONE:
         if backbone is None:
             raise InputError(
                 "backbone: the model was fitted with a network of your own; load(path, backbone=...) needs it"
@@ -53,7 +52,7 @@ def from_file(
     if unknown:
         raise KeyError(*unknown)
     estimator = kind(**params)
-    estimator.device = _usable_device(params["device"])
+    estimator.device = _usable_device(estimator.device)
     for name in estimator.saved_fields:
         setattr(estimator, name, meta[name])
     for name in ("classes_", "feature_names_in_"):
@@ -65,7 +64,7 @@ def from_file(
     estimator.scaling_ = Scaling(tensors["offset"].numpy(), tensors["factor"].numpy())
     members = [_load_network(estimator, tensors, number) for number in range(meta.get("members", 1))]
     estimator.network_ = members[0]
-    if isinstance(estimator, DDC):
+    if isinstance(estimator, NeuralClusterer):
         estimator.members_ = members
     return estimator
 
