@@ -169,9 +169,7 @@ def test_resume_begins_where_nothing_was_saved(files: Path, call: Call) -> None:
 def test_what_a_kill_left_is_removed(files: Path, call: Call) -> None:
     code = "import os, sys; from pathlib import Path; import coterie.data.files as files\n"
     code += "real = os.replace\n"
-    code += (
-        "def replace(a, b):\n    if Path(b).name == sys.argv.pop(): os.kill(os.getpid(), 9)\n    real(a, b)\n"
-    )
+    code += "def replace(a, b):\n    if Path(b).name == NAME: os.kill(os.getpid(), 9)\n    real(a, b)\n"
     for name in (FILE_NAME, "model", "labels.csv"):
         killing = code.replace("NAME", repr(name))
         killing += "files.os.replace = replace\nfrom coterie.cli import main\nsys.exit(main(sys.argv[1:]))"
