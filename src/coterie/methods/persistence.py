@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from coterie._errors import DamagedFileError, InputTypeError
+from coterie._errors import DamagedFileError, InputError, InputTypeError
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.from_file import OWN_BACKBONE, folder_of, from_file
@@ -19,6 +19,9 @@ from coterie.methods.registry import ALL_METHODS
 from coterie.methods.similarity import SimilarityNetwork
 
 SAVED: dict[str, type[NeuralEstimator]] = {**ALL_METHODS, "similarity": SimilarityNetwork}
+
+# what a value of a wrong type or size meets in an estimator's own code
+_FORGED = (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
 
 
 def save(estimator: NeuralEstimator, path: str | Path) -> None:
@@ -109,6 +112,16 @@ def load(path: str | Path, backbone: Any = None) -> NeuralEstimator:
         return from_file(SAVED[meta["method"]], tensors, meta, backbone)
     except KeyError as error:
         raise DamagedFileError(f"path: {path} lacks {error}, which this version expects") from error
+    except DamagedFileError as error:
+        raise DamagedFileError(f"path: {path} is damaged: {error}") from error
+    except InputError as error:
+        if backbone is not None or "load(path, backbone=...)" in str(error):
+            raise
+        raise DamagedFileError(f"path: {path} is damaged: {error}") from error
+    except _FORGED as error:
+        raise DamagedFileError(
+            f"path: {path} is damaged: it holds what no model writes ({type(error).__name__}: {error})"
+        ) from error
 
 
 def method_of(estimator: object) -> str:
