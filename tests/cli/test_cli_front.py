@@ -269,10 +269,10 @@ def test_a_model_of_another_version(folder: Path, call: Call) -> None:
     with safe_open("run/model", "np") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         header = file.metadata()
-    save_file(tensors, "run/model", header | {"format": "coterie-3"})
+    save_file(tensors, "run/model", header | {"format": "coterie-9"})
     code, _, err = call("predict", "run", "x.npy")
     assert (code, err.count("\n")) == (2, 1)
-    assert "run/model has format coterie-3, this version of coterie reads coterie-2: the version that" in err
+    assert "run/model has format coterie-9, this version of coterie reads coterie-2: the version that" in err
 
 
 def test_a_fit_that_cannot_begin_leaves_no_folder(folder: Path, call: Call) -> None:

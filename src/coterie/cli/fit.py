@@ -85,8 +85,8 @@ def run(words: list[str]) -> None:
         estimator.log_with(options.log_with, folder=str(folder / TRACKED))
     with opened_run(folder, options.overwrite), naming_the_way_on("fit", words):
         estimator.fit(samples.X, **told)
-    results, summary = _write_run(folder, estimator, samples, options.threshold)
-    write_metadata(folder, _metadata(words, options, samples))
+        results, summary = _write_run(folder, estimator, samples, options.threshold)
+        write_metadata(folder, _metadata(words, options, samples))
     print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
 
 

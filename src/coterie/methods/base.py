@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import threading
 import warnings
 from abc import abstractmethod
@@ -45,6 +46,7 @@ from coterie.engine.trackers import EpochLog, Tracking
 from coterie.methods.checks import as_random_state, check_choice, check_path
 from coterie.methods.count import MOST_OUTPUTS, Probe, estimate_n_clusters
 from coterie.methods.ensemble import align_members, check_vote
+from coterie.methods.identity import identity_of
 from coterie.methods.samples import check_sample_shape, check_samples
 from coterie.metrics import dominant_clusters, vote_shares
 from coterie.nn import ClusterNetwork, Network, build_network, channels_last, has_convolutions
@@ -61,6 +63,16 @@ _UNTRACED = ("checkpoint_dir", "verbose", "device", "random_state")
 
 # torch's generator and thread count are the process's, so that fits in several threads take turns
 _ONE_AT_A_TIME = threading.RLock()
+
+
+def _renew_lock() -> None:
+    """In a forked child: the thread that held the lock is not there to release it."""
+    global _ONE_AT_A_TIME
+    _ONE_AT_A_TIME = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_renew_lock)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -273,7 +285,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             threads = choose_threads(self.threads, self.make_network(0), runtime.device)
             with torch_threads(threads):
                 fresh = Session(seeds, plan.keep, choose_how(task, self.restarts, seeds))
-                session = self._run(task, fresh, self._fingerprint(samples, plan))
+                traced = "" if self.checkpoint_dir is None else self._fingerprint(samples, plan)
+                session = self._run(task, fresh, traced)
             self._adopt(session.kept, runtime.device)
         self.scaling_ = scaling
         self.loss_ = session.kept[0].loss
@@ -362,7 +375,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         for name in ("backbone", "augment"):
             # the text of an object of the caller's may hold its address, which changes from run to run
             if not isinstance(getattr(self, name), str):
-                params[name] = type(getattr(self, name)).__name__
+                params[name] = identity_of(name, getattr(self, name))
         parts = [type(self).__name__, params, plan.n_restarts, plan.supervision, data_digest(samples)]
         if self._start is not None:
             weights = self._start.network_.state_dict().values()

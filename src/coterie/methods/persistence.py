@@ -17,6 +17,9 @@ from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.from_file import OWN_BACKBONE, folder_of, from_file
 from coterie.methods.registry import find_method, method_names, method_of, package_of_method
 
+# what a value of a wrong type or size meets in an estimator's own code
+_FORGED = (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
+
 
 def save(estimator: NeuralEstimator, path: str | Path) -> None:
     """Write a fitted estimator to one file, atomically and without pickle.
@@ -103,15 +106,28 @@ def load(path: str | Path, backbone: Any = None) -> NeuralEstimator:
         The file needs a `backbone`, or the one given does not match it.
     """
     tensors, meta = read_tensors(path, "model")
+    kind = _method_in(path, meta)
     try:
-        return from_file(_method_in(path, meta), tensors, meta, backbone)
+        return from_file(kind, tensors, meta, backbone)
     except KeyError as error:
         raise DamagedFileError(f"path: {path} lacks {error}, which this version expects") from error
+    except DamagedFileError as error:
+        raise DamagedFileError(f"path: {path} is damaged: {error}") from error
+    except InputError as error:
+        if backbone is not None or "load(path, backbone=...)" in str(error):
+            raise
+        raise DamagedFileError(f"path: {path} is damaged: {error}") from error
+    except _FORGED as error:
+        raise DamagedFileError(
+            f"path: {path} is damaged: it holds what no model writes ({type(error).__name__}: {error})"
+        ) from error
 
 
-def _method_in(path: str | Path, meta: dict[str, Any]) -> type[NeuralEstimator]:
+def _method_in(path: str | Path, meta: Any) -> type[NeuralEstimator]:
     """The class of a saved estimator, where its method is installed."""
-    name, package = meta["method"], meta.get("package")
+    name, package = (meta.get("method"), meta.get("package")) if isinstance(meta, dict) else (None, None)
+    if not isinstance(name, str):
+        raise DamagedFileError(f"path: {path} lacks 'method', which this version expects")
     if name not in method_names():
         remedy = f"pip install {package}" if package else "coterie.register(name, class) makes it known"
         raise InputError(
