@@ -71,7 +71,7 @@ def test_pairs_by_file_name(images: Path, call: Call) -> None:
     Path("named_pairs.csv").write_text("i,j,same\n001.png,none.png,1\n")
     code, _, err = call(*words, "--overwrite")
     assert code == 2
-    assert "line 2: j must be a row number or an id; got 'none.png'" in err
+    assert "line 2: j must be one of the ids of 150 samples; got 'none.png'" in err
 
 
 def test_a_folder_of_sounds(folder: Path, call: Call, table: Table) -> None:
