@@ -1,4 +1,4 @@
-"""Tables with ids and labels, Parquet, and labels that find their rows by id."""
+"""Tables with ids and labels, and Parquet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from coterie._errors import InputError
 from coterie.data import ReadOptions, read_array, read_samples
-from coterie.data.readers import LabelTable, read_label_table
+from coterie.data.readers import read_label_table
 
 TEXT = "id,a,b,Label\nx,1,2,cat\ny,3,4,dog\n"
 
@@ -103,39 +103,6 @@ def test_new_tables_have_the_columns_of_the_old(tmp_path: Path) -> None:
         read_samples(tmp_path / "new.csv", ReadOptions(like=how))
     for like in (how, {"kind": "arrays"}):
         assert len(read_samples(tmp_path / "plain.csv", ReadOptions(like=like)).X) == 1
-
-
-@pytest.mark.parametrize(
-    ("ids", "names", "expected"),
-    [
-        (None, ("x", "y", "z"), [5, 6, 7]),
-        (("z", "x", "y"), ("x", "y", "z"), [6, 7, 5]),
-        (("2", "0", "1"), None, [6, 7, 5]),
-        (("1", "2", "3"), None, [5, 6, 7]),
-    ],
-)
-def test_labels_find_their_rows(ids: Any, names: Any, expected: list[int]) -> None:
-    table = LabelTable(np.array([5, 6, 7]), ids, "y.csv")
-    assert table.for_rows(names, 3).tolist() == expected
-
-
-def test_rows_without_a_label_are_unknown() -> None:
-    table = LabelTable(np.array(["a"]), ("y",), "y.csv")
-    assert table.for_rows(("x", "y"), 2).tolist() == [None, "a"]
-
-
-@pytest.mark.parametrize(
-    ("ids", "words"), [(("?", "!"), "id '?' is none of the 3 rows"), (("x", "x"), "an id is given twice")]
-)
-def test_labels_of_no_row(ids: tuple[str, ...], words: str) -> None:
-    with pytest.raises(InputError, match=words.replace("?", r"\?")):
-        LabelTable(np.array([1, 2]), ids, "y.csv").for_rows(("x", "y", "z"), 3)
-
-
-def test_labels_of_other_rows_are_left_out() -> None:
-    with pytest.warns(UserWarning, match=r"y.csv: 1 ids are none of the 2 rows, 'broken' for one"):
-        found = LabelTable(np.array([1, 2, 3]), ("y", "broken", "x"), "y.csv").for_rows(("x", "y"), 2)
-    assert found.tolist() == [3, 1]
 
 
 @contextlib.contextmanager

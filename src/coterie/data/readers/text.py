@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 from array import array
 from collections.abc import Callable, Iterator
@@ -14,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie._errors import InputError
+from coterie.data.readers.labels import LabelTable
 from coterie.data.readers.paths import check_file
-from coterie.data.readers.table import ID_NAME, Table, split_columns
+from coterie.data.readers.table import Table, split_columns
 
 Array = npt.NDArray[Any]
 
@@ -49,7 +51,7 @@ def csv_table(file: Path) -> Table:
             raise InputError(f"{file}, line {line}: {len(cells)} entries where the first line has {width}")
         values.extend(_numbers(file, line, cells, places))
         if id_place is not None:
-            ids.append(cells[id_place].strip())
+            ids.append(cells[id_place])
     found = np.array(values, dtype=np.float64).reshape(-1, len(places))
     names = None if columns is None else tuple(columns[place] for place in places)
     return Table(found, names, tuple(ids) if id_place is not None else None)
@@ -79,26 +81,32 @@ def is_number(text: str) -> bool:
     return True
 
 
-def csv_labels(file: Path) -> tuple[Array, tuple[str, ...] | None]:
-    """Labels of a file of one column, or of its column called label, and the ids beside them."""
+def csv_labels(file: Path) -> LabelTable:
+    """Labels of a file of one column, or of its column called label, and the other columns."""
     rows = list(csv_rows(file))
     if not rows:
         raise InputError(f"{file} is empty; expected one label per line")
     if max(len(cells) for _, cells in rows) <= 1:
-        return _typed(_one_column([cells[0].strip() if cells else "" for _, cells in rows])), None
-    names = [cell.strip().lower() for cell in rows[0][1]]
-    if "label" not in names:
-        held = ", ".join(names)
+        return LabelTable(_typed(_one_column([cells[0].strip() if cells else "" for _, cells in rows])))
+    names = [cell.strip() for cell in rows[0][1]]
+    lower = [name.lower() for name in names]
+    if "label" not in lower:
+        held = ", ".join(lower)
         raise InputError(
             f"{file} has several columns: its first line must call one of them label; got {held}"
         )
-    kept = [cells for _, cells in rows[1:] if cells]
     for line, cells in rows[1:]:
         if cells and len(cells) != len(names):
             raise InputError(f"{file}, line {line}: {len(cells)} entries where the header has {len(names)}")
-    entries = [cells[names.index("label")].strip() for cells in kept]
-    ids = tuple(cells[names.index(ID_NAME)].strip() for cells in kept) if ID_NAME in names else None
-    return _typed(entries), ids
+    kept = [(line, cells) for line, cells in rows[1:] if cells]
+    place = lower.index("label")
+    columns = {
+        name: tuple(cells[number] for _, cells in kept)
+        for number, name in enumerate(names)
+        if number != place
+    }
+    entries = [cells[place].strip() for _, cells in kept]
+    return LabelTable(_typed(entries), columns, str(file), [line for line, _ in kept])
 
 
 def _one_column(entries: list[str]) -> list[str]:
@@ -119,11 +127,20 @@ def _typed(entries: list[str]) -> Array:
 
 
 def _converter(given: list[str]) -> Callable[[str], int | float | str]:
+    """What reads the entries: as numbers only where no two texts become one number."""
     for kind in (int, float):
         try:
-            [kind(entry) for entry in given]
+            numbers = {entry: kind(entry) for entry in given}
         except ValueError:
             continue
-        return kind
+        if _keeps_apart(list(numbers.values())):
+            return kind
     # the unknown label stays one in a column of text
     return lambda entry: -1 if entry == "-1" else entry
+
+
+def _keeps_apart(numbers: list[int] | list[float]) -> bool:
+    """Whether numbers of different texts differ, but those that mean unknown, and fit 64 bits."""
+    known = [number for number in numbers if number != -1 and not math.isnan(number)]
+    fits = all(isinstance(number, float) or -(2**63) <= number < 2**63 for number in known)
+    return fits and len(set(known)) == len(known)
