@@ -39,12 +39,14 @@ def check_path(name: str, value: object) -> None:
 
 
 def as_random_state(value: Any) -> np.random.RandomState:
-    """What ``random_state`` stands for."""
+    """What ``random_state`` stands for; of a numpy Generator one that draws from the same bits."""
+    if isinstance(value, np.random.Generator):
+        return np.random.RandomState(value.bit_generator)
     try:
         return cast(np.random.RandomState, check_random_state(value))
     except ValueError as error:
         raise InputError(
-            f"random_state: {value!r}; an int in 0..2**32-1, a numpy RandomState or None is expected"
+            f"random_state: {value!r}; an int in 0..2**32-1, a Generator, a RandomState or None is expected"
         ) from error
 
 
