@@ -506,7 +506,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         self._check_common(len(samples))
         self._check_own()
         if pairs is not None:
-            check_pairs(pairs, len(samples))
+            check_pairs(pairs, len(samples), self.n_clusters)
         self._choose_n_outputs(samples, len(samples) // 2, pairs=pairs)
         self._check_rows(samples)
         preset = PRESET_OF[self.preset]

@@ -327,7 +327,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         n_restarts = self._restarts_or(20)
         self._check_own(n_restarts)
         if pairs is not None:
-            check_pairs(pairs, len(samples))
+            check_pairs(pairs, len(samples), self.n_clusters)
         most = len(samples) if self.batch_size is None else min(len(samples), self.batch_size)
         self._choose_n_outputs(samples, most // ROWS_A_CLUSTER, pairs=pairs)
         self._check_rows(samples)
