@@ -63,8 +63,8 @@ def check_labels(y: object, n_samples: int) -> tuple[npt.NDArray[np.int64], npt.
 
 
 def warn_of_classes(classes: npt.NDArray[Any], n_clusters: object) -> None:
-    """Say that there are fewer clusters than classes are known."""
-    if isinstance(n_clusters, int | np.integer) and len(classes) > n_clusters:
+    """Say that there are fewer clusters than classes are known; one alone cannot be a mistake."""
+    if isinstance(n_clusters, int | np.integer) and len(classes) > n_clusters > 1:
         warnings.warn(
             f"n_clusters={n_clusters} must be >= {len(classes)} for each class of y to have its own cluster: "
             f"{_listed(classes)}",
