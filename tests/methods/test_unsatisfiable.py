@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coterie import ADC, CCN, DDC, Pairs
+from coterie import ADC, CCN, DDC, CollapseWarning, Pairs
 from coterie.data.pair_cliques import different_samples
 
 X = np.random.default_rng(0).normal(size=(40, 6))
@@ -26,12 +26,11 @@ def quick(kind: Any = CCN, **params: Any) -> Any:
 @pytest.mark.parametrize("kind", [CCN, DDC, ADC])
 def test_samples_that_are_mutually_different(kind: Any) -> None:
     words = "n_clusters=3 must be >= 5 to satisfy the pairs: the samples 3, 8, 10, 20, 31 are known to"
-    with pytest.warns(UserWarning, match=words):
+    with pytest.warns(CollapseWarning, match=words):
         quick(kind, n_clusters=3).fit(X, pairs=FIVE)
     quick(kind, n_clusters=5).fit(X, pairs=FIVE)
 
 
-@pytest.mark.filterwarnings("ignore::coterie.CollapseWarning")
 def test_one_cluster_with_dissimilar_pairs() -> None:
     with pytest.warns(
         UserWarning, match="n_clusters=1 must be >= 2 to satisfy the pairs: the samples 0, 1 are"
@@ -49,7 +48,7 @@ def test_more_classes_than_clusters(n_classes: int, params: dict[str, int], n: i
     words = (
         f"n_clusters={n} must be >= {n_classes} for each class of y to have its own cluster: class 0, class 1"
     )
-    with pytest.warns(UserWarning, match=words):
+    with pytest.warns(CollapseWarning, match=words):
         quick(**params).fit(X, y)
     quick(n_clusters=n_classes).fit(X, y)
 

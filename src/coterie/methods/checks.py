@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sklearn.utils import check_random_state
 
 from coterie._checks import check_number
-from coterie._errors import InputError, InputTypeError
+from coterie._errors import CollapseWarning, InputError, InputTypeError
 from coterie.data import Pairs
 from coterie.data.labels import encode_labels
 from coterie.data.pair_cliques import different_samples
@@ -68,6 +68,7 @@ def warn_of_classes(classes: npt.NDArray[Any], n_clusters: object) -> None:
         warnings.warn(
             f"n_clusters={n_clusters} must be >= {len(classes)} for each class of y to have its own cluster: "
             f"{_listed(classes)}",
+            CollapseWarning,
             stacklevel=4,
         )
 
@@ -81,6 +82,7 @@ def warn_of_different(pairs: Pairs, n_clusters: object) -> None:
         warnings.warn(
             f"n_clusters={n_clusters} must be >= {len(samples)} to satisfy the pairs: the samples "
             f"{_listed(samples)} are known to be mutually different",
+            CollapseWarning,
             stacklevel=4,
         )
 
