@@ -44,6 +44,7 @@ def test_npz_takes_the_one_array_or_the_named_one(tmp_path: Path, names: list[st
     np.testing.assert_array_equal(read_array(str(tmp_path / "x.npz")), X)
 
 
+@pytest.mark.filterwarnings("default:.*is taken as a sample")
 @pytest.mark.parametrize("header", ["", "a,b,c\n"])
 def test_csv_with_and_without_a_header(tmp_path: Path, header: str) -> None:
     file = tmp_path / "x.CSV"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -103,6 +105,56 @@ def test_new_tables_have_the_columns_of_the_old(tmp_path: Path) -> None:
         read_samples(tmp_path / "new.csv", ReadOptions(like=how))
     for like in (how, {"kind": "arrays"}):
         assert len(read_samples(tmp_path / "plain.csv", ReadOptions(like=like)).X) == 1
+
+
+POINTS = np.array([[0.5, 1.25], [2.0, 3.0], [4.0, 5.5]])
+
+
+@pytest.mark.parametrize("columns", [None, ["a", "b"], ["0", "1"], [0, 1]])
+@pytest.mark.parametrize("index", [None, [7, 8, 9], ["x", "y", "z"]])
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_what_pandas_writes_comes_back(tmp_path: Path, columns: Any, index: Any, suffix: str) -> None:
+    frame = pd.DataFrame(POINTS, columns=columns, index=index)
+    file = tmp_path / f"t.{suffix}"
+    if suffix == "csv":
+        frame.to_csv(file, index=index is not None)
+    else:
+        frame.rename(columns=str).to_parquet(file, index=index is not None)
+    samples = read_samples(file)
+    np.testing.assert_array_equal(samples.X, POINTS)
+    assert samples.ids == (None if index is None else tuple(map(str, index)))
+    assert samples.how["columns"] == list(map(str, frame.columns))
+
+
+@pytest.mark.parametrize(
+    ("text", "n_rows", "words"),
+    [
+        (
+            "0,1\n0.5,2\n",
+            1,
+            "the first line 0,1 is taken as a header; if it is a sample, write a line of names",
+        ),
+        ("0,1\n5,2\n", 2, "the first line 0,1 is taken as a sample; if it is a header, delete it"),
+        ("0,1,2,3\n5,2,1,1\n", 1, "the first line 0,1,2,3 is taken as a header"),
+        (",0,1\n3,5,2\n", 1, "the first line ,0,1 is taken as a header"),
+        ("Unnamed: 0,a\n3,5\n", 1, "column Unnamed: 0 is taken as ids, as pandas writes its index"),
+        (",a\n3,5\n", 1, "column without a name is taken as ids, as pandas writes its index"),
+    ],
+)
+def test_what_pandas_wrote_is_said(tmp_path: Path, text: str, n_rows: int, words: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        samples = read_samples(tmp_path / "t.csv")
+    assert words in str(said[0].message)
+    assert len(samples.X) == n_rows
+
+
+def test_a_first_line_of_other_numbers_is_a_sample(tmp_path: Path) -> None:
+    for text in ("0,1\n", "1,2\n0.5,3\n", "0,1.0\n0.5,3\n", "0\n0.5\n"):
+        (tmp_path / "t.csv").write_text(text)
+        assert len(read_samples(tmp_path / "t.csv").X) == text.count("\n")
 
 
 @contextlib.contextmanager

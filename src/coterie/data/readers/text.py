@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+import warnings
 from array import array
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -20,6 +21,8 @@ from coterie.data.readers.paths import check_file
 from coterie.data.readers.table import Table, split_columns
 
 Array = npt.NDArray[Any]
+
+_SURELY_NAMES = 4  # so many numbers 0,1,2,... in the first line are names, even above whole numbers
 
 
 def csv_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
@@ -37,12 +40,14 @@ def csv_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
 
 def csv_table(file: Path) -> Table:
     """Numbers of a file with or without a header, which may name a column of ids and one of labels."""
-    rows = ((line, cells) for line, cells in csv_rows(file) if cells)
+    rows: Iterator[tuple[int, list[str]]] = ((line, cells) for line, cells in csv_rows(file) if cells)
     first = next(rows, None)
     if first is None:
         raise InputError(f"{file} is empty; expected comma separated numbers")
     width = len(first[1])
-    headed = _is_header(first[1])
+    second = next(rows, None)
+    rows = rows if second is None else chain([second], rows)
+    headed = _is_header(first[1]) or _is_numbered_header(file, first[1], second)
     columns = [cell.strip() for cell in first[1]] if headed else None
     id_place, places = split_columns(file, columns or [""] * width)
     values, ids = array("d"), []
@@ -70,6 +75,32 @@ def _numbers(file: Path, line: int, cells: list[str], places: list[int]) -> list
 def _is_header(cells: list[str]) -> bool:
     """A first line is a header when nothing in it is a number: one odd entry is a mistake in a row."""
     return not any(is_number(cell) for cell in cells)
+
+
+def _is_numbered_header(file: Path, cells: list[str], second: tuple[int, list[str]] | None) -> bool:
+    """A first line 0,1,2,... is a header that pandas wrote, beside an index or above other numbers.
+
+    It is said in any case, for it may be a sample too.
+    """
+    names = [cell.strip() for cell in cells]
+    indexed = names[0] == ""
+    columns = names[1:] if indexed else names
+    if (
+        second is None
+        or len(columns) < (1 if indexed else 2)
+        or columns != list(map(str, range(len(columns))))
+    ):
+        return False
+    header = (
+        indexed or len(columns) >= _SURELY_NAMES or any("." in cell or not cell.strip() for cell in second[1])
+    )
+    way = "if it is a sample, write a line of names above it" if header else "if it is a header, delete it"
+    shown = ",".join(names[:5]) + ",..." * (len(names) > 5)
+    warnings.warn(
+        f"{file}: the first line {shown} is taken as a {'header' if header else 'sample'}; {way}",
+        stacklevel=4,
+    )
+    return header
 
 
 def is_number(text: str) -> bool:
