@@ -134,3 +134,15 @@ def test_the_order_of_rows_does_not_change_what_is_said(order: list[int], same: 
     pairs = Pairs(names[:5], names[1:], same, ids=[names[number] for number in order])
     back = {frozenset((order[i], order[j])): kind for i, j, kind in listed(pairs)}
     assert back == {frozenset((k, k + 1)): 1 if kind else -1 for k, kind in enumerate(same)}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_pairs_are_written_by_ids(tmp_path: Path, suffix: str) -> None:
+    file, ids = tmp_path / f"p.{suffix}", ["a,b", ' lead "x"', "7", "a,b"]
+    pairs = Pairs([1, 1], [2, 2], [True, True])
+    getattr(pairs, f"to_{suffix}")(file, ids=ids)
+    assert getattr(Pairs, f"from_{suffix}")(file, ids=ids) == pairs
+    with pytest.raises(InputError, match=r"ids\[0\] must name one sample; 'a,b' is the id of rows 0 and 3"):
+        getattr(Pairs([0], [1], [1]), f"to_{suffix}")(file, ids=ids)
+    with pytest.raises(InputError, match="ids must name every row of the pairs, so at least 3; got 2"):
+        getattr(pairs, f"to_{suffix}")(file, ids=ids[:2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -39,11 +40,15 @@ def read_csv(
     return i, j, same
 
 
-def write_csv(path: str | os.PathLike[str], i: Ints, j: Ints, same: Signs) -> None:
+def write_csv(
+    path: str | os.PathLike[str], i: Ints, j: Ints, same: Signs, ids: Iterable[object] | None = None
+) -> None:
     """Write a CSV file whole or not at all, see `Pairs.to_csv`."""
-    with atomic_write(path) as temporary:
-        table = np.column_stack([i, j, same])
-        np.savetxt(temporary, table, fmt="%d", delimiter=",", header="i,j,same", comments="")
+    first, second = _names(i, j, ids)
+    with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("i", "j", "same"))
+        writer.writerows(zip(first, second, same.tolist(), strict=True))
 
 
 def read_parquet(path: str | os.PathLike[str], ids: Iterable[object] | None = None) -> tuple[Any, Any, Any]:
@@ -69,11 +74,28 @@ def read_parquet(path: str | os.PathLike[str], ids: Iterable[object] | None = No
     return first, second, same.to_numpy()
 
 
-def write_parquet(path: str | os.PathLike[str], i: Ints, j: Ints, same: Signs) -> None:
+def write_parquet(
+    path: str | os.PathLike[str], i: Ints, j: Ints, same: Signs, ids: Iterable[object] | None = None
+) -> None:
     """Write a Parquet file whole or not at all, see `Pairs.to_parquet`."""
     arrow, parquet = load_arrow()
+    first, second = (i, j) if ids is None else _names(i, j, ids)
     with atomic_write(path) as temporary:
-        parquet.write_table(arrow.table({"i": i, "j": j, "same": same}), temporary)
+        parquet.write_table(arrow.table({"i": first, "j": second, "same": same}), temporary)
+
+
+def _names(i: Ints, j: Ints, ids: Iterable[object] | None) -> tuple[list[Any], list[Any]]:
+    """Both columns as they are written: row numbers, or the ids of those rows."""
+    if ids is None:
+        return i.tolist(), j.tolist()
+    names = list(map(str, ids))
+    largest = int(max(i.max(), j.max()))
+    if largest >= len(names):
+        raise InputError(f"ids must name every row of the pairs, so at least {largest + 1}; got {len(names)}")
+    known = RowIds(names)
+    for row in np.unique(np.r_[i, j]).tolist():
+        _row_of_id(f"ids[{row}]", names[row], known)  # an id of two rows could not be read again
+    return [names[row] for row in i.tolist()], [names[row] for row in j.tolist()]
 
 
 def _columns(path: str | os.PathLike[str], names: list[str]) -> tuple[int, int, int]:

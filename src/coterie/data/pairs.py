@@ -364,7 +364,7 @@ class Pairs:
         """
         return cls._of_file(path, read_csv(path, ids), hard)
 
-    def to_csv(self, path: str | os.PathLike[str]) -> None:
+    def to_csv(self, path: str | os.PathLike[str], *, ids: Iterable[object] | None = None) -> None:
         """Write the pairs as CSV: a header i,j,same and one line per pair, same being 1 or -1.
 
         The file appears whole or not at all.
@@ -373,6 +373,8 @@ class Pairs:
         ----------
         path : path-like
             The file to write; its directory has to exist.
+        ids : sequence, optional
+            What the rows of X are called: the pairs are written by these instead of row numbers.
 
         Raises
         ------
@@ -387,7 +389,7 @@ class Pairs:
         ...     Pairs.from_csv(f"{folder}/pairs.csv")
         Pairs(n_pairs=1, n_similar=1, n_dissimilar=0)
         """
-        write_csv(path, self._i, self._j, self._same)
+        write_csv(path, self._i, self._j, self._same, ids)
 
     @classmethod
     def from_parquet(
@@ -417,7 +419,7 @@ class Pairs:
         """
         return cls._of_file(path, read_parquet(path, ids), hard)
 
-    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+    def to_parquet(self, path: str | os.PathLike[str], *, ids: Iterable[object] | None = None) -> None:
         """Write the pairs as Parquet: int64 columns i and j, int8 column same (1 or -1).
 
         The file appears whole or not at all.
@@ -426,6 +428,8 @@ class Pairs:
         ----------
         path : path-like
             The file to write; its directory has to exist.
+        ids : sequence, optional
+            What the rows of X are called: the pairs are written by these instead of row numbers.
 
         Raises
         ------
@@ -434,7 +438,7 @@ class Pairs:
         InputError
             If the file cannot be written.
         """
-        write_parquet(path, self._i, self._j, self._same)
+        write_parquet(path, self._i, self._j, self._same, ids)
 
     @classmethod
     def _of_file(cls, path: str | os.PathLike[str], columns: Sequence[npt.ArrayLike], hard: bool) -> Pairs:
