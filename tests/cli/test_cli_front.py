@@ -229,6 +229,7 @@ def test_init_starts_from_another_run(folder: Path, call: Call) -> None:
     assert not Path("third").exists()
 
 
+@pytest.mark.filterwarnings("ignore:n_clusters=5 must be >= 6 to satisfy the pairs")
 def test_init_goes_on_by_the_method_of_the_run(folder: Path, call: Call) -> None:
     fast = ["--random-state", "0", "--over-clustering", "true"]
     first = ["--method", "ddc", "--n-clusters", "7", "--backbone", "mlp", "--max-steps", "20"]
