@@ -24,7 +24,7 @@ class WriteError(InputError):
 
 
 class CollapseWarning(UserWarning):
-    """A cluster that was asked for is not used by any training sample, or can hardly come to be."""
+    """A cluster is not used by any training sample or can hardly come to be, or classes have to share one."""
 
 
 class SimilarityWarning(UserWarning):

@@ -41,7 +41,7 @@ from coterie.cli.run_folder import (
 )
 from coterie.cli.table import format_table
 from coterie.data import Pairs, Samples, read_samples
-from coterie.data.readers import read_label_table
+from coterie.data.readers import labels_of
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.persistence import save
 from coterie.methods.registry import find_method, method_names, method_of
@@ -166,7 +166,7 @@ def _supervision(
     """What is known beside the samples, as keyword arguments of `fit`."""
     told: dict[str, Any] = {}
     if options.labels is not None:
-        told["y"] = read_label_table(options.labels).for_rows(samples.ids, len(samples.X))
+        told["y"] = labels_of(options.labels, samples)
     if options.pairs is not None:
         told["pairs"] = _pairs(options, samples, init)
     if options.similarity is not None:

@@ -96,9 +96,9 @@ def naming_the_way_on(command: str, words: Sequence[str]) -> Iterator[None]:
 
 
 def read_pairs(path: str, hard: bool, ids: Sequence[str] | None = None) -> Pairs:
-    """Pairs of a CSV file, whose rows may be named by their ids, or of a Parquet file."""
+    """Pairs of a CSV or Parquet file, by ids where the rows have any."""
     if path.endswith((".parquet", ".pq")):
-        return Pairs.from_parquet(path, hard=hard)
+        return Pairs.from_parquet(path, hard=hard, ids=ids)
     return Pairs.from_csv(path, hard=hard, ids=ids)
 
 

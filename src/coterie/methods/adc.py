@@ -395,7 +395,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
         "auto" takes an accelerator where there is one.
-    random_state : int, RandomState or None, default=None
+    random_state : int, Generator, RandomState or None, default=None
     checkpoint_dir : str or None, default=None
         Folder for checkpoints. A fit that was stopped goes on from the last one, bitwise, when called again
         with the same arguments.
@@ -515,7 +515,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         self._check_common(len(samples))
         self._check_own()
         if pairs is not None:
-            check_pairs(pairs, len(samples))
+            check_pairs(pairs, len(samples), self.n_clusters)
         self._choose_n_outputs(samples, len(samples) // 2, pairs=pairs)
         self._check_rows(samples)
         preset = PRESET_OF[self.preset]

@@ -399,7 +399,9 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         with torch_threads(threads), torch.inference_mode(), eval_mode(network):
             for start in range(0, len(source), PREDICT_BATCH):
                 rows = source.take(slice(start, start + PREDICT_BATCH))
-                found = pick(self._outputs(network, _fill_up(rows, multiple)))[: len(rows)].cpu().numpy()
+                outputs = self._outputs(network, _fill_up(rows, multiple))
+                _refuse_overflow(outputs, start)
+                found = pick(outputs)[: len(rows)].cpu().numpy()
                 if not start:
                     result = np.empty((len(source), *found.shape[1:]), found.dtype)
                 result[start : start + len(rows)] = found
@@ -581,6 +583,18 @@ def _softmax(found: Mapping[str, Tensor]) -> Tensor:
 def _argmax(found: Mapping[str, Tensor]) -> Tensor:
     """The first of the largest probabilities, as numpy's argmax of them."""
     return _softmax(found).argmax(dim=1)
+
+
+def _refuse_overflow(outputs: Mapping[str, Tensor], start: int) -> None:
+    """Raise where a sample is so far from those of the fit that float32 cannot hold what comes of it."""
+    for name in outputs.keys() & {"embedding", "logits"}:
+        wrong = ~outputs[name].isfinite().flatten(1).all(dim=1)
+        if bool(wrong.any()):
+            row = start + int(wrong.int().argmax())
+            raise InputError(
+                f"X must be on the scale of the samples in fit; row {row} gives values beyond "
+                "float32. Check its units, or divide by a constant in fit and predict alike"
+            )
 
 
 def _fill_up(rows: Tensor, multiple: int) -> Tensor:

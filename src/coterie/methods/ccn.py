@@ -32,7 +32,7 @@ from coterie.losses.ccl import unchecked_ccl
 from coterie.losses.kcl import unchecked_kcl
 from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
 from coterie.methods.base import AUTO, IntArray, NeuralClusterer, Training
-from coterie.methods.checks import check_choice, check_labels, check_pairs, pair_columns
+from coterie.methods.checks import check_choice, check_labels, check_pairs, pair_columns, warn_of_classes
 from coterie.methods.kmeans_start import KMeansHead
 from coterie.methods.similarity import SimilarityNetwork
 from coterie.methods.transfer import (
@@ -329,7 +329,7 @@ class CCN(NeuralClusterer):
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
         "auto" takes an accelerator where there is one.
-    random_state : int, RandomState or None, default=None
+    random_state : int, Generator, RandomState or None, default=None
     checkpoint_dir : str or None, default=None
         Folder for checkpoints. A fit that was stopped goes on from the last one, bitwise, when called again
         with the same arguments.
@@ -573,7 +573,7 @@ class CCN(NeuralClusterer):
                 "pairs=Pairs(...), or similarity=SimilarityNetwork(...).fit(...)"
             )
         if pairs is not None:
-            check_pairs(pairs, n_samples)
+            check_pairs(pairs, n_samples, self.n_clusters)
         combined = self.cross_entropy_weight > 0
         if y is not None and pairs is not None and not combined:
             raise InputError("y, pairs: one of them is expected; both only with cross_entropy_weight above 0")
@@ -588,6 +588,7 @@ class CCN(NeuralClusterer):
                 f"n_clusters: {self.n_clusters}; at least the {len(self.classes_)} classes of y are expected "
                 "with cross_entropy_weight above 0"
             )
+        warn_of_classes(self.classes_, self.n_clusters)
         return codes
 
     def _choose_preset(self, supervision: _Supervision) -> Preset:

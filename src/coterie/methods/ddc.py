@@ -183,7 +183,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
         "auto" takes an accelerator where there is one.
-    random_state : int, RandomState or None, default=None
+    random_state : int, Generator, RandomState or None, default=None
     checkpoint_dir : str or None, default=None
         Folder for checkpoints. A fit that was stopped goes on from the last one, bitwise, when called again
         with the same arguments.
@@ -311,7 +311,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         n_restarts = self._restarts_or(20)
         self._check_own()
         if pairs is not None:
-            check_pairs(pairs, len(samples))
+            check_pairs(pairs, len(samples), self.n_clusters)
         most = len(samples) if self.batch_size is None else min(len(samples), self.batch_size)
         self._choose_n_outputs(samples, most // ROWS_A_CLUSTER, pairs=pairs)
         self._check_rows(samples)
