@@ -227,6 +227,7 @@ def test_a_warning_where_there_may_be_more_clusters() -> None:
         L2C.from_pretrained("points2d").predict(points)
 
 
+@pytest.mark.parametrize("shipped", ["points2d", "points2d-10"], indirect=True)
 def test_bad_sets(shipped: L2C) -> None:
     with pytest.raises(InputError, match="n_samples=1; a set of at least 2 samples is expected"):
         shipped.predict([[0.0, 0.0]])
