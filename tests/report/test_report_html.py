@@ -84,7 +84,7 @@ def test_sections_in_order_and_well_formed(page_text: str) -> None:
     assert page.open == []
     assert page.headings[0] == f"CCN: 150 rows in {page.headings[0].split()[-2]} clusters"
     assert page.headings[1:] == [
-        "What was asked",
+        "Parameters",
         "Training",
         "Clusters",
         "Examples",

@@ -354,8 +354,8 @@ class ADC(ClusterMixin, NeuralClusterer):
         Runs from different starts, of which the one of lowest loss is kept; "auto" is 3, or 1 after
         `start_from`.
     restarts : {"auto", "sequential", "stacked", "successive-halving"}, default="auto"
-        How they run: one after another; all at once with stacked weights; or racing, where after 1/16, 1/8
-        and 1/4 of the steps the half of higher loss goes, down to three. "auto" stacks where that was faster
+        How they run: one after another; all at once with stacked weights; or by successive halving: after 1/16, 1/8
+        and 1/4 of the steps the worse half is dropped, down to three. "auto" stacks where that was faster
         and all have batches of one size: on an accelerator, and on a CPU small networks without convolutions.
         A restart that ends in a single cluster is replaced.
     vote : int, default=0

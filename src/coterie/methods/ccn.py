@@ -285,8 +285,8 @@ class CCN(NeuralClusterer):
         Runs from different starts, of which the one of lowest loss is kept. "auto": 5 with at most 20,000
         pairs or 5,000 labels, else 1; 1 with a similarity network or after `start_from`.
     restarts : {"auto", "sequential", "stacked", "successive-halving"}, default="auto"
-        How they run: one after another; all at once with stacked weights; or racing, where after 1/16, 1/8
-        and 1/4 of the steps the half of higher loss goes, down to three. "auto" stacks where that was faster
+        How they run: one after another; all at once with stacked weights; or by successive halving: after 1/16, 1/8
+        and 1/4 of the steps the worse half is dropped, down to three. "auto" stacks where that was faster
         and all have batches of one size: on an accelerator, and on a CPU small networks without convolutions.
         A restart that ends in a single cluster is replaced.
     vote : int, default=0

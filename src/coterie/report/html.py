@@ -125,7 +125,7 @@ def _asked(given: ReportInput) -> str:
     changed = {name: value for name, value in params.items() if value != repr(kind().get_params()[name])}
     same = ", ".join(f"{name}={value}" for name, value in params.items() if name not in changed)
     return (
-        f"<h2>What was asked</h2>{_table((), [*rows, *changed.items()], code=True)}"
+        f"<h2>Parameters</h2>{_table((), [*rows, *changed.items()], code=True)}"
         f'<p class="note">Defaults: <code>{escape(same)}</code></p>'
     )
 
