@@ -29,6 +29,7 @@ from coterie.engine.objective import Objective, OnEnter
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import FinishedRun
 from coterie.losses.ccl import unchecked_ccl
+from coterie.losses.inputs import check_margin
 from coterie.losses.kcl import unchecked_kcl
 from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
 from coterie.methods.base import AUTO, IntArray, NeuralClusterer, Training
@@ -543,7 +544,7 @@ class CCN(NeuralClusterer):
     def _check_own(self) -> None:
         check_choice("loss", self.loss, ("ccl", "kcl"))
         check_choice("head_init", self.head_init, HEAD_INITS)
-        check_number("margin", self.margin, positive=True)
+        check_margin(self.margin)
         check_choice("pair_weight", self.pair_weight, (None, "balanced", "confidence"))
         check_number("cross_entropy_weight", self.cross_entropy_weight, positive=False)
         if self.n_clusters == AUTO and self.cross_entropy_weight > 0:
