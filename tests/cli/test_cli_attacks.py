@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import pty
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -211,3 +215,102 @@ def test_a_full_disk_names_the_file_and_the_way_on(
     assert f"cannot write t/checkpoint/{FILE_NAME}: No space left on device" in last
     assert "free space or give another place; what stood there before is unchanged; to go on: " in last
     assert left_behind(files) == []
+
+
+# ------------------------------------------------------------------ files that lie
+
+
+def npy(shape: str) -> bytes:
+    """An .npy file of 160 bytes that claims a shape."""
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(160)
+
+
+def npz(place: int, value: int) -> bytes:
+    """An .npz file with two bytes of both headers of its entry changed: 6 are its flags, 8 its method."""
+    stream = io.BytesIO()
+    np.savez(stream, X=np.ones((20, 4)))
+    content = bytearray(stream.getvalue())
+    for start in (content.index(b"PK\3\4") + place, content.index(b"PK\1\2") + place + 2):
+        content[start : start + 2] = struct.pack("<H", value)
+    return bytes(content)
+
+
+def zipped(content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("X.npy", content)
+    return stream.getvalue()
+
+
+SHAPES = ["(-5, 4)", "(True, 4)", "(2684354560000, 1)", f"({10**30},)", "(" * 5000, "(5, 4", "'x'", "None"]
+LYING = [(f"{number}.npy", npy(shape)) for number, shape in enumerate(SHAPES)]
+LYING += [(f"{number}.npz", zipped(npy(shape))) for number, shape in enumerate(SHAPES)]
+LYING += [("encrypted.npz", npz(6, 1))]
+LYING += [(f"compression-{kind}.npz", npz(8, kind)) for kind in (12, 14, 99)]
+
+
+@pytest.mark.parametrize(("name", "content"), LYING, ids=[name for name, _ in LYING])
+def test_a_file_that_lies_is_named_in_one_line(files: Path, call: Call, name: str, content: bytes) -> None:
+    Path(name).write_bytes(content)
+    for command in (["fit", name, "--method", "ddc", "--out", "t"], ["evaluate", name, "--labels", name]):
+        code, out, err = call(*command)
+        assert (code, out, err.count("\n")) == (2, "", 1), err
+        assert f"error: {name} cannot be read as" in err
+
+
+DAMAGED: list[dict[str, Any]] = [
+    {"threshold": "x"},
+    {"threshold": True},
+    {"threshold": [0]},
+    {"reading": [1]},
+    {"reading": "x"},
+    {"reading": {"columns": [1]}},
+    {"reading": {"columns": "ab"}},
+    {"reading": {"kind": ["arrays"]}},
+    {"data": 3},
+    {"skip_broken": "yes"},
+]
+
+
+def test_a_damaged_run_json_is_named_in_one_line(files: Path, call: Call) -> None:
+    assert call(*words("t", 2))[0] == 0
+    path = Path("t/run.json")
+    good = json.loads(path.read_text())
+    texts = [json.dumps(good | changed) for changed in DAMAGED] + ["[" * 100_000, "[]", "3", "{"]
+    for text in texts:
+        path.write_text(text)
+        for command in (["predict", "t", "x.npy"], ["label", "t"], ["report", "t"]):
+            code, out, err = call(*command)
+            assert (code, out, err.count("\n")) == (2, "", 1), (text[:80], err)
+            assert "t/run.json is damaged: " in err
+    path.write_text(json.dumps(good | {"threshold": 1.5}))
+    assert call("predict", "t", "x.npy")[0] == 2
+
+
+def test_sizes_that_no_machine_holds(files: Path, call: Call) -> None:
+    Path("images").mkdir()
+    code, _, err = call("fit", "images", "--method", "ddc", "--out", "t", "--image-size", "99999x99999")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--image-size: 99999x99999 must have at most 16777216 pixels; give a smaller size" in err
+
+
+def test_a_fault_of_ours_keeps_its_traceback_and_says_so(files: Path) -> None:
+    code = "import sys; from coterie.cli import main, fit\n"
+    code += "def read_samples(*_): raise ValueError('an oversight')\n"
+    code += "fit.read_samples = read_samples\nsys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, *words("t", 5)]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "ValueError: an oversight\ncoterie fit: this is a fault of coterie 0.1.0, not of" in done.stderr
+
+
+def test_too_little_memory_is_one_line(files: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_large(*_: object) -> None:
+        raise MemoryError("Unable to allocate 20.0 GiB")
+
+    monkeypatch.setattr("coterie.cli.fit.read_samples", too_large)
+    code, _, err = call(*words("t", 5))
+    assert (code, err) == (2, "coterie fit: error: not enough memory: Unable to allocate 20.0 GiB\n")

@@ -180,6 +180,22 @@ def test_an_existing_file_is_not_replaced_unasked(folder: Path, call: Call) -> N
     assert Path("new.csv").read_text() != "mine"
 
 
+def test_safe_csv_quotes_what_a_spreadsheet_would_compute(
+    folder: Path, call: Call, table: Table, digits: Digits
+) -> None:
+    X, _ = digits
+    names = ["=1+1", "+a", "-2", "@x", "a=b", "b"]
+    ids = names + [f"row {number}" for number in range(len(X) - len(names))]
+    pq.write_table(pa.table({"id": ids, "vector": X.tolist()}), "x.parquet")
+    words = ["fit", "x.parquet", *LABELS, "--out", "run", *QUICK, "--max-steps", "2"]
+    safe = ["'=1+1", "'+a", "'-2", "'@x", "a=b", "b"]
+    for more, expected in (([], names), (["--safe-csv"], safe)):
+        assert call(*words, *more, "--overwrite")[0] == 0
+        assert [row[0] for row in table("run/labels.csv")[1:7]] == expected
+        out = call("predict", "run", "x.parquet", *more)[1]
+        assert [line.split(",")[0] for line in out.splitlines()[1:7]] == expected
+
+
 def test_json(folder: Path, call: Call) -> None:
     code, out, _ = call("fit", "x.npy", *LABELS, "--out", "run", *QUICK, "--json")
     found = json.loads(out)

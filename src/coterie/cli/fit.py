@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 
 from coterie._errors import InputError
-from coterie.cli.labels_out import UNASSIGNED, check_threshold, label_rows, write_csv, write_labels
+from coterie.cli.labels_out import (
+    SAFE_CSV,
+    UNASSIGNED,
+    check_threshold,
+    label_rows,
+    safe_for_spreadsheets,
+    write_csv,
+    write_labels,
+)
 from coterie.cli.neighbor_space import NeighborSpace
 from coterie.cli.parser import (
     DashedParser,
@@ -85,7 +93,7 @@ def run(words: list[str]) -> None:
         estimator.log_with(options.log_with, folder=str(folder / TRACKED))
     with opened_run(folder, options.overwrite), naming_the_way_on("fit", words):
         estimator.fit(samples.X, **told)
-        results, summary = _write_run(folder, estimator, samples, options.threshold)
+        results, summary = _write_run(folder, estimator, samples, options)
         write_metadata(folder, _metadata(words, options, samples))
     print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
 
@@ -151,6 +159,7 @@ def _parser(name: str, init: NeuralEstimator | None) -> tuple[DashedParser, list
     made.add_argument(
         "--threshold", type=float, default=0.0, metavar="P", help="label rows less certain than P as -1"
     )
+    made.add_argument("--safe_csv", action="store_true", help=SAFE_CSV)
     made.add_argument("--json", action="store_true", help="print the results as JSON")
     add_reading_options(made, sizes=True)
     made.add_argument("--config", action="config", metavar="FILE", help="YAML file of these options")
@@ -195,19 +204,20 @@ def _pairs(options: Any, samples: Samples, init: NeuralEstimator | None) -> Pair
 
 
 def _write_run(
-    folder: Path, estimator: NeuralEstimator, samples: Samples, threshold: float
+    folder: Path, estimator: NeuralEstimator, samples: Samples, options: Any
 ) -> tuple[dict[str, Any], str]:
     """Write the run's files; what to say of it, as names and values and as text."""
     save(estimator, folder / MODEL)
     columns = list(dict.fromkeys(name for epoch in estimator.history_ for name in epoch))
-    rows = [[epoch.get(name, "") for name in columns] for epoch in estimator.history_]
-    write_csv(folder / HISTORY, columns, rows)
+    epochs = [[epoch.get(name, "") for name in columns] for epoch in estimator.history_]
+    write_csv(folder / HISTORY, columns, epochs)
     results = {"run": str(folder), "loss": estimator.loss_, "restarts": len(estimator.runs_)}
     loss = loss_in_words(estimator)
     if not isinstance(estimator, NeuralClusterer):
         way_on = f"coterie predict {shlex.quote(str(folder))} DATA clusters a new set"
         return results | {"rows": len(samples.X)}, f"learned to cluster; {loss}\n{way_on}"
-    sizes = write_labels(folder / LABELS, label_rows(estimator, samples, threshold))
+    rows = label_rows(estimator, samples, options.threshold)
+    sizes = write_labels(folder / LABELS, safe_for_spreadsheets(rows) if options.safe_csv else rows)
     return results | _sizes(estimator, sizes), _summary(estimator, sizes) + loss
 
 

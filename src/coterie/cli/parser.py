@@ -18,6 +18,8 @@ from coterie.data import ReadOptions
 from coterie.methods.base import NeuralEstimator
 
 # set by the command itself, or of types that a command line cannot write
+# of one image after resizing: a network has no use for more, and a typing error takes all memory
+_MOST_PIXELS = 4096 * 4096
 _NOT_OPTIONS = {"checkpoint_dir", "verbose", "augment", "backbone", "random_state", "weights"}
 
 _WIDTH = 100
@@ -139,7 +141,10 @@ def _size(text: str) -> tuple[int, int]:
     parts = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
     if parts is None:
         raise InputError(f"--image-size: {text!r}; a height and a width such as 32x32 are expected")
-    return int(parts[1]), int(parts[2])
+    height, width = int(parts[1]), int(parts[2])
+    if height * width > _MOST_PIXELS:
+        raise InputError(f"--image-size: {text} must have at most {_MOST_PIXELS} pixels; give a smaller size")
+    return height, width
 
 
 def version() -> str:

@@ -26,6 +26,16 @@ MODEL, LABELS, HISTORY, CHECKPOINT, METADATA = "model", "labels.csv", "history.c
 # of the whole command; that of the checkpoint beside it is free between the restarts that count clusters
 _RUN_LOCK = f"run.{LOCK_NAME}"
 
+_PATH = str | None
+_METADATA: dict[str, Any] = {
+    **dict.fromkeys(("data", "labels", "pairs", "similarity", "init"), _PATH),
+    **{"version": str, "command": str, "reading": dict | None},
+    **{"threshold": int | float, "skip_broken": bool},
+}
+_READING: dict[str, Any] = {
+    **{"kind": str, "columns": list | None, "colour": bool, "size": list, "rate": int, "length": int}
+}
+
 
 def check_run(run: Path, resume: bool, overwrite: bool) -> None:
     """Raise where the options do not fit what is at the run's place."""
@@ -135,11 +145,26 @@ def read_metadata(run: str | Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedFileError(f"{path} is damaged: {error}") from error
     if not isinstance(found, dict):
         raise DamagedFileError(f"{path} is damaged: it holds no names and values")
+    _check_metadata(path, found)
     return found
+
+
+def _check_metadata(path: Path, found: Mapping[str, Any]) -> None:
+    """Raise where a value is of a kind that no fit writes, at the top or in how the data were read."""
+    reading = found.get("reading")
+    for kinds, values in ((_METADATA, found), (_READING, reading if isinstance(reading, dict) else {})):
+        for name, value in values.items():
+            # a bool is an int, but no number that a fit writes
+            wrong = not isinstance(value, kinds.get(name, object))
+            if wrong or (isinstance(value, bool) and kinds.get(name, bool) is not bool):
+                raise DamagedFileError(f"{path} is damaged: its {name} holds {value!r:.40}")
+    columns = (reading or {}).get("columns") or []
+    if not all(isinstance(name, str) for name in columns):
+        raise DamagedFileError(f"{path} is damaged: its columns hold {columns!r:.40}")
 
 
 @dataclass(frozen=True)

@@ -354,10 +354,10 @@ class ADC(ClusterMixin, NeuralClusterer):
         Runs from different starts, of which the one of lowest loss is kept; "auto" is 3, or 1 after
         `start_from`.
     restarts : {"auto", "sequential", "stacked", "successive-halving"}, default="auto"
-        How they run: one after another; all at once with stacked weights; or by successive halving: after 1/16, 1/8
-        and 1/4 of the steps the worse half is dropped, down to three. "auto" stacks where that was faster
-        and all have batches of one size: on an accelerator, and on a CPU small networks without convolutions.
-        A restart that ends in a single cluster is replaced.
+        How they run: one after another; all at once with stacked weights; or by successive halving: after
+        1/16, 1/8 and 1/4 of the steps the worse half is dropped, down to three. "auto" stacks where that was
+        faster and all have batches of one size: on an accelerator, and on a CPU small networks without
+        convolutions. A restart that ends in a single cluster is replaced.
     vote : int, default=0
         0: the best restart alone. 3 or more: as many of the best restarts, aligned to the best one, vote for
         the cluster of each sample (DDC-VOTE); probabilities are then shares of votes, and ties go to the best

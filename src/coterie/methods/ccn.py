@@ -29,6 +29,7 @@ from coterie.engine.objective import Objective, OnEnter
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import FinishedRun
 from coterie.losses.ccl import unchecked_ccl
+from coterie.losses.inputs import check_margin
 from coterie.losses.kcl import unchecked_kcl
 from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
 from coterie.methods.base import AUTO, IntArray, NeuralClusterer, Training
@@ -285,10 +286,10 @@ class CCN(NeuralClusterer):
         Runs from different starts, of which the one of lowest loss is kept. "auto": 5 with at most 20,000
         pairs or 5,000 labels, else 1; 1 with a similarity network or after `start_from`.
     restarts : {"auto", "sequential", "stacked", "successive-halving"}, default="auto"
-        How they run: one after another; all at once with stacked weights; or by successive halving: after 1/16, 1/8
-        and 1/4 of the steps the worse half is dropped, down to three. "auto" stacks where that was faster
-        and all have batches of one size: on an accelerator, and on a CPU small networks without convolutions.
-        A restart that ends in a single cluster is replaced.
+        How they run: one after another; all at once with stacked weights; or by successive halving: after
+        1/16, 1/8 and 1/4 of the steps the worse half is dropped, down to three. "auto" stacks where that was
+        faster and all have batches of one size: on an accelerator, and on a CPU small networks without
+        convolutions. A restart that ends in a single cluster is replaced.
     vote : int, default=0
         0: the best restart alone. 3 or more: as many of the best restarts, aligned to the best one, vote for
         the cluster of each sample (DDC-VOTE); probabilities are then shares of votes, and ties go to the best
@@ -552,7 +553,7 @@ class CCN(NeuralClusterer):
     def _check_own(self) -> None:
         check_choice("loss", self.loss, ("ccl", "kcl"))
         check_choice("head_init", self.head_init, HEAD_INITS)
-        check_number("margin", self.margin, positive=True)
+        check_margin(self.margin)
         check_choice("pair_weight", self.pair_weight, (None, "balanced", "confidence"))
         check_number("cross_entropy_weight", self.cross_entropy_weight, positive=False)
         if self.n_clusters == AUTO and self.cross_entropy_weight > 0:

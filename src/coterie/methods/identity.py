@@ -1,7 +1,8 @@
 """A digest of a callable or a module of the caller's: other code gives another one, another process the same.
 
 Code, defaults, closures, the globals that are used, the attributes and the classes of objects all count.
-Classes and functions of installed packages count by their names.
+Classes and functions of installed packages count by their names; of an object counts what it is copied from,
+so that its ``__getstate__`` can leave out a counter or a cache.
 """
 
 from __future__ import annotations
