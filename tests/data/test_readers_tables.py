@@ -151,6 +151,12 @@ def test_what_pandas_wrote_is_said(tmp_path: Path, text: str, n_rows: int, words
     assert len(samples.X) == n_rows
 
 
+def test_a_comma_at_the_end_of_each_line_is_no_index(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b,\n1,2,\n")
+    with pytest.raises(InputError, match="line 2, column 3: expected a number; got ''"):
+        read_samples(tmp_path / "t.csv")
+
+
 def test_a_first_line_of_other_numbers_is_a_sample(tmp_path: Path) -> None:
     for text in ("0,1\n", "1,2\n0.5,3\n", "0,1.0\n0.5,3\n", "0\n0.5\n"):
         (tmp_path / "t.csv").write_text(text)

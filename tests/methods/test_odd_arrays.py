@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coterie import CCN, InputError, InputTypeError, SimilarityNetwork
+from coterie import CCN, L2C, InputError, InputTypeError, SimilarityNetwork
 from coterie.data.arrays import ScaledSource, fit_scaling
 
 X = np.random.default_rng(0).normal(size=(40, 6))
@@ -64,6 +64,8 @@ def test_masked_entries_are_refused_and_an_empty_mask_is_none() -> None:
     assert quick().fit(np.ma.masked_array(X), Y).labels_.tolist() == plain.labels_.tolist()
     with pytest.raises(InputError, match="X must have a value in each entry"):
         plain.predict(np.ma.masked_array(X, X > 1))
+    with pytest.raises(InputError, match=r"sets\[1\]: X must have a value in each entry"):
+        L2C().fit_sets([(X, Y), (np.ma.masked_array(X, X > 1), Y)])
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,7 @@ def test_pictures_are_the_items(page_text: str, small_run: Any) -> None:
         assert f"({certainty:.2f})" in (image["alt"] or "")
 
 
+@pytest.mark.filterwarnings("ignore:n_clusters=3 must be >= 10 for each class of y")
 def test_rows_of_a_table_are_shown_with_their_columns(small_run: Any) -> None:
     _, images, y = small_run
     rows = images.reshape(150, -1)[:, :20].astype(np.float64)

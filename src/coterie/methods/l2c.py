@@ -36,6 +36,7 @@ from coterie.methods.checks import check_choice, check_labels
 from coterie.methods.follow import follow_sample
 from coterie.methods.from_file import from_file
 from coterie.methods.merge import merge_subsets
+from coterie.methods.samples import refuse_masked
 from coterie.methods.table_rows import choose_count, table_rows
 from coterie.nn import channels_last
 from coterie.nn.set_network import SET_NETWORKS, SIZES, ItemVectors, SetNetwork, build_set_network
@@ -568,6 +569,7 @@ def _check_set(number: int, one: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.
         X, known = one
     except (TypeError, ValueError) as error:
         raise InputTypeError(f"sets[{number}]: {type(one).__name__}; (X, known) is expected") from error
+    refuse_masked(X, f"sets[{number}]: X")
     samples = np.asarray(X)
     if samples.ndim < 2 or len(samples) < 2:
         raise InputError(f"sets[{number}]: samples of shape {samples.shape}; at least 2 samples are expected")

@@ -37,7 +37,7 @@ def check_sample_shape(estimator: BaseEstimator, samples: SampleArray, expected:
 
 
 def _check_array(estimator: BaseEstimator, X: Any, reset: bool) -> npt.NDArray[Any]:
-    _refuse_masked(X)
+    refuse_masked(X)
     _refuse_dates(X)
     try:
         samples = validate_data(estimator, X, reset=reset, ensure_2d=False, allow_nd=True, dtype="numeric")
@@ -52,11 +52,11 @@ def _check_array(estimator: BaseEstimator, X: Any, reset: bool) -> npt.NDArray[A
     return cast(npt.NDArray[Any], samples)
 
 
-def _refuse_masked(X: Any) -> None:
+def refuse_masked(X: Any, name: str = "X") -> None:
     """Raise where values are masked: numpy would hand over what lies below the mask."""
     if np.ma.is_masked(X):
         raise InputError(
-            f"X must have a value in each entry; got {int(np.ma.getmaskarray(X).sum())} masked entries. "
+            f"{name} must have a value in each entry; got {int(np.ma.getmaskarray(X).sum())} masked entries. "
             "X.filled(value) fills them"
         )
 

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from coterie._errors import InputError
 
 ID_NAME = "id"
-# what pandas calls the index that it writes beside the columns, in CSV, read back, and in Parquet
-INDEX_NAMES = ("", "unnamed: 0", "__index_level_0__")
+# what pandas calls the index that it writes: before the columns of a CSV file, after those of Parquet
+FIRST_NAMES = ("", "unnamed: 0", "__index_level_0__")
+LAST_NAME = "__index_level_0__"
 _LABEL_NAMES = ("label", "labels")
 
 
@@ -52,8 +53,8 @@ def _index_column(path: str | os.PathLike[str], names: Sequence[str]) -> list[in
     """Place of an index that pandas wrote: the first column, or in Parquet the last one."""
     if not any(names):  # no header at all
         return []
-    ends = (0, len(names) - 1)
-    found = [place for place in ends if names[place].strip().lower() in INDEX_NAMES][:1]
+    lower = [name.strip().lower() for name in names]
+    found = [0] if lower[0] in FIRST_NAMES else [len(names) - 1] if lower[-1] == LAST_NAME else []
     for place in found:
         called = names[place] or "without a name"
         warnings.warn(f"{path}: column {called} is taken as ids, as pandas writes its index", stacklevel=4)
