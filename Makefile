@@ -7,7 +7,9 @@ export OMP_NUM_THREADS := 1
 demo: .venv/ready
 	$(BIN)/coterie demo
 
+# the tests of pages open them in a browser: one that is here, or the machine's package manager's
 test: .venv/ready
+	@sh .ci/browser
 	$(BIN)/pytest -n 2
 
 lint: .venv/ready
@@ -35,6 +37,7 @@ docs-check: .venv/docs
 	touch $@
 
 .venv/ready: pyproject.toml constraints/cpu.txt
+	@echo "making .venv: pip downloads PyTorch and about 60 other packages, once; some minutes"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -e '.[dev]'
+	$(BIN)/pip install --disable-pip-version-check -c constraints/cpu.txt -e '.[dev]'
 	touch $@

@@ -245,7 +245,7 @@ def prepare_bad_files(X: Any) -> None:
 
 
 def fit_words(data: str, told: Sequence[str], *words: str) -> list[str]:
-    return ["fit", data, *told, "--out", "new", "--max-steps", "3", *words]
+    return ["fit", data, *told, "--out", "new", "--max-steps", "3", "--n-clusters", "10", *words]
 
 
 LABELS = ("--labels", "y.npy")
@@ -283,7 +283,6 @@ BAD = [
     (fit_words("x.npy", LABELS, "--backbone", "lenett"), "did you mean 'lenet'"),
     (fit_words("x.npy", LABELS, "--device", "gpu"), "device: 'gpu' cannot be used"),
     (fit_words("x.npy", LABELS, "--random-state", "-1"), "random_state: -1"),
-    (fit_words("x.npy", LABELS, "--resume"), "--resume: no run at new"),
     (fit_words("x.npy", LABELS, "--resume", "--overwrite"), "--resume, --overwrite: one of them"),
     (fit_words("x.npy", LABELS, "second.npy"), "unrecognized arguments: second.npy"),
     (["fit", "x.npy", *LABELS], "the following arguments are required: --out"),
@@ -291,7 +290,10 @@ BAD = [
     (["fit", "x.npy", *LABELS, "--out", "x.npy"], "--out: x.npy is a file"),
     (["fit", "x.npy", *LABELS, "--out", "x.npy/below"], "--out: x.npy/below cannot be made"),
     (["fit", "x.npy", *LABELS, "--out", "/proc/new"], "--out: /proc/new cannot be made"),
-    (["fit", "wide.npy", *LABELS, "--out", "run", "--resume"], "belongs to a fit with other"),
+    (
+        ["fit", "wide.npy", *LABELS, "--out", "run", "--resume", "--n-clusters", "10"],
+        "belongs to a fit with other",
+    ),
     (["predict", "missing", "x.npy"], "no model file at missing/model"),
     (["predict", "model-less", "x.npy"], "no model file at model-less/model"),
     (["predict", "damaged", "x.npy"], "damaged/model is damaged"),

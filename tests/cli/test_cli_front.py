@@ -64,6 +64,39 @@ def test_a_folder_of_images(images: Path, call: Call, table: Table) -> None:
     assert table("new.csv")[1:] == rows
 
 
+def test_labels_find_their_rows_by_file_name(images: Path, call: Call, digits: Digits) -> None:
+    (images.parent / "natural.csv").write_text(
+        Path("named.csv").read_text().replace("id,label", "filename,label")
+    )
+    assert call("fit", "images", "--labels", "natural.csv", "--out", "run", *QUICK)[0] == 0
+    scores = [
+        json.loads(call("evaluate", "run/labels.csv", "--labels", name, "--json")[1])
+        for name in ("named.csv", "natural.csv")
+    ]
+    assert scores[0] == scores[1]
+    code, out, err = call("evaluate", "natural.csv", "--labels", "named.csv", "--json")
+    assert (code, json.loads(out)["ACC"], err) == (0, 1.0, "")
+
+
+def test_labels_of_no_sample_stop_the_fit(images: Path, call: Call) -> None:
+    with open("named.csv", "a", encoding="utf-8") as file:
+        file.write("7.png,digit 1\n")
+    code, _, err = call("fit", "images", "--labels", "named.csv", "--out", "run", *QUICK)
+    assert code == 2
+    assert "named.csv, line 152: id must be one of the ids of 150 samples; got '7.png'" in err
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_labels_of_a_broken_file_are_left_out_with_it(images: Path, call: Call) -> None:
+    (images / "007.png").write_text("no image")
+    words = ["fit", "images", "--labels", "named.csv", "--out", "run", *QUICK, "--max-steps", "3"]
+    code, _, err = call(*words, "--skip-broken")
+    assert (code, "none of" in err) == (0, False)
+    assert call("report", "run")[0] == 0
+    code, _, err = call("evaluate", "run/labels.csv", "--labels", "named.csv")
+    assert (code, "1 ids are none of the 149 rows, '007.png' for one; left out" in err) == (0, True)
+
+
 def test_pairs_by_file_name(images: Path, call: Call) -> None:
     Path("named_pairs.csv").write_text("i,j,same\n001.png,002.png,different\n003.png,002.png,1\n")
     words = ["fit", "images", "--pairs", "named_pairs.csv", "--out", "run", *QUICK, "--max-steps", "5"]
@@ -71,7 +104,7 @@ def test_pairs_by_file_name(images: Path, call: Call) -> None:
     Path("named_pairs.csv").write_text("i,j,same\n001.png,none.png,1\n")
     code, _, err = call(*words, "--overwrite")
     assert code == 2
-    assert "line 2: j must be a row number or an id; got 'none.png'" in err
+    assert "line 2: j must be one of the ids of 150 samples; got 'none.png'" in err
 
 
 def test_a_folder_of_sounds(folder: Path, call: Call, table: Table) -> None:
@@ -122,6 +155,7 @@ def test_threshold_leaves_rows_unassigned(folder: Path, call: Call, table: Table
         assert "a probability in 0..1 is expected" in err
 
 
+@pytest.mark.filterwarnings("default:.*the labels are taken in the order of the samples")
 def test_parquet_in_and_out(folder: Path, call: Call, table: Table, digits: Digits) -> None:
     X, _ = digits
     ids = [f"row {number}" for number in range(len(X))]
@@ -144,6 +178,22 @@ def test_an_existing_file_is_not_replaced_unasked(folder: Path, call: Call) -> N
     assert Path("new.csv").read_text() == "mine"
     assert call("predict", "run", "x.npy", "--out", "new.csv", "--overwrite")[0] == 0
     assert Path("new.csv").read_text() != "mine"
+
+
+def test_safe_csv_quotes_what_a_spreadsheet_would_compute(
+    folder: Path, call: Call, table: Table, digits: Digits
+) -> None:
+    X, _ = digits
+    names = ["=1+1", "+a", "-2", "@x", "a=b", "b"]
+    ids = names + [f"row {number}" for number in range(len(X) - len(names))]
+    pq.write_table(pa.table({"id": ids, "vector": X.tolist()}), "x.parquet")
+    words = ["fit", "x.parquet", *LABELS, "--out", "run", *QUICK, "--max-steps", "2"]
+    safe = ["'=1+1", "'+a", "'-2", "'@x", "a=b", "b"]
+    for more, expected in (([], names), (["--safe-csv"], safe)):
+        assert call(*words, *more, "--overwrite")[0] == 0
+        assert [row[0] for row in table("run/labels.csv")[1:7]] == expected
+        out = call("predict", "run", "x.parquet", *more)[1]
+        assert [line.split(",")[0] for line in out.splitlines()[1:7]] == expected
 
 
 def test_json(folder: Path, call: Call) -> None:
@@ -172,7 +222,7 @@ def test_config_files(folder: Path, call: Call) -> None:
     assert coterie.load("run/model").get_params()["max_steps"] == 9
     Path("other.yaml").write_text("method: nonsense\n")
     code, _, err = call("fit", "--config", "other.yaml")
-    assert (code, "--method: 'nonsense'; one of" in err) == (2, True)
+    assert (code, "method must be one of adc, ccn, ddc, l2c, similarity, got 'nonsense'" in err) == (2, True)
     for content in ("max_stepss: 3\n", "a: [", "- 1\n"):
         Path("bad.yaml").write_text(content)
         code, out, err = call("fit", *words, "--config", "bad.yaml", "--overwrite")
@@ -195,6 +245,7 @@ def test_init_starts_from_another_run(folder: Path, call: Call) -> None:
     assert not Path("third").exists()
 
 
+@pytest.mark.filterwarnings("ignore:n_clusters=5 must be >= 6 to satisfy the pairs")
 def test_init_goes_on_by_the_method_of_the_run(folder: Path, call: Call) -> None:
     fast = ["--random-state", "0", "--over-clustering", "true"]
     first = ["--method", "ddc", "--n-clusters", "7", "--backbone", "mlp", "--max-steps", "20"]
@@ -269,10 +320,10 @@ def test_a_model_of_another_version(folder: Path, call: Call) -> None:
     with safe_open("run/model", "np") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         header = file.metadata()
-    save_file(tensors, "run/model", header | {"format": "coterie-2"})
+    save_file(tensors, "run/model", header | {"format": "coterie-9"})
     code, _, err = call("predict", "run", "x.npy")
     assert (code, err.count("\n")) == (2, 1)
-    assert "run/model has format coterie-2, this version of coterie reads coterie-1: the version that" in err
+    assert "run/model has format coterie-9, this version of coterie reads coterie-2: the version that" in err
 
 
 def test_a_fit_that_cannot_begin_leaves_no_folder(folder: Path, call: Call) -> None:

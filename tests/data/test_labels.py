@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,13 @@ NAN = float("nan")
         (["b", NAN, "a"], [1, -1, 0], ["a", "b"]),
         (("b", None, "a", -1), [1, -1, 0, -1], ["a", "b"]),
         (["b", np.float32("nan"), -1.0], [0, -1, -1], ["b"]),
-        (["nan", "None", "-1"], [2, 1, 0], ["-1", "None", "nan"]),
+        (["b", "", "a"], [1, -1, 0], ["a", "b"]),
+        (np.array(["b", "", "a"]), [1, -1, 0], ["a", "b"]),
+        (np.array([b"b", b"", b"a"]), [1, -1, 0], [b"a", b"b"]),
+        (pd.Series(["b", "", "a"]), [1, -1, 0], ["a", "b"]),
+        (np.ma.masked_array([3, 1, 7], [False, False, True]), [1, 0, -1], [1, 3]),
+        (np.ma.masked_array([3.0, 1.0, np.inf], [False, False, True]), [1, 0, -1], [1.0, 3.0]),
+        (np.ma.masked_array(["a", "b", "?"], [False, False, True]), [0, 1, -1], ["a", "b"]),
         ([None, 2, 1], [-1, 1, 0], [1, 2]),
         ([True, False, True], [1, 0, 1], [False, True]),
         ([True, None], [0, -1], [True]),
@@ -45,6 +52,15 @@ def test_codes_and_classes(y: Any, codes: list[int], classes: list[Any]) -> None
     assert found.dtype == np.int64
     assert found.tolist() == codes
     assert known.tolist() == classes
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "NaN", "?", "None", "<NA>"])
+def test_texts_that_may_be_meant_as_unknown_draw_a_warning(text: str) -> None:
+    with pytest.warns(
+        UserWarning, match=f"y: the text {re.escape(repr(text))} is taken as a class; write None"
+    ):
+        codes, classes = encode_labels(["b", text, "c"])
+    assert (len(set(codes.tolist())), text in classes) == (3, True)
 
 
 def test_dates_without_a_value_are_unknown() -> None:

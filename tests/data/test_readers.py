@@ -44,6 +44,7 @@ def test_npz_takes_the_one_array_or_the_named_one(tmp_path: Path, names: list[st
     np.testing.assert_array_equal(read_array(str(tmp_path / "x.npz")), X)
 
 
+@pytest.mark.filterwarnings("default:.*is taken as a sample")
 @pytest.mark.parametrize("header", ["", "a,b,c\n"])
 def test_csv_with_and_without_a_header(tmp_path: Path, header: str) -> None:
     file = tmp_path / "x.CSV"
@@ -186,6 +187,17 @@ def test_files_that_cannot_be_opened(tmp_path: Path, read: Any) -> None:
         ("0.5\n\n", [0.5, None], "O"),
         ("id,label,probability\n0,3,0.5\n1,4,0.25\n", [3, 4], "i"),
         ("id,LABEL\n0,\n1,b\n\n", [None, "b"], "O"),
+        ("label\n010\n10\n", ["010", "10"], "U"),
+        ("label\n010\n10\n-1\n", ["010", "10", -1], "O"),
+        ("label\n1E5\n100000\n", ["1E5", "100000"], "U"),
+        ("label\n1\n1.0\n", ["1", "1.0"], "U"),
+        ("label\n0.1\n0.10000000000000000001\n", ["0.1", "0.10000000000000000001"], "U"),
+        (
+            "label\n9223372036854775808\n9223372036854775809\n",
+            ["9223372036854775808", "9223372036854775809"],
+            "U",
+        ),
+        ("label\n-1\n-1.0\n2\n", [-1.0, -1.0, 2.0], "f"),
     ],
 )
 def test_csv_labels(tmp_path: Path, text: str, expected: list[Any], kind: str) -> None:
@@ -288,3 +300,25 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
         atomic_write(tmp_path / "no" / "x"),
     ):
         pass
+
+
+def test_a_killed_writer_s_file_goes_and_a_live_writer_s_stays(tmp_path: Path) -> None:
+    file = tmp_path / "x.txt"
+    with atomic_write(file) as temporary, atomic_write(file) as other:
+        temporary.write_text("first")
+        other.write_text("second")
+        left = temporary.with_name(temporary.name.replace(temporary.stem[-8:], "12345678"))
+        left.write_text("of a killed process")
+        assert temporary.exists()
+        with atomic_write(tmp_path / "y.txt"):
+            assert left.exists()  # of another file
+    assert file.read_text() == "first"
+    with atomic_write(file):
+        assert not left.exists()
+
+
+def test_writing_where_the_system_has_no_such_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coterie.data.files.fcntl", None)
+    with atomic_write(tmp_path / "x.txt") as temporary:
+        temporary.write_text("kept")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.txt"]

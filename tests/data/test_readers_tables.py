@@ -1,21 +1,23 @@
-"""Tables with ids and labels, Parquet, and labels that find their rows by id."""
+"""Tables with ids and labels, and Parquet."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from coterie._errors import InputError
 from coterie.data import ReadOptions, read_array, read_samples
-from coterie.data.readers import LabelTable, read_label_table
+from coterie.data.readers import read_label_table
 
 TEXT = "id,a,b,Label\nx,1,2,cat\ny,3,4,dog\n"
 
@@ -105,37 +107,60 @@ def test_new_tables_have_the_columns_of_the_old(tmp_path: Path) -> None:
         assert len(read_samples(tmp_path / "plain.csv", ReadOptions(like=like)).X) == 1
 
 
+POINTS = np.array([[0.5, 1.25], [2.0, 3.0], [4.0, 5.5]])
+
+
+@pytest.mark.parametrize("columns", [None, ["a", "b"], ["0", "1"], [0, 1]])
+@pytest.mark.parametrize("index", [None, [7, 8, 9], ["x", "y", "z"]])
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_what_pandas_writes_comes_back(tmp_path: Path, columns: Any, index: Any, suffix: str) -> None:
+    frame = pd.DataFrame(POINTS, columns=columns, index=index)
+    file = tmp_path / f"t.{suffix}"
+    if suffix == "csv":
+        frame.to_csv(file, index=index is not None)
+    else:
+        frame.rename(columns=str).to_parquet(file, index=index is not None)
+    samples = read_samples(file)
+    np.testing.assert_array_equal(samples.X, POINTS)
+    assert samples.ids == (None if index is None else tuple(map(str, index)))
+    assert samples.how["columns"] == list(map(str, frame.columns))
+
+
 @pytest.mark.parametrize(
-    ("ids", "names", "expected"),
+    ("text", "n_rows", "words"),
     [
-        (None, ("x", "y", "z"), [5, 6, 7]),
-        (("z", "x", "y"), ("x", "y", "z"), [6, 7, 5]),
-        (("2", "0", "1"), None, [6, 7, 5]),
-        (("1", "2", "3"), None, [5, 6, 7]),
+        (
+            "0,1\n0.5,2\n",
+            1,
+            "the first line 0,1 is taken as a header; if it is a sample, write a line of names",
+        ),
+        ("0,1\n5,2\n", 2, "the first line 0,1 is taken as a sample; if it is a header, delete it"),
+        ("0,1,2,3\n5,2,1,1\n", 1, "the first line 0,1,2,3 is taken as a header"),
+        (",0,1\n3,5,2\n", 1, "the first line ,0,1 is taken as a header"),
+        ("Unnamed: 0,a\n3,5\n", 1, "column Unnamed: 0 is taken as ids, as pandas writes its index"),
+        (",a\n3,5\n", 1, "column without a name is taken as ids, as pandas writes its index"),
     ],
 )
-def test_labels_find_their_rows(ids: Any, names: Any, expected: list[int]) -> None:
-    table = LabelTable(np.array([5, 6, 7]), ids, "y.csv")
-    assert table.for_rows(names, 3).tolist() == expected
+def test_what_pandas_wrote_is_said(tmp_path: Path, text: str, n_rows: int, words: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        samples = read_samples(tmp_path / "t.csv")
+    assert words in str(said[0].message)
+    assert len(samples.X) == n_rows
 
 
-def test_rows_without_a_label_are_unknown() -> None:
-    table = LabelTable(np.array(["a"]), ("y",), "y.csv")
-    assert table.for_rows(("x", "y"), 2).tolist() == [None, "a"]
+def test_a_comma_at_the_end_of_each_line_is_no_index(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b,\n1,2,\n")
+    with pytest.raises(InputError, match="line 2, column 3: expected a number; got ''"):
+        read_samples(tmp_path / "t.csv")
 
 
-@pytest.mark.parametrize(
-    ("ids", "words"), [(("?", "!"), "id '?' is none of the 3 rows"), (("x", "x"), "an id is given twice")]
-)
-def test_labels_of_no_row(ids: tuple[str, ...], words: str) -> None:
-    with pytest.raises(InputError, match=words.replace("?", r"\?")):
-        LabelTable(np.array([1, 2]), ids, "y.csv").for_rows(("x", "y", "z"), 3)
-
-
-def test_labels_of_other_rows_are_left_out() -> None:
-    with pytest.warns(UserWarning, match=r"y.csv: 1 ids are none of the 2 rows, 'broken' for one"):
-        found = LabelTable(np.array([1, 2, 3]), ("y", "broken", "x"), "y.csv").for_rows(("x", "y"), 2)
-    assert found.tolist() == [3, 1]
+def test_a_first_line_of_other_numbers_is_a_sample(tmp_path: Path) -> None:
+    for text in ("0,1\n", "1,2\n0.5,3\n", "0,1.0\n0.5,3\n", "0\n0.5\n"):
+        (tmp_path / "t.csv").write_text(text)
+        assert len(read_samples(tmp_path / "t.csv").X) == text.count("\n")
 
 
 @contextlib.contextmanager

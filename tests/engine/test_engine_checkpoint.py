@@ -275,7 +275,7 @@ def test_a_folder_that_cannot_be_made_is_named(make_task: MakeTask, tmp_path: Pa
             session_in(folder, make_task())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("step", [1, 5, STEPS, 2 * STEPS])
 def test_a_signal_ends_with_a_checkpoint(
     make_task: MakeTask, tmp_path: Path, number: signal.Signals, step: int, monkeypatch: pytest.MonkeyPatch
@@ -284,10 +284,10 @@ def test_a_signal_ends_with_a_checkpoint(
     task = make_task(max_steps=STEPS)
     whole = Session(SEEDS.copy(), 2)
     run_session(task, whole)
-    handlers = [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)]
+    handlers = [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     with pytest.raises(Interrupted, match=f"stopped by {number.name} .*{FILE_NAME}"):
         session_in(tmp_path, task, Raise(number, step), StopAfter(-1))
-    assert [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers
     assert_equal(session_in(tmp_path, task), whole)
 
 
@@ -296,3 +296,12 @@ def test_a_signal_after_the_last_step_is_not_lost(make_task: MakeTask, tmp_path:
     with pytest.raises(Interrupted, match="after the last step"):
         session_in(tmp_path, task, Raise(signal.SIGINT, 2 * STEPS))
     assert session_in(tmp_path, task).finished
+
+
+def test_a_platform_without_hangups(
+    make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coterie.engine.checkpoint.STOP_SIGNALS", (signal.SIGINT, signal.SIGTERM))
+    before = signal.getsignal(signal.SIGHUP)
+    with Checkpointer(tmp_path, "same", make_task()).active():
+        assert signal.getsignal(signal.SIGHUP) == before

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from types import TracebackType
 from typing import NamedTuple
 
-from coterie._errors import InputTypeError
+from coterie._errors import InputError, InputTypeError
 from coterie.cli import completion, demo, evaluate, fit, label, methods, predict, report, similarity
 from coterie.cli.parser import DashedParser, option_names, version
+from coterie.cli.stopping import stopped_by_signals
 
 
 class Command(NamedTuple):
@@ -58,27 +61,50 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, words: list[str]) -> int:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), stopped_by_signals(), _Faults(name):
         warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes any rest
         try:
             COMMANDS[name].run(words)
         except KeyboardInterrupt as stop:
-            print(f"coterie {name}: {stop or 'stopped'}", file=sys.stderr)
+            _say(f"coterie {name}: {stop or 'stopped'}")
             return _STOPPED
-        except (ValueError, InputTypeError, OSError, ImportError) as error:  # a package for a file's format
+        except (InputError, InputTypeError, OSError, ImportError) as error:  # a package for a file's format
             return _complain(str(error), name)
+        except MemoryError as error:
+            return _complain(f"not enough memory: {error or 'the data or the network are too large'}", name)
         except SystemExit as leave:
             return leave.code if isinstance(leave.code, int) else _BAD_INPUT
     return 0
 
 
+class _Faults(contextlib.AbstractContextManager[None]):
+    """Says of an exception that nothing here expects whose fault it is; its traceback stays."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(value, Exception):
+            value.add_note(
+                f"coterie {self._command}: this is a fault of coterie {version().split()[-1]}, not of your "
+                "input; please report it with the lines above"
+            )
+
+
 def _complain(text: str, command: str = "") -> int:
-    print(f"coterie {command}".rstrip() + ": error: " + " ".join(text.split()), file=sys.stderr)
+    _say(f"coterie {command}".rstrip() + ": error: " + " ".join(text.split()))
     return _BAD_INPUT
 
 
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal has been closed
+        print(text, file=sys.stderr, flush=True)
+
+
 def _show_warning(message: Warning | str, *details: object) -> None:
-    print(f"coterie: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    _say(f"coterie: warning: {' '.join(str(message).split())}")
 
 
 def _usage() -> str:

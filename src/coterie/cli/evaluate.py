@@ -11,7 +11,7 @@ from coterie._errors import InputError
 from coterie.cli.parser import DashedParser, make_parser
 from coterie.cli.table import format_table
 from coterie.data.labels import encode_labels
-from coterie.data.readers import read_label_table
+from coterie.data.readers import names_in_common, read_label_table
 from coterie.metrics import clustering_accuracy, dominant_clusters, nmi, purity
 
 HELP = "compare a clustering with known labels"
@@ -43,7 +43,8 @@ def run(words: list[str]) -> None:
     table = read_label_table(options.clusters)
     clusters, _ = encode_labels(table.values)
     known = read_label_table(options.labels)
-    codes, _ = encode_labels(known.for_rows(table.ids, len(clusters)))
+    names = names_in_common(table, known)
+    codes, _ = encode_labels(known.for_rows(names, len(clusters), strict=False))
     if len(clusters) != len(codes):
         raise InputError(f"--labels: {len(codes)} labels for {len(clusters)} rows of {options.clusters}")
     scored = (codes >= 0) & (clusters >= 0)

@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 
 from coterie._errors import InputError
-from coterie.cli.labels_out import UNASSIGNED, check_threshold, label_rows, write_csv, write_labels
+from coterie.cli.labels_out import (
+    SAFE_CSV,
+    UNASSIGNED,
+    check_threshold,
+    label_rows,
+    safe_for_spreadsheets,
+    write_csv,
+    write_labels,
+)
 from coterie.cli.neighbor_space import NeighborSpace
 from coterie.cli.parser import (
     DashedParser,
@@ -41,18 +49,19 @@ from coterie.cli.run_folder import (
 )
 from coterie.cli.table import format_table
 from coterie.data import Pairs, Samples, read_samples
-from coterie.data.readers import read_label_table
+from coterie.data.readers import labels_of
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
-from coterie.methods.persistence import method_of, save
-from coterie.methods.registry import ALL_METHODS
+from coterie.methods.persistence import save
+from coterie.methods.registry import find_method, method_names, method_of
 from coterie.report.findings import loss_in_words
 
 HELP = "cluster a data set, or learn to, and write the run's folder"
 TRACKED = "tracked"
+SIMILARITY = "similarity"
 # supervision, by its name in `fit`
 _OPTION_OF = {"y": "--labels", "pairs": "--pairs", "similarity": "--similarity"}
 _OF_THE_NETWORK = (
-    *("backbone", "preset", "n_outputs", "centroids_per_cluster"),
+    *("backbone", "preset", "centroids_per_cluster"),
     *("max_clusters", "network", "distance", "size", "set_size", "rescale"),
 )
 _DESCRIPTION = (
@@ -76,17 +85,16 @@ def run(words: list[str]) -> None:
     check_threshold(options.threshold)
     like = None if init is None else read_metadata(options.init).get("reading")
     samples = read_samples(options.data, reading_options(options, like))
-    estimator = ALL_METHODS[name](
-        **{key: getattr(options, key) for key in names}, checkpoint_dir=str(folder / CHECKPOINT), verbose=1
-    )
+    params = {key: getattr(options, key) for key in names}
+    estimator = find_method(name)(**params, checkpoint_dir=str(folder / CHECKPOINT), verbose=1)
     told = _supervision(options, estimator, samples, init)
     estimator.start_from(init)
     if options.log_with is not None:
         estimator.log_with(options.log_with, folder=str(folder / TRACKED))
     with opened_run(folder, options.overwrite), naming_the_way_on("fit", words):
         estimator.fit(samples.X, **told)
-    results, summary = _write_run(folder, estimator, samples, options.threshold)
-    write_metadata(folder, _metadata(words, options, samples))
+        results, summary = _write_run(folder, estimator, samples, options)
+        write_metadata(folder, _metadata(words, options, samples))
     print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
 
 
@@ -96,9 +104,15 @@ def _choose(words: Sequence[str]) -> tuple[str, NeuralEstimator | None]:
     init = None if place is None else load_labeller(place)
     if name is None:
         return "ccn" if init is None else method_of(init), init
-    if name not in ALL_METHODS:
-        raise InputError(f"--method: {name!r}; one of {', '.join(ALL_METHODS)} is expected")
+    if name == SIMILARITY:
+        raise InputError("--method similarity: use coterie similarity fit")
+    find_method(name)
     return name, init
+
+
+def _names() -> list[str]:
+    """Methods that this command can fit."""
+    return [name for name in method_names() if name != SIMILARITY]
 
 
 def _as_in(init: NeuralEstimator, names: Sequence[str]) -> dict[str, Any]:
@@ -111,7 +125,7 @@ def _parser(name: str, init: NeuralEstimator | None) -> tuple[DashedParser, list
     made = make_parser("fit", _DESCRIPTION)
     made.add_argument("data", metavar="DATA", type=str, help="file of samples, one row each, or a folder")
     made.add_argument("--out", required=True, type=str, metavar="RUN", help="folder of the run")
-    made.add_argument("--method", default=name, metavar="NAME", help=f"one of {', '.join(ALL_METHODS)}")
+    made.add_argument("--method", default=name, metavar="NAME", help=f"one of {', '.join(_names())}")
     made.add_argument(
         "--labels", type=str, default=None, metavar="FILE", help="file of labels; empty or -1 is unknown"
     )
@@ -145,11 +159,12 @@ def _parser(name: str, init: NeuralEstimator | None) -> tuple[DashedParser, list
     made.add_argument(
         "--threshold", type=float, default=0.0, metavar="P", help="label rows less certain than P as -1"
     )
+    made.add_argument("--safe_csv", action="store_true", help=SAFE_CSV)
     made.add_argument("--json", action="store_true", help="print the results as JSON")
     add_reading_options(made, sizes=True)
     made.add_argument("--config", action="config", metavar="FILE", help="YAML file of these options")
-    names = add_method_options(made, ALL_METHODS[name])
-    if type(init) is ALL_METHODS[name]:
+    names = add_method_options(made, find_method(name))
+    if type(init) is find_method(name):
         made.set_defaults(_as_in(init, names))
     return made, names
 
@@ -160,7 +175,7 @@ def _supervision(
     """What is known beside the samples, as keyword arguments of `fit`."""
     told: dict[str, Any] = {}
     if options.labels is not None:
-        told["y"] = read_label_table(options.labels).for_rows(samples.ids, len(samples.X))
+        told["y"] = labels_of(options.labels, samples)
     if options.pairs is not None:
         told["pairs"] = _pairs(options, samples, init)
     if options.similarity is not None:
@@ -189,19 +204,20 @@ def _pairs(options: Any, samples: Samples, init: NeuralEstimator | None) -> Pair
 
 
 def _write_run(
-    folder: Path, estimator: NeuralEstimator, samples: Samples, threshold: float
+    folder: Path, estimator: NeuralEstimator, samples: Samples, options: Any
 ) -> tuple[dict[str, Any], str]:
     """Write the run's files; what to say of it, as names and values and as text."""
     save(estimator, folder / MODEL)
     columns = list(dict.fromkeys(name for epoch in estimator.history_ for name in epoch))
-    rows = [[epoch.get(name, "") for name in columns] for epoch in estimator.history_]
-    write_csv(folder / HISTORY, columns, rows)
+    epochs = [[epoch.get(name, "") for name in columns] for epoch in estimator.history_]
+    write_csv(folder / HISTORY, columns, epochs)
     results = {"run": str(folder), "loss": estimator.loss_, "restarts": len(estimator.runs_)}
     loss = loss_in_words(estimator)
     if not isinstance(estimator, NeuralClusterer):
         way_on = f"coterie predict {shlex.quote(str(folder))} DATA clusters a new set"
         return results | {"rows": len(samples.X)}, f"learned to cluster; {loss}\n{way_on}"
-    sizes = write_labels(folder / LABELS, label_rows(estimator, samples, threshold))
+    rows = label_rows(estimator, samples, options.threshold)
+    sizes = write_labels(folder / LABELS, safe_for_spreadsheets(rows) if options.safe_csv else rows)
     return results | _sizes(estimator, sizes), _summary(estimator, sizes) + loss
 
 

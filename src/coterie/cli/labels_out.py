@@ -22,8 +22,11 @@ from coterie.methods.l2c import L2C
 
 COLUMNS = ("id", "label", "probability", "second", "second_probability")
 UNASSIGNED = -1
+SAFE_CSV = "put a quote before ids that a spreadsheet would compute (those that begin with =, +, -, @)"
 # rows whose probabilities are in memory at a time
 _CHUNK = 50_000
+# how a cell begins that a spreadsheet computes
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _PARQUET = (".parquet", ".pq")
 
 Row = tuple[str, int, float, int | None, float | None]
@@ -45,6 +48,18 @@ def _rows(names: Sequence[str], proba: npt.NDArray[np.float64], threshold: float
         label = int(best[0]) if row[best[0]] >= threshold else UNASSIGNED
         second = (int(best[1]), float(row[best[1]])) if len(best) > 1 else (None, None)
         yield name, label, float(row[best[0]]), *second
+
+
+def safe_for_spreadsheets(rows: Iterable[Row]) -> Iterator[Row]:
+    """Rows whose names no spreadsheet takes for a formula: a quote stands before =, +, -, @, tab and return.
+
+    Examples
+    --------
+    >>> next(safe_for_spreadsheets([("=1+1", 0, 1.0, None, None)]))[0]
+    "'=1+1"
+    """
+    for name, *rest in rows:
+        yield ("'" + name if name.startswith(_FORMULA) else name, *rest)  # type: ignore[misc]  # as it was
 
 
 def write_labels(path: Path, rows: Iterable[Row]) -> Counter[int]:

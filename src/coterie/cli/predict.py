@@ -9,11 +9,13 @@ from pathlib import Path
 
 from coterie._errors import InputError
 from coterie.cli.labels_out import (
+    SAFE_CSV,
     UNASSIGNED,
     check_new,
     check_threshold,
     label_rows,
     print_labels,
+    safe_for_spreadsheets,
     write_labels,
 )
 from coterie.cli.parser import DashedParser, add_reading_options, make_parser, reading_options
@@ -44,6 +46,7 @@ def parser(words: Sequence[str]) -> DashedParser:
         metavar="P",
         help="label rows less certain than P as -1 (default: as in the fit)",
     )
+    made.add_argument("--safe_csv", action="store_true", help=SAFE_CSV)
     made.add_argument("--json", action="store_true", help="print the results as JSON")
     add_reading_options(made, sizes=False)
     return made
@@ -62,6 +65,8 @@ def run(words: list[str]) -> None:
         check_new(Path(options.out), options.overwrite)
     samples = read_samples(options.data, reading_options(options, metadata.get("reading")))
     rows = label_rows(estimator, samples, threshold)
+    if options.safe_csv:
+        rows = safe_for_spreadsheets(rows)
     if options.out is None:
         print_labels(sys.stdout, rows)
         return

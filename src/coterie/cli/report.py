@@ -9,7 +9,7 @@ from coterie._errors import InputError
 from coterie.cli.parser import DashedParser, make_parser
 from coterie.cli.run_folder import load_fitted
 from coterie.data.files import atomic_write
-from coterie.data.readers import read_label_table
+from coterie.data.readers import labels_of
 from coterie.report.html import ReportInput, render_report
 
 HELP = "write one HTML page about a run"
@@ -44,7 +44,7 @@ def run(words: list[str]) -> None:
     fitted = load_fitted(options.run, options.data)
     metadata, data, samples = fitted.metadata, fitted.data, fitted.samples
     labels = options.labels or metadata.get("labels")
-    truth = None if labels is None else read_label_table(labels).for_rows(samples.ids, len(samples.X))
+    truth = None if labels is None else labels_of(labels, samples)
     if truth is not None and len(truth) != len(samples.X):
         raise InputError(f"--labels: {len(truth)} labels for {len(samples.X)} rows of {data}")
     said = {

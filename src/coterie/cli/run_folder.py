@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shlex
-import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coterie._errors import DamagedFileError, InputError, Interrupted
+from coterie._errors import DamagedFileError, InputError, Interrupted, WriteError
 from coterie.data import Pairs, ReadOptions, Samples, read_samples
 from coterie.data.files import atomic_write
+from coterie.data.locks import held
+from coterie.engine.checkpoint import LOCK_NAME, remove_checkpoints, saved_checkpoints
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.l2c import L2C
 from coterie.methods.persistence import load
 from coterie.methods.similarity import SimilarityNetwork
 
 MODEL, LABELS, HISTORY, CHECKPOINT, METADATA = "model", "labels.csv", "history.csv", "checkpoint", "run.json"
+# of the whole command; that of the checkpoint beside it is free between the restarts that count clusters
+_RUN_LOCK = f"run.{LOCK_NAME}"
+
+_PATH = str | None
+_METADATA: dict[str, Any] = {
+    **dict.fromkeys(("data", "labels", "pairs", "similarity", "init"), _PATH),
+    **{"version": str, "command": str, "reading": dict | None},
+    **{"threshold": int | float, "skip_broken": bool},
+}
+_READING: dict[str, Any] = {
+    **{"kind": str, "columns": list | None, "colour": bool, "size": list, "rate": int, "length": int}
+}
 
 
 def check_run(run: Path, resume: bool, overwrite: bool) -> None:
@@ -28,47 +43,72 @@ def check_run(run: Path, resume: bool, overwrite: bool) -> None:
         raise InputError("--resume, --overwrite: one of them is expected")
     if run.exists() and not run.is_dir():
         raise InputError(f"--out: {run} is a file; a folder is expected")
-    found = any((run / name).exists() for name in (MODEL, LABELS, HISTORY, CHECKPOINT))
-    if resume and not found:
-        raise InputError(f"--resume: no run at {run}")
+    saved = saved_checkpoints(run / CHECKPOINT)
+    found = bool(saved) or any((run / name).exists() for name in (MODEL, LABELS, HISTORY))
     if found and not (resume or overwrite):
         raise InputError(f"--out: {run} holds a run; --resume goes on with it, --overwrite replaces it")
+    if resume and not saved and _is_main():  # a scheduler repeats --resume from the start
+        print(f"coterie: no checkpoint in {run} yet; the fit starts from the beginning", file=sys.stderr)
+
+
+def _is_main() -> bool:
+    """Whether this process is the only one, or the one of a launcher's that writes."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 @contextlib.contextmanager
 def opened_run(run: Path, overwrite: bool) -> Iterator[None]:
-    """Make the run's folder; an old checkpoint goes, other old files stay until new ones are there.
+    """Make the run's folder and hold its lock; an old checkpoint goes once the lock is held.
 
-    Where what follows fails before anything was written, the folder goes too.
+    Other old files stay until new ones are there. Where what follows fails before anything was written, the
+    folder goes too.
     """
-    if overwrite and (run / CHECKPOINT).is_dir():
-        shutil.rmtree(run / CHECKPOINT)
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out: {run} cannot be made: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):  # it is not empty
-            run.rmdir()
+    folder = run / CHECKPOINT
+    taken = f"--out: another process is training in {run}; wait for it or give another folder"
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if _is_main():
+                stack.enter_context(held(folder / _RUN_LOCK, taken))
+        except OSError as error:
+            raise InputError(f"--out: {run} cannot be made: {error.strerror}") from error
+        try:
+            if overwrite and _is_main():
+                remove_checkpoints(folder)
+            yield
+        finally:
+            if _is_main() and not saved_checkpoints(folder):
+                _remove_empty(run)
+
+
+def _remove_empty(run: Path) -> None:
+    """Remove the folders of a run that has written nothing."""
+    folder = run / CHECKPOINT
+    for lock in [*folder.rglob(LOCK_NAME), folder / _RUN_LOCK]:
+        lock.unlink(missing_ok=True)
+    below = sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True)
+    with contextlib.suppress(OSError):  # it is not empty
+        for place in (*below, folder, run):
+            place.rmdir()
 
 
 @contextlib.contextmanager
 def naming_the_way_on(command: str, words: Sequence[str]) -> Iterator[None]:
-    """Say with what command a fit that is stopped inside goes on."""
+    """Say with what command a fit goes on that is stopped inside, or finds its disk full."""
+    kept = [word for word in words if word not in ("--overwrite", "--resume")]
+    way_on = f"to go on: {shlex.join(['coterie', *command.split(), *kept, '--resume'])}"
     try:
         yield
     except Interrupted as stop:
-        kept = [word for word in words if word not in ("--overwrite", "--resume")]
-        call = shlex.join(["coterie", *command.split(), *kept, "--resume"])
-        raise Interrupted(f"{stop}\nto go on: {call}") from stop
+        raise Interrupted(f"{stop}\n{way_on}") from stop
+    except WriteError as error:
+        raise WriteError(f"{error}; {way_on}") from error
 
 
 def read_pairs(path: str, hard: bool, ids: Sequence[str] | None = None) -> Pairs:
-    """Pairs of a CSV file, whose rows may be named by their ids, or of a Parquet file."""
+    """Pairs of a CSV or Parquet file, by ids where the rows have any."""
     if path.endswith((".parquet", ".pq")):
-        return Pairs.from_parquet(path, hard=hard)
+        return Pairs.from_parquet(path, hard=hard, ids=ids)
     return Pairs.from_csv(path, hard=hard, ids=ids)
 
 
@@ -105,11 +145,26 @@ def read_metadata(run: str | Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedFileError(f"{path} is damaged: {error}") from error
     if not isinstance(found, dict):
         raise DamagedFileError(f"{path} is damaged: it holds no names and values")
+    _check_metadata(path, found)
     return found
+
+
+def _check_metadata(path: Path, found: Mapping[str, Any]) -> None:
+    """Raise where a value is of a kind that no fit writes, at the top or in how the data were read."""
+    reading = found.get("reading")
+    for kinds, values in ((_METADATA, found), (_READING, reading if isinstance(reading, dict) else {})):
+        for name, value in values.items():
+            # a bool is an int, but no number that a fit writes
+            wrong = not isinstance(value, kinds.get(name, object))
+            if wrong or (isinstance(value, bool) and kinds.get(name, bool) is not bool):
+                raise DamagedFileError(f"{path} is damaged: its {name} holds {value!r:.40}")
+    columns = (reading or {}).get("columns") or []
+    if not all(isinstance(name, str) for name in columns):
+        raise DamagedFileError(f"{path} is damaged: its columns hold {columns!r:.40}")
 
 
 @dataclass(frozen=True)

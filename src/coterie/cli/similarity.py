@@ -16,7 +16,7 @@ from coterie.cli.parser import (
 from coterie.cli.run_folder import CHECKPOINT, MODEL, check_run, naming_the_way_on, opened_run, read_pairs
 from coterie.cli.table import format_table
 from coterie.data import read_samples
-from coterie.data.readers import read_label_table
+from coterie.data.readers import labels_of
 from coterie.methods.persistence import save
 from coterie.methods.similarity import SimilarityNetwork
 
@@ -51,13 +51,13 @@ def _fit(words: list[str]) -> None:
         raise InputError("--labels, --pairs: none came; one of them is expected")
     y = None
     if options.labels is not None:
-        y = read_label_table(options.labels).for_rows(samples.ids, len(samples.X))
+        y = labels_of(options.labels, samples)
     pairs = None if options.pairs is None else read_pairs(options.pairs, hard=False, ids=samples.ids)
     params = {key: getattr(options, key) for key in names}
     model = SimilarityNetwork(**params, checkpoint_dir=str(folder / CHECKPOINT), verbose=1)
     with opened_run(folder, options.overwrite), naming_the_way_on("similarity fit", words):
         model.fit(samples.X, y, pairs=pairs)
-    save(model, folder / MODEL)
+        save(model, folder / MODEL)
     print(_summary(folder, model))
 
 

@@ -21,6 +21,7 @@ from coterie.data.records import record_values, sample_columns
 Array = npt.NDArray[Any]
 CHUNK_BYTES = 64 * 2**20
 RESIDENT_BYTES = 4 * 2**30
+FLOAT32_RANGE = (1e-30, 1e30)  # within which neither a scaled value nor its parts overflow or lose digits
 
 
 class Dataset(Protocol):
@@ -199,9 +200,19 @@ def _exceeds_float32(dtype: np.dtype[Any]) -> bool:
     return dtype.itemsize > (4 if dtype.kind == "f" else 2)
 
 
+def _keeps_digits(scaling: Scaling) -> bool:
+    """Whether offset and factor lie well inside the range of float32, and so do their products."""
+    offset, factor = np.abs(scaling.offset), np.abs(scaling.factor)
+    low, high = FLOAT32_RANGE
+    return bool((offset < high).all() and (factor > low).all() and (factor < high).all())
+
+
 def _for_torch(raw: Array) -> Array:
     """The values as an array that torch takes: contiguous, writable, of this machine's byte order."""
     dtype = np.dtype(np.float64) if raw.dtype == np.longdouble else raw.dtype.newbyteorder("=")
+    if any(step < 0 for step in raw.strides):
+        # along an axis of length 1 numpy calls it contiguous, and torch refuses it
+        return np.array(raw, dtype, order="C")
     return np.require(raw, dtype, ["C", "W"])
 
 
@@ -218,7 +229,8 @@ class ScaledSource:
     def __init__(self, samples: SampleArray, scaling: Scaling, device: torch.device) -> None:
         self._items = samples
         self._device = device
-        self._work = torch.float64 if _exceeds_float32(samples.dtype) else torch.float32
+        exact = _exceeds_float32(samples.dtype) or not _keeps_digits(scaling)
+        self._work = torch.float64 if exact else torch.float32
         self._offset = torch.from_numpy(np.asarray(scaling.offset)).to(device, self._work)
         self._factor = torch.from_numpy(np.asarray(scaling.factor)).to(device, self._work)
         self._resident = self._make_resident()

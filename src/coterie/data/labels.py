@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from sklearn.utils import column_or_1d
 
 from coterie._errors import InputError, InputTypeError
 
+# texts by which people and programs say that nothing is known
+_LIKE_UNKNOWN = ("-1", "nan", "?", "none", "null", "n/a", "<na>")
+
 
 def encode_labels(y: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     """Class codes of labels, in the sorted order of the classes.
@@ -17,7 +21,8 @@ def encode_labels(y: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     Parameters
     ----------
     y : array-like of shape (n,)
-        Numbers, strings or objects; -1, None, NaN and what else pandas calls missing are unknown.
+        Numbers, strings or objects; -1, None, NaN, what else pandas calls missing, masked entries and empty
+        text are unknown. The texts "-1", "nan" and "?" are classes, with a warning.
 
     Returns
     -------
@@ -42,9 +47,9 @@ def encode_labels(y: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     values = _as_column(y)
     if len(values) == 0:
         raise InputError("y: empty; one label per row of X is expected")
-    if values.dtype.kind == "f" and np.isinf(values).any():
+    known = ~(_unknown(values) | _masked(y, len(values)))
+    if values.dtype.kind == "f" and np.isinf(values[known]).any():
         raise InputError("Input y contains infinity or a value too large for dtype('float64').")
-    known = ~_unknown(values)
     if not known.any():
         raise InputError(f"y: none of its {len(values)} labels is known (-1, None and NaN mean unknown)")
     codes = np.full(len(values), -1, dtype=np.int64)
@@ -52,6 +57,7 @@ def encode_labels(y: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
         classes, codes[known] = np.unique(values[known], return_inverse=True)
     except TypeError as error:
         raise InputTypeError(f"y: labels of types that cannot be sorted together ({error})") from error
+    _warn_of_texts(classes)
     return codes, classes
 
 
@@ -70,6 +76,24 @@ def _as_column(y: Any) -> npt.NDArray[Any]:
         raise InputError(f"y: {kind} ({reason}); one label per row of X, shape (n,), is expected") from error
 
 
+def _masked(y: Any, n: int) -> npt.NDArray[np.bool_]:
+    """Which entries numpy masks."""
+    if not isinstance(y, np.ma.MaskedArray):
+        return np.zeros(n, dtype=bool)
+    return np.asarray(np.ma.getmaskarray(y)).reshape(-1)
+
+
+def _warn_of_texts(classes: npt.NDArray[Any]) -> None:
+    """Say that a text is a class where it may be meant as unknown."""
+    texts = [value for value in classes.tolist() if isinstance(value, str) and value.lower() in _LIKE_UNKNOWN]
+    if texts:
+        warnings.warn(
+            f"y: the text {texts[0]!r} is taken as a class; write None, NaN or the number -1 where a "
+            "label is unknown",
+            stacklevel=3,
+        )
+
+
 def _unknown(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     if values.dtype.kind == "f":
         return np.asarray(np.isnan(values) | (values == -1))
@@ -77,6 +101,8 @@ def _unknown(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         return np.asarray(values == -1)
     if values.dtype.kind in "mM":
         return np.asarray(np.isnat(values))
+    if values.dtype.kind in "US":
+        return np.asarray(values == values.dtype.type())
     if values.dtype.kind == "O":
         return np.array([_is_unknown(value) for value in values])
     return np.zeros(len(values), dtype=bool)
@@ -85,6 +111,8 @@ def _unknown(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 def _is_unknown(value: object) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):  # pandas need not be there
         return True
+    if isinstance(value, str | bytes):
+        return not value
     if isinstance(value, float | np.floating) and bool(np.isnan(value)):
         return True
     return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(value == -1)

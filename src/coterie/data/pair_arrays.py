@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie._errors import ConflictError, InputError, InputTypeError
+from coterie.data.ids import RowIds
 
 Ints = npt.NDArray[np.int64]
 Signs = npt.NDArray[np.int8]
@@ -16,6 +17,12 @@ Bools = npt.NDArray[np.bool_]
 
 MOST_PAIRS = 50_000_000
 LARGEST_INDEX = 2**31 - 1  # two indices fit in one int64 key
+KINDS = {
+    **{"1": 1, "true": 1, "yes": 1, "same": 1, "similar": 1},
+    **{"-1": -1, "false": -1, "no": -1, "different": -1, "dissimilar": -1},
+    "0": 0,
+}
+KINDS_TEXT = "1, true, yes or same (similar), or -1, false, no or different (dissimilar)"
 
 
 def check_lengths(columns: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -42,19 +49,61 @@ def as_indices(name: str, array: npt.NDArray[Any]) -> Ints:
     return array.astype(np.int64)
 
 
+def unknown_hint() -> str:
+    """Why 0 is refused where no kind is -1: it may be meant as dissimilar."""
+    return (
+        "; a pair of which nothing is known (0) is left out, but only where dissimilar pairs are -1: "
+        "write -1 or False for a dissimilar pair"
+    )
+
+
 def as_signs(array: npt.NDArray[Any]) -> Signs:
-    """Return kinds as 1 and -1."""
+    """Return kinds as 1, -1 and, for pairs of which nothing is known, 0."""
     if array.dtype.kind == "b":
         return np.where(array, 1, -1).astype(np.int8)
-    expected = "same must hold 1 or True (similar) and -1 or False (dissimilar)"
-    if array.dtype.kind not in "iuf":
+    expected = (
+        "same must hold 1, True, 'yes' or 'same' (similar) and -1, False, 'no' or 'different' (dissimilar)"
+    )
+    if array.dtype.kind in "UO" and all(isinstance(value, str) for value in array.tolist()):
+        numbers = np.array([KINDS.get(value.strip().lower(), 2) for value in array.tolist()])
+    elif array.dtype.kind in "iuf":
+        numbers = array
+    else:
         raise InputTypeError(f"{expected}; got dtype {array.dtype}")
-    wrong = np.flatnonzero((array != 1) & (array != -1))
+    wrong = np.flatnonzero((numbers != 1) & (numbers != -1) & (numbers != 0))
     if len(wrong):
-        value = array[wrong[0]]
-        hint = "; a pair of which nothing is known (0) is left out" if value == 0 else ""
-        raise InputError(f"{expected}; got {value} at position {wrong[0]}{hint}")
-    return array.astype(np.int8)
+        raise InputError(f"{expected}; got {array[wrong[0]]} at position {wrong[0]}")
+    zeros = np.flatnonzero(numbers == 0)
+    if len(zeros) and not (numbers == -1).any():
+        raise InputError(f"{expected}; got 0 at position {zeros[0]}{unknown_hint()}")
+    return numbers.astype(np.int8)
+
+
+def rows_of_ids(name: str, values: npt.ArrayLike, ids: RowIds) -> Ints:
+    """Return the rows that names mean, or raise an error that names the first wrong one."""
+    names = np.asarray(values, dtype=object)
+    if names.ndim != 1:
+        raise InputError(f"{name} must have shape (m,); got shape {names.shape}")
+    rows = np.empty(len(names), dtype=np.int64)
+    for place, value in enumerate(map(str, names)):
+        try:
+            rows[place] = ids.row(value)
+        except InputError as error:
+            raise InputError(f"{name} at position {place} {error}") from None
+    return rows
+
+
+def split_triples(triples: Any) -> tuple[list[Any], list[Any], list[Any]]:
+    """Return the columns of a list of (i, j, same)."""
+    try:
+        columns = list(zip(*((i, j, same) for i, j, same in triples), strict=True))
+    except (TypeError, ValueError) as error:
+        raise InputTypeError(
+            "Pairs must get i, j and same, or one list of triples (i, j, same); got one argument that is no "
+            f"such list ({error})"
+        ) from error
+    i, j, same = columns or ([], [], [])
+    return list(i), list(j), list(same)
 
 
 def refuse_self_pairs(i: Ints, j: Ints) -> None:

@@ -2,51 +2,56 @@
 
 from __future__ import annotations
 
+import csv
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from coterie._errors import InputError
 from coterie.data.files import atomic_write
-from coterie.data.pair_arrays import LARGEST_INDEX, Ints, Signs
+from coterie.data.ids import RowIds
+from coterie.data.pair_arrays import KINDS, KINDS_TEXT, LARGEST_INDEX, Ints, Signs, unknown_hint
 from coterie.data.readers import check_file, csv_rows
 from coterie.data.readers.parquet import load_arrow
 
-_KINDS = {"1": 1, "-1": -1, "true": 1, "false": -1, "same": 1, "different": -1}
-_KINDS_TEXT = "1, true or same (similar), or -1, false or different (dissimilar)"
-
 
 def read_csv(
-    path: str | os.PathLike[str], ids: Sequence[str] | None = None
+    path: str | os.PathLike[str], ids: Iterable[object] | None = None
 ) -> tuple[list[int], list[int], list[int]]:
     """Return the columns i, j and same of a CSV file, see `Pairs.from_csv`."""
-    rows_of = _rows_of(ids)
+    known = None if ids is None else RowIds(ids)
     rows = ((line, cells) for line, cells in csv_rows(path) if any(cells))
     header = next(rows, None)
     if header is None:
         raise InputError(f"{path} is empty; expected a header with the columns i, j, same")
     width = len(header[1])
     places = _columns(path, [name.strip().lower() for name in header[1]])
-    i, j, same = [], [], []
+    i, j, same, lines = [], [], [], []
     for line, cells in rows:
         if len(cells) != width:
             raise InputError(f"{path}, line {line}: {len(cells)} entries where the header has {width}")
-        i.append(_read_index(path, line, "i", cells[places[0]], rows_of))
-        j.append(_read_index(path, line, "j", cells[places[1]], rows_of))
+        i.append(_read_row(path, line, "i", cells[places[0]], known))
+        j.append(_read_row(path, line, "j", cells[places[1]], known))
         same.append(_read_kind(path, line, cells[places[2]]))
+        lines.append(line)
+    _refuse_zeros_alone(path, lines, same)
     return i, j, same
 
 
-def write_csv(path: str | os.PathLike[str], i: Ints, j: Ints, same: Signs) -> None:
+def write_csv(
+    path: str | os.PathLike[str], i: Ints, j: Ints, same: Signs, ids: Iterable[object] | None = None
+) -> None:
     """Write a CSV file whole or not at all, see `Pairs.to_csv`."""
-    with atomic_write(path) as temporary:
-        table = np.column_stack([i, j, same])
-        np.savetxt(temporary, table, fmt="%d", delimiter=",", header="i,j,same", comments="")
+    first, second = _names(i, j, ids)
+    with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("i", "j", "same"))
+        writer.writerows(zip(first, second, same.tolist(), strict=True))
 
 
-def read_parquet(path: str | os.PathLike[str]) -> tuple[Any, Any, Any]:
+def read_parquet(path: str | os.PathLike[str], ids: Iterable[object] | None = None) -> tuple[Any, Any, Any]:
     """Return the columns i, j and same of a Parquet file, see `Pairs.from_parquet`."""
     arrow, parquet = load_arrow()
     file = check_file(path)
@@ -59,14 +64,38 @@ def read_parquet(path: str | os.PathLike[str]) -> tuple[Any, Any, Any]:
     for name, column in (("i", i), ("j", j), ("same", same)):
         if column.null_count:
             raise InputError(f"{path}: column {name} has {column.null_count} empty entries")
-    return i.to_numpy(), j.to_numpy(), same.to_numpy()
+    if ids is None:
+        return i.to_numpy(), j.to_numpy(), same.to_numpy()
+    known = RowIds(ids)
+    first, second = (
+        [_row_of_id(f"{path}, row {row}: {name}", str(value), known) for row, value in enumerate(column)]
+        for name, column in (("i", i.to_pylist()), ("j", j.to_pylist()))
+    )
+    return first, second, same.to_numpy()
 
 
-def write_parquet(path: str | os.PathLike[str], i: Ints, j: Ints, same: Signs) -> None:
+def write_parquet(
+    path: str | os.PathLike[str], i: Ints, j: Ints, same: Signs, ids: Iterable[object] | None = None
+) -> None:
     """Write a Parquet file whole or not at all, see `Pairs.to_parquet`."""
     arrow, parquet = load_arrow()
+    first, second = (i, j) if ids is None else _names(i, j, ids)
     with atomic_write(path) as temporary:
-        parquet.write_table(arrow.table({"i": i, "j": j, "same": same}), temporary)
+        parquet.write_table(arrow.table({"i": first, "j": second, "same": same}), temporary)
+
+
+def _names(i: Ints, j: Ints, ids: Iterable[object] | None) -> tuple[list[Any], list[Any]]:
+    """Both columns as they are written: row numbers, or the ids of those rows."""
+    if ids is None:
+        return i.tolist(), j.tolist()
+    names = list(map(str, ids))
+    largest = int(max(i.max(), j.max()))
+    if largest >= len(names):
+        raise InputError(f"ids must name every row of the pairs, so at least {largest + 1}; got {len(names)}")
+    known = RowIds(names)
+    for row in np.unique(np.r_[i, j]).tolist():
+        _row_of_id(f"ids[{row}]", names[row], known)  # an id of two rows could not be read again
+    return [names[row] for row in i.tolist()], [names[row] for row in j.tolist()]
 
 
 def _columns(path: str | os.PathLike[str], names: list[str]) -> tuple[int, int, int]:
@@ -78,29 +107,38 @@ def _columns(path: str | os.PathLike[str], names: list[str]) -> tuple[int, int, 
     return names.index("i"), names.index("j"), names.index("same")
 
 
-def _rows_of(ids: Sequence[str] | None) -> dict[str, int]:
-    """Row number of each id."""
-    return {} if ids is None else {name: row for row, name in enumerate(ids)}
+def _read_row(path: str | os.PathLike[str], line: int, name: str, text: str, ids: RowIds | None) -> int:
+    """The row that an entry names: by its id where rows have ids, else by its number."""
+    place = f"{path}, line {line}: {name}"
+    return _row_number(place, text) if ids is None else _row_of_id(place, text, ids)
 
 
-def _read_index(
-    path: str | os.PathLike[str], line: int, name: str, text: str, rows_of: Mapping[str, int]
-) -> int:
-    if text.strip() in rows_of:
-        return rows_of[text.strip()]
+def _row_number(place: str, text: str) -> int:
     try:
         value = int(text)
     except ValueError:
-        raise InputError(
-            f"{path}, line {line}: {name} must be a row number{' or an id' * bool(rows_of)}; got {text!r}"
-        ) from None
+        raise InputError(f"{place} must be a row number; got {text!r}") from None
     if not 0 <= value <= LARGEST_INDEX:
-        raise InputError(f"{path}, line {line}: {name} must be in 0..{LARGEST_INDEX}; got {text}")
+        raise InputError(f"{place} must be in 0..{LARGEST_INDEX}; got {text}")
     return value
 
 
+def _row_of_id(place: str, text: str, ids: RowIds) -> int:
+    try:
+        return ids.row(text)
+    except InputError as error:
+        raise InputError(f"{place} {error}") from None
+
+
 def _read_kind(path: str | os.PathLike[str], line: int, text: str) -> int:
-    kind = _KINDS.get(text.strip().lower())
+    kind = KINDS.get(text.strip().lower())
     if kind is None:
-        raise InputError(f"{path}, line {line}: same must be {_KINDS_TEXT}; got {text!r}")
+        raise InputError(f"{path}, line {line}: same must be {KINDS_TEXT}; got {text!r}")
     return kind
+
+
+def _refuse_zeros_alone(path: str | os.PathLike[str], lines: list[int], same: list[int]) -> None:
+    """Raise where 0 may mean unknown as well as dissimilar."""
+    if 0 in same and -1 not in same:
+        line = lines[same.index(0)]
+        raise InputError(f"{path}, line {line}: same must be {KINDS_TEXT}; got '0'{unknown_hint()}")

@@ -111,12 +111,12 @@ class Links:
         return self.names[high], self.names[partner]
 
     def n_between(self) -> int:
-        first, second = self._apart_components()
+        first, second = self.apart_groups()
         return int((self.size[first] * self.size[second]).sum())
 
     def between(self) -> tuple[Ints, Ints]:
         """All pairs across two components that hold a dissimilar pair."""
-        first, second = self._apart_components()
+        first, second = self.apart_groups()
         width = self.size[second]
         which, cell = decode_ranges(
             np.zeros_like(width), self.size[first] * width, np.arange(self.n_between())
@@ -125,7 +125,8 @@ class Links:
         j = self.start[second][which] + cell % width[which]
         return self.names[i], self.names[j]
 
-    def _apart_components(self) -> tuple[Ints, Ints]:
+    def apart_groups(self) -> tuple[Ints, Ints]:
+        """The pairs of components that hold a dissimilar pair, each once."""
         a, b = (self.component[end] for end in self.apart)
         keys = np.unique(pair_keys(np.minimum(a, b), np.maximum(a, b)))
         return keys >> 31, keys & LARGEST_INDEX

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from coterie._checks import check_int
 from coterie._errors import ConflictError, InputError, InputTypeError
 from coterie.data.checks import RandomState, as_array, check_real, generator, one_dim
+from coterie.data.ids import RowIds
 from coterie.data.pair_arrays import (
     Ints,
     Signs,
@@ -22,6 +23,8 @@ from coterie.data.pair_arrays import (
     pair_keys,
     refuse_self_pairs,
     refuse_too_many,
+    rows_of_ids,
+    split_triples,
 )
 from coterie.data.pair_files import read_csv, read_parquet, write_csv, write_parquet
 from coterie.data.pair_links import Conflict, Links
@@ -37,11 +40,16 @@ class Pairs:
 
     Parameters
     ----------
-    i, j : integer arrays of shape (m,), m >= 1
-        Row numbers of the two samples of each pair, 0 or above and different from each other.
+    i, j : arrays of shape (m,), m >= 1
+        The two samples of each pair, different from each other: row numbers, 0 or above, or with `ids` their
+        names. In place of i, j and same, i may be a list of triples (i, j, same).
     same : array of shape (m,)
-        1 or True for a similar pair, -1 or False for a dissimilar one. A pair of which nothing is known (0)
-        is left out.
+        1, True, "yes" or "same" for a similar pair, -1, False, "no" or "different" for a dissimilar one. A
+        pair of which nothing is known (0) is left out; 0 without any -1 is refused, since it may be meant as
+        dissimilar.
+    ids : sequence, optional
+        What the rows of X are called, such as ``X.index``: i and j are then ids, which compare as text, and
+        never row numbers.
     hard : bool, default=True
         False for guesses and noisy answers, which may contradict each other by way of other samples: an
         estimator then trains on them as they are, where it refuses contradictions among certain pairs.
@@ -58,8 +66,8 @@ class Pairs:
     Raises
     ------
     InputError
-        If there is no pair, the lengths differ, an index is negative, a pair names one sample twice, or
-        `same` holds another value.
+        If there is no pair, the lengths differ, an index is negative, a name is none of the ids or the id of
+        several rows, a pair names one sample twice, or `same` holds another value.
     InputTypeError
         If indices are not integers, or `same` is neither numbers nor booleans.
     ConflictError
@@ -77,16 +85,31 @@ class Pairs:
     >>> closed = pairs.closure()
     >>> closed.n_similar, closed.n_dissimilar
     (3, 3)
+    >>> Pairs(["c", "a"], ["a", "b"], ["yes", "no"], ids=["a", "b", "c"]).i
+    array([0, 0])
     """
 
     __slots__ = ("_hard", "_i", "_j", "_same")
 
-    def __init__(self, i: npt.ArrayLike, j: npt.ArrayLike, same: npt.ArrayLike, *, hard: bool = True) -> None:
-        columns = {"i": one_dim("i", i), "j": one_dim("j", j), "same": one_dim("same", same)}
-        check_lengths(columns)
-        first, second = as_indices("i", columns["i"]), as_indices("j", columns["j"])
-        kinds = as_signs(columns["same"])
+    def __init__(
+        self,
+        i: npt.ArrayLike,
+        j: npt.ArrayLike | None = None,
+        same: npt.ArrayLike | None = None,
+        *,
+        ids: Iterable[object] | None = None,
+        hard: bool = True,
+    ) -> None:
+        if j is None and same is None:
+            i, j, same = split_triples(i)
+        elif j is None or same is None:
+            raise InputTypeError("i, j and same must all be given, or i alone as a list of (i, j, same)")
+        first, second, kinds = _columns(i, j, same, ids)
         refuse_self_pairs(first, second)
+        known = np.flatnonzero(kinds)
+        if not len(known):
+            raise InputError("i, j and same must hold at least one pair; got none")
+        first, second, kinds = first[known], second[known], kinds[known]
         low, high = np.minimum(first, second), np.maximum(first, second)
         keep = first_of_each(low, high, kinds)
         self._i, self._j, self._same = low[keep], high[keep], kinds[keep]
@@ -311,19 +334,19 @@ class Pairs:
 
     @classmethod
     def from_csv(
-        cls, path: str | os.PathLike[str], *, hard: bool = True, ids: Sequence[str] | None = None
+        cls, path: str | os.PathLike[str], *, hard: bool = True, ids: Iterable[object] | None = None
     ) -> Pairs:
         """Read pairs from a CSV file with the columns i, j and same.
 
         Parameters
         ----------
         path : path-like
-            UTF-8 text, comma separated, with a header; other columns are ignored. `same` is 1, true or same
-            for a similar pair and -1, false or different for a dissimilar one.
+            UTF-8 text, comma separated, with a header; other columns are ignored. `same` is as of the class.
         hard : bool, default=True
             As of the class.
-        ids : sequence of str, optional
-            What the rows of the data set are called: i and j may then be ids too.
+        ids : sequence, optional
+            What the rows of the data set are called: i and j are then ids, which compare as text and as they
+            are written, and never row numbers.
 
         Returns
         -------
@@ -341,7 +364,7 @@ class Pairs:
         """
         return cls._of_file(path, read_csv(path, ids), hard)
 
-    def to_csv(self, path: str | os.PathLike[str]) -> None:
+    def to_csv(self, path: str | os.PathLike[str], *, ids: Iterable[object] | None = None) -> None:
         """Write the pairs as CSV: a header i,j,same and one line per pair, same being 1 or -1.
 
         The file appears whole or not at all.
@@ -350,6 +373,8 @@ class Pairs:
         ----------
         path : path-like
             The file to write; its directory has to exist.
+        ids : sequence, optional
+            What the rows of X are called: the pairs are written by these instead of row numbers.
 
         Raises
         ------
@@ -364,16 +389,22 @@ class Pairs:
         ...     Pairs.from_csv(f"{folder}/pairs.csv")
         Pairs(n_pairs=1, n_similar=1, n_dissimilar=0)
         """
-        write_csv(path, self._i, self._j, self._same)
+        write_csv(path, self._i, self._j, self._same, ids)
 
     @classmethod
-    def from_parquet(cls, path: str | os.PathLike[str], *, hard: bool = True) -> Pairs:
+    def from_parquet(
+        cls, path: str | os.PathLike[str], *, hard: bool = True, ids: Iterable[object] | None = None
+    ) -> Pairs:
         """Read pairs from a Parquet file with the columns i, j and same.
 
         Parameters
         ----------
         path : path-like
-            Columns i and j of integers, same of integers (1, -1) or booleans; others are ignored.
+            Columns i and j of integers, or of ids, and same as of the class; others are ignored.
+        hard : bool, default=True
+            As of the class.
+        ids : sequence, optional
+            As of `from_csv`.
 
         Returns
         -------
@@ -386,9 +417,9 @@ class Pairs:
         InputError, InputTypeError, ConflictError
             If the file cannot be read or a column is missing, and as the class itself.
         """
-        return cls._of_file(path, read_parquet(path), hard)
+        return cls._of_file(path, read_parquet(path, ids), hard)
 
-    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+    def to_parquet(self, path: str | os.PathLike[str], *, ids: Iterable[object] | None = None) -> None:
         """Write the pairs as Parquet: int64 columns i and j, int8 column same (1 or -1).
 
         The file appears whole or not at all.
@@ -397,6 +428,8 @@ class Pairs:
         ----------
         path : path-like
             The file to write; its directory has to exist.
+        ids : sequence, optional
+            What the rows of X are called: the pairs are written by these instead of row numbers.
 
         Raises
         ------
@@ -405,7 +438,7 @@ class Pairs:
         InputError
             If the file cannot be written.
         """
-        write_parquet(path, self._i, self._j, self._same)
+        write_parquet(path, self._i, self._j, self._same, ids)
 
     @classmethod
     def _of_file(cls, path: str | os.PathLike[str], columns: Sequence[npt.ArrayLike], hard: bool) -> Pairs:
@@ -661,3 +694,18 @@ class Pairs:
                 "hard=False lets them be"
             )
         return links
+
+
+def _columns(
+    i: npt.ArrayLike, j: npt.ArrayLike, same: npt.ArrayLike, ids: Iterable[object] | None
+) -> tuple[Ints, Ints, Signs]:
+    """Rows and kinds of pairs of which nothing is checked but each entry."""
+    if ids is None:
+        columns = {"i": one_dim("i", i), "j": one_dim("j", j), "same": one_dim("same", same)}
+        check_lengths(columns)
+        return as_indices("i", columns["i"]), as_indices("j", columns["j"]), as_signs(columns["same"])
+    known = RowIds(ids)
+    first, second = rows_of_ids("i", i, known), rows_of_ids("j", j, known)
+    kinds = one_dim("same", same)
+    check_lengths({"i": first, "j": second, "same": kinds})
+    return first, second, as_signs(kinds)

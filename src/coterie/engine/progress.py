@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 
 from tqdm.auto import tqdm
@@ -10,9 +11,12 @@ from coterie.engine.loop import Run
 from coterie.engine.restarts import Session, planned_steps
 from coterie.engine.task import Task
 
+# seconds between two lines in a file, where a bar cannot be drawn over the last one
+SPARSE = 30.0
+
 
 class ProgressBar:
-    """Counts steps of all restarts and shows the last epoch's loss.
+    """Counts steps of all restarts and shows the last epoch's loss; in a file, as a line now and then.
 
     Parameters
     ----------
@@ -24,12 +28,17 @@ class ProgressBar:
     def __init__(self, task: Task, session: Session, shown: bool) -> None:
         self._session = session
         self._per_run = task.total_steps
+        drawn = sys.stderr.isatty()
         self._bar = tqdm(
             total=planned_steps(task, session),
             disable=not shown,
             unit="step",
-            dynamic_ncols=True,
-            leave=False,
+            dynamic_ncols=drawn,
+            ncols=None if drawn else 100,
+            leave=not drawn,
+            mininterval=0.1 if drawn else SPARSE,
+            maxinterval=10.0 if drawn else SPARSE,
+            bar_format=None if drawn else "{desc}{n_fmt}/{total_fmt} [{elapsed}<{remaining}]\n",
         )
 
     def on_step(self, run: Run) -> None:

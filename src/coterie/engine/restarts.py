@@ -271,7 +271,8 @@ def planned_steps(task: Task, session: Session) -> int:
 def choose_how(task: Task, restarts: str, seeds: Sequence[int]) -> str:
     """How restarts run: as asked for or, with "auto", by a rule of network, batches and device alone.
 
-    Several processes, whose global batch norm does not stack, train them in turn or let them race.
+    Several processes, whose synchronised batch norm does not stack, train them sequentially or by
+    successive halving.
 
     Raises
     ------

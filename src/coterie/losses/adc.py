@@ -13,6 +13,7 @@ from torch import Tensor
 
 from coterie._checks import check_number
 from coterie._errors import InputError, InputTypeError
+from coterie.losses.inputs import check_alike, check_dense
 from coterie.losses.pairs import full_precision
 
 # The released code's: it bounds the logarithm of a transition that a plateaued softmax makes impossible.
@@ -213,6 +214,7 @@ def _check_rows(name: str, value: object) -> None:
         raise InputTypeError(f"{name} must be a torch tensor, got {type(value).__name__}.")
     if not value.is_floating_point():
         raise InputTypeError(f"{name} must have a float dtype, got {value.dtype}.")
+    check_dense(name, value)
     if value.ndim != 2 or value.numel() == 0:
         raise InputError(f"{name} must have two axes, neither of them empty, got shape {tuple(value.shape)}.")
 
@@ -220,6 +222,7 @@ def _check_rows(name: str, value: object) -> None:
 def _check_pair(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
     _check_rows(name, value)
     _check_rows(other_name, other)
+    check_alike(name, value, other_name, other)
     if value.shape[1] != other.shape[1]:
         raise InputError(
             f"{name} and {other_name} must have the same width, got {value.shape[1]} and {other.shape[1]}."
@@ -231,6 +234,7 @@ def _check_labels(labels: object, n: int) -> None:
         raise InputTypeError(f"labels must be a torch tensor, got {type(labels).__name__}.")
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise InputTypeError(f"labels must have an integer dtype, got {labels.dtype}.")
+    check_dense("labels", labels)
     if tuple(labels.shape) != (n,):
         raise InputError(f"labels must have shape ({n},) to match the rows of a, got {tuple(labels.shape)}.")
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from coterie._checks import check_number
 from coterie._errors import InputError, InputTypeError
+from coterie.losses.inputs import check_dense
 from coterie.losses.numerics import log_floored, probability_floor, variance_floor, with_value_of
 from coterie.losses.pairs import check_prob, full_precision
 
@@ -354,6 +355,7 @@ def _check_hidden(hidden: object, p: Tensor) -> Tensor:
         )
     if hidden.device != p.device:
         raise InputError(f"hidden must be on the device of p ({p.device}), got {hidden.device}.")
+    check_dense("hidden", hidden)
     if not bool(hidden.detach().isfinite().all()):
         raise InputError("hidden must be finite, got NaN or inf: look for a diverged network or NaN inputs.")
     return hidden.to(p.dtype)

@@ -10,8 +10,8 @@ from functools import partial
 
 from torch import Tensor
 
-from coterie._checks import check_number
 from coterie.losses import pairs
+from coterie.losses.inputs import check_margin
 from coterie.losses.numerics import log_floored, probability_floor
 from coterie.losses.pairs import (
     DEFAULT_OPTIONS,
@@ -56,7 +56,7 @@ def kcl(  # noqa: PLR0913 - the published contract names these arguments
         Symmetric matrix of 1 (similar), -1 (dissimilar) and 0 (unknown, ignored); or integer labels,
         -1 unknown: two rows are similar where their labels are equal. Labels of many rows are never
         expanded to (n, n): memory stays O(n k), and the gradient can be taken once.
-    margin : float > 0
+    margin : float > 0, at most 1e6
         Divergence from which a dissimilar pair costs nothing.
     reduction : {"mean", "sum"}
         Mean or sum of L over the known unordered pairs i < j.
@@ -86,7 +86,7 @@ def kcl(  # noqa: PLR0913 - the published contract names these arguments
     >>> kcl(p, torch.tensor([0, 0, 1]))
     tensor(0.6857)
     """
-    check_number("margin", margin, positive=True)
+    check_margin(margin)
     options = PairOptions(reduction, include_self, eps, kind_weights)
     p = check_prob(p)
     same = check_same(same, p)

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from coterie._checks import check_number
 from coterie._errors import InputError, InputTypeError
+from coterie.losses.inputs import check_alike, check_dense
 from coterie.losses.numerics import floored, log_floored, probability_floor
 
 _CLIP = 1e-7  # of the released code
@@ -151,6 +152,8 @@ def _check_outputs(count_proba: Tensor, assignments: Sequence[Tensor]) -> None:
     for name, tensor in (("count_proba", count_proba), *_named(assignments)):
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
             raise InputTypeError(f"{name}: a floating point tensor is expected; got {_came(tensor)}")
+        check_dense(name, tensor)
+        check_alike("count_proba", count_proba, name, tensor)
         if not bool(torch.isfinite(tensor).all()):
             raise InputError(f"{name}: NaN or infinity; finite probabilities are expected")
     if count_proba.dim() != 2 or len(assignments) != count_proba.shape[1]:
@@ -179,6 +182,7 @@ def _check_labels(labels: Tensor, count_proba: Tensor, n: int) -> tuple[Tensor, 
     """Matrices (N, n, n) of 1, -1, 0 and the true counts (N,), 0 where unknown."""
     if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.is_complex():
         raise InputTypeError(f"labels: an integer tensor is expected; got {_came(labels)}")
+    check_dense("labels", labels)
     sets, k_max = count_proba.shape
     if labels.shape == (sets, n):
         same = same_matrices(labels)

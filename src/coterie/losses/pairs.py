@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from coterie._checks import check_number
 from coterie._errors import InputError, InputTypeError
+from coterie.losses.inputs import check_dense
 
 # Above this many rows the n x n intermediates cost more memory than the walk costs time.
 DENSE_LIMIT = 2048
@@ -69,6 +70,7 @@ def check_prob(p: object) -> Tensor:
         raise InputTypeError(f"p must be a torch tensor, got {type(p).__name__}.")
     if not p.is_floating_point():
         raise InputTypeError(f"p must have a float dtype, got {p.dtype}.")
+    check_dense("p", p)
     if p.ndim != 2 or p.numel() == 0:
         raise InputError(f"p must have shape (n, k) with n, k >= 1, got {tuple(p.shape)}.")
     half = torch.finfo(p.dtype).bits < 32
@@ -94,6 +96,7 @@ def check_same(same: object, p: Tensor) -> Tensor:
         raise InputTypeError(f"same must have an integer or float dtype, got {same.dtype}.")
     if same.device != p.device:
         raise InputError(f"same must be on the device of p ({p.device}), got {same.device}.")
+    check_dense("same", same)
     n = len(p)
     if tuple(same.shape) not in ((n,), (n, n)):
         raise InputError(

@@ -29,10 +29,11 @@ from coterie.engine.objective import Objective, OnEnter
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import FinishedRun
 from coterie.losses.ccl import unchecked_ccl
+from coterie.losses.inputs import check_margin
 from coterie.losses.kcl import unchecked_kcl
 from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
 from coterie.methods.base import AUTO, IntArray, NeuralClusterer, Training
-from coterie.methods.checks import check_choice, check_labels, check_pairs, pair_columns
+from coterie.methods.checks import check_choice, check_labels, check_pairs, pair_columns, warn_of_classes
 from coterie.methods.kmeans_start import KMeansHead
 from coterie.methods.similarity import SimilarityNetwork
 from coterie.methods.transfer import (
@@ -285,10 +286,14 @@ class CCN(NeuralClusterer):
         Runs from different starts, of which the one of lowest loss is kept. "auto": 5 with at most 20,000
         pairs or 5,000 labels, else 1; 1 with a similarity network or after `start_from`.
     restarts : {"auto", "sequential", "stacked", "successive-halving"}, default="auto"
-        How they run: one after another; all at once with stacked weights; or racing, where after 1/16, 1/8
-        and 1/4 of the steps the half of higher loss goes, down to three. "auto" stacks where that was faster
-        and all have batches of one size: on an accelerator, and on a CPU small networks without convolutions.
-        A restart that ends in a single cluster is replaced.
+        How they run: one after another; all at once with stacked weights; or by successive halving: after
+        1/16, 1/8 and 1/4 of the steps the worse half is dropped, down to three. "auto" stacks where that was
+        faster and all have batches of one size: on an accelerator, and on a CPU small networks without
+        convolutions. A restart that ends in a single cluster is replaced.
+    vote : int, default=0
+        0: the best restart alone. 3 or more: as many of the best restarts, aligned to the best one, vote for
+        the cluster of each sample (DDC-VOTE); probabilities are then shares of votes, and ties go to the best
+        restart. ``n_restarts="auto"`` is then at least `vote`.
     backbone : "auto", str, nn.Module or callable, default="auto"
         Network below the softmax layer: chosen from the shape of X, a name, a module (copied, its weights
         kept) or a callable that gives a fresh module for each restart.
@@ -325,7 +330,7 @@ class CCN(NeuralClusterer):
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
         "auto" takes an accelerator where there is one.
-    random_state : int, RandomState or None, default=None
+    random_state : int, Generator, RandomState or None, default=None
     checkpoint_dir : str or None, default=None
         Folder for checkpoints. A fit that was stopped goes on from the last one, bitwise, when called again
         with the same arguments.
@@ -355,6 +360,9 @@ class CCN(NeuralClusterer):
         Maps scaled samples to (embedding, logits).
     classes_ : array
         Distinct known labels; only after a fit with y.
+    members_ : list of nn.Module
+        The networks that vote, the best first, with the clusters of all named alike; without a vote, the best
+        one alone.
     n_features_in_ : int
     sample_shape_ : tuple of int
 
@@ -381,6 +389,7 @@ class CCN(NeuralClusterer):
         cross_entropy_weight: float = 0.0,
         n_restarts: int | str = "auto",
         restarts: str = "auto",
+        vote: int = 0,
         backbone: Any = "auto",
         preset: str = "default",
         batch_size: int | None = None,
@@ -405,6 +414,7 @@ class CCN(NeuralClusterer):
         self.cross_entropy_weight = cross_entropy_weight
         self.n_restarts = n_restarts
         self.restarts = restarts
+        self.vote = vote
         self.backbone = backbone
         self.preset = preset
         self.batch_size = batch_size
@@ -543,7 +553,7 @@ class CCN(NeuralClusterer):
     def _check_own(self) -> None:
         check_choice("loss", self.loss, ("ccl", "kcl"))
         check_choice("head_init", self.head_init, HEAD_INITS)
-        check_number("margin", self.margin, positive=True)
+        check_margin(self.margin)
         check_choice("pair_weight", self.pair_weight, (None, "balanced", "confidence"))
         check_number("cross_entropy_weight", self.cross_entropy_weight, positive=False)
         if self.n_clusters == AUTO and self.cross_entropy_weight > 0:
@@ -564,7 +574,7 @@ class CCN(NeuralClusterer):
                 "pairs=Pairs(...), or similarity=SimilarityNetwork(...).fit(...)"
             )
         if pairs is not None:
-            check_pairs(pairs, n_samples)
+            check_pairs(pairs, n_samples, self.n_clusters)
         combined = self.cross_entropy_weight > 0
         if y is not None and pairs is not None and not combined:
             raise InputError("y, pairs: one of them is expected; both only with cross_entropy_weight above 0")
@@ -579,6 +589,7 @@ class CCN(NeuralClusterer):
                 f"n_clusters: {self.n_clusters}; at least the {len(self.classes_)} classes of y are expected "
                 "with cross_entropy_weight above 0"
             )
+        warn_of_classes(self.classes_, self.n_clusters)
         return codes
 
     def _choose_preset(self, supervision: _Supervision) -> Preset:

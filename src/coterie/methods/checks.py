@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Collection, Sequence
 from typing import Any, cast
 
@@ -11,9 +12,12 @@ import numpy.typing as npt
 from sklearn.utils import check_random_state
 
 from coterie._checks import check_number
-from coterie._errors import InputError, InputTypeError
+from coterie._errors import CollapseWarning, InputError, InputTypeError
 from coterie.data import Pairs
 from coterie.data.labels import encode_labels
+from coterie.data.pair_cliques import different_samples
+
+_SHOWN = 10
 
 
 def check_choice(name: str, value: object, choices: Collection[object]) -> None:
@@ -39,12 +43,14 @@ def check_path(name: str, value: object) -> None:
 
 
 def as_random_state(value: Any) -> np.random.RandomState:
-    """What ``random_state`` stands for."""
+    """What ``random_state`` stands for; of a numpy Generator one that draws from the same bits."""
+    if isinstance(value, np.random.Generator):
+        return np.random.RandomState(value.bit_generator)
     try:
         return cast(np.random.RandomState, check_random_state(value))
     except ValueError as error:
         raise InputError(
-            f"random_state: {value!r}; an int in 0..2**32-1, a numpy RandomState or None is expected"
+            f"random_state: {value!r}; an int in 0..2**32-1, a Generator, a RandomState or None is expected"
         ) from error
 
 
@@ -56,8 +62,42 @@ def check_labels(y: object, n_samples: int) -> tuple[npt.NDArray[np.int64], npt.
     return codes, classes
 
 
-def check_pairs(pairs: object, n_samples: int) -> Pairs:
-    """Pairs of rows that are there and, where they are certain, do not contradict each other."""
+def warn_of_classes(classes: npt.NDArray[Any], n_clusters: object) -> None:
+    """Say that there are fewer clusters than classes are known; one alone cannot be a mistake."""
+    if isinstance(n_clusters, int | np.integer) and len(classes) > n_clusters > 1:
+        warnings.warn(
+            f"n_clusters={n_clusters} must be >= {len(classes)} for each class of y to have its own cluster: "
+            f"{_listed(classes)}",
+            CollapseWarning,
+            stacklevel=4,
+        )
+
+
+def warn_of_different(pairs: Pairs, n_clusters: object) -> None:
+    """Say that more samples are known to be mutually different than there are clusters."""
+    if not isinstance(n_clusters, int | np.integer) or not pairs.n_dissimilar:
+        return
+    samples = different_samples(pairs, int(n_clusters))
+    if len(samples):
+        warnings.warn(
+            f"n_clusters={n_clusters} must be >= {len(samples)} to satisfy the pairs: the samples "
+            f"{_listed(samples)} are known to be mutually different",
+            CollapseWarning,
+            stacklevel=4,
+        )
+
+
+def _listed(values: npt.NDArray[Any]) -> str:
+    """The first few of some values."""
+    shown = ", ".join(map(str, values[:_SHOWN].tolist()))
+    return shown if len(values) <= _SHOWN else f"{shown}, ... ({len(values)} in all)"
+
+
+def check_pairs(pairs: object, n_samples: int, n_clusters: object = None) -> Pairs:
+    """Pairs of rows that are there and, where they are certain, do not contradict each other.
+
+    Where a number of clusters is given that certain pairs cannot be satisfied with, a warning says so.
+    """
     if not isinstance(pairs, Pairs):
         raise InputTypeError(
             f"pairs: {type(pairs).__name__}; coterie.Pairs is expected, e.g. Pairs(i, j, same)"
@@ -65,6 +105,7 @@ def check_pairs(pairs: object, n_samples: int) -> Pairs:
     pairs.check_rows(n_samples)
     if pairs.hard:
         pairs.check_consistent()
+        warn_of_different(pairs, n_clusters)
     return pairs
 
 

@@ -36,9 +36,10 @@ from coterie.methods.checks import check_choice, check_labels
 from coterie.methods.follow import follow_sample
 from coterie.methods.from_file import from_file
 from coterie.methods.merge import merge_subsets
+from coterie.methods.samples import refuse_masked
 from coterie.methods.table_rows import choose_count, table_rows
 from coterie.nn import channels_last
-from coterie.nn.set_network import SET_NETWORKS, SIZES, SetNetwork, build_set_network
+from coterie.nn.set_network import SET_NETWORKS, SIZES, ItemVectors, SetNetwork, build_set_network
 
 SetSampler = SetBatches | GivenSets
 PRETRAINED = ("points2d", "points2d-10", "tables")
@@ -47,6 +48,7 @@ VECTOR_SET, IMAGE_SET = 72, 20
 _PAPER_SETS = {1: 200, 2: 25, 3: 25}
 _DEFAULT_SETS = {1: 32, 2: 16, 3: 16}
 STEPS_PER_EPOCH = 100
+_ROUNDING = 1e-12  # of values of 1
 _SUBSETS = 400  # samples of a subset where a set is too large for one pass
 
 DEFAULT = Recipe(
@@ -166,7 +168,7 @@ class L2C(NeuralEstimator):
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
         "auto" takes an accelerator where there is one.
-    random_state : int, RandomState or None, default=None
+    random_state : int, Generator, RandomState or None, default=None
     checkpoint_dir : str or None, default=None
         Folder for checkpoints. A fit that was stopped goes on from the last one, bitwise, when called again
         with the same arguments.
@@ -515,11 +517,24 @@ class L2C(NeuralEstimator):
     def _outputs(self, network: Any, rows: Tensor) -> Mapping[str, Tensor]:
         return {"embedding": network.embed(rows)}
 
+    def _points(self, samples: SampleArray) -> npt.NDArray[np.float32]:
+        """What is clustered: the embeddings; of a set whose form alone counts, at unit scale.
+
+        float32 holds neither the differences of points far from 0 nor their small squares.
+        """
+        if not getattr(self.network_.clusterer, "rescale", False):
+            return self._embed(samples)
+        if not isinstance(self.network_.backbone, ItemVectors):
+            return _at_unit_scale(self._embed(samples).astype(np.float64))
+        factor = self.scaling_.factor / np.abs(self.scaling_.factor).max()
+        points = samples[:].astype(np.float64)
+        return _at_unit_scale(points / (np.abs(points).max() or 1.0) * factor)
+
     def _cluster(self, samples: SampleArray) -> tuple[Tensor, list[Tensor]]:
         """P(k) (K,) and assignments (n, k) of checked samples, in one pass or merged, float64 on the CPU."""
         device = next(self.network_.parameters()).device
         clusterer, widths = self.network_.clusterer, list(range(1, self.max_clusters + 1))
-        embedding = torch.from_numpy(self._embed(samples)).to(device)
+        embedding = torch.from_numpy(self._points(samples)).to(device)
 
         def cluster(rows: Tensor) -> tuple[Tensor, list[Tensor]]:
             count_logits, packed, *_ = clusterer(embedding[rows.to(device)])
@@ -539,12 +554,22 @@ class L2C(NeuralEstimator):
         return count_proba.clone(), [part / part.sum(dim=1, keepdim=True) for part in parts]
 
 
+def _at_unit_scale(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """A set (n, e) of mean 0 and mean square 1; of spread 0 where it is no more than rounding error."""
+    largest = np.abs(values).max()
+    centred = values / (largest or 1.0)
+    centred -= centred.mean(axis=0)
+    spread = float(np.sqrt(np.square(centred).mean()))
+    return (centred / spread if spread > _ROUNDING else np.zeros_like(centred)).astype(np.float32)
+
+
 def _check_set(number: int, one: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """Samples of one set, and its codes (n,) or its matrix (n, n)."""
     try:
         X, known = one
     except (TypeError, ValueError) as error:
         raise InputTypeError(f"sets[{number}]: {type(one).__name__}; (X, known) is expected") from error
+    refuse_masked(X, f"sets[{number}]: X")
     samples = np.asarray(X)
     if samples.ndim < 2 or len(samples) < 2:
         raise InputError(f"sets[{number}]: samples of shape {samples.shape}; at least 2 samples are expected")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
@@ -15,7 +16,10 @@ from coterie.data.arrays import SampleArray, from_tensor, is_dataset, read_datas
 def check_samples(estimator: BaseEstimator, X: Any, reset: bool) -> SampleArray:
     """X as rows of numbers, an array of at least two axes or a data set; remembers names when `reset`."""
     X = from_tensor(X)
-    return read_dataset(X) if is_dataset(X) else _check_array(estimator, X, reset)
+    samples = read_dataset(X) if is_dataset(X) else _check_array(estimator, X, reset)
+    if reset:
+        _refuse_channels_last(samples.shape)
+    return samples
 
 
 def check_sample_shape(estimator: BaseEstimator, samples: SampleArray, expected: tuple[int, ...]) -> None:
@@ -33,6 +37,8 @@ def check_sample_shape(estimator: BaseEstimator, samples: SampleArray, expected:
 
 
 def _check_array(estimator: BaseEstimator, X: Any, reset: bool) -> npt.NDArray[Any]:
+    refuse_masked(X)
+    _refuse_dates(X)
     try:
         samples = validate_data(estimator, X, reset=reset, ensure_2d=False, allow_nd=True, dtype="numeric")
     except (TypeError, ValueError) as error:
@@ -44,6 +50,39 @@ def _check_array(estimator: BaseEstimator, X: Any, reset: bool) -> npt.NDArray[A
             "X.reshape(-1, 1) for one feature or X.reshape(1, -1) for one sample"
         )
     return cast(npt.NDArray[Any], samples)
+
+
+def refuse_masked(X: Any, name: str = "X") -> None:
+    """Raise where values are masked: numpy would hand over what lies below the mask."""
+    if np.ma.is_masked(X):
+        raise InputError(
+            f"{name} must have a value in each entry; got {int(np.ma.getmaskarray(X).sum())} masked entries. "
+            "X.filled(value) fills them"
+        )
+
+
+def _refuse_dates(X: Any) -> None:
+    """Raise where values are dates or durations, whose unit and origin are the caller's to choose."""
+    if isinstance(X, np.ndarray):
+        kinds = {"": X.dtype}
+    elif hasattr(X, "columns") and hasattr(X, "dtypes"):
+        kinds = {f"column {name!r} of ": dtype for name, dtype in zip(X.columns, X.dtypes, strict=True)}
+    else:
+        return
+    for where, dtype in kinds.items():
+        kind = getattr(dtype, "kind", "")
+        if kind in ("M", "m"):
+            way = "(x - start) / np.timedelta64(1, 'D')" if kind == "M" else "x / np.timedelta64(1, 'D')"
+            raise InputTypeError(f"X must hold numbers; got {where}dtype {dtype}. {way} gives days")
+
+
+def _refuse_channels_last(shape: tuple[int, ...]) -> None:
+    """Raise where images have their colours last: their rows would be taken as channels."""
+    if len(shape) == 4 and shape[3] in (1, 3, 4) and min(shape[1:3]) > 4:
+        raise InputError(
+            f"X must have shape (n, channels, height, width); got {shape}, which looks like channels last: "
+            "np.moveaxis(X, -1, 1) moves them; X.reshape(len(X), -1) gives vectors"
+        )
 
 
 def _name_x(text: str) -> str:

@@ -136,7 +136,7 @@ class SimilarityNetwork(NeuralEstimator):
         Torch threads. "auto": one for small networks, whose steps a second thread slows down.
     device : str, default="auto"
         "auto" takes an accelerator where there is one.
-    random_state : int, RandomState or None, default=None
+    random_state : int, Generator, RandomState or None, default=None
         It does not choose the held-out classes, which follow from the labels.
     checkpoint_dir : str or None, default=None
         Folder for checkpoints. A fit that was stopped goes on from the last one, bitwise, when called again

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,6 +18,12 @@ import numpy.typing as npt
 from coterie._errors import InputError
 
 Array = npt.NDArray[Any]
+
+# what numpy and zipfile raise on damaged, forged, encrypted or too large files
+_UNREADABLE = (
+    *(ValueError, TypeError, OverflowError, RuntimeError, MemoryError, EOFError, OSError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError, struct.error),
+)
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -29,7 +37,7 @@ def read_numpy(file: Path, names: tuple[str, ...]) -> Array:
         return np.lib.format.open_memmap(file, mode="r")
     except InputError:
         raise
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise InputError(
             f"{file} cannot be read as {file.suffix.lower()} (damaged, or an array of objects): {error}"
         ) from error

@@ -73,7 +73,8 @@ def read_images(folder: Path, files: Sequence[Path], options: ReadOptions) -> Sa
             kept.append(name)
     broken.check(folder, len(files), options.skip_broken)
     broken.warn(folder, len(files))
-    return Samples(values[: len(kept)], tuple(kept), {"kind": "images", "size": list(size), "colour": colour})
+    how = {"kind": "images", "size": list(size), "colour": colour}
+    return Samples(values[: len(kept)], tuple(kept), how, tuple(broken.reasons))
 
 
 def load_pillow() -> Any:

@@ -49,11 +49,14 @@ class Samples:
         Names of the rows: a column called id, or paths of files; None where they only have numbers.
     how : mapping
         JSON metadata that reading other files in the same way needs.
+    left_out : tuple of str
+        Names of the files that could not be read and were left out.
     """
 
     X: SampleArray
     ids: tuple[str, ...] | None = None
     how: Facts = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @property
     def names(self) -> Sequence[str]:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie._errors import InputError
+from coterie.data.readers.labels import LabelTable
 from coterie.data.readers.paths import check_file
-from coterie.data.readers.table import ID_NAME, Table, split_columns
+from coterie.data.readers.table import Table, split_columns
 
 
 def load_arrow() -> tuple[Any, Any]:
@@ -36,20 +37,24 @@ def parquet_table(file: Path) -> Table:
     return Table(values, names, ids)
 
 
-def parquet_labels(file: Path) -> tuple[npt.NDArray[Any], tuple[str, ...] | None]:
-    """The column called label, or the only one there is, and the ids beside it."""
-    columns = _read(file)
-    lower = [name.lower() for name in columns.column_names]
+def parquet_labels(file: Path) -> LabelTable:
+    """The column called label, or the only one there is, and the columns beside it."""
+    found = _read(file)
+    names = found.column_names
+    lower = [name.lower() for name in names]
     if "label" not in lower and len(lower) != 1:
         raise InputError(
             f"{file} has several columns: one of them must be called label; got {', '.join(lower)}"
         )
-    values = columns.column(lower.index("label") if "label" in lower else 0).to_pylist()
-    ids = None
-    if ID_NAME in lower:
-        ids = tuple(map(str, columns.column(lower.index(ID_NAME)).to_pylist()))
+    place = lower.index("label") if "label" in lower else 0
+    values = found.column(place).to_pylist()
+    columns = {
+        name: tuple(map(str, found.column(number).to_pylist()))
+        for number, name in enumerate(names)
+        if number != place
+    }
     mixed = None in values or any(isinstance(value, str) for value in values)
-    return np.array(values, dtype=object if mixed else None), ids
+    return LabelTable(np.array(values, dtype=object if mixed else None), columns, str(file))
 
 
 def _read(file: Path) -> Any:

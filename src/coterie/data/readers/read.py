@@ -13,7 +13,7 @@ import numpy.typing as npt
 from coterie._errors import InputError
 from coterie.data.readers import images, sounds
 from coterie.data.readers.binary import read_idx, read_numpy
-from coterie.data.readers.labels import LabelTable, check_one_label_each
+from coterie.data.readers.labels import LabelTable, check_one_label_each, unknown_texts
 from coterie.data.readers.options import ReadOptions, Samples
 from coterie.data.readers.parquet import parquet_labels, parquet_table
 from coterie.data.readers.paths import check_file, files_below
@@ -100,7 +100,7 @@ def read_labels(path: str | os.PathLike[str]) -> Array:
     path : path-like
         The files of `read_samples`; in an ``.npz`` the only array, or the one called y or labels. A csv has
         one column (every line is an entry, so a blank one is an unknown label), or a header with a column
-        called label.
+        called label. Text becomes numbers only where no two texts become one number.
 
     Returns
     -------
@@ -126,16 +126,21 @@ def read_labels(path: str | os.PathLike[str]) -> Array:
 
 
 def read_label_table(path: str | os.PathLike[str]) -> LabelTable:
-    """Read labels as `read_labels` does, with the ids of a column called id beside them."""
+    """Read labels as `read_labels` does, with the columns beside them, by which they find their rows."""
     file = check_file(path)
-    ids: tuple[str, ...] | None = None
     if file.suffix.lower() == ".csv":
-        found, ids = csv_labels(file)
+        table = csv_labels(file)
     elif file.suffix.lower() in PARQUET:
-        found, ids = parquet_labels(file)
+        table = parquet_labels(file)
     else:
-        found = _binary(file, ("y", "labels", "label"))
-    return LabelTable(check_one_label_each(path, found), ids, str(path))
+        table = LabelTable(_binary(file, ("y", "labels", "label")))
+    values = unknown_texts(check_one_label_each(path, table.values))
+    return LabelTable(values, table.columns, str(path), table.lines)
+
+
+def labels_of(path: str | os.PathLike[str], samples: Samples) -> Array:
+    """Read the labels of samples: each finds its sample by its id, as `LabelTable.for_rows` says."""
+    return read_label_table(path).for_rows(samples.ids, len(samples.X), left_out=samples.left_out)
 
 
 def _read_file(file: Path) -> Samples:

@@ -66,7 +66,7 @@ def read_sounds(folder: Path, files: Sequence[Path], options: ReadOptions) -> Sa
     broken.check(folder, len(files), options.skip_broken)
     broken.warn(folder, len(files))
     how = {"kind": "sounds", "rate": rate, "length": length}
-    return Samples(np.stack(list(pictures.values())), tuple(pictures), how)
+    return Samples(np.stack(list(pictures.values())), tuple(pictures), how, tuple(broken.reasons))
 
 
 def _soundfile() -> Any:
