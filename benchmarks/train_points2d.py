@@ -21,6 +21,7 @@ import torch
 
 import coterie
 from benchmarks import record
+from benchmarks.hardware import fast_precision
 from coterie import L2C
 from coterie.data.shapes2d import shapes2d
 from coterie.methods.l2c import PRETRAINED
@@ -50,7 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def draw_sets(options: argparse.Namespace) -> list[Set]:
     """Training sets: a function of the seed, sizes and number."""
-    sizes = options.items
+    sizes = options.samples
     found: list[Set] = []
     for number, n in enumerate(sizes):
         rng = np.random.default_rng([options.seed, number])
@@ -67,7 +68,7 @@ def train(options: argparse.Namespace) -> L2C:
         batch_size=options.batch_size,
         max_epochs=1,
         scale=False,  # every set is centred and scaled by itself
-        precision="bfloat16",
+        precision=fast_precision(),
         random_state=options.seed,
         checkpoint_dir=str(options.out / "checkpoint"),
         verbose=1,

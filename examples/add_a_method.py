@@ -27,6 +27,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from torch import Tensor
 
+from coterie import register
 from coterie._types import Batch, Output
 from coterie.data import RowBatches
 from coterie.engine.objective import Objective
@@ -34,6 +35,7 @@ from coterie.engine.recipe import Recipe
 from coterie.losses.numerics import log_floored, probability_floor
 from coterie.methods.base import NeuralClusterer, Training
 from coterie.metrics import clustering_accuracy, nmi
+from coterie.testing import check_method
 
 
 def entropy(prob: Tensor) -> Tensor:
@@ -88,28 +90,33 @@ class Information(ClusterMixin, NeuralClusterer):
     RECIPE: ClassVar = Recipe("adam", learning_rate=1e-3, batch_size=200, max_epochs=60)
 
     restarts = "sequential"
+    vote = 0
     preset = "default"
-    batch_size = max_epochs = checkpoint_dir = None
+    batch_size = max_epochs = None
     augment = threads = device = "auto"
     scale = True
-    over_clustering = False
-    verbose = 0
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
         self,
         n_clusters: int | str = 8,
         balance: float = 2.0,
-        n_restarts: int = 1,
+        n_restarts: int | str = 1,
         backbone: Any = "auto",
         max_steps: int | None = None,
+        over_clustering: bool = False,
         random_state: Any = None,
+        checkpoint_dir: str | None = None,
+        verbose: int = 0,
     ) -> None:
         self.n_clusters = n_clusters
         self.balance = balance
         self.n_restarts = n_restarts
         self.backbone = backbone
         self.max_steps = max_steps
+        self.over_clustering = over_clustering
         self.random_state = random_state
+        self.checkpoint_dir = checkpoint_dir
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Cluster X; y is ignored."""
@@ -126,16 +133,31 @@ class Information(ClusterMixin, NeuralClusterer):
 # It runs
 # -------
 #
-# On images, so that the views are small rotations, zooms and shifts. Nothing has been tuned.
+# On images, so that the views are small rotations, zooms and shifts. Nothing has been tuned. ``check_method``
+# fits the method a few times and says which point of the contract does not hold; it belongs into its tests.
 
-X, truth = load_digits().images, load_digits().target
-model = Information(n_clusters=10, n_restarts=3, random_state=0).fit(X)
-by_k_means = KMeans(n_clusters=10, n_init=10, random_state=0).fit_predict(X.reshape(len(X), -1))
-for name, labels in (("Information", model.labels_), ("k-means", by_k_means)):
-    print(f"{name:<12} ACC {clustering_accuracy(truth, labels):.3f}   NMI {nmi(truth, labels):.3f}")
-print("last epoch:", {name: round(model.history_[-1][name], 3) for name in ("certainty", "balance", "views")})
+if __name__ == "__main__":
+    register("information", Information)
+    check_method(Information)
+    X, truth = load_digits().images, load_digits().target
+    model = Information(n_clusters=10, n_restarts=3, random_state=0).fit(X)
+    by_k_means = KMeans(n_clusters=10, n_init=10, random_state=0).fit_predict(X.reshape(len(X), -1))
+    for name, labels in (("Information", model.labels_), ("k-means", by_k_means)):
+        print(f"{name:<12} ACC {clustering_accuracy(truth, labels):.3f}   NMI {nmi(truth, labels):.3f}")
+    print(
+        "last epoch:",
+        {name: round(model.history_[-1][name], 3) for name in ("certainty", "balance", "views")},
+    )
 
 # %%
+# A package of its own
+# --------------------
+#
+# Put this file into a package as ``information.py``, and give the package an entry point of the group
+# ``coterie.methods`` with the name ``information`` and the value ``information:Information``. Once the
+# package is installed, ``coterie methods`` lists the method, ``coterie fit --method information`` fits it,
+# and reports, saving and loading know it. Within one process ``coterie.register`` does the same.
+#
 # Into the library
 # ----------------
 #
@@ -143,8 +165,8 @@ print("last epoch:", {name: round(model.history_[-1][name], 3) for name in ("cer
 #    gradcheck, and float32 at the extremes.
 # 2. Objective and estimator go to ``methods/<name>.py``; ``methods/ccn.py`` is the example for pairs,
 #    ``methods/adc.py`` for views and phases. What else an objective may ask for (phases with weights of their
-#    own, an auxiliary network, sets in place of rows) is in :class:`coterie.engine.objective.Objective`.
-# 3. One line in ``methods/registry.py``. The contract tests (scikit-learn's own checks among them), saving
-#    and loading, ``coterie fit --method`` and ``coterie methods`` then know it.
+#    own, an auxiliary network, sets in place of samples) is in :class:`coterie.engine.objective.Objective`.
+# 3. One line in ``methods/registry.py``, which puts it under the contract tests, scikit-learn's own checks
+#    among them.
 # 4. A suite in ``benchmarks/suites/`` with the paper's numbers beside yours, a row in ``docs/papers.md``, a
 #    line in CHANGELOG.md.

@@ -20,7 +20,8 @@ METHODS: dict[str, tuple[str, int | None, int | None]] = {
     "digits": ("digits", None, None),
     "mnist": ("mnist", MNIST_ROWS, 600),
 }
-WAYS = ("successive-halving", "sequential")
+# how restarts run, by the name that the records have for it
+WAYS = {"racing": "successive-halving", "in_turn": "sequential"}
 
 
 def _cases(options: Options) -> list[Case]:
@@ -42,12 +43,11 @@ def run(case: Case) -> Outcome:
     split = read_split(case.data, case.settings["train_rows"], None)
     metrics: dict[str, Any] = {}
     runs = []
-    for way in WAYS:
+    for name, way in WAYS.items():
         parameters = case.settings["parameters"] | {"restarts": way, "threads": 1, "over_clustering": True}
         model = RecordedDDC(**parameters, random_state=case.draw)
         start = time.process_time()
         model.fit(split.x_train)
-        name = way.replace(" ", "_")
         metrics[f"{name}_processor_seconds"] = time.process_time() - start
         metrics[f"{name}_loss"] = model.loss_
         metrics[f"{name}_accuracy"] = clustering_accuracy(split.y_train, model.labels_)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.hardware import fast_precision
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import L2C
 from coterie.data.shapes2d import shapes2d
@@ -46,7 +47,7 @@ def run(case: Case) -> Outcome:
         batch_size=BATCH,
         max_epochs=1,
         scale=False,
-        precision="bfloat16",
+        precision=fast_precision(),
         random_state=case.draw,
     )
     start = time.process_time()

@@ -17,6 +17,7 @@ import torch
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from benchmarks.datasets import N_BACKGROUND, coil100, omniglot_characters, speakers
+from benchmarks.hardware import fast_precision
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import L2C
 from coterie.data.arrays import ScaledSource
@@ -76,7 +77,7 @@ SECOND: dict[str, Any] = {
     "size": "small",
     "scale": False,
     "batch_size": 32,
-    "precision": "bfloat16",
+    "precision": fast_precision(),
 }
 AGAIN = (
     "the set network that clusters has 2 layers of 64 units and is trained afresh, 2,000 steps of 32 sets, "
@@ -144,7 +145,7 @@ COIL = Source(
     n_source=80,
     n_validation=10,
     set_size=20,
-    parameters={"batch_size": 8, "max_steps": 400, "precision": "bfloat16"},
+    parameters={"batch_size": 8, "max_steps": 400, "precision": fast_precision()},
     departures=(
         "36 views of an object, images of 64 x 64; the paper has 72 and 128 x 128",
         "400 steps of 8 sets by Adam; the paper trains with Adadelta, 25 sets a step, until it converges",
@@ -157,7 +158,7 @@ SPEECH = Source(
     n_source=150,
     n_validation=50,
     set_size=12,
-    parameters={"batch_size": 16, "max_steps": 600, "precision": "bfloat16", "augment": "time-shift"},
+    parameters={"batch_size": 16, "max_steps": 600, "precision": fast_precision(), "augment": "time-shift"},
     departures=(
         "600 steps of 16 sets by Adam, spectrograms of 40 mels and 22 frames; the paper has 128 x 128",
         "another corpus: 250 speakers (150 to train, 50 to validate, 50 to test), half of them children, "
@@ -176,7 +177,7 @@ CHARACTERS = Source(
     n_source=900,
     n_validation=N_BACKGROUND - 900,
     set_size=20,
-    parameters={"batch_size": 16, "max_steps": 2000, "precision": "bfloat16"},
+    parameters={"batch_size": 16, "max_steps": 2000, "precision": fast_precision()},
     departures=(
         "no case of the paper: images of 28 x 28; 900 characters of the background part to train on, 64 to "
         "validate on, the 659 of the evaluation part, all of other alphabets, to test on",

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from benchmarks import datasets
 from benchmarks.estimators import RecordedADC, RecordedCCN, RecordedDDC
+from benchmarks.hardware import fast_precision
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import Pairs
 from coterie.cli.label.answers import Answers
@@ -53,7 +54,7 @@ class Way:
     images: bool = False
 
 
-FAST_ADC: dict[str, Any] = {"n_restarts": 1, "max_steps": 1000, "precision": "bfloat16"}
+FAST_ADC: dict[str, Any] = {"n_restarts": 1, "max_steps": 1000, "precision": fast_precision()}
 WAYS = {
     "ccn-kcl": Way(
         RecordedCCN,

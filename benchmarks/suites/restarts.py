@@ -26,7 +26,8 @@ METHODS = {
     "lenet": ("noise28", "lenet-bn", 300, 32),
 }
 N_RESTARTS = 20
-WAYS = ("sequential", "stacked", "successive-halving")
+# how restarts run, by the name that the records have for it
+WAYS = {"in_turn": "sequential", "stacked": "stacked", "racing": "successive-halving"}
 
 
 def _cases(options: Options) -> list[Case]:
@@ -49,11 +50,10 @@ def run(case: Case) -> Outcome:
     known[rows[case.settings["rows"] :]] = -1
     metrics: dict[str, Any] = {}
     runs = []
-    for way in WAYS:
+    for name, way in WAYS.items():
         model = _model(case, way)
         start = time.perf_counter(), time.process_time()
         model.fit(x, known)
-        name = way.replace(" ", "_")
         metrics[f"{name}_seconds"] = time.perf_counter() - start[0]
         metrics[f"{name}_processor_seconds"] = time.process_time() - start[1]
         metrics[f"{name}_loss"] = model.loss_

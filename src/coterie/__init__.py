@@ -17,6 +17,7 @@ from coterie.methods.ddc import DDC
 from coterie.methods.l2c import L2C
 from coterie.methods.onnx_export import export_onnx
 from coterie.methods.persistence import load, save
+from coterie.methods.registry import register
 from coterie.methods.similarity import SimilarityNetwork
 
 __version__ = "0.1.0"
@@ -39,5 +40,6 @@ __all__ = [
     "load",
     "losses",
     "metrics",
+    "register",
     "save",
 ]

@@ -19,6 +19,10 @@ class DamagedFileError(InputError):
     """A file is truncated, altered, or was not written by this library."""
 
 
+class WriteError(InputError):
+    """A file cannot be written: the disk is full, or its folder is missing or not writable."""
+
+
 class CollapseWarning(UserWarning):
     """A cluster is not used by any training sample or can hardly come to be, or classes have to share one."""
 

@@ -283,7 +283,6 @@ BAD = [
     (fit_words("x.npy", LABELS, "--backbone", "lenett"), "did you mean 'lenet'"),
     (fit_words("x.npy", LABELS, "--device", "gpu"), "device: 'gpu' cannot be used"),
     (fit_words("x.npy", LABELS, "--random-state", "-1"), "random_state: -1"),
-    (fit_words("x.npy", LABELS, "--resume"), "--resume: no run at new"),
     (fit_words("x.npy", LABELS, "--resume", "--overwrite"), "--resume, --overwrite: one of them"),
     (fit_words("x.npy", LABELS, "second.npy"), "unrecognized arguments: second.npy"),
     (["fit", "x.npy", *LABELS], "the following arguments are required: --out"),

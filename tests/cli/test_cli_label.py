@@ -7,9 +7,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -246,6 +248,62 @@ def test_an_answer_that_cannot_be_saved_is_not_taken(server: LabelServer) -> Non
     assert get(server.address + "state")["question"] == question
 
 
+def test_an_undo_that_cannot_be_saved_is_not_made(server: LabelServer) -> None:
+    question = get(server.address + "state")["question"]
+    post(server.address + "answer", {"i": question["i"], "j": question["j"], "same": 1})
+    kept = server.session.path
+    server.session.path = kept.parent / "missing" / "pairs.csv"
+    assert refused(lambda: post(server.address + "undo", {})) == 409
+    server.session.path = kept
+    assert server.session.answers.count(1) == 1
+    assert len(kept.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("same", [1.0, True, -1.0, 0.0, "1", None, [1], {"a": 1}])
+def test_an_answer_that_is_no_integer_is_refused(server: LabelServer, same: Any) -> None:
+    question = get(server.address + "state")["question"]
+    asked = {"i": question["i"], "j": question["j"]}
+    for body in (asked | {"same": same}, {**asked, "i": float(asked["i"]), "same": 1}):
+        assert refused(lambda body=body: post(server.address + "answer", body)) == 409  # type: ignore[misc]
+    assert server.session.answers.given == []
+    assert not server.session.path.exists()
+
+
+def raw(server: LabelServer, body: bytes, length: str) -> bytes:
+    """What the server says to a request whose length is written as one likes."""
+    lines = [f"POST /{server.token}/undo HTTP/1.0", f"Host: {server.origin.removeprefix('http://')}"]
+    lines += ["Content-Type: application/json", f"Content-Length: {length}", "", ""]
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=30) as connection:
+        connection.sendall("\r\n".join(lines).encode("latin-1") + body)
+        return connection.makefile("rb").readline()
+
+
+@pytest.mark.parametrize("length", ["²", "+2", "-2", "2.0", "0x2", " ", "9" * 5000, "2_0"])
+def test_a_length_that_is_no_ascii_number_is_refused(server: LabelServer, length: str) -> None:
+    assert b" 400 " in raw(server, b"{}", length)
+
+
+def test_deep_json_is_refused(server: LabelServer) -> None:
+    body = b'{"i":' + b"[" * 9000
+    assert b" 400 " in raw(server, body, str(len(body)))
+    assert b" 200 " in raw(server, b"{}", "2")
+
+
+def test_half_a_request_holds_no_thread(server: LabelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coterie.cli.label.server._Handler.timeout", 0.3)
+    before = threading.active_count()
+    halves = [socket.create_connection(("127.0.0.1", server.server_port)) for _ in range(50)]
+    for half in halves:
+        half.sendall(b"POST /x HTTP/1.0\r\nContent-Length: 9\r\n")
+    assert get(server.address + "state")["answers"] == 0
+    end = time.monotonic() + 30
+    while threading.active_count() > before and time.monotonic() < end:
+        time.sleep(0.05)
+    for half in halves:
+        half.close()
+    assert threading.active_count() <= before
+
+
 def test_pictures_are_sent_as_data(tmp_path: Path) -> None:
     _, probabilities, _ = blobs(5)
     images = np.random.default_rng(0).integers(0, 255, (20, 8, 8), dtype=np.uint8)
@@ -259,7 +317,70 @@ def test_pictures_are_sent_as_data(tmp_path: Path) -> None:
 # ------------------------------------------------------------------ the command
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def start_label(*words: str) -> tuple[subprocess.Popen[str], str]:
+    """A session in its own process, and its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "coterie", "label", "run", *words],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline().removeprefix("open ").strip()
+
+
+@pytest.fixture
+def run(folder: Path, call: Call) -> Path:
+    """A run to ask about."""
+    quick = ["--n-clusters", "10", "--n-restarts", "1", "--max-steps", "2", "--over-clustering", "true"]
+    assert call("fit", "x.npy", "--labels", "y.npy", "--out", "run", *quick)[0] == 0
+    return folder / "run"
+
+
+def test_two_sessions_at_once_are_refused(run: Path, call: Call) -> None:
+    process, address = start_label()
+    code, out, err = call("label", "run")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "--pairs: another coterie label writes run/pairs.csv; finish it first, or give another file" in err
+    post(address + "stop", {})
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert not list(run.glob(".*"))
+
+
+@pytest.mark.parametrize("answers", [1, 3, 6])
+def test_a_kill_loses_no_acknowledged_answer(run: Path, answers: int) -> None:
+    kept = 0
+    for _ in range(2):
+        process, address = start_label()
+        state = get(address + "state")
+        for _ in range(answers):
+            asked = {name: state["question"][name] for name in ("i", "j")}
+            state = post(address + "answer", asked | {"same": -1})
+        kept += answers
+        process.kill()
+        process.communicate()
+        assert len((run / "pairs.csv").read_text().splitlines()) == kept + 1
+
+
+def test_a_stop_does_not_wait_for_open_connections(run: Path) -> None:
+    process, address = start_label()
+    port = int(address.split(":")[2].split("/")[0])
+    halves = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+    for half in halves:
+        half.sendall(b"POST /x HTTP/1.0\r\n")
+    assert get(address + "state")["answers"] == 0
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - begun < 5, err
+    assert process.returncode == 130
+    for half in halves:
+        half.close()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_from_run_to_answers_to_run(folder: Path, call: Call, digits: Any, stop: signal.Signals) -> None:
     quick = ["--n-clusters", "10", "--n-restarts", "1", "--max-steps", "40", "--random-state", "0"]
     quick += ["--over-clustering", "true"]

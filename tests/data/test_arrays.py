@@ -182,7 +182,7 @@ def test_data_sets_that_cannot_serve(rows: list[Any], error: type[Exception], me
 @pytest.mark.parametrize(
     ("sample", "message"),
     [
-        (np.ones(3), r"X: sample 1 has shape \(3,\); that of sample 0, \(2,\), is expected"),
+        (np.ones(3), r"X: sample 1 has shape \(3,\), sample 0 has \(2,\); they must agree"),
         (np.array([1, np.nan]), "X: sample 1 contains NaN or infinity"),
         (np.array([1, np.inf]), "X: sample 1 contains NaN or infinity"),
     ],

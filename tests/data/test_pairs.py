@@ -718,7 +718,7 @@ def test_from_sequence_takes_its_limits_from_the_usual_step() -> None:
     assert not defaults.hard
 
 
-def test_noise_and_guesses_are_not_certain_and_parts_inherit_it() -> None:
+def test_noise_and_guesses_are_not_hard_and_parts_inherit_it() -> None:
     pairs = Pairs([0, 1, 0], [1, 2, 3], [1, 1, -1])
     assert pairs.hard
     noisy = pairs.with_noise(0.5, random_state=0)

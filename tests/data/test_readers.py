@@ -300,3 +300,25 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
         atomic_write(tmp_path / "no" / "x"),
     ):
         pass
+
+
+def test_a_killed_writer_s_file_goes_and_a_live_writer_s_stays(tmp_path: Path) -> None:
+    file = tmp_path / "x.txt"
+    with atomic_write(file) as temporary, atomic_write(file) as other:
+        temporary.write_text("first")
+        other.write_text("second")
+        left = temporary.with_name(temporary.name.replace(temporary.stem[-8:], "12345678"))
+        left.write_text("of a killed process")
+        assert temporary.exists()
+        with atomic_write(tmp_path / "y.txt"):
+            assert left.exists()  # of another file
+    assert file.read_text() == "first"
+    with atomic_write(file):
+        assert not left.exists()
+
+
+def test_writing_where_the_system_has_no_such_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coterie.data.files.fcntl", None)
+    with atomic_write(tmp_path / "x.txt") as temporary:
+        temporary.write_text("kept")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.txt"]

@@ -199,12 +199,12 @@ class SetNetwork(Network):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.items = nn.Linear(2 * width, 3)
+        self.samples = nn.Linear(2 * width, 3)
         self.whole = nn.Linear(width, 2)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         mean = x.mean(dim=1, keepdim=True)
-        return self.items(torch.cat([x, mean.expand_as(x)], dim=2)), self.whole(mean.squeeze(1))
+        return self.samples(torch.cat([x, mean.expand_as(x)], dim=2)), self.whole(mean.squeeze(1))
 
 
 class SetTerms(Objective):

@@ -259,7 +259,7 @@ def recurrent(seed: int) -> ClusterNetwork:
 def test_what_cannot_be_stacked_is_said(make_task: MakeTask) -> None:
     task = double_task(make_task, make_network=recurrent)
     assert choose_how(task, "auto", SEEDS) == "sequential"
-    with pytest.raises(InputError, match="restarts: 'stacked' cannot train this network"):
+    with pytest.raises(InputError, match="restarts='stacked' cannot train this network"):
         choose_how(task, "stacked", SEEDS)
 
 

@@ -36,10 +36,10 @@ def as_far_vectors(X: Any) -> Any:
     [
         CCN(n_restarts=1, **QUICK),
         DDC(n_restarts=4, vote=3, **QUICK),
-        DDC(n_restarts=1, n_outputs=12, **QUICK),
+        ADC(n_restarts=3, vote=3, **QUICK),
         ADC(**QUICK),
     ],
-    ids=["ccn", "ddc-vote", "ddc-merged", "adc"],
+    ids=["ccn", "ddc-vote", "adc-vote", "adc"],
 )
 def test_onnxruntime_predicts_the_same(model: Any, shaped: Any, digits: Any, tmp_path: Path) -> None:
     X, y = shaped(digits[0]), digits[1]
@@ -88,8 +88,7 @@ def test_export_refuses(tmp_path: Path, digits: Any, monkeypatch: pytest.MonkeyP
 
 def test_ties_of_a_vote_go_to_the_best(digits: Any) -> None:
     networks: list[ClusterNetwork] = [build_network("mlp", (64,), 4, seed).eval() for seed in range(4)]
-    merges = np.tile(np.arange(4), (4, 1))
-    portable = PortableClusterer(networks, Scaling(np.zeros(()), np.asarray(0.1)), merges, 4)
+    portable = PortableClusterer(networks, Scaling(np.zeros(()), np.asarray(0.1)), 4)
     X = torch.from_numpy(digits[0]).float()
     with torch.no_grad():
         prob, label = portable(X)

@@ -264,7 +264,7 @@ def test_bad_parameters(params: dict[str, Any], message: str) -> None:
 def test_bad_rows_of_pairs(fitted: SimilarityNetwork) -> None:
     with pytest.raises(InputError, match="i, j: 1 and 2 rows; as many of both"):
         fitted.predict_proba_pairs(X, [0], [1, 2])
-    with pytest.raises(InputError, match=r"j: rows 24\.\.24; rows in 0\.\.23 are expected"):
+    with pytest.raises(InputError, match=r"j: rows 24\.\.24 must lie in 0\.\.23"):
         fitted.predict_proba_pairs(X, [0], [24])
     with pytest.raises(InputTypeError, match=r"i: an array of shape \(1,\) and type float64"):
         fitted.predict_proba_pairs(X, [0.5], [1])

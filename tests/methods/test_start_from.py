@@ -93,7 +93,7 @@ def test_starts_that_do_not_fit(digits: Digits) -> None:
     with pytest.raises(NotFittedError):
         CCN().start_from(CCN())
     first = CCN(**QUICK, max_steps=5).fit(X, y)
-    with pytest.raises(InputError, match=r"start_from: fitted to samples of shape \(64,\), X has \(32,\)"):
+    with pytest.raises(InputError, match=r"start_from: samples had shape \(64,\), X has \(32,\)"):
         CCN(**QUICK, max_steps=5).start_from(first).fit(X[:, :32], y)
     images = X.reshape(-1, 8, 8)
     other = CCN(**QUICK, max_steps=5).fit(images, y)

@@ -139,7 +139,7 @@ def test_weights_follow_from_the_seed() -> None:
 
 
 def test_bad_names() -> None:
-    with pytest.raises(InputError, match="network: 'gru'; one of 'attention', 'lstm' is expected"):
+    with pytest.raises(InputError, match="network: 'gru'; one of 'attention', 'lstm', 'table' is expected"):
         build_set_network("auto", (2,), 3, seed=0, kind="gru")
     with pytest.raises(InputError, match="distance: 'cosine'"):
         build_set_network("auto", (2,), 3, seed=0, kind="lstm", distance="cosine")

@@ -34,7 +34,7 @@ def test_the_report_in_a_browser(browser: Browser, page: str) -> None:
     drawings = browser.evaluate("[...document.querySelectorAll('figure > svg')].map(svg => svg.clientHeight)")
     assert len(drawings) == 3
     assert min(drawings) > 100
-    examples = browser.evaluate("document.querySelector('.items img').getBoundingClientRect().width")
+    examples = browser.evaluate("document.querySelector('.samples img').getBoundingClientRect().width")
     assert examples == 56  # the style was taken
     assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert {address for address in browser.requests if not address.startswith("data:image/")} == {page}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from coterie._errors import InputTypeError
 from coterie.cli import completion, demo, evaluate, fit, label, methods, predict, report, similarity
 from coterie.cli.parser import DashedParser, option_names, version
+from coterie.cli.stopping import stopped_by_signals
 
 
 class Command(NamedTuple):
@@ -58,12 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, words: list[str]) -> int:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), stopped_by_signals():
         warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes any rest
         try:
             COMMANDS[name].run(words)
         except KeyboardInterrupt as stop:
-            print(f"coterie {name}: {stop or 'stopped'}", file=sys.stderr)
+            _say(f"coterie {name}: {stop or 'stopped'}")
             return _STOPPED
         except (ValueError, InputTypeError, OSError, ImportError) as error:  # a package for a file's format
             return _complain(str(error), name)
@@ -73,12 +75,17 @@ def _run(name: str, words: list[str]) -> int:
 
 
 def _complain(text: str, command: str = "") -> int:
-    print(f"coterie {command}".rstrip() + ": error: " + " ".join(text.split()), file=sys.stderr)
+    _say(f"coterie {command}".rstrip() + ": error: " + " ".join(text.split()))
     return _BAD_INPUT
 
 
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal has been closed
+        print(text, file=sys.stderr, flush=True)
+
+
 def _show_warning(message: Warning | str, *details: object) -> None:
-    print(f"coterie: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    _say(f"coterie: warning: {' '.join(str(message).split())}")
 
 
 def _usage() -> str:

@@ -43,16 +43,17 @@ from coterie.cli.table import format_table
 from coterie.data import Pairs, Samples, read_samples
 from coterie.data.readers import labels_of
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
-from coterie.methods.persistence import method_of, save
-from coterie.methods.registry import ALL_METHODS
+from coterie.methods.persistence import save
+from coterie.methods.registry import find_method, method_names, method_of
 from coterie.report.findings import loss_in_words
 
 HELP = "cluster a data set, or learn to, and write the run's folder"
 TRACKED = "tracked"
+SIMILARITY = "similarity"
 # supervision, by its name in `fit`
 _OPTION_OF = {"y": "--labels", "pairs": "--pairs", "similarity": "--similarity"}
 _OF_THE_NETWORK = (
-    *("backbone", "preset", "n_outputs", "centroids_per_cluster"),
+    *("backbone", "preset", "centroids_per_cluster"),
     *("max_clusters", "network", "distance", "size", "set_size", "rescale"),
 )
 _DESCRIPTION = (
@@ -76,17 +77,16 @@ def run(words: list[str]) -> None:
     check_threshold(options.threshold)
     like = None if init is None else read_metadata(options.init).get("reading")
     samples = read_samples(options.data, reading_options(options, like))
-    estimator = ALL_METHODS[name](
-        **{key: getattr(options, key) for key in names}, checkpoint_dir=str(folder / CHECKPOINT), verbose=1
-    )
+    params = {key: getattr(options, key) for key in names}
+    estimator = find_method(name)(**params, checkpoint_dir=str(folder / CHECKPOINT), verbose=1)
     told = _supervision(options, estimator, samples, init)
     estimator.start_from(init)
     if options.log_with is not None:
         estimator.log_with(options.log_with, folder=str(folder / TRACKED))
     with opened_run(folder, options.overwrite), naming_the_way_on("fit", words):
         estimator.fit(samples.X, **told)
-    results, summary = _write_run(folder, estimator, samples, options.threshold)
-    write_metadata(folder, _metadata(words, options, samples))
+        results, summary = _write_run(folder, estimator, samples, options.threshold)
+        write_metadata(folder, _metadata(words, options, samples))
     print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
 
 
@@ -96,9 +96,15 @@ def _choose(words: Sequence[str]) -> tuple[str, NeuralEstimator | None]:
     init = None if place is None else load_labeller(place)
     if name is None:
         return "ccn" if init is None else method_of(init), init
-    if name not in ALL_METHODS:
-        raise InputError(f"--method: {name!r}; one of {', '.join(ALL_METHODS)} is expected")
+    if name == SIMILARITY:
+        raise InputError("--method similarity: use coterie similarity fit")
+    find_method(name)
     return name, init
+
+
+def _names() -> list[str]:
+    """Methods that this command can fit."""
+    return [name for name in method_names() if name != SIMILARITY]
 
 
 def _as_in(init: NeuralEstimator, names: Sequence[str]) -> dict[str, Any]:
@@ -111,7 +117,7 @@ def _parser(name: str, init: NeuralEstimator | None) -> tuple[DashedParser, list
     made = make_parser("fit", _DESCRIPTION)
     made.add_argument("data", metavar="DATA", type=str, help="file of samples, one row each, or a folder")
     made.add_argument("--out", required=True, type=str, metavar="RUN", help="folder of the run")
-    made.add_argument("--method", default=name, metavar="NAME", help=f"one of {', '.join(ALL_METHODS)}")
+    made.add_argument("--method", default=name, metavar="NAME", help=f"one of {', '.join(_names())}")
     made.add_argument(
         "--labels", type=str, default=None, metavar="FILE", help="file of labels; empty or -1 is unknown"
     )
@@ -148,8 +154,8 @@ def _parser(name: str, init: NeuralEstimator | None) -> tuple[DashedParser, list
     made.add_argument("--json", action="store_true", help="print the results as JSON")
     add_reading_options(made, sizes=True)
     made.add_argument("--config", action="config", metavar="FILE", help="YAML file of these options")
-    names = add_method_options(made, ALL_METHODS[name])
-    if type(init) is ALL_METHODS[name]:
+    names = add_method_options(made, find_method(name))
+    if type(init) is find_method(name):
         made.set_defaults(_as_in(init, names))
     return made, names
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from coterie.cli.parser import DashedParser, make_parser
 from coterie.methods.base import NeuralEstimator
-from coterie.methods.registry import ALL_METHODS
+from coterie.methods.registry import Listed, list_methods
 
 HELP = "list the methods"
 
@@ -25,19 +25,22 @@ def parser(words: Sequence[str]) -> DashedParser:
 def run(words: list[str]) -> None:
     """Print one line a method."""
     options = parser(words).parse(words)
-    listed = [
-        {
-            "name": name,
-            "does": inspect.cleandoc(kind.__doc__ or "").partition("\n")[0],
-            "papers": papers(kind),
-        }
-        for name, kind in ALL_METHODS.items()
-    ]
+    methods = list_methods()
     if options.json:
-        print(json.dumps(listed))
+        print(json.dumps([_as_json(one) for one in methods]))
         return
-    for entry in listed:
-        print(f"{entry['name']:<8}{entry['does']} {', '.join(entry['papers'])}".rstrip())
+    width = max(len(one.name) for one in methods) + 2
+    for one in methods:
+        source = ", ".join(_papers(one)) if one.package is None else f"(package {one.package})"
+        print(f"{one.name:<{width}}{one.summary} {source}".rstrip())
+
+
+def _as_json(one: Listed) -> dict[str, Any]:
+    return {"name": one.name, "does": one.summary, "papers": _papers(one), "package": one.package}
+
+
+def _papers(one: Listed) -> list[str]:
+    return [] if one.method is None else papers(one.method)
 
 
 def papers(kind: type[NeuralEstimator]) -> list[str]:

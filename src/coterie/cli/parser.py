@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 import re
 import textwrap
@@ -158,7 +159,9 @@ def _call_also(parser: DashedParser, action: argparse.Action, option: str) -> No
 
 def add_method_options(parser: DashedParser, method: type[NeuralEstimator]) -> list[str]:
     """Options for an estimator's parameters, from its typed ``__init__``; returns the parameters' names."""
-    added: list[str] = parser.add_class_arguments(method, skip=_NOT_OPTIONS, fail_untyped=False)
+    accepted = inspect.signature(method).parameters.keys()
+    left_out = _NOT_OPTIONS & accepted
+    added: list[str] = parser.add_class_arguments(method, skip=left_out, fail_untyped=False)
     choices = dict(re.findall(r"^    (\w+) : \{(.+?)\}", method.__doc__ or "", re.MULTILINE))
     for name in added:
         action = parser._option_string_actions[f"--{name}"]
@@ -167,11 +170,12 @@ def add_method_options(parser: DashedParser, method: type[NeuralEstimator]) -> l
         action.metavar = action.metavar or (f"{{{given}}}" if given else number)
         if name in _ALSO_CALLED:
             _call_also(parser, action, f"--{_ALSO_CALLED[name]}")
-    parser.add_argument("--backbone", type=str, default="auto", metavar="NAME", help="Network, by name.")
-    parser.add_argument(
-        "--random_state", type=int, default=None, metavar="SEED", help="Without it each run differs."
-    )
-    parser.add_argument(
-        "--augment", choices=method.augments, default="auto", help="Random views of each batch."
-    )
-    return [*added, "augment", "backbone", "random_state"]
+    plain: dict[str, dict[str, Any]] = {
+        "augment": {"choices": method.augments, "default": "auto", "help": "Random views of each batch."},
+        "backbone": {"type": str, "default": "auto", "metavar": "NAME", "help": "Network, by name."},
+        "random_state": {"type": int, "metavar": "SEED", "help": "Without it each run differs."},
+    }
+    wanted = [name for name in plain if name in accepted]
+    for name in wanted:
+        parser.add_argument(f"--{name}", **plain[name])
+    return [*added, *wanted]

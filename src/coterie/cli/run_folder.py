@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shlex
-import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coterie._errors import DamagedFileError, InputError, Interrupted
+from coterie._errors import DamagedFileError, InputError, Interrupted, WriteError
 from coterie.data import Pairs, ReadOptions, Samples, read_samples
 from coterie.data.files import atomic_write
+from coterie.data.locks import held
+from coterie.engine.checkpoint import LOCK_NAME, remove_checkpoints, saved_checkpoints
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.l2c import L2C
 from coterie.methods.persistence import load
 from coterie.methods.similarity import SimilarityNetwork
 
 MODEL, LABELS, HISTORY, CHECKPOINT, METADATA = "model", "labels.csv", "history.csv", "checkpoint", "run.json"
+# of the whole command; that of the checkpoint beside it is free between the restarts that count clusters
+_RUN_LOCK = f"run.{LOCK_NAME}"
 
 
 def check_run(run: Path, resume: bool, overwrite: bool) -> None:
@@ -28,41 +33,66 @@ def check_run(run: Path, resume: bool, overwrite: bool) -> None:
         raise InputError("--resume, --overwrite: one of them is expected")
     if run.exists() and not run.is_dir():
         raise InputError(f"--out: {run} is a file; a folder is expected")
-    found = any((run / name).exists() for name in (MODEL, LABELS, HISTORY, CHECKPOINT))
-    if resume and not found:
-        raise InputError(f"--resume: no run at {run}")
+    saved = saved_checkpoints(run / CHECKPOINT)
+    found = bool(saved) or any((run / name).exists() for name in (MODEL, LABELS, HISTORY))
     if found and not (resume or overwrite):
         raise InputError(f"--out: {run} holds a run; --resume goes on with it, --overwrite replaces it")
+    if resume and not saved and _is_main():  # a scheduler repeats --resume from the start
+        print(f"coterie: no checkpoint in {run} yet; the fit starts from the beginning", file=sys.stderr)
+
+
+def _is_main() -> bool:
+    """Whether this process is the only one, or the one of a launcher's that writes."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 @contextlib.contextmanager
 def opened_run(run: Path, overwrite: bool) -> Iterator[None]:
-    """Make the run's folder; an old checkpoint goes, other old files stay until new ones are there.
+    """Make the run's folder and hold its lock; an old checkpoint goes once the lock is held.
 
-    Where what follows fails before anything was written, the folder goes too.
+    Other old files stay until new ones are there. Where what follows fails before anything was written, the
+    folder goes too.
     """
-    if overwrite and (run / CHECKPOINT).is_dir():
-        shutil.rmtree(run / CHECKPOINT)
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out: {run} cannot be made: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):  # it is not empty
-            run.rmdir()
+    folder = run / CHECKPOINT
+    taken = f"--out: another process is training in {run}; wait for it or give another folder"
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if _is_main():
+                stack.enter_context(held(folder / _RUN_LOCK, taken))
+        except OSError as error:
+            raise InputError(f"--out: {run} cannot be made: {error.strerror}") from error
+        try:
+            if overwrite and _is_main():
+                remove_checkpoints(folder)
+            yield
+        finally:
+            if _is_main() and not saved_checkpoints(folder):
+                _remove_empty(run)
+
+
+def _remove_empty(run: Path) -> None:
+    """Remove the folders of a run that has written nothing."""
+    folder = run / CHECKPOINT
+    for lock in [*folder.rglob(LOCK_NAME), folder / _RUN_LOCK]:
+        lock.unlink(missing_ok=True)
+    below = sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True)
+    with contextlib.suppress(OSError):  # it is not empty
+        for place in (*below, folder, run):
+            place.rmdir()
 
 
 @contextlib.contextmanager
 def naming_the_way_on(command: str, words: Sequence[str]) -> Iterator[None]:
-    """Say with what command a fit that is stopped inside goes on."""
+    """Say with what command a fit goes on that is stopped inside, or finds its disk full."""
+    kept = [word for word in words if word not in ("--overwrite", "--resume")]
+    way_on = f"to go on: {shlex.join(['coterie', *command.split(), *kept, '--resume'])}"
     try:
         yield
     except Interrupted as stop:
-        kept = [word for word in words if word not in ("--overwrite", "--resume")]
-        call = shlex.join(["coterie", *command.split(), *kept, "--resume"])
-        raise Interrupted(f"{stop}\nto go on: {call}") from stop
+        raise Interrupted(f"{stop}\n{way_on}") from stop
+    except WriteError as error:
+        raise WriteError(f"{error}; {way_on}") from error
 
 
 def read_pairs(path: str, hard: bool, ids: Sequence[str] | None = None) -> Pairs:

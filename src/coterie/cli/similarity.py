@@ -57,7 +57,7 @@ def _fit(words: list[str]) -> None:
     model = SimilarityNetwork(**params, checkpoint_dir=str(folder / CHECKPOINT), verbose=1)
     with opened_run(folder, options.overwrite), naming_the_way_on("similarity fit", words):
         model.fit(samples.X, y, pairs=pairs)
-    save(model, folder / MODEL)
+        save(model, folder / MODEL)
     print(_summary(folder, model))
 
 

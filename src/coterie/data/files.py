@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from coterie._errors import InputError
+from coterie._errors import InputError, WriteError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
@@ -17,7 +23,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     The block writes to a temporary file in the same directory. When the block ends, the file is flushed to
     the disk and takes the place of `path` in one step; when the block raises, it is removed and whatever
-    stood at `path` before stays as it was. A symbolic link is followed: its target is replaced.
+    stood at `path` before stays as it was. A symbolic link is followed: its target is replaced. Temporary
+    files of `path` that a killed process left are removed first, except on Windows.
 
     Parameters
     ----------
@@ -31,8 +38,10 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Raises
     ------
+    WriteError
+        If the directory of `path` is missing or not writable, or the disk is full.
     InputError
-        If `path` is a directory, or its directory is missing or not writable.
+        If `path` is a directory.
 
     Examples
     --------
@@ -47,19 +56,68 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise InputError(f"path must name a file to write; {path} is a directory")
-    temporary = target.with_name(f".coterie-{uuid4().hex}{target.suffix}")
+    _remove_abandoned(target)
     try:
-        temporary.touch(exist_ok=False)
+        temporary, descriptor = _temporary(target)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror} ({target.parent})") from error
+        raise _cannot_write(path, target, error) from error
     try:
         yield temporary
         _flush(temporary, os.O_RDWR)
         os.replace(temporary, target)
         if os.name == "posix":  # elsewhere a directory cannot be opened
             _flush(target.parent, os.O_RDONLY)
+    except OSError as error:
+        if error.filename not in (None, str(temporary), str(target.parent)):  # of a file the block reads
+            raise
+        raise _cannot_write(path, target, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if descriptor is not None:
+            os.close(descriptor)
+        with suppress(OSError):  # what was raised before says more
+            temporary.unlink(missing_ok=True)
+
+
+def _cannot_write(path: str | os.PathLike[str], target: Path, error: OSError) -> WriteError:
+    if not target.parent.is_dir():
+        remedy = "make that folder, or give another one"
+    else:
+        remedy = "free space or give another place; what stood there before is unchanged"
+    return WriteError(f"cannot write {path}: {error.strerror or error} ({target.parent}); {remedy}")
+
+
+def _prefix(target: Path) -> str:
+    """How the names of temporary files of a target begin; of bounded length, as names of files are."""
+    return f".coterie-{hashlib.sha256(target.name.encode(errors='surrogateescape')).hexdigest()[:12]}-"
+
+
+def _temporary(target: Path) -> tuple[Path, int | None]:
+    """A new empty file beside the target, and the descriptor that shows others that its writer lives."""
+    while True:
+        temporary = target.with_name(f"{_prefix(target)}{uuid4().hex}{target.suffix}")
+        temporary.touch(exist_ok=False)
+        if fcntl is None:  # an open file cannot be replaced there
+            return temporary, None
+        descriptor = os.open(temporary, os.O_RDONLY)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:  # else another process took it for abandoned
+            return temporary, descriptor
+        os.close(descriptor)
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove temporary files of the target whose writer was killed: nobody holds their lock."""
+    if fcntl is None:
+        return
+    for left in target.parent.glob(f"{_prefix(target)}*"):
+        with suppress(OSError):  # its writer lives, or it is somebody else's
+            descriptor = os.open(left, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def _flush(path: Path, flags: int) -> None:

@@ -13,10 +13,10 @@ from types import FrameType
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from coterie._errors import DamagedFileError, InputError, Interrupted
+from coterie.data.locks import held
 from coterie.engine.loop import Run, start_run
 from coterie.engine.recipe import parameters_of
 from coterie.engine.restarts import FinishedRun, Session
@@ -24,6 +24,11 @@ from coterie.engine.storage import read_tensors, write_tensors
 from coterie.engine.task import Task
 
 FILE_NAME = "checkpoint.safetensors"
+LOCK_NAME = "lock"
+# what asks a process to stop: Ctrl-C, a scheduler, and a terminal that closes (Windows has none of the last)
+STOP_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 # beside its number and seed, from which it starts afresh
 _RUN_STATE = ("step", "entered", "entered_at", "plateaued", "history", "best", "stale", "stopped")
 _SESSION_STATE = ("seeds", "keep", "how", "n_restarts", "rung", "runs", "history")
@@ -76,12 +81,12 @@ class Checkpointer:
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
-        """Hold the folder's lock and turn SIGINT and SIGTERM into a checkpoint and `Interrupted`."""
+        """Hold the folder's lock and turn signals that ask to stop into a checkpoint and `Interrupted`."""
         with contextlib.ExitStack() as stack:
             if self.task.runtime.is_main:
                 stack.enter_context(_lock(self.path.parent))
             if threading.current_thread() is threading.main_thread():
-                for number in (signal.SIGINT, signal.SIGTERM):
+                for number in stop_signals():
                     before = signal.signal(number, self._note)
                     stack.callback(signal.signal, number, signal.SIG_DFL if before is None else before)
             yield
@@ -99,22 +104,46 @@ class Checkpointer:
         self._signal = number
 
 
+def stop_signals() -> list[int]:
+    """Signals to catch: a SIGHUP that is ignored stays so, as nohup wants it."""
+    always = (signal.SIGINT, signal.SIGTERM)
+    return [
+        number for number in STOP_SIGNALS if number in always or signal.getsignal(number) != signal.SIG_IGN
+    ]
+
+
 @contextlib.contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock")
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(
-            f"checkpoint_dir: another process is training in {folder}; wait for it or use another folder"
-        ) from error
-    except OSError as error:
-        raise InputError(f"checkpoint_dir: {folder} is no folder that can be written ({error})") from error
-    try:
+    taken = f"checkpoint_dir: another process is training in {folder}; wait for it or use another folder"
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(folder / LOCK_NAME, taken))
+        except OSError as error:
+            raise InputError(
+                f"checkpoint_dir: {folder} is no folder that can be written ({error})"
+            ) from error
         yield
-    finally:
-        lock.release()
+
+
+def saved_checkpoints(folder: Path) -> list[Path]:
+    """Checkpoints in a folder and in those below it, where the restarts that count clusters write theirs."""
+    return sorted(folder.rglob(FILE_NAME))
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove all checkpoints of a folder.
+
+    Raises
+    ------
+    InputError
+        Another process is training in the folder or in one below it; nothing is removed.
+    """
+    with contextlib.ExitStack() as stack:
+        for lock in sorted(folder.rglob(LOCK_NAME)):
+            stack.enter_context(_lock(lock.parent))
+        for checkpoint in saved_checkpoints(folder):
+            checkpoint.unlink()
 
 
 def save_session(path: Path, fingerprint: str, session: Session) -> None:

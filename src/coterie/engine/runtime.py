@@ -162,6 +162,12 @@ def _check_device(device: str | torch.device) -> torch.device:
     return chosen
 
 
+def has_bfloat16() -> bool:
+    """Whether the processor has bfloat16 units: without them torch emulates products, ten times slower."""
+    # every processor with AMX tiles multiplies bfloat16 in them
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 def choose_threads(threads: int | str, network: nn.Module, device: torch.device) -> int:
     """Number of torch threads: a static rule by network size, so that a seed means the same run."""
     if threads != "auto":

@@ -92,4 +92,14 @@ def read_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[s
         raise DamagedFileError(f"path: {path} holds a {header.get('kind')}, a {kind} is expected")
     if header.get("sha256") != _digest(tensors, header.get("meta", "")):
         raise DamagedFileError(f"path: {path} is damaged: its checksum does not match its content")
-    return tensors, json.loads(header["meta"])
+    return tensors, _read_meta(path, header.get("meta", ""))
+
+
+def _read_meta(path: Path, text: str) -> dict[str, Any]:
+    try:
+        meta = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DamagedFileError(f"path: {path} is damaged: its JSON cannot be read ({error})") from error
+    if not isinstance(meta, dict):
+        raise DamagedFileError(f"path: {path} is damaged: its JSON holds no names and values")
+    return meta

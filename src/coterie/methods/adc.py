@@ -358,6 +358,10 @@ class ADC(ClusterMixin, NeuralClusterer):
         and 1/4 of the steps the half of higher loss goes, down to three. "auto" stacks where that was faster
         and all have batches of one size: on an accelerator, and on a CPU small networks without convolutions.
         A restart that ends in a single cluster is replaced.
+    vote : int, default=0
+        0: the best restart alone. 3 or more: as many of the best restarts, aligned to the best one, vote for
+        the cluster of each sample (DDC-VOTE); probabilities are then shares of votes, and ties go to the best
+        restart. ``n_restarts="auto"`` is then at least `vote`.
     backbone : "auto", str, nn.Module or callable, default="auto"
         Network below the softmax layer: chosen from the shape of X, a name, a module (copied, its weights
         kept) or a callable that gives a fresh module for each restart. "auto": the paper's VCNN for images
@@ -418,6 +422,9 @@ class ADC(ClusterMixin, NeuralClusterer):
         One entry per epoch, and one per restart.
     network_ : nn.Module
         Maps scaled samples to (embedding, logits, centroids, logits of the centroids).
+    members_ : list of nn.Module
+        The networks that vote, the best first, with the clusters of all named alike; without a vote, the best
+        one alone.
     n_features_in_ : int
     sample_shape_ : tuple of int
 
@@ -442,6 +449,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         kmeans_start: str = "step",
         n_restarts: int | str = "auto",
         restarts: str = "auto",
+        vote: int = 0,
         backbone: Any = "auto",
         preset: str = "default",
         batch_size: int | None = None,
@@ -465,6 +473,7 @@ class ADC(ClusterMixin, NeuralClusterer):
         self.kmeans_start = kmeans_start
         self.n_restarts = n_restarts
         self.restarts = restarts
+        self.vote = vote
         self.backbone = backbone
         self.preset = preset
         self.batch_size = batch_size

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import threading
 import warnings
 from abc import abstractmethod
@@ -44,8 +45,10 @@ from coterie.engine.task import Task
 from coterie.engine.trackers import EpochLog, Tracking
 from coterie.methods.checks import as_random_state, check_choice, check_path
 from coterie.methods.count import MOST_OUTPUTS, Probe, estimate_n_clusters
+from coterie.methods.ensemble import align_members, check_vote
+from coterie.methods.identity import identity_of
 from coterie.methods.samples import check_sample_shape, check_samples
-from coterie.metrics import dominant_clusters
+from coterie.metrics import dominant_clusters, vote_shares
 from coterie.nn import ClusterNetwork, Network, build_network, channels_last, has_convolutions
 
 PRESETS = ("default", "paper", "code")
@@ -60,6 +63,16 @@ _UNTRACED = ("checkpoint_dir", "verbose", "device", "random_state")
 
 # torch's generator and thread count are the process's, so that fits in several threads take turns
 _ONE_AT_A_TIME = threading.RLock()
+
+
+def _renew_lock() -> None:
+    """In a forked child: the thread that held the lock is not there to release it."""
+    global _ONE_AT_A_TIME
+    _ONE_AT_A_TIME = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_renew_lock)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -272,7 +285,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             threads = choose_threads(self.threads, self.make_network(0), runtime.device)
             with torch_threads(threads):
                 fresh = Session(seeds, plan.keep, choose_how(task, self.restarts, seeds))
-                session = self._run(task, fresh, self._fingerprint(samples, plan))
+                traced = "" if self.checkpoint_dir is None else self._fingerprint(samples, plan)
+                session = self._run(task, fresh, traced)
             self._adopt(session.kept, runtime.device)
         self.scaling_ = scaling
         self.loss_ = session.kept[0].loss
@@ -361,7 +375,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         for name in ("backbone", "augment"):
             # the text of an object of the caller's may hold its address, which changes from run to run
             if not isinstance(getattr(self, name), str):
-                params[name] = type(getattr(self, name)).__name__
+                params[name] = identity_of(name, getattr(self, name))
         parts = [type(self).__name__, params, plan.n_restarts, plan.supervision, data_digest(samples)]
         if self._start is not None:
             weights = self._start.network_.state_dict().values()
@@ -411,7 +425,9 @@ class NeuralClusterer(NeuralEstimator):
 
     n_clusters: int | str
     over_clustering: bool
+    vote: int
     labels_: IntArray
+    members_: list[ClusterNetwork]
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Probability of each cluster for new samples.
@@ -448,9 +464,23 @@ class NeuralClusterer(NeuralEstimator):
         n_clusters = 1 if self.n_clusters == AUTO else _check_n_clusters(self.n_clusters)
         self._check_training(n_samples)
         if n_samples < n_clusters:
-            raise InputError(
-                f"n_clusters: {n_clusters} for n_samples={n_samples} samples; at most as many are expected"
-            )
+            raise InputError(f"n_clusters={n_clusters} must be <= n_samples={n_samples}")
+        check_vote(self.vote, self.n_restarts)
+
+    def _restarts_or(self, usual: int) -> int:
+        """With "auto", at least as many restarts as vote."""
+        n_restarts = super()._restarts_or(usual)
+        return max(n_restarts, self.vote) if self.n_restarts == "auto" else n_restarts
+
+    def _train(self, samples: SampleArray, plan: Training) -> Self:
+        """Train as any estimator does, and keep as many restarts as vote."""
+        return super()._train(samples, dataclasses.replace(plan, keep=max(plan.keep, self.vote)))
+
+    def _adopt(self, kept: Sequence[FinishedRun], device: torch.device) -> None:
+        """Take over the best restart's network and, for a vote, the next ones."""
+        super()._adopt(kept, device)
+        others = [self.load_network(run.state, device) for run in kept[1 : self.vote]]
+        self.members_ = [self.network_, *others]
 
     def _choose_n_outputs(self, samples: SampleArray, most: int, **known: Any) -> None:
         """Take over `n_clusters`, or estimate it from restarts with up to `most` outputs.
@@ -476,9 +506,7 @@ class NeuralClusterer(NeuralEstimator):
     def _probe(self, samples: SampleArray, n_outputs: int, number: int, known: Mapping[str, Any]) -> Probe:
         """A restart with more outputs than clusters are expected, trained as this estimator would be."""
         model = clone(self).start_from(self._start)
-        model.set_params(n_clusters=n_outputs, n_restarts=1, over_clustering=True)
-        if "vote" in model.get_params():
-            model.set_params(vote=0)
+        model.set_params(n_clusters=n_outputs, n_restarts=1, over_clustering=True, vote=0)
         if isinstance(self.random_state, int | np.integer):
             model.set_params(random_state=(int(self.random_state) + SEED_STRIDE * (number + 1)) % 2**32)
         else:
@@ -499,6 +527,7 @@ class NeuralClusterer(NeuralEstimator):
 
     def _describe(self, samples: SampleArray) -> None:
         """Labels of the training samples and what they say about the clusters."""
+        align_members(self.members_, lambda network: self._labels_by(samples, network), self.n_outputs_)
         self.labels_ = self._most_probable(samples)
         self.n_clusters_ = len(np.unique(self.labels_))
         self.n_dominant_ = dominant_clusters(self.labels_, self.n_outputs_)
@@ -513,12 +542,22 @@ class NeuralClusterer(NeuralEstimator):
 
     def _most_probable(self, samples: SampleArray) -> IntArray:
         """Cluster of checked samples, batch by batch: all probabilities of millions of rows are many."""
-        labels: IntArray = self._map(samples, _argmax, self.network_)
+        if len(self.members_) == 1:
+            return self._labels_by(samples, self.network_)
+        labels: IntArray = self._probabilities(samples).argmax(axis=1)
+        return labels
+
+    def _labels_by(self, samples: SampleArray, network: ClusterNetwork) -> IntArray:
+        """Cluster of checked samples by one network."""
+        labels: IntArray = self._map(samples, _argmax, network)
         return labels
 
     def _probabilities(self, samples: SampleArray) -> FloatArray:
-        """Probability of each cluster for checked samples."""
-        return self._assign(samples, self.network_)
+        """Probability of each cluster for checked samples; of several members, their shares of votes."""
+        if len(self.members_) == 1:
+            return self._assign(samples, self.network_)
+        votes = [self._labels_by(samples, member) for member in self.members_]
+        return vote_shares(votes, self.n_outputs_)
 
     def _assign(self, samples: SampleArray, network: ClusterNetwork) -> FloatArray:
         """Probability of each cluster by one network."""

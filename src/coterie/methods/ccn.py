@@ -289,6 +289,10 @@ class CCN(NeuralClusterer):
         and 1/4 of the steps the half of higher loss goes, down to three. "auto" stacks where that was faster
         and all have batches of one size: on an accelerator, and on a CPU small networks without convolutions.
         A restart that ends in a single cluster is replaced.
+    vote : int, default=0
+        0: the best restart alone. 3 or more: as many of the best restarts, aligned to the best one, vote for
+        the cluster of each sample (DDC-VOTE); probabilities are then shares of votes, and ties go to the best
+        restart. ``n_restarts="auto"`` is then at least `vote`.
     backbone : "auto", str, nn.Module or callable, default="auto"
         Network below the softmax layer: chosen from the shape of X, a name, a module (copied, its weights
         kept) or a callable that gives a fresh module for each restart.
@@ -355,6 +359,9 @@ class CCN(NeuralClusterer):
         Maps scaled samples to (embedding, logits).
     classes_ : array
         Distinct known labels; only after a fit with y.
+    members_ : list of nn.Module
+        The networks that vote, the best first, with the clusters of all named alike; without a vote, the best
+        one alone.
     n_features_in_ : int
     sample_shape_ : tuple of int
 
@@ -381,6 +388,7 @@ class CCN(NeuralClusterer):
         cross_entropy_weight: float = 0.0,
         n_restarts: int | str = "auto",
         restarts: str = "auto",
+        vote: int = 0,
         backbone: Any = "auto",
         preset: str = "default",
         batch_size: int | None = None,
@@ -405,6 +413,7 @@ class CCN(NeuralClusterer):
         self.cross_entropy_weight = cross_entropy_weight
         self.n_restarts = n_restarts
         self.restarts = restarts
+        self.vote = vote
         self.backbone = backbone
         self.preset = preset
         self.batch_size = batch_size

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
 import torch
 from sklearn.base import ClusterMixin
 from torch import Tensor
 
-from coterie._checks import check_int, check_number
+from coterie._checks import check_number
 from coterie._errors import CollapseWarning, InputError
 from coterie._types import Batch, Output
 from coterie.data import Pairs
@@ -27,22 +26,18 @@ from coterie.data.augment_images import recipe_for
 from coterie.data.batches import RowBatches, Sampler
 from coterie.engine.objective import Objective, Phase
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import FinishedRun
 from coterie.losses.adc import norm
 from coterie.losses.ccl import ccl_matrix
 from coterie.losses.ddc import BANDWIDTH_RULES, DIVERGENCES, REDUCTIONS, DDCOptions, ddc_terms
 from coterie.losses.pairs import full_precision
 from coterie.methods.associations import view_embeddings, view_visit, view_walker
-from coterie.methods.base import AUTO, FloatArray, IntArray, NeuralClusterer, Training
+from coterie.methods.base import NeuralClusterer, Training
 from coterie.methods.checks import check_choice, check_pairs, check_weights, pair_columns
-from coterie.methods.count import Probe, merge_levels
 from coterie.methods.kmeans_start import UnequalHead
-from coterie.metrics import align_clusters, vote_shares
 from coterie.nn import ClusterNetwork, auto_backbone, build_network, channels_last
 
 TERMS = ("divergence", "orthogonality", "corners")
 WEIGHTS = (*TERMS, "pairs")
-SMALLEST_VOTE = 3
 # Sides of images that the paper's convolutions take by default.
 SMALLEST_IMAGE, LARGEST_IMAGE = 8, 64
 # A divergence compares the rows of each cluster with each other: a batch needs two of each.
@@ -131,9 +126,6 @@ class DDC(ClusterMixin, NeuralClusterer):
     n_clusters : int or "auto", default=8
         Number of outputs, at least 1 and at most the number of distinct rows. "auto": counted in restarts
         with 20 outputs and more, which cost five runs; see `n_clusters_estimate_`.
-    n_outputs : int or None, default=None
-        Outputs in training, at least `n_clusters`; those closest in the kernel of the last hidden layer are
-        then merged until `n_clusters` are left, and their probabilities added. None: as many as clusters.
     n_restarts : int or "auto", default="auto"
         Runs from different starts, of which those of lowest loss are kept; "auto" is 20, as in the paper, or
         1 after `start_from`.
@@ -142,8 +134,9 @@ class DDC(ClusterMixin, NeuralClusterer):
         down to three or as many as vote; one after another; all at once with stacked weights; or "auto", the
         faster of the last two. A restart that ends in a single cluster is replaced.
     vote : int, default=0
-        0: the best run. 3 or more: so many of the best runs, aligned to the best one, vote for the cluster of
-        each row (DDC-VOTE); probabilities then are shares of votes, and ties go to the best run.
+        0: the best restart alone. 3 or more: as many of the best restarts, aligned to the best one, vote for
+        the cluster of each sample (DDC-VOTE); probabilities are then shares of votes, and ties go to the best
+        restart. ``n_restarts="auto"`` is then at least `vote`.
     weights : dict or None, default=None
         Weights of terms in place of 1, by name: divergence, orthogonality, corners, pairs.
     divergence : {"cs", "kl"}, default="cs"
@@ -220,8 +213,6 @@ class DDC(ClusterMixin, NeuralClusterer):
     members_ : list of nn.Module
         The networks that vote, the best first, the clusters of all of them named alike; without a vote the
         best alone.
-    merges_ : list of list of int, or None
-        With `n_outputs`, for each of `members_` the cluster that each of its outputs went to.
     n_features_in_ : int
     sample_shape_ : tuple of int
 
@@ -235,15 +226,9 @@ class DDC(ClusterMixin, NeuralClusterer):
     ((2, 10), 4, 3)
     """
 
-    saved_fields = (*NeuralClusterer.saved_fields, "merges_")
-
-    members_: list[ClusterNetwork]
-    merges_: list[list[int]] | None
-
     def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
         self,
         n_clusters: int | str = 8,
-        n_outputs: int | None = None,
         n_restarts: int | str = "auto",
         restarts: str = "successive-halving",
         vote: int = 0,
@@ -270,7 +255,6 @@ class DDC(ClusterMixin, NeuralClusterer):
         verbose: int = 0,
     ) -> None:
         self.n_clusters = n_clusters
-        self.n_outputs = n_outputs
         self.n_restarts = n_restarts
         self.restarts = restarts
         self.vote = vote
@@ -325,7 +309,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         samples = self._check_samples(X, reset=True)
         self._check_common(len(samples))
         n_restarts = self._restarts_or(20)
-        self._check_own(n_restarts)
+        self._check_own()
         if pairs is not None:
             check_pairs(pairs, len(samples), self.n_clusters)
         most = len(samples) if self.batch_size is None else min(len(samples), self.batch_size)
@@ -342,7 +326,6 @@ class DDC(ClusterMixin, NeuralClusterer):
             n_restarts,
             self._choose_augment(wanted=False),
             data_digest(*pair_columns(pairs)),
-            keep=max(1, self.vote),
         )
         return self._train(samples, training)
 
@@ -351,12 +334,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         backbone = self.backbone
         if isinstance(backbone, str) and backbone == "auto":
             backbone = self._auto_backbone()
-        return channels_last(build_network(backbone, self.sample_shape_, self._width, seed).float())
-
-    @property
-    def _width(self) -> int:
-        """Outputs of the network."""
-        return self.n_outputs or self.n_outputs_
+        return channels_last(build_network(backbone, self.sample_shape_, self.n_outputs_, seed).float())
 
     def _auto_backbone(self) -> str:
         """The paper's network for images it can take, else what other methods take."""
@@ -367,16 +345,7 @@ class DDC(ClusterMixin, NeuralClusterer):
             return "ddc-cnn"
         return auto_backbone(shape)
 
-    def _check_own(self, n_restarts: int) -> None:
-        if self.n_outputs is not None:
-            if self.n_clusters == AUTO:
-                raise InputError(f'n_outputs: {self.n_outputs} with n_clusters="{AUTO}", which tries its own')
-            check_int("n_outputs", self.n_outputs, low=int(self.n_clusters))
-        check_int("vote", self.vote, low=0)
-        if 0 < self.vote < SMALLEST_VOTE:
-            raise InputError(f"vote: {self.vote}; 0 or at least {SMALLEST_VOTE} is expected")
-        if self.vote > n_restarts:
-            raise InputError(f"n_restarts: {n_restarts}; at least vote={self.vote} are expected")
+    def _check_own(self) -> None:
         check_choice("divergence", self.divergence, DIVERGENCES)
         check_choice("balance", self.balance, (True, False))
         check_number("bandwidth", self.bandwidth, positive=True)
@@ -387,15 +356,15 @@ class DDC(ClusterMixin, NeuralClusterer):
             raise InputError(f"weights: all of {', '.join(TERMS)} are 0; one above 0 is expected")
 
     def _check_rows(self, samples: SampleArray) -> None:
-        distinct = count_distinct(samples, self._width)
-        if distinct < self._width:
+        distinct = count_distinct(samples, self.n_outputs_)
+        if distinct < self.n_outputs_:
             raise InputError(
-                f"n_clusters: {self._width} for {distinct} distinct rows; at most as many are expected"
+                f"n_clusters: {self.n_outputs_} for {distinct} distinct rows; at most as many are expected"
             )
-        needed = ROWS_A_CLUSTER * self._width
+        needed = ROWS_A_CLUSTER * self.n_outputs_
         if self.batch_size is not None and self.batch_size < needed:
             raise InputError(
-                f"batch_size: {self.batch_size} for n_clusters={self._width}; at least two rows for each "
+                f"batch_size: {self.batch_size} for n_clusters={self.n_outputs_}; at least two rows for each "
                 f"cluster, {needed}, are expected"
             )
         if self.n_outputs_ == 1:
@@ -404,13 +373,13 @@ class DDC(ClusterMixin, NeuralClusterer):
             )
         elif len(samples) < needed:
             _warn(
-                f"X has {len(samples)} rows for n_clusters={self._width} clusters: with fewer than two for "
-                "each, some will hardly be used"
+                f"X has n_samples={len(samples)}, fewer than two for each of n_clusters={self.n_outputs_}: "
+                "some clusters will hardly be used"
             )
 
     def _recipe(self, preset: Preset) -> Recipe:
         recipe = preset.vectors if len(self.sample_shape_) == 1 else preset.images
-        batch_size = max(recipe.batch_size, ROWS_A_CLUSTER * self._width)
+        batch_size = max(recipe.batch_size, ROWS_A_CLUSTER * self.n_outputs_)
         return self._override(dataclasses.replace(recipe, batch_size=batch_size))
 
     def _phases(self, total: int, *, has_pairs: bool) -> tuple[Phase, ...]:
@@ -420,7 +389,7 @@ class DDC(ClusterMixin, NeuralClusterer):
         if not self.balance:
             return (Phase("clustering", None, weights),)
         views = Phase("views", min(total - 1, round(VIEWS_SHARE * total)), VIEW_TERMS)
-        start = UnequalHead(self._width)
+        start = UnequalHead(self.n_outputs_)
         return views, Phase("clustering", None, weights, start, reset_optimizer=True)
 
     def _choose_augment(self, wanted: bool) -> Augment | None:
@@ -442,62 +411,6 @@ class DDC(ClusterMixin, NeuralClusterer):
             "free" if self.balance else "equal",
         )
 
-    def _adopt(self, kept: Sequence[FinishedRun], device: torch.device) -> None:
-        """The best run's network and, for a vote, the next ones."""
-        super()._adopt(kept, device)
-        self.members_ = [self.network_]
-        self.members_ += [self.load_network(run.state, device) for run in kept[1 : self.vote]]
-
-    def _describe(self, samples: SampleArray) -> None:
-        """Name the clusters of all that vote as in the best run, and describe what they give together."""
-        self.merges_ = [self._merge(samples, member) for member in self.members_] if self.n_outputs else None
-        reference = self._assign(samples, self.network_).argmax(axis=1)
-        for number, member in enumerate(self.members_[1:], start=1):
-            labels = self._assign(samples, member).argmax(axis=1)
-            names = align_clusters(reference, labels, self.n_outputs_)
-            if self.merges_ is None:
-                _rename(member, names)
-            else:
-                self.merges_[number] = names[self.merges_[number]].tolist()
-        super()._describe(samples)
-
-    def _merge(self, samples: SampleArray, member: ClusterNetwork) -> list[int]:
-        """Which cluster each output of a network goes to."""
-        labels = super()._assign(samples, member).argmax(axis=1)
-        embedding = self._map(samples, lambda found: found["embedding"], member)
-        levels = merge_levels(Probe(labels, embedding, self._width, self.loss_))
-        groups: list[int] = levels[-min(len(levels), self.n_outputs_)].groups.tolist()
-        return groups
-
-    def _assign(self, samples: SampleArray, network: ClusterNetwork) -> FloatArray:
-        """Probability of each cluster, merged outputs added up."""
-        found = super()._assign(samples, network)
-        if self.merges_ is None:
-            return found
-        merge = self.merges_[[member is network for member in self.members_].index(True)]
-        return found @ np.eye(self.n_outputs_)[merge]
-
-    def _most_probable(self, samples: SampleArray) -> IntArray:
-        """Cluster of checked samples; votes and merged outputs have no shorter way than their shares."""
-        if len(self.members_) == 1 and self.merges_ is None:
-            return super()._most_probable(samples)
-        labels: IntArray = self._probabilities(samples).argmax(axis=1)
-        return labels
-
-    def _probabilities(self, samples: SampleArray) -> FloatArray:
-        if len(self.members_) == 1:
-            return super()._probabilities(samples)
-        votes = [self._assign(samples, member).argmax(axis=1) for member in self.members_]
-        return vote_shares(votes, self.n_outputs_)
-
 
 def _warn(text: str) -> None:
     warnings.warn(text, CollapseWarning, stacklevel=4)
-
-
-def _rename(network: ClusterNetwork, names: IntArray) -> None:
-    """Give cluster c the name ``names[c]``: its row of the head goes there, in place."""
-    order = torch.from_numpy(np.argsort(names)).to(network.head.weight.device)
-    with torch.no_grad():
-        for parameter in network.head.parameters():
-            parameter.copy_(parameter[order].clone())

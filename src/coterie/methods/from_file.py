@@ -13,7 +13,7 @@ from coterie._errors import InputError
 from coterie.data.arrays import Scaling
 from coterie.engine.runtime import make_runtime
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
-from coterie.methods.ddc import DDC
+from coterie.methods.file_checks import check_fields, check_labels, check_scaling, check_shapes, check_tensors
 
 # in place of the name of a backbone, where it was a module or callable
 OWN_BACKBONE = "<not a name>"
@@ -41,9 +41,13 @@ def from_file(
         The file lacks a field, or has a parameter that this version does not know.
     InputError
         The file needs a `backbone`, or the one given does not match it.
+    DamagedFileError
+        A field or a tensor is not as `save` writes it.
     """
+    check_fields(meta)
+    check_tensors(tensors)
     params = dict(meta["params"])
-    if params["backbone"] == OWN_BACKBONE:
+    if params.get("backbone") == OWN_BACKBONE:
         if backbone is None:
             raise InputError(
                 "backbone: the model was fitted with a network of your own; load(path, backbone=...) needs it"
@@ -53,7 +57,7 @@ def from_file(
     if unknown:
         raise KeyError(*unknown)
     estimator = kind(**params)
-    estimator.device = _usable_device(params["device"])
+    estimator.device = _usable_device(estimator.device)
     for name in estimator.saved_fields:
         setattr(estimator, name, meta[name])
     for name in ("classes_", "feature_names_in_"):
@@ -61,11 +65,13 @@ def from_file(
             setattr(estimator, name, np.array(meta[name]["values"], dtype=meta[name]["dtype"]))
     estimator.sample_shape_ = tuple(meta["sample_shape"])
     if isinstance(estimator, NeuralClusterer):
+        check_labels(tensors["labels"], estimator.n_outputs_)
         estimator.labels_ = tensors["labels"].numpy()
+    check_scaling(tensors["offset"], tensors["factor"], estimator.sample_shape_)
     estimator.scaling_ = Scaling(tensors["offset"].numpy(), tensors["factor"].numpy())
     members = [_load_network(estimator, tensors, number) for number in range(meta.get("members", 1))]
     estimator.network_ = members[0]
-    if isinstance(estimator, DDC):
+    if isinstance(estimator, NeuralClusterer):
         estimator.members_ = members
     return estimator
 
@@ -78,6 +84,10 @@ def folder_of(number: int) -> str:
 def _load_network(estimator: NeuralEstimator, tensors: dict[str, Tensor], number: int) -> Any:
     prefix = folder_of(number)
     state = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+    if isinstance(estimator.backbone, str):
+        with torch.device("meta"):  # takes no memory
+            wanted = estimator.make_network(0).state_dict()
+        check_shapes(state, wanted)
     try:
         return estimator.load_network(state, make_runtime(estimator.device).device)
     except RuntimeError as error:

@@ -33,14 +33,16 @@ from coterie.engine.storage import read_tensors
 from coterie.losses.l2c import class_weights, l2c_terms, pair_cross_entropy, same_matrices, true_counts
 from coterie.methods.base import FloatArray, IntArray, NeuralEstimator, Training, eval_mode
 from coterie.methods.checks import check_choice, check_labels
+from coterie.methods.follow import follow_sample
 from coterie.methods.from_file import from_file
 from coterie.methods.merge import merge_subsets
 from coterie.methods.samples import refuse_masked
+from coterie.methods.table_rows import choose_count, table_rows
 from coterie.nn import channels_last
 from coterie.nn.set_network import SET_NETWORKS, SIZES, ItemVectors, SetNetwork, build_set_network
 
 SetSampler = SetBatches | GivenSets
-PRETRAINED = ("points2d", "points2d-10")
+PRETRAINED = ("points2d", "points2d-10", "tables")
 # The paper's sizes of sets and batches: n = 72, N = 200 for points and n = 20, N = 25 for images and audio.
 VECTOR_SET, IMAGE_SET = 72, 20
 _PAPER_SETS = {1: 200, 2: 25, 3: 25}
@@ -113,9 +115,11 @@ class L2C(NeuralEstimator):
     ----------
     max_clusters : int, default=5
         Largest number of clusters that can be found in a set.
-    network : {"attention", "lstm"}, default="attention"
+    network : {"attention", "lstm", "table"}, default="attention"
         Attention over the set, whose clustering does not depend on the order of the samples; or the paper's
-        stack of 14 residual bidirectional LSTM layers.
+        stack of 14 residual bidirectional LSTM layers. "table": attention over the rows of a table with any
+        number of columns, whose clustering does not depend on their order, shifts and scales either; X may
+        have NaN for missing values, and other columns in `predict` than in `fit`.
     distance : {"implicit", "euclidean", "diagonal", "full"}, default="implicit"
         With "lstm": let it see pairwise distances, fixed or trained, in place of the samples (section 3.3).
         Every set then has to have `set_size` samples.
@@ -134,7 +138,8 @@ class L2C(NeuralEstimator):
         With "attention": weight of the cross entropy of its pair logits, which the paper does not have; 0:
         none.
     max_set_size : int, default=1500
-        Larger sets are clustered as overlapping subsets of 400 samples, whose clusterings are merged.
+        Larger sets are clustered as overlapping subsets of 400 samples, whose clusterings are merged. With
+        "table", as many random rows are clustered, and each other row follows its nearest one of these.
     n_restarts : int, default=1
         Runs from different starts, of which the one of lowest loss is kept.
     backbone : "auto", str, nn.Module or callable, default="auto"
@@ -256,10 +261,10 @@ class L2C(NeuralEstimator):
 
         Parameters
         ----------
-        name : {"points2d", "points2d-10"}
+        name : {"points2d", "points2d-10", "tables"}
             For 2-D points of any position and scale, in rings, moons, Gaussians and the like: "points2d" for
             up to 5 clusters, trained on sets of 72; "points2d-10" for up to 10, trained on sets of several
-            sizes.
+            sizes. "tables": for tables with any number of columns, up to 20 clusters.
 
         Returns
         -------
@@ -364,6 +369,9 @@ class L2C(NeuralEstimator):
     def predict(self, X: Any) -> IntArray:
         """Cluster one set with its most probable number of clusters.
 
+        With network="table", that is the most probable number of at least 2, and 1 only where its probability
+        is above 0.75.
+
         Parameters
         ----------
         X : array-like of shape (n, ...)
@@ -396,7 +404,7 @@ class L2C(NeuralEstimator):
             Rows in [0, 1] that sum to 1.
         """
         count_proba, assignments = self.predict_all(X)
-        k = int(count_proba.argmax()) + 1
+        k = choose_count(count_proba) if self.network == "table" else int(count_proba.argmax()) + 1
         if k == self.max_clusters > 1:
             warnings.warn(
                 f"max_clusters: {k} clusters are the most probable number and the largest possible one; "
@@ -444,6 +452,9 @@ class L2C(NeuralEstimator):
             count_proba[1:] = 0
         count_proba /= count_proba.sum()
         return count_proba.numpy(), [part.numpy() for part in assignments]
+
+    def _check_samples(self, X: Any, *, reset: bool) -> SampleArray:
+        return super()._check_samples(table_rows(X) if self.network == "table" else X, reset=reset)
 
     def make_network(self, seed: int) -> SetNetwork:
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
@@ -494,7 +505,7 @@ class L2C(NeuralEstimator):
         return self._override(dataclasses.replace(recipe, batch_size=sets.get(len(self.sample_shape_), 16)))
 
     def _learn(self, samples: SampleArray, sampler: SetSampler, recipe: Recipe, supervision: str) -> Self:
-        pair_weight = self.pair_weight if self.network == "attention" else 0.0
+        pair_weight = self.pair_weight if self.network != "lstm" else 0.0
         objective = L2CObjective(sampler, self.max_clusters, self.weight, pair_weight)
         views = self._choose_augment(self.preset == "default" and len(self.sample_shape_) > 1)
         augment = None if views is None else _ViewsOfSamples(views)
@@ -532,7 +543,9 @@ class L2C(NeuralEstimator):
 
         threads = choose_threads(self.threads, self.network_, device)
         with torch_threads(threads), torch.inference_mode(), eval_mode(self.network_):
-            if len(samples) > self.max_set_size:
+            if len(samples) > self.max_set_size and self.network == "table":
+                count_proba, parts = follow_sample(cluster, embedding, self.max_set_size)
+            elif len(samples) > self.max_set_size:
                 count_proba, parts = merge_subsets(cluster, len(samples), _SUBSETS)
             else:
                 counts, sets = cluster(torch.arange(len(samples)).unsqueeze(0))

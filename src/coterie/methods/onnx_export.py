@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
@@ -36,30 +35,20 @@ class PortableClusterer(nn.Module):
     networks : sequence of ClusterNetwork
         One, or several that vote, the most trusted first.
     scaling : Scaling
-    merges : int64 array of shape (m, n_outputs)
-        Cluster of each output of each network.
     n_clusters : int
     """
 
     offset: Tensor
     factor: Tensor
     votes: Tensor
-    merges: Tensor
 
-    def __init__(
-        self,
-        networks: Sequence[ClusterNetwork],
-        scaling: Scaling,
-        merges: npt.NDArray[np.int64],
-        n_clusters: int,
-    ) -> None:
+    def __init__(self, networks: Sequence[ClusterNetwork], scaling: Scaling, n_clusters: int) -> None:
         super().__init__()
         self.networks = nn.ModuleList(copy.deepcopy(network).cpu().eval() for network in networks)
         self.n_clusters = n_clusters
         for name in ("offset", "factor"):
             values = np.asarray(getattr(scaling, name), dtype=np.float64)
             self.register_buffer(name, torch.from_numpy(values.copy()))
-        self.register_buffer("merges", torch.from_numpy(np.eye(n_clusters)[merges]))
         # what each voter's word is worth: the shares of votes for m clusters, one for each voter
         ranks = [[rank] for rank in range(len(networks))]
         self.register_buffer("votes", torch.from_numpy(vote_shares(ranks, len(networks))[0].copy()))
@@ -68,10 +57,7 @@ class PortableClusterer(nn.Module):
         """Map X (n, *sample_shape), float32, to probabilities (n, k), float32, and clusters (n,), int64."""
         samples = ((X.double() - self.offset) * self.factor).float()
         networks = cast(Iterable[ClusterNetwork], self.networks)
-        found = [
-            network.named(network(samples))["logits"].double().softmax(dim=1) @ merge
-            for network, merge in zip(networks, self.merges, strict=True)
-        ]
+        found = [network.named(network(samples))["logits"].double().softmax(dim=1) for network in networks]
         if len(found) == 1:
             prob = found[0]
         else:
@@ -126,9 +112,7 @@ def export_onnx(estimator: NeuralClusterer, path: str | Path) -> None:
     check_is_fitted(estimator, "network_")
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         raise ImportError(f"ONNX files need {', '.join(missing)}, not installed: pip install 'coterie[onnx]'")
-    members = getattr(estimator, "members_", [estimator.network_])
-    merges = getattr(estimator, "merges_", None) or [list(range(estimator.n_outputs_))] * len(members)
-    portable = PortableClusterer(members, estimator.scaling_, np.array(merges), estimator.n_outputs_).eval()
+    portable = PortableClusterer(estimator.members_, estimator.scaling_, estimator.n_outputs_).eval()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
         _write(portable, torch.zeros(2, *estimator.sample_shape_), temporary)

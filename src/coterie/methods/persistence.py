@@ -11,14 +11,14 @@ import numpy.typing as npt
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from coterie._errors import DamagedFileError, InputTypeError
+from coterie._errors import DamagedFileError, InputError, InputTypeError
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.from_file import OWN_BACKBONE, folder_of, from_file
-from coterie.methods.registry import ALL_METHODS
-from coterie.methods.similarity import SimilarityNetwork
+from coterie.methods.registry import find_method, method_names, method_of, package_of_method
 
-SAVED: dict[str, type[NeuralEstimator]] = {**ALL_METHODS, "similarity": SimilarityNetwork}
+# what a value of a wrong type or size meets in an estimator's own code
+_FORGED = (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
 
 
 def save(estimator: NeuralEstimator, path: str | Path) -> None:
@@ -59,10 +59,11 @@ def save(estimator: NeuralEstimator, path: str | Path) -> None:
     meta: dict[str, Any] = {name: getattr(estimator, name) for name in estimator.saved_fields}
     meta |= {
         "method": method,
+        "package": package_of_method(method),
         "params": _plain_params(estimator),
         "sample_shape": list(estimator.sample_shape_),
     }
-    members = getattr(estimator, "members_", [estimator.network_])
+    members = estimator.members_ if isinstance(estimator, NeuralClusterer) else [estimator.network_]
     meta["members"] = len(members)
     tensors = {
         f"{folder_of(number)}{name}": value
@@ -105,32 +106,51 @@ def load(path: str | Path, backbone: Any = None) -> NeuralEstimator:
         The file needs a `backbone`, or the one given does not match it.
     """
     tensors, meta = read_tensors(path, "model")
+    kind = _method_in(path, meta)
     try:
-        return from_file(SAVED[meta["method"]], tensors, meta, backbone)
+        return from_file(kind, tensors, meta, backbone)
     except KeyError as error:
         raise DamagedFileError(f"path: {path} lacks {error}, which this version expects") from error
+    except DamagedFileError as error:
+        raise DamagedFileError(f"path: {path} is damaged: {error}") from error
+    except InputError as error:
+        if backbone is not None or "load(path, backbone=...)" in str(error):
+            raise
+        raise DamagedFileError(f"path: {path} is damaged: {error}") from error
+    except _FORGED as error:
+        raise DamagedFileError(
+            f"path: {path} is damaged: it holds what no model writes ({type(error).__name__}: {error})"
+        ) from error
 
 
-def method_of(estimator: object) -> str:
-    """The name under which estimators of this kind are saved."""
-    for name, kind in SAVED.items():
-        if type(estimator) is kind:
-            return name
-    raise InputTypeError(f"estimator: {type(estimator).__name__}; one of {', '.join(SAVED)} is expected")
+def _method_in(path: str | Path, meta: Any) -> type[NeuralEstimator]:
+    """The class of a saved estimator, where its method is installed."""
+    name, package = (meta.get("method"), meta.get("package")) if isinstance(meta, dict) else (None, None)
+    if not isinstance(name, str):
+        raise DamagedFileError(f"path: {path} lacks 'method', which this version expects")
+    if name not in method_names():
+        remedy = f"pip install {package}" if package else "coterie.register(name, class) makes it known"
+        raise InputError(
+            f"path: {path} holds a model of the method {name!r}, which is not installed: {remedy}"
+        )
+    return find_method(name)
 
 
 def _plain_params(estimator: NeuralEstimator) -> dict[str, Any]:
-    params: dict[str, Any] = estimator.get_params()
-    if not isinstance(params["backbone"], str):
-        params["backbone"] = OWN_BACKBONE
-    if not isinstance(params["augment"], str):
-        params["augment"] = "auto"
-    if not isinstance(params["random_state"], numbers.Integral | None):
-        params["random_state"] = None
-    params["device"] = str(params["device"])
-    if params["checkpoint_dir"] is not None:
-        params["checkpoint_dir"] = str(params["checkpoint_dir"])
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in params.items()}
+    return {name: _plain_param(name, value) for name, value in estimator.get_params().items()}
+
+
+def _plain_param(name: str, value: Any) -> Any:
+    """A parameter as JSON holds it; objects of the caller's by what `load` puts in their place."""
+    if name == "backbone" and not isinstance(value, str):
+        return OWN_BACKBONE
+    if name == "augment" and not isinstance(value, str):
+        return "auto"
+    if name == "random_state" and not isinstance(value, numbers.Integral | None):
+        return None
+    if name == "device" or (name == "checkpoint_dir" and value is not None):
+        return str(value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _plain_array(name: str, values: npt.NDArray[Any]) -> dict[str, Any]:

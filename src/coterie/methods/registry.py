@@ -1,14 +1,157 @@
-"""The methods by name: a new one is added here and arrives in the command line and the contract tests."""
+"""The methods by name: the library's own, those of installed packages, and those given to `register`.
+
+A package adds a method by an entry point of the group ``coterie.methods``: its name, and the class as
+``module:Class``. Such a method is imported when it is used, and not to be listed.
+"""
 
 from __future__ import annotations
 
+import difflib
+import inspect
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+
+from coterie._errors import InputError, InputTypeError
 from coterie.methods.adc import ADC
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.ccn import CCN
 from coterie.methods.ddc import DDC
 from coterie.methods.l2c import L2C
+from coterie.methods.similarity import SimilarityNetwork
 
+GROUP = "coterie.methods"
 METHODS: dict[str, type[NeuralClusterer]] = {"adc": ADC, "ccn": CCN, "ddc": DDC}
-# clusters whole sets it was not fitted to: no labels_, no n_clusters
-SET_METHODS: dict[str, type[L2C]] = {"l2c": L2C}
-ALL_METHODS: dict[str, type[NeuralEstimator]] = {**METHODS, **SET_METHODS}
+_OWN: dict[str, type[NeuralEstimator]] = {**METHODS, "l2c": L2C, "similarity": SimilarityNetwork}
+_REGISTERED: dict[str, type[NeuralEstimator]] = {}
+
+
+def register(name: str, method: type[NeuralEstimator]) -> None:
+    """Make a method known by a name in this process: to saving and loading, and to the command line.
+
+    A package does the same for every process by an entry point of the group ``coterie.methods``.
+
+    Parameters
+    ----------
+    name : str
+        Not that of a method of the library.
+    method : type
+        An estimator derived from `NeuralClusterer`.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        The name is taken, or the class is no estimator of this library's kind.
+    """
+    if not (inspect.isclass(method) and issubclass(method, NeuralEstimator)):
+        raise InputTypeError(f"method must be a class derived from NeuralClusterer, got {method!r}")
+    known = _OWN.get(name) or _REGISTERED.get(name, method)
+    if known is not method:
+        raise InputError(f"name={name!r} is that of {known.__module__}.{known.__qualname__}; choose another")
+    _REGISTERED[name] = method
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A method as it can be told of without importing it.
+
+    Attributes
+    ----------
+    name : str
+    summary : str
+        The first line of its class's documentation, or its package's summary where it is not imported.
+    method : type or None
+        None where it has not been imported.
+    package : str or None
+        The distribution that brings it; None for the library's own.
+    """
+
+    name: str
+    summary: str
+    method: type[NeuralEstimator] | None
+    package: str | None
+
+
+def list_methods() -> list[Listed]:
+    """Every known method: the library's own, then the others."""
+    here = [Listed(name, _first_line(kind), kind, None) for name, kind in (_OWN | _REGISTERED).items()]
+    names = {one.name for one in here}
+    others = [point for point in _installed().values() if point.name not in names]
+    return here + [Listed(point.name, _summary(point), None, package_of(point)) for point in others]
+
+
+def find_method(name: str) -> type[NeuralEstimator]:
+    """The class of a method; that of another package is imported now.
+
+    Raises
+    ------
+    InputError
+        No method has this name, or its entry point names no estimator of this library's kind.
+    """
+    kind = (_OWN | _REGISTERED).get(name)
+    if kind is not None:
+        return kind
+    point = _installed().get(name)
+    if point is None:
+        raise InputError(f"method must be one of {', '.join(method_names())}, got {name!r}{_nearest(name)}")
+    loaded = point.load()
+    if not (inspect.isclass(loaded) and issubclass(loaded, NeuralEstimator)):
+        raise InputError(
+            f"method {name!r} of the package {package_of(point)}: its entry point must name a class derived "
+            f"from NeuralClusterer, got {point.value}"
+        )
+    return loaded
+
+
+def method_names() -> list[str]:
+    """Names of every known method."""
+    return [one.name for one in list_methods()]
+
+
+def method_of(estimator: object) -> str:
+    """The name of an estimator's method, under which it is saved.
+
+    Raises
+    ------
+    InputTypeError
+        Its class is not known by a name.
+    """
+    kind = type(estimator)
+    for name, known in (_OWN | _REGISTERED).items():
+        if known is kind:
+            return name
+    for name, point in _installed().items():
+        if point.value == f"{kind.__module__}:{kind.__qualname__}":
+            return name
+    raise InputTypeError(
+        f"estimator must be of a known method ({', '.join(method_names())}), got {kind.__name__}; "
+        "coterie.register gives a method of your own a name"
+    )
+
+
+def package_of_method(name: str) -> str | None:
+    """The distribution whose entry point has this name; None where there is none."""
+    point = _installed().get(name)
+    return None if point is None else package_of(point)
+
+
+def package_of(point: EntryPoint) -> str:
+    """Name of the distribution that an entry point came with."""
+    return point.dist.name if point.dist is not None else point.value.partition(":")[0]
+
+
+def _installed() -> dict[str, EntryPoint]:
+    """Entry points by name; the first of several with one name."""
+    return {point.name: point for point in reversed(tuple(entry_points(group=GROUP)))}
+
+
+def _first_line(kind: type[NeuralEstimator]) -> str:
+    return inspect.cleandoc(kind.__doc__ or "").partition("\n")[0]
+
+
+def _summary(point: EntryPoint) -> str:
+    return "" if point.dist is None else str(point.dist.metadata["Summary"] or "")
+
+
+def _nearest(name: str) -> str:
+    found = difflib.get_close_matches(name, method_names(), 1)
+    return f"; did you mean {found[0]!r}?" if found else ""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from coterie._errors import InputError
 from coterie.nn.backbone import Backbone
 from coterie.nn.build import BackboneSpec
-from coterie.nn.network import ClusterNetwork, build_network
+from coterie.nn.network import ClusterNetwork, build_network, reorder
 
 
 class CentroidNetwork(ClusterNetwork):
@@ -52,6 +54,13 @@ class CentroidNetwork(ClusterNetwork):
         # given out here, the centroids take part in the forward pass that several processes synchronise
         centroids = self.centroids + 0.0
         return embedding, self.head(embedding), centroids, self.head(centroids)
+
+    def rename_clusters(self, names: npt.NDArray[np.int64]) -> None:
+        """Give cluster c the number ``names[c]``, in place: its outputs and its centroids."""
+        super().rename_clusters(names)
+        per_cluster = len(self.centroids) // len(names)
+        places = names[:, None] * per_cluster + np.arange(per_cluster)
+        reorder(self.centroids, places.ravel())
 
 
 def build_centroid_network(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -79,6 +81,18 @@ class ClusterNetwork(Network):
         """Map x ``(b, *sample_shape)`` to the embedding (b, out_features) alone."""
         embedding: Tensor = self.backbone(x)
         return embedding
+
+    def rename_clusters(self, names: npt.NDArray[np.int64]) -> None:
+        """Give cluster c the number ``names[c]``, a permutation of shape (n_clusters,), in place."""
+        for parameter in self.head.parameters():
+            reorder(parameter, names)
+
+
+def reorder(parameter: nn.Parameter, names: npt.NDArray[np.int64]) -> None:
+    """Move row c of a parameter to row ``names[c]``, in place."""
+    order = torch.from_numpy(np.argsort(names)).to(parameter.device)
+    with torch.no_grad():
+        parameter.copy_(parameter[order].clone())
 
 
 class PairNetwork(Network):

@@ -14,8 +14,9 @@ from coterie.nn.build import BackboneSpec, build_backbone
 from coterie.nn.network import Network
 from coterie.nn.set_attention import SetAttention
 from coterie.nn.set_lstm import DISTANCES, SetLSTM
+from coterie.nn.set_table import TableAttention
 
-SET_NETWORKS = ("attention", "lstm")
+SET_NETWORKS = ("attention", "lstm", "table")
 # Layers that attend from sample to sample: what few groups teach fits into fewer.
 SIZES = {"large": {"width": 96, "depth": 6, "heads": 8}, "small": {"width": 64, "depth": 2, "heads": 4}}
 _SLOPE = 0.3
@@ -27,7 +28,7 @@ class SetNetwork(Network):
     Parameters
     ----------
     backbone : Backbone
-    clusterer : SetAttention or SetLSTM
+    clusterer : SetAttention, SetLSTM or TableAttention
 
     Examples
     --------
@@ -37,7 +38,7 @@ class SetNetwork(Network):
     ((4, 3), (4, 7, 6))
     """
 
-    def __init__(self, backbone: Backbone, clusterer: SetAttention | SetLSTM) -> None:
+    def __init__(self, backbone: Backbone, clusterer: SetAttention | SetLSTM | TableAttention) -> None:
         super().__init__()
         self.backbone = backbone
         self.clusterer = clusterer
@@ -159,7 +160,7 @@ def build_set_network(  # noqa: PLR0913 - what is embedded, and how it is cluste
     sample_shape : sequence of int
     max_clusters : int
     seed : int
-    kind : {"attention", "lstm"}
+    kind : {"attention", "lstm", "table"}
     distance : {"implicit", "euclidean", "diagonal", "full"}
         Of the LSTM stack.
     n_samples : int or None
@@ -176,7 +177,7 @@ def build_set_network(  # noqa: PLR0913 - what is embedded, and how it is cluste
     Raises
     ------
     InputError
-        For an unknown name, or explicit distances with attention.
+        For an unknown name, or explicit distances without the LSTM stack.
 
     Examples
     --------
@@ -186,13 +187,15 @@ def build_set_network(  # noqa: PLR0913 - what is embedded, and how it is cluste
     """
     if kind not in SET_NETWORKS:
         raise InputError(f"network: {kind!r}; one of {', '.join(map(repr, SET_NETWORKS))} is expected")
-    if kind == "attention" and distance != "implicit" and distance in DISTANCES:
-        raise InputError(f"distance: {distance!r}; 'implicit' is expected with network='attention'")
+    if kind != "lstm" and distance != "implicit" and distance in DISTANCES:
+        raise InputError(f"distance: {distance!r}; 'implicit' is expected with network={kind!r}")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(seed))
         backbone = build_item_network(spec, sample_shape)
         width = backbone.out_features
         if kind == "lstm":
             return SetNetwork(backbone, SetLSTM(width, max_clusters, distance=distance, n_samples=n_samples))
+        if kind == "table":
+            return SetNetwork(backbone, TableAttention(max_clusters, **SIZES[size]))
         own_scale = isinstance(backbone, ItemVectors) if rescale == "auto" else bool(rescale)
         return SetNetwork(backbone, SetAttention(width, max_clusters, rescale=own_scale, **SIZES[size]))

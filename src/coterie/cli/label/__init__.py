@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from coterie._errors import InputError
+from coterie._errors import InputError, Interrupted
 from coterie.cli.label.answers import read_answers
 from coterie.cli.label.selection import representatives
 from coterie.cli.label.server import LabelServer
@@ -17,6 +15,7 @@ from coterie.cli.label.session import LabelingSession
 from coterie.cli.neighbor_space import NeighborSpace
 from coterie.cli.parser import DashedParser, make_parser
 from coterie.cli.run_folder import Fitted, load_fitted
+from coterie.data.locks import held
 
 HELP = "ask which pairs belong together, on a local page"
 FILE = "pairs.csv"
@@ -44,32 +43,41 @@ def parser(words: Sequence[str]) -> DashedParser:
 def run(words: list[str]) -> None:
     """Serve until the page's finish button or Ctrl-C; the answers are saved in either case."""
     options = parser(words).parse(words)
+    path = Path(options.run, FILE) if options.pairs is None else Path(options.pairs)
     fitted = load_fitted(options.run, options.data)
-    session = _sitting(fitted, Path(options.run, FILE) if options.pairs is None else Path(options.pairs))
-    use = ["coterie", "fit", fitted.data, "--pairs", str(session.path), "--closure", "--neighbors", "5"]
-    way_on = shlex.join([*use, "--init", options.run, "--out", "NEW"])
-    with LabelServer(session, options.port) as server, _ended_by_signals():
+    with _alone(path):  # before the answers are read: those of two sessions would overwrite each other
+        session = _sitting(fitted, path)
+        use = ["coterie", "fit", fitted.data, "--pairs", str(path), "--closure", "--neighbors", "5"]
+        way_on = shlex.join([*use, "--init", options.run, "--out", "NEW"])
+        _serve(session, options.port, way_on)
+    print(_ending(session, way_on))
+
+
+def _serve(session: LabelingSession, port: int, way_on: str) -> None:
+    with LabelServer(session, port) as server:
         try:
             print(f"open {server.address}\nanswers go to {session.path}; Ctrl-C ends", flush=True)
             server.serve_forever(poll_interval=0.1)
         except KeyboardInterrupt as stop:
-            raise KeyboardInterrupt(f"stopped; {_ending(session, way_on)}") from stop
-    print(_ending(session, way_on))
+            raise Interrupted(f"stopped; {_ending(session, way_on)}") from stop
+        finally:
+            session.finish()
 
 
 @contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM ends the session as Ctrl-C does, and SIGINT even where a shell's background job ignores it."""
-    if threading.current_thread() is not threading.main_thread():
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock of a file of answers."""
+    taken = f"--pairs: another coterie label writes {path}; finish it first, or give another file"
+    lock = path.with_name(f".{path.name}.lock")
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(lock, taken))
+        except OSError as error:
+            raise InputError(
+                f"--pairs: {path} cannot be written: {error.strerror}; make its folder"
+            ) from error
+        stack.callback(lock.unlink, missing_ok=True)
         yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _sitting(fitted: Fitted, path: Path) -> LabelingSession:

@@ -24,6 +24,8 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _LARGEST_BODY = 10_000
+# for a request that is sent by halves: seconds until its thread gives up
+_TIMEOUT = 10.0
 
 
 class LabelServer(ThreadingHTTPServer):
@@ -37,6 +39,7 @@ class LabelServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 128  # of five, a browser's next connection waits for seconds
 
     def __init__(self, session: LabelingSession, port: int = 0) -> None:
         self.session = session
@@ -59,6 +62,7 @@ class LabelServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: LabelServer
+    timeout = _TIMEOUT
     server_version = "coterie"
     sys_version = ""
 
@@ -109,7 +113,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> dict[str, Any] | None:
         """The JSON object that was sent by a page of this origin, or None."""
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > _LARGEST_BODY:
+        # isdigit alone also takes digits of other scripts
+        if not (length.isascii() and length.isdigit() and len(length) <= len(str(_LARGEST_BODY))):
+            return None
+        if int(length) > _LARGEST_BODY:
             return None
         content = self.rfile.read(int(length))
         if self.headers.get("Origin", self.server.origin) != self.server.origin:
@@ -118,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         try:
             found = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return found if isinstance(found, dict) else None
 

@@ -54,14 +54,17 @@ class LabelingSession:
         with self._lock:
             return self._state()
 
-    def answer(self, i: int, j: int, same: int) -> dict[str, Any]:
+    def answer(self, i: object, j: object, same: object) -> dict[str, Any]:
         """Take an answer to the question that is open, keep it and ask the next one.
 
         Raises
         ------
         InputError
-            Another question is open: the page is not up to date.
+            Another question is open: the page is not up to date. Or what came are no integers.
         """
+        # 1.0 and True equal 1, but would be written as they are
+        if type(i) is not int or type(j) is not int or type(same) is not int:
+            raise InputError(f"i, j and same must be integers, got {i!r:.40}, {j!r:.40}, {same!r:.40}")
         with self._lock:
             if (i, j) != self._question or same not in (1, -1, 0):
                 raise InputError("another question is open; load the page again")
@@ -79,9 +82,17 @@ class LabelingSession:
         with self._lock:
             last = self.answers.undo()
             if last is not None:
-                write_answers(self.path, self.answers, self._samples.names)
+                try:
+                    write_answers(self.path, self.answers, self._samples.names)
+                except BaseException:
+                    self.answers.add(last.i, last.j, last.same)
+                    raise
                 self._question = (last.i, last.j)
             return self._state()
+
+    def finish(self) -> None:
+        """Wait for the answer that is being written, and take no more."""
+        self._lock.acquire()
 
     def _state(self) -> dict[str, Any]:
         n_same, n_different = self.answers.count(1), self.answers.count(-1)

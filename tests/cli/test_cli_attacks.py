@@ -1,0 +1,213 @@
+"""Kills, closed terminals, full disks and second commands: nothing is lost and nothing is stuck."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from coterie.cli import main
+from coterie.engine.checkpoint import FILE_NAME, Checkpointer
+
+Call = Callable[..., tuple[int, str, str]]
+WORKER = str(Path(__file__).with_name("worker.py"))
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+LONG = 100_000
+
+
+def words(run: str, steps: int, *more: str) -> list[str]:
+    sizes = ["--n-clusters", "10", "--n-restarts", "1", "--max-steps", str(steps), "--random-state", "3"]
+    return ["fit", "x.npy", "--labels", "y.npy", "--out", run, *sizes, "--over-clustering", "true", *more]
+
+
+def start(command: Sequence[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, WORKER, *command],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(path: Path, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < end, f"{path} has not appeared"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def files(digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    X, y = digits
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", X)
+    np.save("y.npy", y)
+    return tmp_path
+
+
+@pytest.fixture
+def training(files: Path) -> Iterator[subprocess.Popen[str]]:
+    """A fit that trains in the folder t and has written a checkpoint."""
+    process = start(words("t", LONG))
+    wait_for(files / "t" / "checkpoint" / FILE_NAME)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def left_behind(folder: Path) -> list[Path]:
+    return list(folder.rglob(".coterie-*"))
+
+
+# ------------------------------------------------------------------ two commands at once
+
+
+@pytest.mark.parametrize("more", ["--overwrite", "--resume"])
+def test_a_fit_under_way_is_left_alone(
+    training: subprocess.Popen[str], files: Path, call: Call, more: str
+) -> None:
+    code, out, err = call(*words("t", 5, more))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "--out: another process is training in t; wait for it or give another folder" in err
+    assert (files / "t" / "checkpoint" / FILE_NAME).exists()
+    training.send_signal(signal.SIGTERM)
+    _, err = training.communicate(timeout=60)
+    assert training.returncode == 130, err
+    assert call(*words("t", 5, "--overwrite"))[0] == 0
+
+
+def test_overwrite_leaves_a_fit_alone_that_the_library_runs(files: Path, call: Call) -> None:
+    folder = files / "t" / "checkpoint" / "7-outputs-0"
+    holding = "import sys, time, pathlib; from coterie.engine.checkpoint import _lock\n"
+    holding += f"with _lock(pathlib.Path({str(folder)!r})): print('held', flush=True); time.sleep(600)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", holding], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    (folder / FILE_NAME).write_text("a checkpoint")
+    code, _, err = call(*words("t", 5, "--overwrite"))
+    process.kill()
+    process.communicate()
+    assert (code, "another process is training in" in err) == (2, True)
+    assert (folder / FILE_NAME).exists()
+    assert call(*words("t", 5, "--overwrite"))[0] == 0
+    assert not (folder / FILE_NAME).exists()
+
+
+# ------------------------------------------------------------------ stops
+
+
+def test_a_closed_terminal_ends_with_a_checkpoint(files: Path, call: Call) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, WORKER, *words("t", 3000)], ENVIRONMENT)
+    wait_for(files / "t" / "checkpoint" / FILE_NAME)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    before = (files / "t" / "checkpoint" / FILE_NAME).stat().st_size
+    assert before > 0
+    assert not left_behind(files)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+def test_a_stop_before_training_is_a_stop(files: Path, number: signal.Signals) -> None:
+    code = "import os, sys; from coterie.cli import main, fit\n"
+    code += f"fit.read_samples = lambda *_: os.kill(os.getpid(), {int(number)})\n"
+    code += "sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, *words("t", 5)]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, f"coterie fit: stopped by {number.name}\n")
+
+
+def test_a_hangup_that_nohup_ignores_stays_ignored(files: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, WORKER, *words("t", 300)],
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    wait_for(files / "t" / "checkpoint" / FILE_NAME)
+    process.send_signal(signal.SIGHUP)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "wrote t/" in out
+
+
+def test_resume_begins_where_nothing_was_saved(files: Path, call: Call) -> None:
+    for made in (False, True):
+        if made:
+            shutil.rmtree("t")
+            Path("t/checkpoint").mkdir(parents=True)
+            Path("t/checkpoint/lock").touch()
+        code, out, err = call(*words("t", 5, "--resume"))
+        assert code == 0, err
+        assert "wrote t/" in out
+        said = [line for line in err.splitlines() if line.startswith("coterie")]
+        assert said == ["coterie: no checkpoint in t yet; the fit starts from the beginning"]
+    code, _, err = call(*words("t", 5, "--resume"))
+    assert (code, "no checkpoint" in err) == (0, False)
+
+
+# ------------------------------------------------------------------ files left, disks full, folders gone
+
+
+def test_what_a_kill_left_is_removed(files: Path, call: Call) -> None:
+    code = "import os, sys; from pathlib import Path; import coterie.data.files as files\n"
+    code += "real = os.replace\n"
+    code += "def replace(a, b):\n    if Path(b).name == NAME: os.kill(os.getpid(), 9)\n    real(a, b)\n"
+    for name in (FILE_NAME, "model", "labels.csv"):
+        killing = code.replace("NAME", repr(name))
+        killing += "files.os.replace = replace\nfrom coterie.cli import main\nsys.exit(main(sys.argv[1:]))"
+        command = [sys.executable, "-c", killing, *words("t", 5, "--resume")]
+        done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert len(left_behind(files)) == 1
+        assert call(*words("t", 5, "--resume"))[0] == 0
+        assert left_behind(files) == []
+
+
+def test_a_folder_that_is_deleted_meanwhile(files: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Checkpointer.write
+
+    def delete_and_write(checkpointer: Checkpointer) -> None:
+        shutil.rmtree("t")
+        write(checkpointer)
+
+    monkeypatch.setattr(Checkpointer, "write", delete_and_write)
+    code, out, err = call(*words("t", 5))
+    assert (code, out) == (2, "")
+    last = err.splitlines()[-1]
+    assert f"cannot write t/checkpoint/{FILE_NAME}: No such file or directory" in last
+    assert "make that folder, or give another one; to go on: coterie fit x.npy" in last
+
+
+def test_a_full_disk_names_the_file_and_the_way_on(
+    files: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(words("t", 3)) == 0
+
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    code, _, err = call(*words("t", 5, "--overwrite"))
+    last = err.splitlines()[-1]
+    assert code == 2
+    assert f"cannot write t/checkpoint/{FILE_NAME}: No space left on device" in last
+    assert "free space or give another place; what stood there before is unchanged; to go on: " in last
+    assert left_behind(files) == []
