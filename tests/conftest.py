@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,6 +19,13 @@ Digits = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
 def one_thread() -> None:
     """On shared cores a second torch thread makes small steps slower."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hangups_count() -> None:
+    """A run under nohup ignores SIGHUP, and so would every process that a test starts."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -268,7 +268,10 @@ BAD = [
     (fit_words("x.npy", ("--pairs", "x.parquet")), "x.parquet"),
     (fit_words("x.npy", LABELS, "--nonsense", "3"), "unrecognized arguments: --nonsense"),
     (fit_words("x.npy", LABELS, "--max-stepss", "3"), "unrecognized arguments: --max-stepss"),
-    (fit_words("x.npy", LABELS, "--method", "nonsense"), "--method: 'nonsense'; one of adc, ccn"),
+    (
+        fit_words("x.npy", LABELS, "--method", "nonsense"),
+        "method must be one of adc, ccn, ddc, l2c, similarity, got 'nonsense'",
+    ),
     (fit_words("x.npy", LABELS, "--method"), "argument --method: expected one argument"),
     (
         fit_words("x.npy", LABELS, "--n-clusters", "three"),

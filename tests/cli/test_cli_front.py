@@ -183,11 +183,12 @@ def test_an_existing_file_is_not_replaced_unasked(folder: Path, call: Call) -> N
 def test_safe_csv_quotes_what_a_spreadsheet_would_compute(
     folder: Path, call: Call, table: Table, digits: Digits
 ) -> None:
-    X, _ = digits
+    X, y = digits
     names = ["=1+1", "+a", "-2", "@x", "a=b", "b"]
     ids = names + [f"row {number}" for number in range(len(X) - len(names))]
     pq.write_table(pa.table({"id": ids, "vector": X.tolist()}), "x.parquet")
-    words = ["fit", "x.parquet", *LABELS, "--out", "run", *QUICK, "--max-steps", "2"]
+    pq.write_table(pa.table({"id": ids, "label": y.tolist()}), "named.parquet")
+    words = ["fit", "x.parquet", "--labels", "named.parquet", "--out", "run", *QUICK, "--max-steps", "2"]
     safe = ["'=1+1", "'+a", "'-2", "'@x", "a=b", "b"]
     for more, expected in (([], names), (["--safe-csv"], safe)):
         assert call(*words, *more, "--overwrite")[0] == 0

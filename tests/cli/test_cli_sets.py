@@ -75,7 +75,7 @@ def test_options_and_results_of_a_fit(folder: Path, call: Call) -> None:
     assert call(*FIT, "--max-clusters", "3", "--resume")[0] == 0
     assert call(*FIT[:4], "--out", "next", *QUICK, "--max-clusters", "3", "--init", "run")[0] == 0
     help_text = " ".join(call("fit", "--method", "l2c", "--help")[1].split())
-    assert "--network {attention,lstm}" in help_text
+    assert "--network {attention,lstm,table}" in help_text
     assert "--pair-weight X" in help_text
 
 

@@ -390,7 +390,7 @@ BAD: list[tuple[dict[str, Any], Any, type[Exception], str]] = [
         "augment: 'letters'; 'auto', 'digits', 'digits-paper', 'objects', 'none' or a call",
     ),
     ({"n_clusters": 4}, np.arange(40)[:, None] % 3.0, InputError, "n_clusters: 4, but X has 3 distinct rows"),
-    ({"n_clusters": 41}, X40, InputError, "n_clusters: 41 for n_samples=40"),
+    ({"n_clusters": 41}, X40, InputError, "n_clusters=41 must be <= n_samples=40"),
     ({"n_views": 0}, X40, InputError, "n_views must be an int, at least 1; got 0"),
     ({"n_views": 1.5}, X40, InputTypeError, "n_views must be an int, at least 1; got 1.5"),
     ({"centroids_per_cluster": 0}, X40, InputError, "centroids_per_cluster must be an int, at least 1"),

@@ -246,7 +246,7 @@ def test_one_cluster_warns(digits: Digits) -> None:
 
 def test_few_rows_warn(digits: Digits) -> None:
     X, _ = digits
-    with pytest.warns(CollapseWarning, match="X has 15 rows for n_clusters=10 clusters"):
+    with pytest.warns(CollapseWarning, match="X has n_samples=15, fewer than two for each of n_clusters=10"):
         make().fit(X[:15])
 
 
@@ -261,7 +261,7 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"vote": 2}, ValueError, "vote must be 0 or at least 3, got 2"),
     ({"vote": "3"}, TypeError, "vote must be an int"),
     ({"n_clusters": 0}, ValueError, "n_clusters must be an int, at least 1; got 0"),
-    ({"n_clusters": 151}, ValueError, "n_clusters: 151 for n_samples=150"),
+    ({"n_clusters": 151}, ValueError, "n_clusters=151 must be <= n_samples=150"),
     ({"n_restarts": "many"}, TypeError, "n_restarts must be an int"),
     ({"divergence": "js"}, ValueError, "divergence: 'js'; one of 'cs', 'kl'"),
     ({"balance": "equal"}, ValueError, "balance: 'equal'; one of True, False"),

@@ -361,7 +361,7 @@ class ADC(ClusterMixin, NeuralClusterer):
     vote : int, default=0
         0: the best restart alone. 3 or more: as many of the best restarts, aligned to the best one, vote for
         the cluster of each sample (DDC-VOTE); probabilities are then shares of votes, and ties go to the best
-        restart. ``n_restarts="auto"`` is then at least `vote`.
+        restart. With "auto" as `n_restarts`, at least `vote` restarts run.
     backbone : "auto", str, nn.Module or callable, default="auto"
         Network below the softmax layer: chosen from the shape of X, a name, a module (copied, its weights
         kept) or a callable that gives a fresh module for each restart. "auto": the paper's VCNN for images

@@ -537,7 +537,7 @@ class NeuralClusterer(NeuralEstimator):
                 "more pairs or labels, or a smaller n_clusters; where n_clusters is only an upper bound, "
                 "pass over_clustering=True",
                 CollapseWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _most_probable(self, samples: SampleArray) -> IntArray:

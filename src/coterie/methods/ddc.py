@@ -136,7 +136,7 @@ class DDC(ClusterMixin, NeuralClusterer):
     vote : int, default=0
         0: the best restart alone. 3 or more: as many of the best restarts, aligned to the best one, vote for
         the cluster of each sample (DDC-VOTE); probabilities are then shares of votes, and ties go to the best
-        restart. ``n_restarts="auto"`` is then at least `vote`.
+        restart. With "auto" as `n_restarts`, at least `vote` restarts run.
     weights : dict or None, default=None
         Weights of terms in place of 1, by name: divergence, orthogonality, corners, pairs.
     divergence : {"cs", "kl"}, default="cs"
