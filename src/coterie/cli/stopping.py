@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
-import threading
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from types import FrameType
 
 from coterie._errors import Interrupted
-from coterie.engine.checkpoint import stop_signals
+from coterie.engine.checkpoint import stop_signals_caught
 
 
-@contextlib.contextmanager
-def stopped_by_signals() -> Iterator[None]:
+def stopped_by_signals() -> AbstractContextManager[None]:
     """Raise `Interrupted` where Ctrl-C, SIGTERM or SIGHUP arrives inside; training has its own handlers."""
-    with contextlib.ExitStack() as stack:
-        if threading.current_thread() is threading.main_thread():
-            for number in stop_signals():
-                before = signal.signal(number, _stop)
-                stack.callback(signal.signal, number, signal.SIG_DFL if before is None else before)
-        yield
+    return stop_signals_caught(_stop)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

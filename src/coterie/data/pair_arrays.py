@@ -22,6 +22,11 @@ KINDS = {
     **{"-1": -1, "false": -1, "no": -1, "different": -1, "dissimilar": -1},
     "0": 0,
 }
+# why 0 is refused where no kind is -1: it may be meant as dissimilar
+UNKNOWN_HINT = (
+    "; a pair of which nothing is known (0) is left out, but only where dissimilar pairs are -1: "
+    "write -1 or False for a dissimilar pair"
+)
 KINDS_TEXT = "1, true, yes or same (similar), or -1, false, no or different (dissimilar)"
 
 
@@ -49,14 +54,6 @@ def as_indices(name: str, array: npt.NDArray[Any]) -> Ints:
     return array.astype(np.int64)
 
 
-def unknown_hint() -> str:
-    """Why 0 is refused where no kind is -1: it may be meant as dissimilar."""
-    return (
-        "; a pair of which nothing is known (0) is left out, but only where dissimilar pairs are -1: "
-        "write -1 or False for a dissimilar pair"
-    )
-
-
 def as_signs(array: npt.NDArray[Any]) -> Signs:
     """Return kinds as 1, -1 and, for pairs of which nothing is known, 0."""
     if array.dtype.kind == "b":
@@ -75,7 +72,7 @@ def as_signs(array: npt.NDArray[Any]) -> Signs:
         raise InputError(f"{expected}; got {array[wrong[0]]} at position {wrong[0]}")
     zeros = np.flatnonzero(numbers == 0)
     if len(zeros) and not (numbers == -1).any():
-        raise InputError(f"{expected}; got 0 at position {zeros[0]}{unknown_hint()}")
+        raise InputError(f"{expected}; got 0 at position {zeros[0]}{UNKNOWN_HINT}")
     return numbers.astype(np.int8)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from coterie._errors import InputError
 from coterie.data.files import atomic_write
 from coterie.data.ids import RowIds
-from coterie.data.pair_arrays import KINDS, KINDS_TEXT, LARGEST_INDEX, Ints, Signs, unknown_hint
+from coterie.data.pair_arrays import KINDS, KINDS_TEXT, LARGEST_INDEX, UNKNOWN_HINT, Ints, Signs
 from coterie.data.readers import check_file, csv_rows
 from coterie.data.readers.parquet import load_arrow
 
@@ -141,4 +141,4 @@ def _refuse_zeros_alone(path: str | os.PathLike[str], lines: list[int], same: li
     """Raise where 0 may mean unknown as well as dissimilar."""
     if 0 in same and -1 not in same:
         line = lines[same.index(0)]
-        raise InputError(f"{path}, line {line}: same must be {KINDS_TEXT}; got '0'{unknown_hint()}")
+        raise InputError(f"{path}, line {line}: same must be {KINDS_TEXT}; got '0'{UNKNOWN_HINT}")

@@ -7,7 +7,7 @@ import dataclasses
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -85,10 +85,7 @@ class Checkpointer:
         with contextlib.ExitStack() as stack:
             if self.task.runtime.is_main:
                 stack.enter_context(_lock(self.path.parent))
-            if threading.current_thread() is threading.main_thread():
-                for number in stop_signals():
-                    before = signal.signal(number, self._note)
-                    stack.callback(signal.signal, number, signal.SIG_DFL if before is None else before)
+            stack.enter_context(stop_signals_caught(self._note))
             yield
             if self._signal is not None:  # it came after the last step
                 raise self._interrupted("after the last step")
@@ -110,6 +107,17 @@ def stop_signals() -> list[int]:
     return [
         number for number in STOP_SIGNALS if number in always or signal.getsignal(number) != signal.SIG_IGN
     ]
+
+
+@contextlib.contextmanager
+def stop_signals_caught(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let a handler take signals that ask to stop; in the main thread alone, where Python allows it."""
+    with contextlib.ExitStack() as stack:
+        if threading.current_thread() is threading.main_thread():
+            for number in stop_signals():
+                before = signal.signal(number, handler)
+                stack.callback(signal.signal, number, signal.SIG_DFL if before is None else before)
+        yield
 
 
 @contextlib.contextmanager

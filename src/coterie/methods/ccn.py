@@ -546,7 +546,7 @@ class CCN(NeuralClusterer):
         of_restart = {info["restart"]: info for info in self.runs_}
         for run in kept:
             network = self.load_network(run.state, next(self.network_.parameters()).device)
-            labels = self._assign(samples, network).argmax(axis=1)
+            labels = self._labels_by(samples, network)
             of_restart[run.index]["n_clusters"] = len(np.unique(labels))
             of_restart[run.index]["n_dominant"] = dominant_clusters(labels, self.n_outputs_)
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-# rows (s, m) -> P(k) (s, K) and the K assignments (s, m, k)
-ClusterSets = Callable[[Tensor], tuple[Tensor, list[Tensor]]]
+from coterie.methods.merge import ClusterSubsets
 
 
 def follow_sample(
-    cluster: ClusterSets, points: Tensor, sample_size: int, seed: int = 0
+    cluster: ClusterSubsets, points: Tensor, sample_size: int, seed: int = 0
 ) -> tuple[Tensor, list[Tensor]]:
     """Cluster a random sample in one pass; every other row takes over what its nearest sampled row has.
 

@@ -15,7 +15,7 @@ from coterie._errors import DamagedFileError, InputError, InputTypeError
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.from_file import OWN_BACKBONE, folder_of, from_file
-from coterie.methods.registry import find_method, method_names, method_of, package_of_method
+from coterie.methods.registry import find_method, is_known, method_of, package_of_method
 
 # what a value of a wrong type or size meets in an estimator's own code
 _FORGED = (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
@@ -128,7 +128,7 @@ def _method_in(path: str | Path, meta: Any) -> type[NeuralEstimator]:
     name, package = (meta.get("method"), meta.get("package")) if isinstance(meta, dict) else (None, None)
     if not isinstance(name, str):
         raise DamagedFileError(f"path: {path} lacks 'method', which this version expects")
-    if name not in method_names():
+    if not is_known(name):
         remedy = f"pip install {package}" if package else "coterie.register(name, class) makes it known"
         raise InputError(
             f"path: {path} holds a model of the method {name!r}, which is not installed: {remedy}"

@@ -104,7 +104,12 @@ def find_method(name: str) -> type[NeuralEstimator]:
 
 def method_names() -> list[str]:
     """Names of every known method."""
-    return [one.name for one in list_methods()]
+    return list(dict.fromkeys([*_OWN, *_REGISTERED, *_installed()]))
+
+
+def is_known(name: str) -> bool:
+    """Whether a method has this name; installed packages are asked last."""
+    return name in _OWN or name in _REGISTERED or name in _installed()
 
 
 def method_of(estimator: object) -> str:
@@ -129,8 +134,8 @@ def method_of(estimator: object) -> str:
 
 
 def package_of_method(name: str) -> str | None:
-    """The distribution whose entry point has this name; None where there is none."""
-    point = _installed().get(name)
+    """The distribution that brings a method; None for the library's own and for registered ones."""
+    point = None if name in _OWN or name in _REGISTERED else _installed().get(name)
     return None if point is None else package_of(point)
 
 
