@@ -11,6 +11,7 @@ from torch import Tensor
 from coterie.nn.set_table import TableAttention
 from coterie.nn.table_features import (
     PAIR_FEATURES,
+    SMALL,
     column_cells,
     log_distances,
     pair_features,
@@ -66,6 +67,28 @@ def test_columns_may_be_changed(change: str) -> None:
     }[change]
     for before, after in zip(outputs(inputs), outputs(changed), strict=True):
         torch.testing.assert_close(after, before, atol=2e-3, rtol=2e-3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_features_are_the_same_at_any_scale(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(1, 40, 6)) * 10.0 ** rng.integers(-2, 3, size=(1, 40, 1))
+    rows[:, :10] = rows[:, 10:20]  # equal rows: ties in every hierarchy
+    rows = np.round(rows, 2)
+    before, after = (
+        pair_features(standard_columns(torch.from_numpy(one).float())[0] / 6**0.5)
+        for one in (rows, rows * 10.0 ** rng.uniform(-3, 3, size=6))
+    )
+    for one, other in zip(before, after, strict=True):
+        torch.testing.assert_close(other, one, atol=1e-3, rtol=1e-3)
+
+
+def test_equal_rows_are_at_the_least_distance() -> None:
+    items = 30 * torch.randn(1, 8, 12, generator=torch.Generator().manual_seed(0))
+    logs = log_distances(items[:, [0, 1, 2, 3, 4, 5, 6, 7, 0, 1]])
+    least = torch.tensor(SMALL).log() / 2
+    assert bool((logs[0].diagonal() == least).all())
+    assert logs[0, 0, 8] == logs[0, 9, 1] == least
 
 
 @pytest.mark.parametrize(("n", "d"), [(2, 1), (3, 2), (4, 64), (50, 1)])

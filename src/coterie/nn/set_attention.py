@@ -63,7 +63,7 @@ class SetAttention(nn.Module):
         self.pairs = nn.Sequential(nn.Linear(_PAIR_FEATURES, 16), nn.GELU(), nn.Linear(16, heads))
         # nothing comes after the last layer that would take its logits
         self.layers = nn.ModuleList(
-            _AttentionLayer(width, heads, walks=number < depth) for number in range(1, depth + 1)
+            AttentionLayer(width, heads, walks=number < depth) for number in range(1, depth + 1)
         )
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, width // 2)
@@ -100,7 +100,7 @@ class SetAttention(nn.Module):
         return self.count(summary), _assign(z, seeds, scale), pair_logits
 
 
-class _AttentionLayer(nn.Module):
+class AttentionLayer(nn.Module):
     """Attention whose logits are added to those of the layer before, and a two-layer perceptron.
 
     Two steps of the walk that attention is (each row a distribution over the samples) reach along chains of

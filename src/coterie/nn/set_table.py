@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from coterie._checks import check_int
-from coterie.nn.set_attention import choose_seeds
+from coterie.nn.set_attention import AttentionLayer, choose_seeds
 from coterie.nn.table_features import (
     CELL_FEATURES,
     N_HIERARCHIES,
@@ -60,7 +60,7 @@ class TableAttention(nn.Module):
         self.cell = nn.Sequential(nn.Linear(CELL_FEATURES, _HIDDEN), nn.GELU(), nn.Linear(_HIDDEN, _HIDDEN))
         self.pooled = nn.Linear(2 * _HIDDEN, width)
         self.pairs = nn.Sequential(nn.Linear(PAIR_FEATURES, _HIDDEN), nn.GELU(), nn.Linear(_HIDDEN, heads))
-        self.layers = nn.ModuleList(_Layer(width, heads) for _ in range(depth))
+        self.layers = nn.ModuleList(AttentionLayer(width, heads, walks=False) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, width // 2)
         self.decide = nn.Sequential(nn.Linear(heads, _HIDDEN), nn.GELU(), nn.Linear(_HIDDEN, 1))
@@ -153,27 +153,3 @@ class _Judge(nn.Module):
         known = torch.stack([lost, (lost.clamp_min(0) + _LEAST_GAIN).log(), sure, numbers], dim=1)
         logits: Tensor = self.layers(torch.cat([known, found], dim=1)).squeeze(1)
         return logits
-
-
-class _Layer(nn.Module):
-    """Attention whose logits are added to those of the layer before, and a two-layer perceptron."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm = nn.LayerNorm(width)
-        self.query_key_value = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.perceptron = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.GELU(), nn.Linear(3 * width, width)
-        )
-
-    def forward(self, hidden: Tensor, carried: Tensor) -> tuple[Tensor, Tensor]:
-        """Hidden (b, n, width) and carried logits (b, heads, n, n) to the same of the next layer."""
-        b, n, width = hidden.shape
-        parts = self.query_key_value(self.norm(hidden)).view(b, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        query, key, value = parts.unbind()
-        logits = carried + (query * query.shape[-1] ** -0.5) @ key.mT
-        mixed = (logits.softmax(dim=-1) @ value).transpose(1, 2).reshape(b, n, width)
-        hidden = hidden + self.out(mixed)
-        return hidden + self.perceptron(hidden), logits

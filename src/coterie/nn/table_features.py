@@ -47,10 +47,13 @@ def standard_columns(tables: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def log_distances(items: Tensor) -> Tensor:
-    """Logarithms of Euclidean distances: (b, n, d) -> (b, n, n); rows that coincide have log(0.001)."""
-    norms = items.square().sum(dim=-1)
-    squares = (norms.unsqueeze(1) + norms.unsqueeze(2) - 2 * items @ items.mT).clamp_min(0) + SMALL
-    return squares.log() / 2
+    """Logarithms of Euclidean distances: (b, n, d) -> (b, n, n); rows that coincide have log(0.001).
+
+    Distances are sums of squared differences: with inner products, rounding would decide what the distance of
+    a row to itself or to an equal row is.
+    """
+    distances = torch.cdist(items, items, compute_mode="donot_use_mm_for_euclid_dist")
+    return (distances.square() + SMALL).log() / 2
 
 
 def whitened(items: Tensor) -> Tensor:
