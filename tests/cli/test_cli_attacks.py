@@ -268,7 +268,7 @@ DAMAGED: list[dict[str, Any]] = [
     {"reading": "x"},
     {"reading": {"columns": [1]}},
     {"reading": {"columns": "ab"}},
-    {"reading": {"kind": ["arrays"]}},
+    {"reading": {"modality": ["vectors"]}},
     {"data": 3},
     {"skip_broken": "yes"},
 ]

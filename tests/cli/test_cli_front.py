@@ -283,7 +283,7 @@ def test_the_run_says_what_it_was_made_from(folder: Path, call: Call) -> None:
     metadata = json.loads(Path("run/run.json").read_text())
     assert metadata["data"] == str(folder / "x.npy")
     assert metadata["labels"] == str(folder / "y.npy")
-    assert metadata["reading"] == {"kind": "arrays"}
+    assert metadata["reading"] == {"modality": "vectors"}
     assert metadata["command"].startswith("coterie fit x.npy --labels y.npy --out run --n-clusters 10 ")
     Path("run/run.json").write_text("{")
     code, _, err = call("predict", "run", "x.npy")

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from coterie.data.augment import AffineJitter, Augment, FeatureJitter, default_augment
+from coterie.data.augment import AffineJitter, Augment, FeatureJitter
+from coterie.data.views import default_augment
 
 
 def generator(seed: int = 0) -> Generator:

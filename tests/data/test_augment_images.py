@@ -10,7 +10,8 @@ from torch import Generator, Tensor
 
 from coterie._errors import InputError
 from coterie.data.augment import FeatureJitter
-from coterie.data.augment_images import RECIPES, ImageViews, recipe_for
+from coterie.data.augment_images import ImageViews
+from coterie.data.views import RECIPES, recipe_for
 
 
 def generator(seed: int = 0) -> Generator:
@@ -183,7 +184,7 @@ def test_recipes() -> None:
         (
             "letters",
             (8, 8),
-            "augment: 'letters'; one of auto, digits, digits-paper, objects, none or a call",
+            "augment: 'letters'; one of auto, digits, digits-paper, objects, sounds, none or a call",
         ),
     ],
 )

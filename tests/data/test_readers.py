@@ -73,7 +73,7 @@ def test_idx_of_every_type(tmp_path: Path, name: str, code: int, dtype: str) -> 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("x.txt", b"1,2", r"no known extension; expected one of \.npy, \.npz, \.csv, \.parquet, \.idx"),
+        ("x.txt", b"1,2", r"no known extension; expected one of \.csv, \.parquet, \.npy, \.npz, \.idx"),
         ("x.csv.gz", b"", "no known extension"),
         ("x.npy", b"", r"cannot be read as \.npy"),
         ("x.npy", b"not an array at all", r"cannot be read as \.npy \(damaged"),

@@ -30,7 +30,7 @@ def test_grey_images_in_the_order_of_their_paths(tmp_path: Path) -> None:
     assert isinstance(samples.X, np.ndarray)
     assert samples.X.dtype == np.uint8
     np.testing.assert_array_equal(samples.X, [GREY + 2, GREY + 1, GREY])
-    assert samples.how == {"kind": "images", "size": [3, 4], "colour": False}
+    assert samples.how == {"size": [3, 4], "colour": False}
 
 
 def test_one_colour_image_makes_all_colour(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_new_images_take_the_form_of_the_old(tmp_path: Path) -> None:
     save(tmp_path / "new", "a.png", np.dstack([GREY[:2, :2]] * 3))
     old = read_samples(tmp_path / "old")
     with pytest.warns(UserWarning, match="1 of 1 images were resized to 3x4"):
-        new = read_samples(tmp_path / "new", ReadOptions(like=old.how))
+        new = read_samples(tmp_path / "new", ReadOptions(like=old.reading))
     assert new.X.shape == old.X.shape
 
 
@@ -139,7 +139,7 @@ def test_decompression_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_folders_that_hold_nothing_to_read(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds 0 files, none of them an image or a sound"):
+    with pytest.raises(InputError, match="holds 0 files, none of which can be read; a folder of images"):
         read_samples(tmp_path)
     save(tmp_path, "a.png", GREY)
     (tmp_path / "a.wav").write_bytes(b"")

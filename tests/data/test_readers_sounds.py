@@ -27,7 +27,7 @@ def test_sounds_become_pictures(tmp_path: Path) -> None:
     assert samples.dtype == np.float32
     high, low = samples.mean(axis=2).argmax(axis=1)
     assert high > 30 > 10 > low
-    assert read.how == {"kind": "sounds", "rate": 8000, "length": 4000}
+    assert read.how == {"rate": 8000, "length": 4000}
 
 
 def test_rates_and_lengths_are_brought_together_with_a_word(tmp_path: Path) -> None:
@@ -55,9 +55,11 @@ def test_new_sounds_take_the_form_of_the_old(tmp_path: Path) -> None:
         soundfile.write(tmp_path / folder / "a.wav", tone(500, 8000, seconds), 8000)
     old = read_samples(tmp_path / "old")
     with pytest.warns(UserWarning, match=r"1 of 1 sounds are not 0.5 s long"):
-        assert read_samples(tmp_path / "new", ReadOptions(like=old.how)).X.shape == old.X.shape
-    with pytest.raises(InputError, match="holds sounds; images as in the fit are expected"):
-        read_samples(tmp_path / "old", ReadOptions(like={"kind": "images", "size": [3, 4], "colour": False}))
+        assert read_samples(tmp_path / "new", ReadOptions(like=old.reading)).X.shape == old.X.shape
+    with pytest.raises(InputError, match="must hold images, as in the fit; it holds sounds"):
+        read_samples(
+            tmp_path / "old", ReadOptions(like={"modality": "image", "size": [3, 4], "colour": False})
+        )
 
 
 def test_broken_sounds(tmp_path: Path) -> None:

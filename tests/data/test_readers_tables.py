@@ -28,7 +28,7 @@ def test_csv_ids_name_rows_and_labels_are_left_out(tmp_path: Path) -> None:
         samples = read_samples(tmp_path / "t.csv")
     np.testing.assert_array_equal(samples.X, [[1, 2], [3, 4]])
     assert samples.ids == ("x", "y")
-    assert samples.how == {"kind": "tables", "columns": ["a", "b"]}
+    assert samples.how == {"columns": ["a", "b"]}
     labels = read_label_table(tmp_path / "t.csv")
     assert (labels.values.tolist(), labels.ids) == (["cat", "dog"], ("x", "y"))
 
@@ -100,10 +100,10 @@ def test_new_tables_have_the_columns_of_the_old(tmp_path: Path) -> None:
     (tmp_path / "old.csv").write_text("a,b\n1,2\n")
     (tmp_path / "new.csv").write_text("b,a\n1,2\n")
     (tmp_path / "plain.csv").write_text("1,2\n")
-    how = read_samples(tmp_path / "old.csv").how
+    how = read_samples(tmp_path / "old.csv").reading
     with pytest.raises(InputError, match="has the columns b, a; a, b are expected"):
         read_samples(tmp_path / "new.csv", ReadOptions(like=how))
-    for like in (how, {"kind": "arrays"}):
+    for like in (how, {"modality": "vectors"}):
         assert len(read_samples(tmp_path / "plain.csv", ReadOptions(like=like)).X) == 1
 
 

@@ -92,7 +92,7 @@ def run(words: list[str]) -> None:
     if options.log_with is not None:
         estimator.log_with(options.log_with, folder=str(folder / TRACKED))
     with opened_run(folder, options.overwrite), naming_the_way_on("fit", words):
-        estimator.fit(samples.X, **told)
+        estimator.fit(samples, **told)
         results, summary = _write_run(folder, estimator, samples, options)
         write_metadata(folder, _metadata(words, options, samples))
     print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
@@ -231,7 +231,7 @@ def _metadata(words: list[str], options: Any, samples: Samples) -> dict[str, Any
         "version": version(),
         "command": shlex.join(["coterie", "fit", *words]),
         **paths,
-        "reading": dict(samples.how),
+        "reading": dict(samples.reading),
         "skip_broken": options.skip_broken,
         "threshold": options.threshold,
     }

@@ -33,7 +33,7 @@ _METADATA: dict[str, Any] = {
     **{"threshold": int | float, "skip_broken": bool},
 }
 _READING: dict[str, Any] = {
-    **{"kind": str, "columns": list | None, "colour": bool, "size": list, "rate": int, "length": int}
+    **{"modality": str, "columns": list | None, "colour": bool, "size": list, "rate": int, "length": int}
 }
 
 

@@ -56,7 +56,7 @@ def _fit(words: list[str]) -> None:
     params = {key: getattr(options, key) for key in names}
     model = SimilarityNetwork(**params, checkpoint_dir=str(folder / CHECKPOINT), verbose=1)
     with opened_run(folder, options.overwrite), naming_the_way_on("similarity fit", words):
-        model.fit(samples.X, y, pairs=pairs)
+        model.fit(samples, y, pairs=pairs)
         save(model, folder / MODEL)
     print(_summary(folder, model))
 

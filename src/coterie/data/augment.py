@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -91,9 +91,3 @@ class FeatureJitter:
         noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
         kept = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype) >= self.dropout
         return (x + self.noise * noise) * kept
-
-
-def default_augment(sample_shape: Sequence[int]) -> Augment:
-    """Views that keep the meaning of most data: jitter for images from 14 pixels, noise for the rest."""
-    is_image = len(sample_shape) in (2, 3) and min(sample_shape[-2:]) >= 14
-    return AffineJitter() if is_image else FeatureJitter()

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from coterie._checks import check_number
 from coterie._errors import InputError
-from coterie.data.augment import Augment, FeatureJitter, warp
+from coterie.data.augment import warp
 
 # Luma of ITU-R BT.601, and its YIQ colour axes, whose rotation changes the hue alone.
 _LUMA = (0.299, 0.587, 0.114)
@@ -157,51 +157,12 @@ def _between(limits: tuple[float, float], draws: Tensor) -> Tensor:
 
 # "digits-paper" and "objects" have the strengths of the ADC paper, for MNIST and for CIFAR-10; "digits" was
 # chosen on MNIST images that no result is reported on.
-RECIPES: Mapping[str, ImageViews | None] = MappingProxyType(
+RECIPES: Mapping[str, ImageViews] = MappingProxyType(
     {
         "digits": ImageViews(crop=0.3, degrees=25, brightness=0.25, noise=0.025),
         "digits-paper": ImageViews(crop=0.2, degrees=15, brightness=0.25, noise=0.025),
         "objects": ImageViews(
             crop=0.2, flip=True, degrees=10, contrast=(0.4, 1.8), saturation=(0.7, 1.3), hue=0.2
         ),
-        "none": None,
     }
 )
-
-
-def recipe_for(name: str, sample_shape: Sequence[int]) -> Augment | None:
-    """Views by name for samples of one shape.
-
-    Parameters
-    ----------
-    name : {"auto", "digits", "digits-paper", "objects", "none"}
-        "digits": crop, rotation, brightness and noise; "digits-paper": weaker ones. "objects": crop, mirror,
-        rotation, contrast, saturation and hue. "auto": noise and dropout of features for vectors and images
-        below 8 pixels, "objects" for images of three channels, else "digits".
-    sample_shape : sequence of int
-
-    Returns
-    -------
-    callable or None
-        None for "none".
-
-    Raises
-    ------
-    InputError
-        The name is unknown, or its views do not suit the samples.
-
-    Examples
-    --------
-    >>> recipe_for("auto", (28, 28)) == RECIPES["digits"], recipe_for("auto", (10,))
-    (True, FeatureJitter(noise=0.5, dropout=0.2))
-    """
-    if name == "auto":
-        if len(sample_shape) not in (2, 3) or min(sample_shape[-2:]) < 8:
-            return FeatureJitter()
-        name = "objects" if len(sample_shape) == 3 and sample_shape[0] == 3 else "digits"
-    if name not in RECIPES:
-        raise InputError(f"augment: {name!r}; one of auto, {', '.join(RECIPES)} or a callable is expected")
-    views = RECIPES[name]
-    if views is not None:
-        views.check_shape(sample_shape)
-    return views

@@ -24,8 +24,8 @@ from coterie._types import Batch, Output
 from coterie.data import Pairs
 from coterie.data.arrays import SampleArray, count_distinct, data_digest
 from coterie.data.augment import Augment
-from coterie.data.augment_images import RECIPES, recipe_for
 from coterie.data.batches import RowBatches, Sampler
+from coterie.data.views import RECIPES, recipe_for
 from coterie.engine.objective import Objective, Phase
 from coterie.engine.recipe import Recipe
 from coterie.losses.adc import norm, sparsity, transformation, visit, walker
@@ -378,12 +378,13 @@ class ADC(ClusterMixin, NeuralClusterer):
         Passes over the rows; None takes the preset's number of steps.
     max_steps : int or None, default=None
         Optimisation steps of one restart; overrides `max_epochs`.
-    augment : {"auto", "digits", "digits-paper", "objects", "none"} or callable, default="auto"
+    augment : {"auto", "digits", "digits-paper", "objects", "sounds", "none"} or callable, default="auto"
         Random views, drawn anew at every step. "digits": crop, rotation, brightness and noise;
         "digits-paper": weaker ones, which "auto" takes with the presets of paper and code. "objects":
-        crop, mirror, rotation, contrast, saturation and hue. "auto": noise and dropout of features for
-        vectors, "objects" for images of three channels, else "digits". "none": copies, which dropout alone
-        tells apart. A callable maps a scaled batch and a torch.Generator to a batch of that shape.
+        crop, mirror, rotation, contrast, saturation and hue. "sounds": shift in time and masked bands of
+        spectrograms. "auto": "sounds" for sounds, noise and dropout of features for vectors, "objects" for
+        images of three channels, else "digits". "none": copies, which dropout alone tells apart. A callable
+        maps a scaled batch and a torch.Generator to a batch of that shape.
     scale : bool, default=True
         Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
     over_clustering : bool, default=False
@@ -438,7 +439,7 @@ class ADC(ClusterMixin, NeuralClusterer):
     ((2, 10), torch.Size([10, 128]))
     """
 
-    augments: ClassVar[tuple[str, ...]] = ("auto", "digits", "digits-paper", "objects", "none")
+    augments: ClassVar[tuple[str, ...]] = ("auto", "digits", "digits-paper", "objects", "sounds", "none")
 
     def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
         self,
@@ -535,7 +536,7 @@ class ADC(ClusterMixin, NeuralClusterer):
 
     def make_network(self, seed: int) -> CentroidNetwork:
         """A fresh float32 network with centroids for samples as in ``fit``, a function of the seed alone."""
-        backbone = self.backbone
+        backbone = self._own_backbone()
         if isinstance(backbone, str) and backbone == "auto":
             backbone = _auto_backbone(self.sample_shape_)
         network = build_centroid_network(
@@ -583,10 +584,10 @@ class ADC(ClusterMixin, NeuralClusterer):
         """The views asked for, as a callable."""
         if callable(self.augment):
             return _Finite(self.augment)
-        name, shape = self.augment, self.sample_shape_
-        if name == "auto" and self.preset != "default" and recipe_for(name, shape) is RECIPES["digits"]:
-            name = "digits-paper"
-        return recipe_for(name, shape) or _copies
+        views = recipe_for(self.augment, self.sample_shape_, self.modality_)
+        if self.augment == "auto" and self.preset != "default" and views is RECIPES["digits"]:
+            views = RECIPES["digits-paper"]
+        return views or _copies
 
 
 def _auto_backbone(sample_shape: tuple[int, ...]) -> str:

@@ -33,7 +33,10 @@ from coterie.data.arrays import (
     data_digest,
     fit_scaling,
 )
-from coterie.data.augment import Augment, default_augment
+from coterie.data.augment import Augment
+from coterie.data.modality import find_modality
+from coterie.data.readers import Samples
+from coterie.data.views import default_augment
 from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.loop import Callback
 from coterie.engine.objective import Objective
@@ -47,7 +50,7 @@ from coterie.methods.checks import as_random_state, check_choice, check_path
 from coterie.methods.count import MOST_OUTPUTS, Probe, estimate_n_clusters
 from coterie.methods.ensemble import align_members, check_vote
 from coterie.methods.identity import identity_of
-from coterie.methods.samples import check_sample_shape, check_samples
+from coterie.methods.samples import check_modality, check_sample_shape, check_samples, modality_of
 from coterie.metrics import dominant_clusters, vote_shares
 from coterie.nn import ClusterNetwork, Network, build_network, channels_last, has_convolutions
 
@@ -120,7 +123,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Fitted attributes that a saved file keeps, beside the network.
     """
 
-    saved_fields: ClassVar[tuple[str, ...]] = ("n_features_in_", "loss_", "history_", "runs_")
+    saved_fields: ClassVar[tuple[str, ...]] = ("modality_", "n_features_in_", "loss_", "history_", "runs_")
 
     n_restarts: int | str
     # where it is no parameter
@@ -142,6 +145,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     # views that the method knows by name
     augments: ClassVar[tuple[str, ...]] = ("auto", "none")
     scaling_: Scaling
+    modality_: str
     _start: NeuralEstimator | None = None
     _tracking: Tracking | None = None
 
@@ -221,7 +225,9 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         samples = check_samples(self, X, reset)
         if reset:
             self.sample_shape_, self.n_features_in_ = samples.shape[1:], samples.shape[1]
+            self.modality_ = modality_of(X, self.sample_shape_)
         else:
+            check_modality(X, self.modality_)
             check_sample_shape(self, samples, self.sample_shape_)
         return samples
 
@@ -252,7 +258,15 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """The caller's views, or with "auto" the usual ones for this shape where they are wanted."""
         if callable(self.augment):
             return cast(Augment, self.augment)
-        return default_augment(self.sample_shape_) if self.augment == "auto" and wanted else None
+        if self.augment != "auto" or not wanted:
+            return None
+        return default_augment(self.sample_shape_, self.modality_)
+
+    def _own_backbone(self) -> Any:
+        """The caller's network; with "auto", the one that the modality names where it names one."""
+        if isinstance(self.backbone, str) and self.backbone == AUTO:
+            return find_modality(self.modality_).backbone or AUTO
+        return self.backbone
 
     def _restarts_or(self, usual: int) -> int:
         """The number of restarts asked for; with "auto" the usual one, or 1 where all begin alike."""
@@ -377,6 +391,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             if not isinstance(getattr(self, name), str):
                 params[name] = identity_of(name, getattr(self, name))
         parts = [type(self).__name__, params, plan.n_restarts, plan.supervision, data_digest(samples)]
+        parts.append(self.modality_)
         if self._start is not None:
             weights = self._start.network_.state_dict().values()
             parts.append(data_digest(*(value.cpu().numpy() for value in weights if value.dim())))
@@ -514,7 +529,7 @@ class NeuralClusterer(NeuralEstimator):
         if self.checkpoint_dir is not None:
             folder = Path(self.checkpoint_dir) / f"{n_outputs}-outputs-{number}"
             model.set_params(checkpoint_dir=str(folder))
-        model.fit(samples, **known)
+        model.fit(Samples(samples, modality=self.modality_), **known)
         return Probe(model.labels_, model._embed(samples), n_outputs, model.loss_)
 
     def _fingerprint(self, samples: SampleArray, plan: Training) -> str:
@@ -522,7 +537,7 @@ class NeuralClusterer(NeuralEstimator):
 
     def make_network(self, seed: int) -> ClusterNetwork:
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
-        network = build_network(self.backbone, self.sample_shape_, self.n_outputs_, seed)
+        network = build_network(self._own_backbone(), self.sample_shape_, self.n_outputs_, seed)
         return channels_last(network.float())
 
     def _describe(self, samples: SampleArray) -> None:

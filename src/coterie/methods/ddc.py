@@ -22,8 +22,8 @@ from coterie._types import Batch, Output
 from coterie.data import Pairs
 from coterie.data.arrays import SampleArray, count_distinct, data_digest
 from coterie.data.augment import Augment
-from coterie.data.augment_images import recipe_for
 from coterie.data.batches import RowBatches, Sampler
+from coterie.data.views import recipe_for
 from coterie.engine.objective import Objective, Phase
 from coterie.engine.recipe import Recipe
 from coterie.losses.adc import norm
@@ -331,7 +331,7 @@ class DDC(ClusterMixin, NeuralClusterer):
 
     def make_network(self, seed: int) -> ClusterNetwork:
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
-        backbone = self.backbone
+        backbone = self._own_backbone()
         if isinstance(backbone, str) and backbone == "auto":
             backbone = self._auto_backbone()
         return channels_last(build_network(backbone, self.sample_shape_, self.n_outputs_, seed).float())
@@ -400,7 +400,7 @@ class DDC(ClusterMixin, NeuralClusterer):
             raise InputError(
                 'augment: "none" with balance, which learns from views; "auto" or a callable is expected'
             )
-        return recipe_for("auto", self.sample_shape_)
+        return recipe_for("auto", self.sample_shape_, self.modality_)
 
     def _options(self, preset: Preset) -> DDCOptions:
         return DDCOptions(

@@ -55,6 +55,7 @@ _FIELDS: dict[str, Callable[[object], bool]] = {
     "params": _are_params,
     "sample_shape": _is_shape,
     "members": _is_positive,
+    "modality_": lambda value: isinstance(value, str),
     "n_features_in_": _is_positive,
     "loss_": _is_finite,
     "history_": _are_records,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from coterie._errors import InputError
 from coterie.data.arrays import Scaling
+from coterie.data.modality import modality_of_shape
 from coterie.engine.runtime import make_runtime
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.file_checks import check_fields, check_labels, check_scaling, check_shapes, check_tensors
@@ -44,6 +45,8 @@ def from_file(
     DamagedFileError
         A field or a tensor is not as `save` writes it.
     """
+    # models were saved without their modality once
+    meta = {"modality_": modality_of_shape(meta["sample_shape"])} | meta
     check_fields(meta)
     check_tensors(tensors)
     params = dict(meta["params"])

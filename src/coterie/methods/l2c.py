@@ -36,7 +36,7 @@ from coterie.methods.checks import check_choice, check_labels
 from coterie.methods.follow import follow_sample
 from coterie.methods.from_file import from_file
 from coterie.methods.merge import merge_subsets
-from coterie.methods.samples import refuse_masked
+from coterie.methods.samples import change_values, refuse_masked
 from coterie.methods.table_rows import choose_count, table_rows
 from coterie.nn import channels_last
 from coterie.nn.set_network import SET_NETWORKS, SIZES, ItemVectors, SetNetwork, build_set_network
@@ -454,12 +454,14 @@ class L2C(NeuralEstimator):
         return count_proba.numpy(), [part.numpy() for part in assignments]
 
     def _check_samples(self, X: Any, *, reset: bool) -> SampleArray:
-        return super()._check_samples(table_rows(X) if self.network == "table" else X, reset=reset)
+        if self.network == "table":
+            X = change_values(table_rows, X)
+        return super()._check_samples(X, reset=reset)
 
     def make_network(self, seed: int) -> SetNetwork:
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
         network = build_set_network(
-            self.backbone,
+            self._own_backbone(),
             self.sample_shape_,
             self.max_clusters,
             seed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from coterie._errors import DamagedFileError, InputError, InputTypeError
+from coterie.data.modality import is_known_modality
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.from_file import OWN_BACKBONE, folder_of, from_file
@@ -107,6 +109,7 @@ def load(path: str | Path, backbone: Any = None) -> NeuralEstimator:
     """
     tensors, meta = read_tensors(path, "model")
     kind = _method_in(path, meta)
+    _check_modality(path, meta)
     try:
         return from_file(kind, tensors, meta, backbone)
     except KeyError as error:
@@ -134,6 +137,16 @@ def _method_in(path: str | Path, meta: Any) -> type[NeuralEstimator]:
             f"path: {path} holds a model of the method {name!r}, which is not installed: {remedy}"
         )
     return find_method(name)
+
+
+def _check_modality(path: str | Path, meta: Mapping[str, Any]) -> None:
+    """Raise where a model's kind of samples is one that a package brings, which is not imported."""
+    name = meta.get("modality_", "vectors")
+    if isinstance(name, str) and not is_known_modality(name):
+        raise InputError(
+            f"path: {path} holds a model of the modality {name!r}, which is not known; import the package "
+            "that registers it"
+        )
 
 
 def _plain_params(estimator: NeuralEstimator) -> dict[str, Any]:

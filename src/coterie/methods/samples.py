@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -11,15 +13,37 @@ from sklearn.utils.validation import validate_data
 
 from coterie._errors import InputError, InputTypeError
 from coterie.data.arrays import SampleArray, from_tensor, is_dataset, read_dataset
+from coterie.data.modality import find_modality, modality_of_shape
+from coterie.data.readers import Samples
 
 
 def check_samples(estimator: BaseEstimator, X: Any, reset: bool) -> SampleArray:
     """X as rows of numbers, an array of at least two axes or a data set; remembers names when `reset`."""
-    X = from_tensor(X)
+    X = from_tensor(X.X if isinstance(X, Samples) else X)
     samples = read_dataset(X) if is_dataset(X) else _check_array(estimator, X, reset)
     if reset:
         _refuse_channels_last(samples.shape)
     return samples
+
+
+def modality_of(X: Any, sample_shape: tuple[int, ...]) -> str:
+    """What X holds: what its reader says, a frame's rows, or what samples of this shape are taken for."""
+    if isinstance(X, Samples):
+        return find_modality(X.modality).name
+    return "table" if _is_frame(X) else modality_of_shape(sample_shape)
+
+
+def check_modality(X: Any, expected: str) -> None:
+    """Raise where a reader says that new samples are of another kind than those of the fit."""
+    if isinstance(X, Samples) and X.modality != expected:
+        raise InputError(
+            f"X must hold {find_modality(expected).plural}, as in fit; got {find_modality(X.modality).plural}"
+        )
+
+
+def change_values(change: Callable[[Any], Any], X: Any) -> Any:
+    """X with its values changed, and what its reader says of them kept."""
+    return dataclasses.replace(X, X=change(X.X)) if isinstance(X, Samples) else change(X)
 
 
 def check_sample_shape(estimator: BaseEstimator, samples: SampleArray, expected: tuple[int, ...]) -> None:
@@ -65,7 +89,7 @@ def _refuse_dates(X: Any) -> None:
     """Raise where values are dates or durations, whose unit and origin are the caller's to choose."""
     if isinstance(X, np.ndarray):
         kinds = {"": X.dtype}
-    elif hasattr(X, "columns") and hasattr(X, "dtypes"):
+    elif _is_frame(X):
         kinds = {f"column {name!r} of ": dtype for name, dtype in zip(X.columns, X.dtypes, strict=True)}
     else:
         return
@@ -74,6 +98,11 @@ def _refuse_dates(X: Any) -> None:
         if kind in ("M", "m"):
             way = "(x - start) / np.timedelta64(1, 'D')" if kind == "M" else "x / np.timedelta64(1, 'D')"
             raise InputTypeError(f"X must hold numbers; got {where}dtype {dtype}. {way} gives days")
+
+
+def _is_frame(X: Any) -> bool:
+    """Whether X is a data frame of pandas, polars or the like."""
+    return hasattr(X, "columns") and hasattr(X, "dtypes")
 
 
 def _refuse_channels_last(shape: tuple[int, ...]) -> None:

@@ -17,7 +17,8 @@ from coterie.methods.base import NeuralClusterer
 from coterie.metrics import clustering_accuracy, nmi, purity
 from coterie.report.figures import contingency_table, embedding_map
 from coterie.report.findings import UNSURE, Findings, find, find_warnings, loss_in_words
-from coterie.report.pictures import figure_png, figure_svg, is_pictorial, item_picture, value_range
+from coterie.report.pictures import figure_png, figure_svg
+from coterie.report.renderers import pictures_of
 from coterie.report.run_figures import cluster_sizes, loss_curves, similarity_matrix
 
 # what keeps the page small and quick: rows on the maps and in the matrix, clusters with examples, examples
@@ -172,16 +173,10 @@ def _show(given: ReportInput, found: Findings, places: npt.NDArray[np.int64]) ->
         return '<p class="note">none</p>'
     values = np.asarray(given.samples[found.rows[places]])
     captions = [f"{given.names[found.rows[place]]} ({found.certainty[place]:.2f})" for place in places]
-    if is_pictorial(values.shape[1:]):
-        limits = value_range(values)
-        return (
-            '<div class="samples">'
-            + "".join(
-                _picture(item_picture(value, limits), caption)
-                for value, caption in zip(values, captions, strict=True)
-            )
-            + "</div>"
-        )
+    pictures = pictures_of(given.estimator.modality_, values)
+    if pictures is not None:
+        shown = "".join(_picture(*each) for each in zip(pictures, captions, strict=True))
+        return f'<div class="samples">{shown}</div>'
     flat = values.reshape(len(values), -1)[:, :_COLUMNS]
     columns = given.columns or [str(number) for number in range(flat.shape[1])]
     header = ("row (certainty)", *columns[: flat.shape[1]], *(["..."] if values[0].size > _COLUMNS else []))

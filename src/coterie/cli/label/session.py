@@ -13,7 +13,7 @@ from coterie._errors import InputError
 from coterie.cli.label.answers import Answers, write_answers
 from coterie.cli.label.selection import Candidates, next_question
 from coterie.data import Samples
-from coterie.report.pictures import is_pictorial, item_picture, value_range
+from coterie.report.renderers import pictures_of
 
 _VALUES = 12
 
@@ -109,9 +109,8 @@ class LabelingSession:
     def _items(self, i: int, j: int) -> list[dict[str, Any]]:
         values = np.asarray(self._samples.X[np.array([i, j])])
         names = [str(self._samples.names[row]) for row in (i, j)]
-        if is_pictorial(values.shape[1:]):
-            limits = value_range(values)
-            pictures = [item_picture(value, limits, side=240) for value in values]
+        pictures = pictures_of(self._samples.modality, values, side=240)
+        if pictures is not None:
             return [{"name": name, "picture": picture} for name, picture in zip(names, pictures, strict=True)]
         flat = values.reshape(2, -1)[:, :_VALUES]
         columns = self._columns or [str(number) for number in range(flat.shape[1])]

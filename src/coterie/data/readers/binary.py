@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import math
+import re
 import struct
 import tokenize
 import zipfile
@@ -25,7 +26,33 @@ _UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError, struct.error),
 )
 
+BINARY_FORMATS = ".npy, .npz, .idx (also -idx3-ubyte and the like), and idx with .gz"
+_IDX_NAME = re.compile(r"[.-]idx\d*(-ubyte)?(\.gz)?$")
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def is_binary(name: str) -> bool:
+    """Whether a file of this name, in lower case, is one of numpy's or idx."""
+    return name.endswith((".npy", ".npz")) or _IDX_NAME.search(name) is not None
+
+
+def read_binary(file: Path, names: tuple[str, ...]) -> Array:
+    """The array of a file; of an ``.npz`` the only one, or the first called so."""
+    name = file.name.lower()
+    if _IDX_NAME.search(name):
+        return read_idx(file)
+    if is_binary(name):
+        return read_numpy(file, names)
+    raise InputError(f"{file} has no known extension; expected one of {BINARY_FORMATS}, .csv, .parquet")
+
+
+def checked_numbers(file: Path, found: Array) -> Array:
+    """Samples of a file, or an error that says why they are none."""
+    if found.dtype.kind not in "biuf":
+        raise InputError(f"{file} must hold numbers; got dtype {found.dtype}")
+    if found.ndim == 0 or found.size == 0:
+        raise InputError(f"{file} holds no samples; its shape is {found.shape}")
+    return found
 
 
 def read_numpy(file: Path, names: tuple[str, ...]) -> Array:

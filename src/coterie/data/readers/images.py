@@ -17,9 +17,7 @@ from coterie._errors import InputError
 from coterie.data.pixels import has_colour, picture_array
 from coterie.data.readers.options import Broken, ReadOptions, Samples
 
-SUFFIXES = frozenset(
-    (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-)
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 # Images of one size stay as they are up to the first side; those that must be resized get the second one,
 # for which a small network suffices.
 LARGEST_SIDE = 256
@@ -73,8 +71,8 @@ def read_images(folder: Path, files: Sequence[Path], options: ReadOptions) -> Sa
             kept.append(name)
     broken.check(folder, len(files), options.skip_broken)
     broken.warn(folder, len(files))
-    how = {"kind": "images", "size": list(size), "colour": colour}
-    return Samples(values[: len(kept)], tuple(kept), how, tuple(broken.reasons))
+    how = {"size": list(size), "colour": colour}
+    return Samples(values[: len(kept)], tuple(kept), how, tuple(broken.reasons), "image")
 
 
 def load_pillow() -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from coterie._errors import InputError
 from coterie.data.arrays import SampleArray
+from coterie.data.modality import modality_of_shape
 
 Facts = Mapping[str, Any]
 _SHOWN = 5
@@ -29,7 +30,7 @@ class ReadOptions:
     image_size : (height, width) or None
         Size of all images; None finds one for them.
     like : mapping or None
-        `Samples.how` of an earlier reading: new files are brought into the same shape.
+        `Samples.reading` of an earlier reading: new files are brought into the same shape.
     """
 
     strict: bool = False
@@ -51,17 +52,32 @@ class Samples:
         JSON metadata that reading other files in the same way needs.
     left_out : tuple of str
         Names of the files that could not be read and were left out.
+    modality : str
+        What the samples are: "image", "sound", "text", "table", "vectors", or a name given to
+        `coterie.data.modality.register_modality`. It chooses networks, views and how samples are shown. An
+        estimator's ``fit`` and ``predict`` take the whole object as X. Where it is not given, vectors or
+        images by their shape.
     """
 
     X: SampleArray
     ids: tuple[str, ...] | None = None
     how: Facts = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    modality: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.modality:
+            object.__setattr__(self, "modality", modality_of_shape(self.X.shape[1:]))
 
     @property
     def names(self) -> Sequence[str]:
         """The ids, or the rows' numbers from 0."""
         return [str(row) for row in range(len(self.X))] if self.ids is None else self.ids
+
+    @property
+    def reading(self) -> Facts:
+        """What `ReadOptions.like` takes: the modality, and how the samples were read."""
+        return {"modality": self.modality, **self.how}
 
 
 class Broken:

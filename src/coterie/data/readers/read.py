@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,21 +10,22 @@ from typing import Any
 import numpy.typing as npt
 
 from coterie._errors import InputError
+from coterie.data.modality import find_modality
 from coterie.data.readers import images, sounds
-from coterie.data.readers.binary import read_idx, read_numpy
+from coterie.data.readers.binary import BINARY_FORMATS, checked_numbers, is_binary, read_binary
 from coterie.data.readers.labels import LabelTable, check_one_label_each, unknown_texts
-from coterie.data.readers.options import ReadOptions, Samples
+from coterie.data.readers.options import Facts, ReadOptions, Samples
 from coterie.data.readers.parquet import parquet_labels, parquet_table
 from coterie.data.readers.paths import check_file, files_below
-from coterie.data.readers.table import Table
+from coterie.data.readers.registry import Reader, ending_in, readers, register_reader
 from coterie.data.readers.text import csv_labels, csv_table
 
 Array = npt.NDArray[Any]
 
-_FORMATS = ".npy, .npz, .csv, .parquet, .idx (also -idx3-ubyte and the like), and idx with .gz"
-_IDX_NAME = re.compile(r"[.-]idx\d*(-ubyte)?(\.gz)?$")
 PARQUET = (".parquet", ".pq")
 _TABLES = (".csv", *PARQUET)
+# a file of vectors may come as an array or as a table
+_ROWS = {"vectors", "table"}
 
 
 def read_samples(path: str | os.PathLike[str], options: ReadOptions | None = None) -> Samples:
@@ -65,15 +65,22 @@ def read_samples(path: str | os.PathLike[str], options: ReadOptions | None = Non
     """
     options = ReadOptions() if options is None else options
     place = Path(path)
-    samples = _read_folder(place, options) if os.path.isdir(place) else _read_file(place)
-    like = dict(options.like or {})
-    kinds = {like.get("kind"), samples.how["kind"]}
-    if kinds == {"images", "sounds"}:
-        raise InputError(f"{path} holds {samples.how['kind']}; {like['kind']} as in the fit are expected")
-    wanted, columns = like.get("columns"), samples.how.get("columns")
-    if wanted and columns and wanted != columns:
-        raise InputError(f"{path} has the columns {', '.join(columns)}; {', '.join(wanted)} are expected")
+    samples = _read_folder(place, options) if os.path.isdir(place) else _read_file(place, options)
+    _check_like(path, samples, options.like or {})
     return samples
+
+
+def _check_like(path: str | os.PathLike[str], samples: Samples, like: Facts) -> None:
+    """Raise where files hold other things than those of an earlier reading."""
+    wanted = like.get("modality", samples.modality)
+    if wanted != samples.modality and not {wanted, samples.modality} <= _ROWS:
+        raise InputError(
+            f"{path} must hold {find_modality(wanted).plural}, as in the fit; it holds "
+            f"{find_modality(samples.modality).plural}"
+        )
+    expected, columns = like.get("columns"), samples.how.get("columns")
+    if expected and columns and expected != columns:
+        raise InputError(f"{path} has the columns {', '.join(columns)}; {', '.join(expected)} are expected")
 
 
 def read_array(path: str | os.PathLike[str]) -> Array:
@@ -89,7 +96,7 @@ def read_array(path: str | os.PathLike[str]) -> Array:
     array([[1., 2.],
            [3., 4.]])
     """
-    return _read_file(check_file(path)).X  # type: ignore[return-value]  # files hold arrays
+    return read_samples(check_file(path)).X  # type: ignore[return-value]  # files hold arrays
 
 
 def read_labels(path: str | os.PathLike[str]) -> Array:
@@ -133,7 +140,7 @@ def read_label_table(path: str | os.PathLike[str]) -> LabelTable:
     elif file.suffix.lower() in PARQUET:
         table = parquet_labels(file)
     else:
-        table = LabelTable(_binary(file, ("y", "labels", "label")))
+        table = LabelTable(read_binary(file, ("y", "labels", "label")))
     values = unknown_texts(check_one_label_each(path, table.values))
     return LabelTable(values, table.columns, str(path), table.lines)
 
@@ -143,44 +150,54 @@ def labels_of(path: str | os.PathLike[str], samples: Samples) -> Array:
     return read_label_table(path).for_rows(samples.ids, len(samples.X), left_out=samples.left_out)
 
 
-def _read_file(file: Path) -> Samples:
+def _read_file(file: Path, options: ReadOptions) -> Samples:
     check_file(file)
-    if file.suffix.lower() not in _TABLES:
-        return Samples(_checked(file, _binary(file, ("X", "x", "data"))), None, {"kind": "arrays"})
-    table: Table = csv_table(file) if file.suffix.lower() == ".csv" else parquet_table(file)
-    columns = None if table.columns is None else list(table.columns)
-    return Samples(_checked(file, table.values), table.ids, {"kind": "tables", "columns": columns})
+    found = _reader_of(file.name)
+    if found is None or found.read_file is None:
+        formats = ", ".join(reader.formats for reader in readers() if reader.read_file is not None)
+        raise InputError(f"{file} has no known extension; expected one of {formats}")
+    return found.read_file(file, options)
 
 
-def _binary(file: Path, names: tuple[str, ...]) -> Array:
-    name = file.name.lower()
-    if _IDX_NAME.search(name):
-        return read_idx(file)
-    if name.endswith((".npy", ".npz")):
-        return read_numpy(file, names)
-    raise InputError(f"{file} has no known extension; expected one of {_FORMATS}")
-
-
-def _checked(file: Path, found: Array) -> Array:
-    if found.dtype.kind not in "biuf":
-        raise InputError(f"{file} must hold numbers; got dtype {found.dtype}")
-    if found.ndim == 0 or found.size == 0:
-        raise InputError(f"{file} holds no samples; its shape is {found.shape}")
-    return found
+def _reader_of(name: str) -> Reader | None:
+    return next((reader for reader in readers() if reader.takes(name.lower())), None)
 
 
 def _read_folder(folder: Path, options: ReadOptions) -> Samples:
+    """Samples of a folder whose files one reader takes together; others are left out with a warning."""
     files = files_below(folder)
-    seen = [file for file in files if file.suffix.lower() in images.SUFFIXES]
-    heard = [file for file in files if file.suffix.lower() in sounds.SUFFIXES]
-    if bool(seen) == bool(heard):
-        held = f"{len(seen)} images and {len(heard)} sounds"
-        if not seen:
-            held = f"{len(files)} files, none of them an image or a sound"
-        raise InputError(f"{folder} holds {held}; a folder of images or of sounds is expected")
-    others = len(files) - len(seen) - len(heard)
-    if others:
-        warnings.warn(f"{folder}: {others} other files were left out", stacklevel=3)
-    if seen:
-        return images.read_images(folder, seen, options)
-    return sounds.read_sounds(folder, heard, options)
+    taken: dict[Reader, list[Path]] = {}
+    for file in files:
+        reader = _reader_of(file.name)
+        if reader is not None and reader.read_folder is not None:
+            taken.setdefault(reader, []).append(file)
+    expected = " or of ".join(reader.plural for reader in readers() if reader.read_folder is not None)
+    if len(taken) != 1:
+        held = " and ".join(f"{len(found)} {reader.plural}" for reader, found in taken.items())
+        held = held or f"{len(files)} files, none of which can be read"
+        raise InputError(f"{folder} holds {held}; a folder of {expected} is expected")
+    (reader, found), *_ = taken.items()
+    if len(found) < len(files):
+        warnings.warn(f"{folder}: {len(files) - len(found)} other files were left out", stacklevel=4)
+    assert reader.read_folder is not None
+    return reader.read_folder(folder, found, options)
+
+
+def _read_array_file(file: Path, options: ReadOptions) -> Samples:
+    return Samples(checked_numbers(file, read_binary(file, ("X", "x", "data"))))
+
+
+def _read_table(file: Path, options: ReadOptions) -> Samples:
+    table = csv_table(file) if file.suffix.lower() == ".csv" else parquet_table(file)
+    how = {"columns": None if table.columns is None else list(table.columns)}
+    return Samples(checked_numbers(file, table.values), table.ids, how, modality="table")
+
+
+register_reader(
+    Reader("sounds", ending_in(*sounds.SUFFIXES), read_folder=sounds.read_sounds, modality="sound")
+)
+register_reader(
+    Reader("images", ending_in(*images.SUFFIXES), read_folder=images.read_images, modality="image")
+)
+register_reader(Reader(BINARY_FORMATS, is_binary, _read_array_file))
+register_reader(Reader(".csv, .parquet", ending_in(*_TABLES), _read_table))

@@ -17,7 +17,7 @@ from coterie._errors import InputError
 from coterie.data.audio import log_mel
 from coterie.data.readers.options import Broken, ReadOptions, Samples
 
-SUFFIXES = frozenset((".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".wav"))
+SUFFIXES = (".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".wav")
 N_MELS = 40
 WINDOW_SECONDS = 0.032
 # more frames than this are averaged in blocks, so that a small network suffices
@@ -65,8 +65,9 @@ def read_sounds(folder: Path, files: Sequence[Path], options: ReadOptions) -> Sa
             pictures[name] = _picture(_fit(_resampled(samples.mean(axis=1), own, rate), length), rate)
     broken.check(folder, len(files), options.skip_broken)
     broken.warn(folder, len(files))
-    how = {"kind": "sounds", "rate": rate, "length": length}
-    return Samples(np.stack(list(pictures.values())), tuple(pictures), how, tuple(broken.reasons))
+    how = {"rate": rate, "length": length}
+    values = np.stack(list(pictures.values()))
+    return Samples(values, tuple(pictures), how, tuple(broken.reasons), "sound")
 
 
 def _soundfile() -> Any:
