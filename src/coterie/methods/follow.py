@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from scipy.spatial import cKDTree
+from sklearn.metrics import pairwise_distances_argmin
 from torch import Tensor
 
 from coterie.methods.merge import ClusterSubsets
@@ -43,5 +43,5 @@ def follow_sample(
     rows = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))[:sample_size]
     count_proba, assignments = cluster(rows.unsqueeze(0))
     values = points.cpu().numpy()
-    _, nearest = cKDTree(values[rows.numpy()]).query(values)
+    nearest = pairwise_distances_argmin(values, values[rows.numpy()])
     return count_proba[0], [part[0][torch.from_numpy(nearest)] for part in assignments]

@@ -36,6 +36,7 @@ from coterie.methods.checks import check_choice, check_labels
 from coterie.methods.follow import follow_sample
 from coterie.methods.from_file import from_file
 from coterie.methods.merge import merge_subsets
+from coterie.methods.noise import find_noise
 from coterie.methods.samples import change_values, refuse_masked
 from coterie.methods.table_rows import choose_count, table_rows
 from coterie.nn import channels_last
@@ -140,6 +141,9 @@ class L2C(NeuralEstimator):
     max_set_size : int, default=1500
         Larger sets are clustered as overlapping subsets of 400 samples, whose clusterings are merged. With
         "table", as many random rows are clustered, and each other row follows its nearest one of these.
+    noise : bool, default=False
+        `predict` labels a sample -1 whose neighbours are far more distant than is usual in its cluster: the
+        8th nearest at more than 2.5 times the cluster's median, and beyond 3.5 robust standard deviations.
     n_restarts : int, default=1
         Runs from different starts, of which the one of lowest loss is kept.
     backbone : "auto", str, nn.Module or callable, default="auto"
@@ -209,6 +213,7 @@ class L2C(NeuralEstimator):
         weight: float = 5.0,
         pair_weight: float = 5.0,
         max_set_size: int = 1500,
+        noise: bool = False,
         n_restarts: int = 1,
         backbone: Any = "auto",
         preset: str = "default",
@@ -234,6 +239,7 @@ class L2C(NeuralEstimator):
         self.weight = weight
         self.pair_weight = pair_weight
         self.max_set_size = max_set_size
+        self.noise = noise
         self.n_restarts = n_restarts
         self.backbone = backbone
         self.preset = preset
@@ -380,7 +386,7 @@ class L2C(NeuralEstimator):
         Returns
         -------
         int64 array of shape (n,), values in 0..max_clusters-1
-            They mean nothing beyond this set.
+            They mean nothing beyond this set. With noise=True, -1 for noise.
 
         Warns
         -----
@@ -389,6 +395,9 @@ class L2C(NeuralEstimator):
             equal.
         """
         labels: IntArray = self.predict_proba(X).argmax(axis=1)
+        if self.noise:
+            points = self._points(self._check_samples(X, reset=False))
+            labels[find_noise(points, labels, self.max_set_size)] = -1
         return labels
 
     def predict_proba(self, X: Any) -> FloatArray:
@@ -494,6 +503,7 @@ class L2C(NeuralEstimator):
         check_int("max_clusters", self.max_clusters, low=1)
         check_choice("network", self.network, SET_NETWORKS)
         check_choice("size", self.size, tuple(SIZES))
+        check_choice("noise", self.noise, (True, False))
         check_choice("rescale", self.rescale, ("auto", True, False))
         if self.set_size is not None:
             check_int("set_size", self.set_size, low=2)
