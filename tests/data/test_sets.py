@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coterie import InputError
-from coterie.data.sets import GivenSets, SetBatches, same_prior
+from coterie.data.sets import GivenSets, SetBatches, fitting_set_size, same_prior
 
 LABELS = np.repeat(np.arange(6), (30, 30, 30, 30, 3, 1))
 
@@ -50,6 +52,24 @@ def test_numbers_of_groups_that_do_not_hold_a_set_are_left_out() -> None:
     assert batches.same_prior == pytest.approx(same_prior((3, 4, 5), 12))
     with pytest.raises(InputError, match="set_size: 26, but no 5 groups of y hold as many samples"):
         SetBatches(np.repeat(np.arange(5), 5), 26, 30, max_clusters=5)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [((100,) * 5, 72), ((10, 10, 10), 10), ((2,) * 20, 10), ((7, 1, 1), 7), ((20, 20), 20), ((1, 1), 72)],
+)
+def test_a_size_that_the_groups_can_fill(sizes: tuple[int, ...], expected: int) -> None:
+    assert fitting_set_size(np.repeat(np.arange(len(sizes)), sizes), 72, 5) == expected
+
+
+@given(st.lists(st.integers(1, 30), max_size=8), st.integers(2, 72), st.integers(1, 6))
+def test_sets_are_drawn_from_any_group_of_two(sizes: list[int], wanted: int, max_clusters: int) -> None:
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    size = fitting_set_size(labels, wanted, max_clusters)
+    assert 2 <= size <= wanted
+    if max(sizes, default=0) > 1:
+        plan = SetBatches(labels, size, 2, max_clusters=max_clusters).plan(0, 0, 0)
+        assert plan.rows.shape == (2, size)
 
 
 def test_given_sets_come_once_an_epoch_with_what_is_known() -> None:

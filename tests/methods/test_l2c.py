@@ -263,6 +263,17 @@ def test_bad_fits() -> None:
         L2C().predict(X)
 
 
+def test_sets_of_small_groups_are_smaller_with_a_warning() -> None:
+    X, y = groups()
+    smaller: dict[str, Any] = {"max_steps": 2, "max_clusters": 3, "size": "small", "random_state": 0}
+    with pytest.warns(UserWarning, match="set_size=None uses sets of 10 samples: .* hold fewer than 72"):
+        warned = L2C(**smaller).fit(X, y)
+    asked = L2C(**smaller, set_size=10).fit(X, y)
+    assert warned.loss_ == asked.loss_
+    with pytest.raises(InputError, match="set_size: 72, but no 3 groups of y hold as many samples"):
+        L2C(network="lstm", distance="euclidean", max_clusters=3, max_steps=2).fit(X, y)
+
+
 def test_bad_given_sets() -> None:
     points = np.random.default_rng(0).normal(size=(6, 2))
     codes = np.array([0, 0, 1, 1, 2, 2])

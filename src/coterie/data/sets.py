@@ -66,9 +66,7 @@ class SetBatches:
         codes, counts = np.unique(labels[labels >= 0], return_counts=True)
         self._groups = [np.flatnonzero(labels == code) for code in codes[counts >= MIN_ITEMS]]
         self._held = np.array([len(group) for group in self._groups], dtype=np.int64)
-        most = min(check_int("max_clusters", max_clusters, low=1), len(self._groups), n_samples // MIN_ITEMS)
-        largest = np.sort(self._held)[::-1].cumsum()
-        self.counts = tuple(k for k in range(1, most + 1) if largest[k - 1] >= n_samples)
+        self.counts = _possible_counts(self._held, n_samples, check_int("max_clusters", max_clusters, low=1))
         if not self.counts:
             raise InputError(
                 f"set_size: {n_samples}, but no {max_clusters} groups of y hold as many samples; a smaller "
@@ -118,6 +116,44 @@ class SetBatches:
             if self._held[groups].sum() >= self._size:
                 return groups
         return np.argsort(self._held)[::-1][:k]
+
+
+def fitting_set_size(labels: npt.NDArray[np.int64], n_samples: int, max_clusters: int) -> int:
+    """The wanted size of sets, or the nearest one below it that the groups can fill best.
+
+    Parameters
+    ----------
+    labels : int64 array of shape (n,)
+        Group codes; negative where unknown.
+    n_samples : int
+        Wanted samples in a set.
+    max_clusters : int
+
+    Returns
+    -------
+    int
+        `n_samples` if some choice of groups holds as many samples or no size is possible; else the size that
+        allows the most numbers of clusters, and of these the largest.
+
+    Examples
+    --------
+    >>> fitting_set_size(np.repeat([0, 1, 2], 10), n_samples=72, max_clusters=5)
+    10
+    """
+    held = np.unique(labels[labels >= 0], return_counts=True)[1]
+    held = held[held >= MIN_ITEMS]
+    if _possible_counts(held, n_samples, max_clusters):
+        return n_samples
+    allowed = {n: len(_possible_counts(held, n, max_clusters)) for n in range(MIN_ITEMS, n_samples)}
+    best = max(allowed, key=lambda n: (allowed[n], n), default=n_samples)
+    return best if allowed.get(best) else n_samples
+
+
+def _possible_counts(held: Rows, n_samples: int, max_clusters: int) -> tuple[int, ...]:
+    """Numbers of groups, of which each gives two samples or more, that hold a set together."""
+    most = min(max_clusters, len(held), n_samples // MIN_ITEMS)
+    largest = np.sort(held)[::-1].cumsum()
+    return tuple(k for k in range(1, most + 1) if largest[k - 1] >= n_samples)
 
 
 def _sizes(rng: np.random.Generator, held: Rows, n: int) -> Rows:

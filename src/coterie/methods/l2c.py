@@ -25,7 +25,7 @@ from coterie._types import Batch, Output
 from coterie.data.arrays import SampleArray, data_digest
 from coterie.data.augment import Augment
 from coterie.data.labels import encode_labels
-from coterie.data.sets import GivenSets, SetBatches
+from coterie.data.sets import GivenSets, SetBatches, fitting_set_size
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import choose_threads, torch_threads
@@ -127,8 +127,8 @@ class L2C(NeuralEstimator):
     size : {"large", "small"}, default="large"
         With "attention": 6 layers of 96 units, or 2 of 64, which over-fit less where groups are few.
     set_size : int or None, default=None
-        Samples in a training set; None takes the paper's: 72 for vectors, 20 for images. Other sizes can be
-        clustered too.
+        Samples in a training set; None takes the paper's: 72 for vectors, 20 for images, or fewer, with a
+        warning, if the groups hold fewer. Other sizes can be clustered too.
     rescale : bool or "auto", default="auto"
         With "attention": divide each set by its own spread, so that only its form counts and not its scale.
         "auto": for vectors without an embedding network, such as points; a learned embedding has a scale
@@ -259,6 +259,8 @@ class L2C(NeuralEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
+        # a sample's cluster depends on its set: the tag leaves out the checks of predict on parts of X
+        tags.non_deterministic = True
         return tags
 
     @classmethod
@@ -317,7 +319,7 @@ class L2C(NeuralEstimator):
         recipe = self._choose_recipe()
         sampler = SetBatches(
             codes,
-            self._set_size,
+            self._fit_set_size(codes),
             recipe.batch_size,
             max_clusters=self.max_clusters,
             n_steps=STEPS_PER_EPOCH,
@@ -497,6 +499,20 @@ class L2C(NeuralEstimator):
         if self.set_size is not None:
             return self.set_size
         return VECTOR_SET if len(self.sample_shape_) == 1 else IMAGE_SET
+
+    def _fit_set_size(self, codes: IntArray) -> int:
+        """The size of training sets; the paper's follows what the groups hold."""
+        if self.set_size is not None or self.distance != "implicit":  # distances are as wide as a set
+            return self._set_size
+        size = fitting_set_size(codes, self._set_size, self.max_clusters)
+        if size < self._set_size:
+            warnings.warn(
+                f"set_size=None uses sets of {size} samples: the largest max_clusters={self.max_clusters} "
+                f"groups of y hold fewer than {self._set_size}; label more samples, or pass set_size",
+                UserWarning,
+                stacklevel=3,
+            )
+        return size
 
     def _check_own(self, n_samples: int) -> None:
         self._check_training(n_samples)
