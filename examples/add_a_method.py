@@ -165,7 +165,8 @@ if __name__ == "__main__":
 #    gradcheck, and float32 at the extremes.
 # 2. Objective and estimator go to ``methods/<name>.py``; ``methods/ccn.py`` is the example for pairs,
 #    ``methods/adc.py`` for views and phases. What else an objective may ask for (phases with weights of their
-#    own, an auxiliary network, sets in place of samples) is in :class:`coterie.engine.objective.Objective`.
+#    own, a teacher that follows the weights, mined neighbours, sets of samples) is in
+#    :class:`coterie.engine.objective.Objective`.
 # 3. One line in ``methods/registry.py``, which puts it under the contract tests, scikit-learn's own checks
 #    among them.
 # 4. A suite in ``benchmarks/suites/`` with the paper's numbers beside yours, a row in ``docs/papers.md``, a

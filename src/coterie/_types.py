@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,8 @@ class Batch:
         How much each pair counts.
     n_drawn : int or None
         As in `BatchPlan`.
+    targets : mapping of str to tensor
+        What else `Objective.targets` found for the batch.
     """
 
     rows: Tensor
@@ -55,6 +57,7 @@ class Batch:
     labels: Tensor | None = None
     pair_weight: Tensor | None = None
     n_drawn: int | None = None
+    targets: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,14 @@ class Output:
             return self
         tensors = {name: value if name in self.shared else value[:n] for name, value in self.tensors.items()}
         return Output(tensors, tuple(view.first(n) for view in self.views), self.shared)
+
+    def of_head(self, head: str) -> Output:
+        """The same with the tensors of one head, named ``NAME/head``, under their bare names."""
+        own = {name: value for name, value in self.tensors.items() if "/" not in name}
+        own |= {
+            name.removesuffix(f"/{head}"): self[name] for name in self.tensors if name.endswith(f"/{head}")
+        }
+        return Output(own, tuple(view.of_head(head) for view in self.views), self.shared)
 
     @property
     def embedding(self) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,7 +14,10 @@ from torch import Tensor, nn
 
 from coterie._types import Batch, BatchPlan, Output, Rows
 from coterie.data import LabelBatches, Sampler
-from coterie.engine.objective import Objective, Phase
+from coterie.engine.assessment import Assessment, assess
+from coterie.engine.loop import start_run
+from coterie.engine.objective import Modules, Objective, Phase
+from coterie.engine.task import Task
 from coterie.losses.ccl import ccl_matrix
 from coterie.nn import ClusterNetwork, Network
 from coterie.nn.backbone import Backbone
@@ -58,6 +62,14 @@ def seeded(build: Callable[[], _Built], seed: int) -> _Built:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return build()
+
+
+def evaluate(
+    task: Task, network: Network, auxiliary: nn.Module | None = None, *, enough: float = math.inf
+) -> Assessment:
+    """What an evaluation says about a network that no run has trained."""
+    run = dataclasses.replace(start_run(task, 0, 0), network=network, auxiliary=auxiliary)
+    return assess(task, run, enough=enough)
 
 
 def noisy_network(seed: int) -> ClusterNetwork:
@@ -159,8 +171,9 @@ class AllParts(Objective):
         # rounded: on two processes the last digits may differ
         return {"centroids": embedding[np.sort(rows)].round(decimals=2)}
 
-    def targets(self, auxiliary: nn.Module, samples: Tensor, batch: Batch) -> Batch:
-        codes = auxiliary(samples)[: len(batch.rows)].argmax(dim=1)
+    def targets(self, modules: Modules, samples: Tensor, output: Output, batch: Batch) -> Batch:
+        assert modules.auxiliary is not None
+        codes = modules.auxiliary(samples)[: len(batch.rows)].argmax(dim=1)
         same = torch.where(codes[:, None] == codes, 1, -1).to(torch.int8)
         return dataclasses.replace(batch, same=same, pair_weight=same.double())
 

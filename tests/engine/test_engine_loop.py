@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.engine.tasks import evaluate
 from torch import Generator, Tensor
 
 from coterie import InputError
 from coterie._types import Batch, Output
 from coterie.data import LabelBatches
-from coterie.engine.loop import Run, assess, start_run, train
+from coterie.engine.assessment import assess
+from coterie.engine.loop import Run, start_run, train
 from coterie.engine.objective import Objective
 from coterie.engine.restarts import Session, run_session
 from coterie.engine.runtime import choose_threads, make_runtime, torch_threads
@@ -99,8 +101,8 @@ def test_a_partial_epoch_is_the_mean_of_its_own_steps(make_task: MakeTask) -> No
 
 def test_training_lowers_the_loss(make_task: MakeTask) -> None:
     task = make_task(max_epochs=40, drops=())
-    before = assess(task, start_run(task, 0, 5).network).loss
-    assert assess(task, trained(task).network).loss < 0.8 * before
+    before = assess(task, start_run(task, 0, 5)).loss
+    assert assess(task, trained(task)).loss < 0.8 * before
 
 
 def test_the_same_seed_gives_the_same_weights(make_task: MakeTask) -> None:
@@ -131,7 +133,7 @@ def test_augment_has_to_keep_the_shape(make_task: MakeTask, wrong: Any) -> None:
 def test_an_assessment_ends_where_it_has_seen_enough(make_task: MakeTask) -> None:
     task = make_task()
     network = start_run(task, 0, 5).network
-    found = {enough: assess(task, network, enough=enough).codes for enough in (1, 10, 11, 30, 31)}
+    found = {enough: evaluate(task, network, enough=enough).codes for enough in (1, 10, 11, 30, 31)}
     assert [len(codes) for codes in found.values() if codes is not None] == [10, 10, 20, 30, 30]
 
 
@@ -139,8 +141,8 @@ def test_an_assessment_is_one_pass_in_eval_mode(make_task: MakeTask) -> None:
     task = make_task()
     network = start_run(task, 0, 5).network
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    first = assess(task, network).loss
-    assert first == assess(task, network).loss
+    first = evaluate(task, network).loss
+    assert first == evaluate(task, network).loss
     assert not network.training
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     network.train()
@@ -201,7 +203,7 @@ def test_kept_weights_give_the_loss_they_were_kept_for(make_task: MakeTask) -> N
     for kept in session.kept:
         network = task.make_network(0)
         network.load_state_dict(kept.state)
-        assert assess(task, network).loss == kept.loss
+        assert evaluate(task, network).loss == kept.loss
 
 
 def test_more_kept_than_run_keeps_all(make_task: MakeTask) -> None:

@@ -9,14 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.engine.tasks import AllParts, SetTerms, centred, make_points, noisy_network, set_network
+from tests.engine.tasks import (
+    AllParts,
+    SetTerms,
+    centred,
+    make_points,
+    noisy_network,
+    set_network,
+)
 from torch import Generator, Tensor, nn
 
 from coterie import InputError
 from coterie._types import Batch, Output
 from coterie.data import LabelBatches
-from coterie.engine.loop import Run, assess, start_run, train
-from coterie.engine.objective import Objective, Phase
+from coterie.engine.assessment import assess
+from coterie.engine.loop import Run, start_run, train
+from coterie.engine.objective import Modules, Objective, Phase
 from coterie.engine.task import Task
 from coterie.nn import Network
 
@@ -127,9 +135,9 @@ def test_evaluation_sees_the_same_views_each_time(make_task: MakeTask) -> None:
     task = all_parts(make_task)
     run = start_run(task, 0, 5)
     torch.manual_seed(1)
-    first = assess(task, run.network, run.auxiliary).loss
+    first = assess(task, run).loss
     torch.manual_seed(2)
-    assert assess(task, run.network, run.auxiliary).loss == first
+    assert assess(task, run).loss == first
 
 
 def test_each_phase_minimises_its_own_weights(make_task: MakeTask) -> None:
@@ -144,7 +152,7 @@ def test_each_phase_minimises_its_own_weights(make_task: MakeTask) -> None:
     assert [epoch["loss"] for epoch in run.history] == pytest.approx([14 / 3, 12.0])
     assert [epoch["phase"] for epoch in run.history] == [2, 2]
     assert [(epoch["first"], epoch["second"]) for epoch in run.history] == [(1.0, 1.0)] * 2
-    assert assess(task, run.network).loss == pytest.approx(12.0)
+    assert assess(task, run).loss == pytest.approx(12.0)
 
 
 def test_a_term_without_weight_does_not_train(make_task: MakeTask) -> None:
@@ -249,7 +257,7 @@ def test_the_auxiliary_module_is_each_runs_own(make_task: MakeTask) -> None:
     assert all(torch.equal(before[name], after[name]) for name in before)
     moved = run.auxiliary.get_buffer("1.running_mean").clone()
     assert not torch.equal(moved, before["1.running_mean"])
-    assess(task, run.network, run.auxiliary)
+    assess(task, run)
     assert torch.equal(moved, run.auxiliary.get_buffer("1.running_mean"))
 
 
@@ -259,9 +267,11 @@ def test_targets_see_what_the_network_saw(make_task: MakeTask) -> None:
     class Teacher(Recorder):
         auxiliary = nn.Linear(10, 2)
 
-        def targets(self, auxiliary: nn.Module, samples: Tensor, batch: Batch) -> Batch:
+        def targets(self, modules: Modules, samples: Tensor, output: Output, batch: Batch) -> Batch:
             assert not torch.is_grad_enabled()
-            assert not auxiliary.training
+            assert modules.auxiliary is not None
+            assert not modules.auxiliary.training
+            torch.testing.assert_close(output.embedding, samples)
             seen.append(samples)
             return dataclasses.replace(batch, same=torch.full((len(samples), len(samples)), 1))
 
@@ -279,5 +289,5 @@ def test_sets_keep_their_shape(make_task: MakeTask) -> None:
         make_task(objective=SetTerms(), make_network=set_network, max_epochs=40, learning_rate=0.05),
         source=make_points(30, 6, torch.float64),
     )
-    before = assess(task, start_run(task, 0, 5).network).loss
-    assert assess(task, trained(task).network).loss < 0.9 * before
+    before = assess(task, start_run(task, 0, 5)).loss
+    assert assess(task, trained(task)).loss < 0.9 * before

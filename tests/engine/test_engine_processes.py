@@ -76,6 +76,21 @@ def test_two_processes_equal_one_on_sets(results: tuple[Results, Results, Result
     assert_all_equal(results, "sets-labels-4/", "samples.weight")
 
 
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [
+        ("teacher", "auxiliary/head.weight"),
+        ("neighbors", "sampler/nearest"),
+        ("weak-strong", "head.weight"),
+        ("heads", "b.weight"),
+    ],
+)
+def test_two_processes_equal_one_on_toy_objectives(
+    results: tuple[Results, Results, Results], name: str, needed: str
+) -> None:
+    assert_all_equal(results, f"{name}/", needed)
+
+
 def assert_all_equal(results: tuple[Results, Results, Results], prefix: str, needed: str) -> None:
     one, *both = results
     names = [name for name in one if name.startswith(prefix)]

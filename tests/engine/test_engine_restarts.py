@@ -25,7 +25,8 @@ from torch import Tensor, nn
 from coterie import InputError, Pairs
 from coterie._types import BatchPlan
 from coterie.data import LabelBatches, PairBatches
-from coterie.engine.loop import Assessment, Run, assess
+from coterie.engine.assessment import Assessment, assess
+from coterie.engine.loop import Run
 from coterie.engine.restarts import FINALISTS, RUNG_ROWS, Session, choose_how, planned_steps, run_session
 from coterie.engine.task import Task
 from coterie.losses.pairs import DEFAULT_OPTIONS

@@ -13,11 +13,13 @@ from safetensors.torch import save_file
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from tests.engine.tasks import AllParts, SetTerms, centred, make_points, normed_network, set_network
+from tests.engine.toys import TOYS, toy_task
 from torch import Generator, Tensor
 
 from coterie import CCN, Pairs, SimilarityNetwork
 from coterie.data import LabelBatches, PairBatches, Sampler
-from coterie.engine.loop import assess, start_run, train
+from coterie.engine.assessment import assess
+from coterie.engine.loop import start_run, train
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import Runtime, make_runtime
 from coterie.engine.task import Task
@@ -66,12 +68,25 @@ def train_all(runtime: Runtime) -> dict[str, Tensor]:
         run = start_run(task, 0, 3)
         train(task, run, task.total_steps)
         name = f"{kind}-{loss}-{size}"
-        results[f"{name}/loss"] = torch.tensor(
-            assess(task, run.network, run.auxiliary).loss, dtype=torch.float64
-        )
+        results[f"{name}/loss"] = torch.tensor(assess(task, run).loss, dtype=torch.float64)
         results |= {f"{name}/{key}": value for key, value in run.network.state_dict().items()}
         if run.auxiliary is not None:
             results |= {f"{name}/auxiliary/{key}": value for key, value in run.auxiliary.named_buffers()}
+    return results
+
+
+def train_toys(runtime: Runtime) -> dict[str, Tensor]:
+    """Weights, evaluated loss and auxiliary module of every toy objective."""
+    results = {}
+    for name in TOYS:
+        task = toy_task(name, runtime)
+        run = start_run(task, 0, 3)
+        train(task, run, task.total_steps)
+        results[f"{name}/loss"] = torch.tensor(assess(task, run).loss, dtype=torch.float64)
+        results |= {f"{name}/{key}": value for key, value in run.network.state_dict().items()}
+        results |= {f"{name}/sampler/{key}": value for key, value in run.sampler_state.items()}
+        if run.auxiliary is not None:
+            results |= {f"{name}/auxiliary/{key}": value for key, value in run.auxiliary.named_parameters()}
     return results
 
 
@@ -114,8 +129,8 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     here = make_runtime("cpu")
-    found = train_all(here) | fit_digits(here.rank) | discover(here.rank)
-    out = {name: value.contiguous() for name, value in found.items()}
+    found = train_all(here) | train_toys(here) | fit_digits(here.rank) | discover(here.rank)
+    out = {name: value.detach().contiguous() for name, value in found.items()}
     save_file(out, Path(sys.argv[1]) / f"{here.world}-{here.rank}.safetensors")
     if here.world > 1:
         torch.distributed.destroy_process_group()

@@ -7,20 +7,22 @@ distributed run, asks for the same plan and gets it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from coterie._checks import check_int
 from coterie._errors import InputError
 from coterie._types import BatchPlan, Rows
+from coterie.data.orders import Order, as_codes, as_matrix, check_step, cuts, spread, unique_in_order
 from coterie.data.pairs import Pairs
 
 _SMALLEST_BATCH = 2  # batch normalisation refuses a batch of one row
 _EVALUATION_SEED = 0
-_CLASS_STREAM = 2  # `_Order` draws from streams 0 and 1
+_CLASS_STREAM = 2  # `Order` draws from streams 0 and 1
 
 
 @runtime_checkable
@@ -38,6 +40,19 @@ class Sampler(Protocol):
 
     def evaluation_plans(self) -> Iterator[BatchPlan]:
         """Yield plans in one fixed order that cover everything known, in batches of near-equal size."""
+        ...
+
+
+@runtime_checkable
+class StatefulSampler(Sampler, Protocol):
+    """A sampler whose batches follow from a state that a phase sets, such as neighbours it has found."""
+
+    def with_state(self, state: Mapping[str, Tensor]) -> Sampler:
+        """Return the sampler of a run with this state, and leave this one as it is.
+
+        Its `n_steps` must be the same, and so must the rows drawn (`BatchPlan.n_drawn`) for evaluation, by
+        which restarts are compared.
+        """
         ...
 
 
@@ -78,7 +93,7 @@ class LabelBatches:
     """
 
     def __init__(self, labels: npt.ArrayLike, batch_size: int, *, drop_last: bool = False) -> None:
-        self._labels = _codes(labels)
+        self._labels = as_codes(labels)
         self._size = check_int("batch_size", batch_size, low=_SMALLEST_BATCH)
         self.rows: Rows = np.flatnonzero(self._labels >= 0)
         if len(self.rows) < _SMALLEST_BATCH:
@@ -86,8 +101,8 @@ class LabelBatches:
                 f"labels must hold at least 2 known codes (0 or above) to make a batch; {len(self.rows)} of "
                 f"{len(self._labels)} are known"
             )
-        self._cuts = _cuts(len(self.rows), self._size, drop_last, smallest=_SMALLEST_BATCH)
-        self._order = _Order(len(self.rows))
+        self._cuts = cuts(len(self.rows), self._size, drop_last, smallest=_SMALLEST_BATCH)
+        self._order = Order(len(self.rows))
 
     @property
     def n_steps(self) -> int:
@@ -96,7 +111,7 @@ class LabelBatches:
 
     def plan(self, seed: int, epoch: int, step: int) -> BatchPlan:
         """Return the rows and labels of one step, see `Sampler`."""
-        _check_step(step, self.n_steps)
+        check_step(step, self.n_steps)
         drawn = self._order(seed, epoch)[self._cuts[step] : self._cuts[step + 1]]
         return self._plan(self.rows[drawn])
 
@@ -157,13 +172,13 @@ class ClassBatches:
         *,
         groups: npt.ArrayLike | None = None,
     ) -> None:
-        self._labels = _codes(labels)
+        self._labels = as_codes(labels)
         self._n_classes = check_int("classes_per_batch", classes_per_batch, low=2)
         self._n_items = check_int("samples_per_class", samples_per_class, low=2)
         self._classes = _rows_by_class(self._labels)
         self._pools: list[Rows] | None = None
         if groups is not None:
-            self._classes, self._pools = _pools(self._classes, _codes(groups))
+            self._classes, self._pools = _pools(self._classes, as_codes(groups))
         if len(self._classes) < 2 or max(len(rows) for rows in self._classes) < 2:
             raise InputError(
                 "labels must hold at least 2 classes, one of them with 2 rows, to make both kinds of pairs; "
@@ -171,7 +186,7 @@ class ClassBatches:
             )
         self._n_classes = min(self._n_classes, len(self._classes))
         # classes in turn: each comes about equally often, over the borders of epochs too
-        self._order = _Order(len(self._classes))
+        self._order = Order(len(self._classes))
 
     @property
     def n_steps(self) -> int:
@@ -181,7 +196,7 @@ class ClassBatches:
 
     def plan(self, seed: int, epoch: int, step: int) -> BatchPlan:
         """Return the rows and labels of one step, see `Sampler`."""
-        _check_step(step, self.n_steps)
+        check_step(step, self.n_steps)
         rng = np.random.default_rng([seed, epoch, step, _CLASS_STREAM])
         if self._pools is None:
             position = (epoch * self.n_steps + step) * self._n_classes
@@ -260,9 +275,9 @@ class PairBatches:
         self._ends: Rows = np.stack([pairs.i, pairs.j], axis=1)
         self._same = pairs.same
         self._size = check_int("batch_pairs", batch_pairs, low=1)
-        self._cuts = _cuts(len(self._ends), self._size, drop_last, smallest=1)
-        self._order = _Order(len(self._ends))
-        self._labels = None if labels is None else _codes(labels)
+        self._cuts = cuts(len(self._ends), self._size, drop_last, smallest=1)
+        self._order = Order(len(self._ends))
+        self._labels = None if labels is None else as_codes(labels)
         self._labelled: Rows = np.empty(0, dtype=np.int64)
         if self._labels is not None:
             pairs.check_rows(len(self._labels))
@@ -270,7 +285,7 @@ class PairBatches:
             if not len(self._labelled):
                 raise InputError("labels must hold at least one known code (0 or above); all are unknown")
         # another stream than the pairs': the same key would tie the two orders together
-        self._label_order = _Order(len(self._labelled), stream=1)
+        self._label_order = Order(len(self._labelled), stream=1)
 
     @property
     def n_steps(self) -> int:
@@ -279,7 +294,7 @@ class PairBatches:
 
     def plan(self, seed: int, epoch: int, step: int) -> BatchPlan:
         """Return the rows and pairs of one step, see `Sampler`."""
-        _check_step(step, self.n_steps)
+        check_step(step, self.n_steps)
         chunk = self._order(seed, epoch)[self._cuts[step] : self._cuts[step + 1]]
         return self._plan(chunk, self._cycle(seed, epoch * self.n_steps + step))
 
@@ -293,7 +308,7 @@ class PairBatches:
         chunks = rng.permutation(len(self._ends))
         labelled = self._labelled[rng.permutation(len(self._labelled))]
         n_plans = -(-max(len(chunks), len(labelled)) // self._size)
-        for chunk, extra in zip(_spread(chunks, n_plans), _spread(labelled, n_plans), strict=True):
+        for chunk, extra in zip(spread(chunks, n_plans), spread(labelled, n_plans), strict=True):
             yield self._plan(chunk, extra)
 
     def _cycle(self, seed: int, step: int) -> Rows:
@@ -304,8 +319,8 @@ class PairBatches:
 
     def _plan(self, chunk: Rows, extra: Rows) -> BatchPlan:
         ends = self._ends[chunk].ravel()
-        rows, where = _unique_in_order(np.concatenate([ends, extra]))
-        same = _as_matrix(where[: len(ends)], self._same[chunk], len(rows))
+        rows, where = unique_in_order(np.concatenate([ends, extra]))
+        same = as_matrix(where[: len(ends)], self._same[chunk], len(rows))
         return BatchPlan(rows, same=same, labels=None if self._labels is None else self._labels[rows])
 
 
@@ -349,14 +364,14 @@ class RowBatches:
     ) -> None:
         self._n = check_int("n_rows", n_rows, low=_SMALLEST_BATCH)
         self._size = check_int("batch_size", batch_size, low=_SMALLEST_BATCH)
-        self._cuts = _cuts(self._n, self._size, drop_last=True, smallest=_SMALLEST_BATCH)
-        self._order = _Order(self._n)
+        self._cuts = cuts(self._n, self._size, drop_last=True, smallest=_SMALLEST_BATCH)
+        self._order = Order(self._n)
         quarter = max(1, self._size // 4)
         self._chunk = quarter if batch_pairs is None else check_int("batch_pairs", batch_pairs, low=1)
         self._pairs = pairs
         n_pairs = 0 if pairs is None else pairs.n_pairs
         # another stream than the rows': the same key would tie the two orders together
-        self._pair_order = _Order(n_pairs, stream=1)
+        self._pair_order = Order(n_pairs, stream=1)
 
     @property
     def n_steps(self) -> int:
@@ -365,7 +380,7 @@ class RowBatches:
 
     def plan(self, seed: int, epoch: int, step: int) -> BatchPlan:
         """Return the rows and pairs of one step, see `Sampler`."""
-        _check_step(step, self.n_steps)
+        check_step(step, self.n_steps)
         drawn = self._order(seed, epoch)[self._cuts[step] : self._cuts[step + 1]]
         if self._pairs is None:
             return BatchPlan(drawn)
@@ -383,44 +398,14 @@ class RowBatches:
         if self._pairs is None:
             yield from (BatchPlan(rows) for rows in parts)
             return
-        for rows, chunk in zip(parts, _spread(rng.permutation(self._pairs.n_pairs), n_plans), strict=True):
+        for rows, chunk in zip(parts, spread(rng.permutation(self._pairs.n_pairs), n_plans), strict=True):
             yield self._plan(rows, self._pairs, chunk)
 
     def _plan(self, drawn: Rows, pairs: Pairs, chunk: Rows) -> BatchPlan:
         ends = np.stack([pairs.i[chunk], pairs.j[chunk]], axis=1).ravel()
-        rows, where = _unique_in_order(np.concatenate([drawn, ends]))
-        same = _as_matrix(where[len(drawn) :], pairs.same[chunk], len(rows))
+        rows, where = unique_in_order(np.concatenate([drawn, ends]))
+        same = as_matrix(where[len(drawn) :], pairs.same[chunk], len(rows))
         return BatchPlan(rows, same=same, n_drawn=len(drawn))
-
-
-class _Order:
-    """The permutation of an epoch, kept until another one is asked for."""
-
-    def __init__(self, n: int, stream: int = 0) -> None:
-        self._n = n
-        self._stream = stream
-        self._last: tuple[tuple[int, int], Rows] | None = None
-
-    def __call__(self, seed: int, epoch: int) -> Rows:
-        last = self._last
-        if last is not None and last[0] == (seed, epoch):
-            return last[1]
-        order = np.random.default_rng([seed, epoch, self._stream]).permutation(self._n)
-        self._last = ((seed, epoch), order)
-        return order
-
-    def chunk(self, seed: int, step: int, size: int) -> Rows:
-        """Numbers of a step counted over all epochs; one round ends with a chunk that may be short."""
-        turn, position = divmod(step, -(-self._n // size))
-        return self(seed, turn)[position * size : (position + 1) * size]
-
-
-def _as_matrix(ends: Rows, kinds: npt.NDArray[np.int8], n: int) -> npt.NDArray[np.int8]:
-    """Pairs, whose places in a batch of n rows follow each other in `ends` (2 m,), as a matrix (n, n)."""
-    a, b = ends.reshape(-1, 2).T
-    same = np.zeros((n, n), dtype=np.int8)
-    same[a, b] = same[b, a] = kinds
-    return same
 
 
 def _rows_by_class(labels: Rows) -> list[Rows]:
@@ -439,47 +424,3 @@ def _pools(classes: list[Rows], groups: Rows) -> tuple[list[Rows], list[Rows]]:
     of_class = of_class[kept]
     chosen = [rows for rows, keep in zip(classes, kept, strict=True) if keep]
     return chosen, [np.flatnonzero(of_class == code) for code in np.unique(of_class)]
-
-
-def _cuts(n: int, size: int, drop_last: bool, *, smallest: int) -> list[int]:
-    """Borders of consecutive batches of n samples: one more than there are batches."""
-    cuts = list(range(0, n + 1, size))
-    rest = n - cuts[-1]
-    if len(cuts) == 1 or (rest >= smallest and not drop_last):
-        cuts.append(n)
-    elif rest and not drop_last:
-        cuts[-1] = n
-    return cuts
-
-
-def _spread(samples: Rows, n_parts: int) -> list[Rows]:
-    """Split into parts whose sizes differ by at most one; repeat the samples where they are too few."""
-    if 0 < len(samples) < n_parts:
-        samples = np.resize(samples, n_parts)
-    return np.array_split(samples, n_parts)
-
-
-def _unique_in_order(values: Rows) -> tuple[Rows, Rows]:
-    """Unique values in order of first occurrence, and the place of every value among them.
-
-    Sorted rows would undo the shuffle where processes take contiguous parts of a batch.
-    """
-    unique, first, inverse = np.unique(values, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    return unique[order], place[inverse]
-
-
-def _codes(labels: npt.ArrayLike) -> Rows:
-    codes = np.asarray(labels)
-    if codes.ndim != 1 or codes.dtype.kind not in "iu":
-        raise InputError(
-            f"labels must be a 1-D array of integer codes (-1 unknown); got {codes.ndim}-D of {codes.dtype}"
-        )
-    return codes.astype(np.int64)
-
-
-def _check_step(step: int, n_steps: int) -> None:
-    if not 0 <= step < n_steps:
-        raise InputError(f"step must be in 0..{n_steps - 1}; got {step}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import signal
 import threading
 import time
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from coterie._errors import DamagedFileError, InputError, Interrupted
 from coterie.data.locks import held
-from coterie.engine.loop import Run, start_run
+from coterie.engine.loop import Run, set_sampler_state, start_run
 from coterie.engine.recipe import parameters_of
 from coterie.engine.restarts import FinishedRun, Session
 from coterie.engine.storage import read_tensors, write_tensors
@@ -207,17 +208,21 @@ def _restore_run(task: Task, meta: dict[str, Any], tensors: dict[str, Tensor]) -
     run.network.load_state_dict(_under(tensors, "network/"))
     _restore_optimizer(run.optimizer, _under(tensors, "optimizer/"))
     run.sums = tensors["sums"].to(task.runtime.device) if "sums" in tensors else None
-    buffers = _under(tensors, "auxiliary/")
-    for name, buffer in _buffers(run):
-        buffer.copy_(buffers[name])
+    auxiliary = _under(tensors, "auxiliary/")
+    for name, value in _auxiliary_tensors(run):
+        value.data.copy_(auxiliary[name])
+    if state := _under(tensors, "sampler/"):
+        set_sampler_state(task, run, state)
     for name in _RUN_STATE:
         setattr(run, name, meta[name])
     return run
 
 
-def _buffers(run: Run) -> Iterable[tuple[str, Tensor]]:
-    """What changes of a run's auxiliary module."""
-    return () if run.auxiliary is None else run.auxiliary.named_buffers()
+def _auxiliary_tensors(run: Run) -> Iterable[tuple[str, Tensor]]:
+    """Weights and buffers of a run's auxiliary module."""
+    if run.auxiliary is None:
+        return ()
+    return itertools.chain(run.auxiliary.named_parameters(), run.auxiliary.named_buffers())
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -225,11 +230,13 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _run_tensors(run: Run) -> Iterator[tuple[str, Tensor]]:
-    """Weights, buffers, the open epoch's sums, and the optimizer's state by the parameter's position."""
+    """All tensors of a run; the optimizer's state by the parameter's position."""
     for name, value in run.network.state_dict().items():
         yield f"network/{name}", value
-    for name, value in _buffers(run):
+    for name, value in _auxiliary_tensors(run):
         yield f"auxiliary/{name}", value
+    for name, value in run.sampler_state.items():
+        yield f"sampler/{name}", value
     if run.sums is not None:
         yield "sums", run.sums
     for number, parameter in enumerate(parameters_of(run.optimizer)):

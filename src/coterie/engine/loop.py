@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,14 +14,13 @@ from torch import Tensor, nn
 
 from coterie._errors import InputError
 from coterie._types import BatchPlan
-from coterie.engine.objective import Phase
+from coterie.data.batches import Sampler, StatefulSampler
+from coterie.engine.objective import Modules, Phase
 from coterie.engine.recipe import is_plateau
-from coterie.engine.task import Modules, Task, global_terms
+from coterie.engine.task import Task, global_terms, mean_terms
 from coterie.nn import Network
 
 EMBED_BATCH = 1000
-# enough to tell whether two clusterings are the same
-CODED_ROWS = 2000
 
 
 @dataclass
@@ -33,14 +32,17 @@ class Run:
     index, seed : int
     network : Network
     optimizer : torch.optim.Optimizer
+    sampler : Sampler
+        The objective's, with the state that a phase has set.
     auxiliary : nn.Module or None
-        A copy of the objective's.
+        As the objective makes it for this run.
     model : nn.Module or None
         The network as the runtime prepared it, once it has trained.
     step : int
         Steps done.
     entered, entered_at : int
         Phases entered, and the step of the last entry.
+    sampler_state : dict of str to tensor
     plateaued : bool
         Whether the phase has ended before its steps were done.
     sums : float64 tensor or None
@@ -59,11 +61,13 @@ class Run:
     seed: int
     network: Network
     optimizer: torch.optim.Optimizer
+    sampler: Sampler
     auxiliary: nn.Module | None = None
     model: nn.Module | None = None
     step: int = 0
     entered: int = 0
     entered_at: int = 0
+    sampler_state: dict[str, Tensor] = field(default_factory=dict)
     plateaued: bool = False
     sums: Tensor | None = None
     history: list[dict[str, float]] = field(default_factory=list)
@@ -79,13 +83,14 @@ class Callback(Protocol):
 
 
 def start_run(task: Task, index: int, seed: int) -> Run:
-    """A fresh network and optimizer for one restart, and a copy of the auxiliary module."""
+    """A fresh network and optimizer for one restart, and its auxiliary module."""
     network = task.make_network(seed)
     network.to(task.runtime.device)
-    auxiliary = copy.deepcopy(task.objective.auxiliary)
+    auxiliary = task.objective.make_auxiliary(network)
     if auxiliary is not None:
         auxiliary.to(task.runtime.device).requires_grad_(False).train(task.objective.auxiliary_training)
-    return Run(index, seed, network, task.recipe.make_optimizer(network.parameters()), auxiliary)
+    optimizer = task.recipe.make_optimizer(network.parameters())
+    return Run(index, seed, network, optimizer, task.objective.sampler, auxiliary)
 
 
 def train(task: Task, run: Run, until: int, callbacks: Sequence[Callback] = ()) -> None:
@@ -105,19 +110,20 @@ def train(task: Task, run: Run, until: int, callbacks: Sequence[Callback] = ()) 
 def _step(task: Task, run: Run, modules: Modules) -> None:
     """One optimisation step, a function of the run's seed and step number alone."""
     task.recipe.set_rates(run.optimizer, run.step, task.total_steps)
-    terms, _ = global_terms(task, modules, plan_of(task, run), step_seed(run.seed, run.step), training=True)
+    seed = step_seed(run.seed, run.step)
+    terms = mean_terms(global_terms(task, modules, plan_of(task, run), seed, training=True))
     loss = task.objective.phases[run.entered - 1].total(terms)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
     task.recipe.clip(run.network)
     run.optimizer.step()
-    count_step(task, run, terms, loss)
+    finish_step(task, run, modules, terms, loss)
 
 
 def plan_of(task: Task, run: Run) -> BatchPlan:
     """The global batch of a run's next step."""
     epoch, position = divmod(run.step, task.steps_per_epoch)
-    return task.objective.sampler.plan(run.seed, epoch, position)
+    return run.sampler.plan(run.seed, epoch, position)
 
 
 def step_seed(seed: int, step: int) -> int:
@@ -125,11 +131,13 @@ def step_seed(seed: int, step: int) -> int:
     return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9) % 2**63
 
 
-def count_step(task: Task, run: Run, terms: Mapping[str, Tensor], loss: Tensor) -> None:
-    """Add a step that was done to the open epoch."""
+def finish_step(task: Task, run: Run, modules: Modules, terms: Mapping[str, Tensor], loss: Tensor) -> None:
+    """Add a step that was done to the open epoch, and let the objective follow it."""
     values = torch.stack([*(terms[name] for name in task.objective.weights), loss]).detach().double()
     run.sums = values if run.sums is None else run.sums + values
     run.step += 1
+    with torch.no_grad():
+        task.objective.after_step(modules, run.step)
 
 
 def enter_phases(task: Task, run: Run) -> None:
@@ -143,24 +151,45 @@ def enter_phases(task: Task, run: Run) -> None:
 
 
 def _enter(task: Task, run: Run, phase: Phase) -> None:
-    """Let the phase set parameters from the embeddings as they are now, and its optimizer start afresh."""
-    if phase.on_enter is not None:
-        seed = step_seed(run.seed, run.entered) % 2**32
+    """Let the phase set sampler and parameters from the embeddings as they are now; renew the optimizer."""
+    seed = step_seed(run.seed, run.entered) % 2**32
+    embed = functools.cache(lambda: _embed(task, run.network))
+    if phase.sampler_state is not None:
         task.runtime.seed(seed)
-        values = phase.on_enter(lambda: _embed(task, run.network), seed)
-        parameters = dict(run.network.named_parameters())
-        for name, value in values.items():
-            parameter = parameters.get(name)
-            if parameter is None or parameter.shape != value.shape:
-                raise InputError(
-                    f"on_enter: phase {phase.name} gave {name} of shape {tuple(value.shape)}; parameters of "
-                    "the network in their own shapes are expected"
-                )
-            with torch.no_grad():
-                parameter.copy_(value)
-            task.runtime.broadcast(parameter.data)
+        set_sampler_state(task, run, task.runtime.agree(dict(phase.sampler_state(embed, seed))))
+    if phase.on_enter is not None:
+        task.runtime.seed(seed)
+        _set_parameters(task, run.network, phase, phase.on_enter(embed, seed))
     if phase.reset_optimizer:
         run.optimizer = task.recipe.make_optimizer(run.network.parameters())
+
+
+def _set_parameters(task: Task, network: Network, phase: Phase, values: Mapping[str, Tensor]) -> None:
+    """Copy values into parameters of the network, on all processes those of the first."""
+    parameters = dict(network.named_parameters())
+    for name, value in values.items():
+        parameter = parameters.get(name)
+        if parameter is None or parameter.shape != value.shape:
+            raise InputError(
+                f"on_enter: phase {phase.name} gave {name} of shape {tuple(value.shape)}; parameters of "
+                "the network in their own shapes are expected"
+            )
+        with torch.no_grad():
+            parameter.copy_(value)
+        task.runtime.broadcast(parameter.data)
+
+
+def set_sampler_state(task: Task, run: Run, state: dict[str, Tensor]) -> None:
+    """Draw a run's batches with a state of the sampler's from now on."""
+    sampler = task.objective.sampler
+    if not isinstance(sampler, StatefulSampler):
+        raise InputError(f"sampler_state: {type(sampler).__name__} must define with_state")
+    run.sampler, run.sampler_state = sampler.with_state(state), state
+    if run.sampler.n_steps != task.steps_per_epoch:
+        raise InputError(
+            f"with_state: n_steps={run.sampler.n_steps} must equal the {task.steps_per_epoch} of the sampler "
+            "without a state"
+        )
 
 
 def _embed(task: Task, network: Network) -> Tensor:
@@ -213,53 +242,3 @@ def _note_improvement(run: Run, loss: float, tolerance: float) -> None:
         run.best, run.stale = loss, 0
     else:
         run.stale += 1
-
-
-@dataclass(frozen=True)
-class Assessment:
-    """What an evaluation says about a network.
-
-    Attributes
-    ----------
-    loss : float
-        The last phase's, in eval mode: one pass in fixed order, the mean over batches by their size.
-    codes : int64 tensor of shape (m,) or None
-        Clusters of the first rows that were evaluated, at most `CODED_ROWS`; None without logits.
-    collapsed : bool
-    """
-
-    loss: float
-    codes: Tensor | None
-    collapsed: bool
-
-
-def assess(
-    task: Task, network: Network, auxiliary: nn.Module | None = None, *, enough: float = math.inf
-) -> Assessment:
-    """Evaluate a network; views are the same for each, and the auxiliary module is left as it was.
-
-    Ends with the batch that brings the rows to `enough`: their order is fixed and shuffled.
-    """
-    network.eval()
-    modules = Modules(network, network, copy.deepcopy(auxiliary))
-    value, weight, n_coded = 0.0, 0, 0
-    codes: list[Tensor] = []
-    sizes: Tensor | None = None
-    with torch.no_grad():
-        for number, plan in enumerate(task.objective.sampler.evaluation_plans()):
-            terms, output = global_terms(task, modules, plan, step_seed(0, number), training=False)
-            value += len(plan.rows) * float(task.objective.total(terms))
-            weight += len(plan.rows)
-            if "logits" in output.tensors:
-                found = output.logits.argmax(dim=1).cpu()
-                counted = torch.bincount(found, minlength=output.logits.shape[1])
-                sizes = counted if sizes is None else sizes + counted
-                if n_coded < CODED_ROWS:  # those of millions of rows would take memory, and break up the rest
-                    codes.append(found)
-                    n_coded += len(found)
-            if weight >= enough:
-                break
-    if sizes is None:
-        return Assessment(value / weight, None, False)
-    collapsed = task.objective.collapsed(sizes / sizes.sum())
-    return Assessment(value / weight, torch.cat(codes)[:CODED_ROWS], collapsed)

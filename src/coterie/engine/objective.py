@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,28 @@ from torch import Tensor, nn
 from coterie._errors import InputError
 from coterie._types import Batch, Output
 from coterie.data.batches import Sampler
+from coterie.nn import Network
 
-# (embed, seed) -> new values of parameters of the network, by name; embed() gives the embeddings (n, e),
-# float32, of all training rows
+# (embed, seed) -> tensors by name; embed() gives the embeddings (n, e), float32, of all training rows
 OnEnter = Callable[[Callable[[], Tensor], int], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Modules:
+    """What a batch goes through.
+
+    Attributes
+    ----------
+    network : Network
+    model : nn.Module
+        The network, wrapped where several processes train it; the engine alone calls it.
+    auxiliary : nn.Module or None
+        The run's own.
+    """
+
+    network: Network
+    model: nn.Module
+    auxiliary: nn.Module | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,9 @@ class Phase:
     patience : int or None
         End before `steps`, after so many epochs in which the mean loss has not improved; the last phase is
         ended by the recipe's patience alone.
+    sampler_state : callable or None
+        Called before `on_enter`, in the same way: what it returns is kept with the run, and the run's batches
+        come from the objective's sampler, a `StatefulSampler`, with this state.
     """
 
     name: str
@@ -45,6 +67,7 @@ class Phase:
     on_enter: OnEnter | None = None
     reset_optimizer: bool = False
     patience: int | None = None
+    sampler_state: OnEnter | None = None
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """The weighted sum of terms that this phase minimises."""
@@ -74,7 +97,7 @@ class Objective(ABC):
         None: where views are drawn, the batch itself is one random view of its rows. A number: the network
         sees the plain rows and so many random views of each, in one forward pass.
     auxiliary : nn.Module or None
-        Takes no part in the training: each run has a copy of it, whose buffers may change.
+        Takes no part in the optimisation: each run has a copy of it, which `after_step` may change.
     auxiliary_training : bool
         The mode in which it is kept.
     """
@@ -97,17 +120,33 @@ class Objective(ABC):
     def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Unweighted scalar terms of one global batch, named as in `weights`."""
 
-    def targets(self, auxiliary: nn.Module, samples: Tensor, batch: Batch) -> Batch:
+    def make_auxiliary(self, network: Network) -> nn.Module | None:
+        """The auxiliary module of a run that begins with this network: a copy of `auxiliary`.
+
+        A teacher whose weights follow the network's is a copy of the network in its place.
+        """
+        return copy.deepcopy(self.auxiliary)
+
+    def after_step(self, modules: Modules, step: int) -> None:  # noqa: B027 - most objectives do nothing here
+        """Change the auxiliary module, in place, after an optimisation step (the first is number 1).
+
+        Called without gradient, alike on every process. A run's state is its network, optimizer and
+        auxiliary module: whatever else is changed here is not in its checkpoint.
+        """
+
+    def targets(self, modules: Modules, samples: Tensor, output: Output, batch: Batch) -> Batch:
         """What the auxiliary module adds to the knowledge about a global batch.
 
-        Called without gradient once a batch, the same on every process, where there is such a module.
+        Called without gradient once a batch, alike on every process, where there is such a module.
 
         Parameters
         ----------
-        auxiliary : nn.Module
-            The run's copy.
+        modules : Modules
+            The run's.
         samples : tensor of shape (b, ...), or ((1 + n_views) * b, ...)
             What the network saw: the rows of the global batch, then their views one after another.
+        output : Output
+            What the network gave for them.
         batch : Batch
 
         Returns

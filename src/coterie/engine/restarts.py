@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from coterie._errors import InputError
-from coterie.engine.loop import Assessment, Callback, Run, assess, close_epoch, enter_phases, start_run, train
+from coterie.engine.assessment import Assessment, assess
+from coterie.engine.loop import Callback, Run, close_epoch, enter_phases, start_run, train
 from coterie.engine.stacked import Stack, cannot_stack
 from coterie.engine.task import Task
 from coterie.metrics import clustering_accuracy
@@ -69,7 +70,7 @@ class Session:
     codes : dict of int to tensor
         Clusters of some rows, of each restart that was trained to its end.
     stack : Stack or None
-        What live runs train in, if they do so together: they are up to date after `synchronise` alone.
+        What live runs train in, if they do so together: their optimizers are up to date after `synchronise`.
     """
 
     seeds: list[int]
@@ -138,7 +139,7 @@ def _train_stacked(task: Task, session: Session, until: int, callbacks: Sequence
                 close_epoch(task, run)
             for callback in callbacks:
                 callback.on_step(active[-1])
-        session.synchronise()
+        session.stack.release()
         session.stack = None
 
 
@@ -166,7 +167,7 @@ def _rank_and_prune(task: Task, session: Session, *, last: bool) -> None:
     """Compare the live runs: let the worse ones go, replace those that collapsed, end those that are done."""
     enough = math.inf if last else RUNG_ROWS
     found = {run.index: _assess(task, run, enough) for run in session.live}
-    ranked = sorted(session.live, key=lambda run: _rank(found[run.index], run.index))
+    ranked = sorted(session.live, key=lambda run: (found[run.index].rank, run.index))
     room = len(ranked) if last else session.room(session.rung)
     session.live = []
     complete = True
@@ -191,17 +192,11 @@ def _rank_and_prune(task: Task, session: Session, *, last: bool) -> None:
 
 def _assess(task: Task, run: Run, enough: float) -> Assessment:
     diverged = run.stopped == "diverged"
-    found = None if diverged else assess(task, run.network, run.auxiliary, enough=enough)
+    found = None if diverged else assess(task, run, enough=enough)
     if found is None or not math.isfinite(found.loss):
         run.stopped = "diverged"
         return Assessment(math.inf, None, collapsed=False)
     return found
-
-
-def _rank(assessment: Assessment, index: int) -> tuple[bool, bool, float, int]:
-    """Sorts runs: the best first, collapsed ones behind all others, diverged ones last."""
-    diverged = not math.isfinite(assessment.loss)
-    return diverged, assessment.collapsed, assessment.loss, index
 
 
 def _record(session: Session, run: Run, assessment: Assessment, *, replaced: bool = False) -> None:
@@ -219,6 +214,7 @@ def _record(session: Session, run: Run, assessment: Assessment, *, replaced: boo
             "collapsed": assessment.collapsed,
             "replaced": replaced,
         }
+        | ({} if assessment.head is None else {"head": assessment.head})
     )
     session.history.extend(run.history)
 
@@ -229,6 +225,8 @@ def _keep(session: Session, run: Run, assessment: Assessment) -> None:
         return
     if assessment.codes is not None:
         session.codes[run.index] = assessment.codes
+    if assessment.head is not None:
+        run.network.keep_head(assessment.head)
     state = {name: tensor.detach().clone() for name, tensor in run.network.state_dict().items()}
     kept = [*session.kept, FinishedRun(run.index, assessment.loss, assessment.collapsed, state)]
     session.kept = sorted(kept, key=lambda one: (one.collapsed, one.loss, one.index))[: session.keep]

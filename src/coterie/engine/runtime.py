@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from coterie.nn import convert_batchnorm
 
 # Below this many parameters a second thread does not pay: on shared cores two made small steps 10x slower.
 SMALL_NETWORK = 5_000_000
+_Value = TypeVar("_Value")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -96,9 +97,9 @@ class Runtime:
         if self.world > 1:
             dist.broadcast(tensor, 0)
 
-    def agree(self, number: int) -> int:
-        """The first process's number, on all of them."""
-        shared = [number]
+    def agree(self, value: _Value) -> _Value:
+        """The first process's value, on all of them."""
+        shared = [value]
         if self.world > 1:
             dist.broadcast_object_list(shared)
         return shared[0]

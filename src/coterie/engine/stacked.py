@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from coterie.engine.loop import Run, count_step, plan_of, start_run, step_seed
+from coterie.engine.loop import Run, finish_step, plan_of, start_run, step_seed
+from coterie.engine.objective import Modules
 from coterie.engine.recipe import parameters_of
-from coterie.engine.task import Modules, Task, share_of_samples, terms_of
+from coterie.engine.task import Task, mean_terms, share_of_samples, terms_of
 
 # under the norm of a run's gradients, as in torch
 CLIP_FLOOR = 1e-6
 
 
 class Stack:
-    """Runs in lockstep, copied into one set of stacked weights; `write_back` copies them out again.
+    """Runs in lockstep in one set of stacked weights, of which their networks' are views until `release`.
 
     Parameters
     ----------
@@ -34,6 +36,12 @@ class Stack:
         networks = [run.network.train() for run in runs]
         self._network = networks[0]
         self._parameters, self._buffers = stack_module_state(networks)
+        weights = self._parameters | self._buffers
+        # what each network had of its own, in its own memory layout
+        self._own = [(one, one.data) for network in networks for _, one in _tensors(network)]
+        for place, network in enumerate(networks):
+            for name, one in _tensors(network):
+                one.data = weights[name].data[place]
         self._optimizer = task.recipe.make_optimizer(self._parameters.values())
         alike = zip(*(parameters_of(run.optimizer) for run in runs), strict=True)
         for stacked, parameters in zip(parameters_of(self._optimizer), alike, strict=True):
@@ -63,15 +71,15 @@ class Stack:
         done = []
         for run, plan, one, values in zip(runs, plans, samples, self.forward(samples), strict=True):
             modules = Modules(run.network, run.network, run.auxiliary)
-            terms, _ = terms_of(task, modules, plan, one, values)
-            done.append((run, terms, phase.total(terms)))
+            terms = mean_terms(terms_of(task, modules, plan, one, values))
+            done.append((run, modules, terms, phase.total(terms)))
         self._optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward([loss for _, _, loss in done])
+        torch.autograd.backward([loss for *_, loss in done])
         if task.recipe.clip_norm is not None:
             self._clip(task.recipe.clip_norm)
         self._optimizer.step()
-        for run, terms, loss in done:
-            count_step(task, run, terms, loss)
+        for run, modules, terms, loss in done:
+            finish_step(task, run, modules, terms, loss)
 
     def _clip(self, largest: float) -> None:
         """Scale each run's gradients down to a joint norm, as `torch.nn.utils.clip_grad_norm_` does one's."""
@@ -101,18 +109,22 @@ class Stack:
         ]
 
     def write_back(self) -> None:
-        """Put every run's own network and optimizer up to date."""
-        with torch.no_grad():
-            for place, run in enumerate(self.runs):
-                for name, parameter in run.network.named_parameters():
-                    parameter.copy_(self._parameters[name][place])
-                for name, buffer in run.network.named_buffers():
-                    buffer.copy_(self._buffers[name][place])
-                for stacked, own in zip(
-                    parameters_of(self._optimizer), parameters_of(run.optimizer), strict=True
-                ):
-                    for name, value in self._optimizer.state[stacked].items():
-                        run.optimizer.state[own][name] = _own_state(name, value, own, place)
+        """Put every run's own optimizer up to date, as its network is."""
+        for place, run in enumerate(self.runs):
+            alike = zip(parameters_of(self._optimizer), parameters_of(run.optimizer), strict=True)
+            for stacked, own in alike:
+                for name, value in self._optimizer.state[stacked].items():
+                    run.optimizer.state[own][name] = _own_state(name, value, own, place)
+
+    def release(self) -> None:
+        """Give every run its weights back, and put its optimizer up to date."""
+        for one, own in self._own:
+            one.data = own.copy_(one.data)
+        self.write_back()
+
+
+def _tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    return itertools.chain(network.named_parameters(), network.named_buffers())
 
 
 def _slice(stacked: Mapping[str, Tensor], place: int) -> dict[str, Tensor]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor
 
 from coterie._errors import InputError
 from coterie._types import Batch, BatchPlan, Output, Rows
 from coterie.data.augment import Augment
-from coterie.engine.objective import Objective
+from coterie.engine.objective import Modules, Objective
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import Runtime
 from coterie.nn import Network
@@ -29,14 +29,27 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """All that stays the same over the restarts of one fit."""
+    """All that stays the same over the restarts of one fit.
+
+    Attributes
+    ----------
+    source : Source
+    objective : Objective
+    recipe : Recipe
+    runtime : Runtime
+    make_network : callable
+        ``make_network(seed)``: a fresh network.
+    augment : callable, sequence of callables, or None
+        Random views of a batch; several: one for each of the objective's `n_views`, such as a weak and a
+        strong one.
+    """
 
     source: Source
     objective: Objective
     recipe: Recipe
     runtime: Runtime
     make_network: Callable[[int], Network]
-    augment: Augment | None = None
+    augment: Augment | Sequence[Augment] | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -48,27 +61,27 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Modules:
-    """What a batch goes through.
+class HeadTerms:
+    """The terms of a global batch by one head of the network.
 
     Attributes
     ----------
-    network : Network
-    model : nn.Module
-        The network, wrapped where several processes train it.
-    auxiliary : nn.Module or None
-        The run's copy of the objective's.
+    head : str or None
+        None: the network has a single one.
+    terms : dict of str to scalar tensor
+    output : Output
+        That head's.
     """
 
-    network: Network
-    model: nn.Module
-    auxiliary: nn.Module | None = None
+    head: str | None
+    terms: dict[str, Tensor]
+    output: Output
 
 
 def global_terms(
     task: Task, modules: Modules, plan: BatchPlan, seed: int, *, training: bool
-) -> tuple[dict[str, Tensor], Output]:
-    """Terms of one global batch: each process forwards its share, the objective sees all of it.
+) -> list[HeadTerms]:
+    """Terms of one global batch by each head: every process forwards its share, the objective sees all of it.
 
     Dropout, views and other noise are drawn from (seed, process), so that a resumed run draws the same.
     """
@@ -83,15 +96,27 @@ def global_terms(
 
 def terms_of(
     task: Task, modules: Modules, plan: BatchPlan, samples: Tensor, values: Sequence[Tensor]
-) -> tuple[dict[str, Tensor], Output]:
-    """Terms of a global batch, from this process's samples and what the network gave for them."""
+) -> list[HeadTerms]:
+    """Terms of a global batch by each head, from this process's samples and the network's values."""
     output = _global_output(task, modules.network, values, len(plan.rows))
     batch = _batch(plan, task.runtime.device)
     if modules.auxiliary is not None:
         with torch.no_grad():
             seen = torch.cat(_gather_copies(task, samples, len(plan.rows)))
-            batch = task.objective.targets(modules.auxiliary, seen, batch)
-    return task.objective.terms(output, batch), output
+            batch = task.objective.targets(modules, seen, output, batch)
+    heads = modules.network.heads
+    if not heads:
+        return [HeadTerms(None, task.objective.terms(output, batch), output)]
+    outputs = [output.of_head(name) for name in heads]
+    terms = [task.objective.terms(own, batch) for own in outputs]
+    return [HeadTerms(*parts) for parts in zip(heads, terms, outputs, strict=True)]
+
+
+def mean_terms(parts: Sequence[HeadTerms]) -> dict[str, Tensor]:
+    """The terms that training minimises: the mean over the heads."""
+    if len(parts) == 1:
+        return parts[0].terms
+    return {name: torch.stack([part.terms[name] for part in parts]).mean() for name in parts[0].terms}
 
 
 def share_of_samples(task: Task, plan: BatchPlan, seed: int, *, training: bool) -> Tensor:
@@ -104,19 +129,34 @@ def share_of_samples(task: Task, plan: BatchPlan, seed: int, *, training: bool) 
     if rows.ndim > 1:
         samples = samples.reshape(*rows.shape, *samples.shape[1:])
     n_views = task.objective.n_views
-    if n_views is None:
-        return _augmented(task.augment, samples, seed) if training and task.augment is not None else samples
-    if n_views == 0:
+    if n_views == 0 or (n_views is None and not training):
         return samples
-    if task.augment is None:
+    generator = torch.Generator(samples.device).manual_seed(seed)
+    if n_views is None:
+        (augment,) = _augments(task.augment, 1) if task.augment else (None,)
+        return samples if augment is None else _augmented(augment, samples, generator)
+    augments = _augments(task.augment, n_views)
+    if len(augments) == 1:
+        repeated = samples.repeat(n_views, *[1] * (samples.dim() - 1))
+        return torch.cat([samples, _augmented(augments[0], repeated, generator)])
+    return torch.cat([samples, *(_augmented(augment, samples, generator) for augment in augments)])
+
+
+def _augments(augment: Augment | Sequence[Augment] | None, n_views: int) -> Sequence[Augment]:
+    """One augmentation for all views, or as many as there are views."""
+    if augment is None:
         raise InputError(f"augment: none, but the objective compares {n_views} views of each sample")
-    repeated = samples.repeat(n_views, *[1] * (samples.dim() - 1))
-    return torch.cat([samples, _augmented(task.augment, repeated, seed)])
+    augments = (augment,) if callable(augment) else augment
+    if len(augments) not in (1, n_views):
+        raise InputError(
+            f"augment must be one augmentation or one for each of {n_views} views; got {len(augments)}"
+        )
+    return augments
 
 
-def _augmented(augment: Augment, samples: Tensor, seed: int) -> Tensor:
+def _augmented(augment: Augment, samples: Tensor, generator: Generator) -> Tensor:
     """Random views of samples, of the shape that came."""
-    views = augment(samples, torch.Generator(samples.device).manual_seed(seed))
+    views = augment(samples, generator)
     if not isinstance(views, Tensor) or views.shape != samples.shape:
         came = tuple(views.shape) if isinstance(views, Tensor) else type(views).__name__
         raise InputError(

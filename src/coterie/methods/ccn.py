@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils import Tags
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from coterie._checks import check_number
@@ -25,7 +25,7 @@ from coterie._types import Batch, Output
 from coterie.data import Pairs
 from coterie.data.arrays import SampleArray, data_digest
 from coterie.data.batches import LabelBatches, PairBatches, Sampler
-from coterie.engine.objective import Objective, OnEnter
+from coterie.engine.objective import Modules, Objective, OnEnter
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import FinishedRun
 from coterie.losses.ccl import unchecked_ccl
@@ -113,9 +113,10 @@ class TransferObjective(PairObjective):
         self.auxiliary = labeler.network
         self._labeler = labeler
 
-    def targets(self, auxiliary: nn.Module, samples: Tensor, batch: Batch) -> Batch:
+    def targets(self, modules: Modules, samples: Tensor, output: Output, batch: Batch) -> Batch:
         """The batch with a label, and where wanted a weight, for every pair."""
-        odds = symmetric_odds(auxiliary, samples)
+        assert modules.auxiliary is not None
+        odds = symmetric_odds(modules.auxiliary, samples)
         return Batch(batch.rows, same=self._labeler.same(odds), pair_weight=self._labeler.weight(odds))
 
 

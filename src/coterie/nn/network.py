@@ -32,14 +32,22 @@ class Network(nn.Module):
     shared_outputs : frozenset of str
         Names of those that do not have the batch on axis 0, such as a parameter that is given out so that
         it takes part in the forward pass; it is the same on every process.
+    heads : tuple of str
+        Names of heads that train side by side, each with its own loss; what the head "a" gives is named
+        ``logits/a`` and the like. Of a finished run the engine keeps the head of lowest loss.
     """
 
     outputs: tuple[str, ...]
     shared_outputs: frozenset[str] = frozenset()
+    heads: tuple[str, ...] = ()
 
     def named(self, values: Sequence[Tensor]) -> dict[str, Tensor]:
         """What a forward pass gave, by name."""
         return dict(zip(self.outputs, values, strict=True))
+
+    def keep_head(self, head: str) -> None:
+        """Predict by one of `heads` from now on, in place; networks that have heads override this."""
+        raise NotImplementedError(f"{type(self).__name__} has heads and must define keep_head")
 
 
 class ClusterNetwork(Network):
