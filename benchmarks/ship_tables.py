@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from sklearn.metrics import adjusted_rand_score
 
 import coterie
 from benchmarks import record, table_sets
+from benchmarks.suites.l2c_tables import calibration_error
 from benchmarks.train_points2d import PACKAGE
 from coterie import L2C
 from coterie.data.arrays import Scaling
@@ -37,7 +37,7 @@ def make_model(weights: Path) -> L2C:
     state, meta = read_tensors(weights, "weights")
     max_clusters = int(state["clusterer.count.2.bias"].shape[0])
     model = L2C(max_clusters=max_clusters, network="table", scale=False, max_set_size=MAX_SET_SIZE)
-    model.sample_shape_, model.n_features_in_ = (WIDTH,), WIDTH
+    model.sample_shape_, model.n_features_in_, model.modality_ = (WIDTH,), WIDTH, "table"
     model.scaling_ = Scaling(np.zeros(()), np.asarray(1.0))
     model.loss_, model.history_, model.runs_ = float(meta["loss"]), [], []
     network = build_set_network("auto", (WIDTH,), max_clusters, seed=0, kind="table")
@@ -74,13 +74,6 @@ def describe_synthetic(model: L2C, n_tables: int = 300) -> dict[str, float]:
     facts = {"ari": np.mean(scores), "right_counts": np.mean(right)}
     facts["ece"] = calibration_error(np.array(sure), np.array(right))
     return {"tables": n_tables} | {name: round(float(value), 4) for name, value in facts.items()}
-
-
-def calibration_error(sure: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], n_bins: int = 10) -> float:
-    """Expected calibration error: how far sureness is from the share that is right, in bins of sureness."""
-    bins = np.minimum((sure * n_bins).astype(int), n_bins - 1)
-    gaps = [abs(sure[bins == one].mean() - right[bins == one].mean()) for one in np.unique(bins)]
-    return float(np.average(gaps, weights=np.unique(bins, return_counts=True)[1]))
 
 
 def shipped_score(folder: Path) -> float:

@@ -156,6 +156,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "l2c-speakers": _UNSEEN,
     "l2c-characters": _UNSEEN,
     "l2c-metrics": _UNSEEN,
+    "l2c-tables": (
+        metric("ARI", "ari"),
+        metric("NMI (arithmetic)", "nmi_arithmetic"),
+        metric("right k", "right_counts"),
+        metric("ARI, k told", "ari_with_k_told"),
+        metric("calibration error of P(k)", "calibration_error"),
+        metric("processor s a table", "seconds_a_table", digits=2),
+    ),
     "step": (
         metric("ours / bare, medians of wall time", "ratio"),
         metric("median of the chunks' ratios", "ratio_of_pairs"),

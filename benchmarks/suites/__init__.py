@@ -14,6 +14,7 @@ from benchmarks.suites.from_labels import LABELS
 from benchmarks.suites.from_pairs import NOISE, OUTPUTS, PAIRS
 from benchmarks.suites.l2c import L2C_POINTS
 from benchmarks.suites.l2c_metrics import L2C_METRICS
+from benchmarks.suites.l2c_tables import L2C_TABLES
 from benchmarks.suites.l2c_unseen import L2C_CHARACTERS, L2C_IMAGES, L2C_SPEAKERS
 from benchmarks.suites.label_rule import LABEL_RULE
 from benchmarks.suites.memmap import MEMMAP
@@ -30,7 +31,7 @@ SUITES: dict[str, Suite] = {
         *(PAIRS, NOISE, OUTPUTS, LABELS, CIFAR10_SUITE, MNIST_SUITE),
         *(*DDC_SUITES, DDC_RACING, DDC_WATCHED),
         *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, PAIR_HEAD),
-        *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_CHARACTERS, L2C_METRICS),
+        *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_CHARACTERS, L2C_METRICS, L2C_TABLES),
         *(STEP, PAIR_LOSSES, AUGMENT, RESTARTS, MEMMAP, LABEL_RULE),
     )
 }

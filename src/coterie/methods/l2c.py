@@ -467,6 +467,8 @@ class L2C(NeuralEstimator):
     def _check_samples(self, X: Any, *, reset: bool) -> SampleArray:
         if self.network == "table":
             X = change_values(table_rows, X)
+            # a table network clusters any rows of numbers, whatever it was trained on
+            X = X.X if isinstance(X, Samples) and not reset else X
         return super()._check_samples(X, reset=reset)
 
     def make_network(self, seed: int) -> SetNetwork:
