@@ -46,8 +46,8 @@ NOTES = {
     "rows": "mixtures-5d, easy",
     "prior": "fresh tables of the prior that the model was trained on: 1 to 40 columns, 1 to 20 clusters",
     "embeddings": f"the last hidden layer of a classifier ({CLASSIFIER_STEPS} steps) of 200 other speakers, "
-    "of 80 other objects, or of all ten classes on 10,000 other images of CIFAR-10; 3 to 10 groups, 300 rows or all "
-    "there are (speakers: 6 rows each, COIL-100: 36)",
+    "of 80 other objects, or of all ten classes on 10,000 other images of CIFAR-10; 3 to 10 groups, 300 rows "
+    "or all there are (speakers: 6 rows each, COIL-100: 36)",
 }
 
 

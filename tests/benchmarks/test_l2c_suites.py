@@ -25,8 +25,9 @@ from benchmarks.suites.l2c_unseen import (
     TimeShift,
     any_view,
 )
+from benchmarks.table_laws import SEPARATIONS, gaussian_mixture
 
-from benchmarks import datasets, figures, record, run, tables
+from benchmarks import datasets, figures, record, run, table_laws, tables
 
 
 def test_sets_of_points(tmp_path: Path) -> None:
@@ -133,3 +134,38 @@ def test_explicit_distances(tmp_path: Path) -> None:
     assert {found["method"] for found in records} == {"implicit", "full"}
     assert all(0 <= found["metrics"]["test_nmi_geometric"] <= 1 for found in records)
     assert "NMI .740, MR .165" in tables.page(records)
+
+
+def test_tables_without_k(tmp_path: Path) -> None:
+    arguments = ["l2c-tables", "--quick", "--only", "mixtures-2d-easy", "--out", str(tmp_path)]
+    assert run.main(arguments) == 0
+    records = record.read_all(tmp_path)
+    assert {found["method"] for found in records} == {"l2c", "kmeans", "hdbscan", "gmm-bic"}
+    assert all(found["metrics"]["ari"] > 0.9 for found in records if found["method"] == "kmeans")
+    (ours,) = (found for found in records if found["method"] == "l2c")
+    assert 0 <= ours["metrics"]["calibration_error"] <= 1
+    assert "calibration error of P(k)" in tables.page(records)
+
+
+@pytest.mark.parametrize("difficulty", sorted(SEPARATIONS))
+@pytest.mark.parametrize("seed", range(5))
+def test_the_worst_pair_is_as_far_apart_as_stated(difficulty: str, seed: int) -> None:
+    X, y = gaussian_mixture(np.random.default_rng(seed), 20_000, 2, difficulty)
+    assert len(np.unique(y)) == y.max() + 1 <= 10
+    assert np.bincount(y).min() >= 0.25 * len(y) / (y.max() + 1)
+    found = []
+    for a in range(y.max() + 1):
+        for b in range(a):
+            line = X[y == a].mean(axis=0) - X[y == b].mean(axis=0)
+            length = np.linalg.norm(line)
+            found.append(length / sum((X[y == c] @ line / length).std() for c in (a, b)))
+    assert min(found) == pytest.approx(SEPARATIONS[difficulty], rel=0.05)
+
+
+def test_embeddings_of_other_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_laws, "coil100", far_apart)
+    monkeypatch.setattr(table_laws, "KNOWN", {"coil100": 3})
+    monkeypatch.setattr(table_laws, "CLASSIFIER_STEPS", 2)
+    drawn = list(table_laws.embedded_tables("coil100", 3, draw=0))
+    assert all(len(X) == len(y) == 6 * (y.max() + 1) for X, y in drawn)
+    assert all(3 <= y.max() + 1 <= 10 for _, y in drawn)

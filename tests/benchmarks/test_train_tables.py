@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from benchmarks.suites.l2c_tables import calibration_error
 
 from benchmarks import ship_tables, table_sets
 from benchmarks import train_tables as training
@@ -102,5 +103,5 @@ def test_the_score_of_a_clusterer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_calibration_error_of_sure_and_of_wrong_answers() -> None:
     sure = np.array([1.0, 1.0, 0.55, 0.55])
-    assert ship_tables.calibration_error(sure, np.array([True, True, True, False])) == pytest.approx(0.025)
-    assert ship_tables.calibration_error(sure, np.zeros(4, dtype=bool)) == pytest.approx(0.775)
+    assert calibration_error(sure, np.array([True, True, True, False])) == pytest.approx(0.025)
+    assert calibration_error(sure, np.zeros(4, dtype=bool)) == pytest.approx(0.775)

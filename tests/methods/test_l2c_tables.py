@@ -13,6 +13,7 @@ from sklearn.datasets import load_iris
 from sklearn.metrics import adjusted_rand_score
 
 from coterie import L2C, InputError, InputTypeError
+from coterie.data.readers import Samples
 
 pytestmark = pytest.mark.filterwarnings("ignore:max_clusters")
 
@@ -72,6 +73,14 @@ def test_gaps_and_data_frames(model: L2C) -> None:
     frame = pd.DataFrame(X, columns=list("abcd"))
     frame.iloc[::17, 1] = np.nan
     assert adjusted_rand_score(y, model.predict(frame)) > 0.9
+
+
+@pytest.mark.parametrize("modality", ["table", "vectors"])
+def test_what_a_reader_gives_is_clustered(model: L2C, modality: str) -> None:
+    X, _ = blobs()
+    assert np.array_equal(model.predict(Samples(X, modality=modality)), model.predict(X))
+    with pytest.raises(InputError, match="Expected 2D array"):
+        model.predict(Samples(np.zeros((5, 8, 8)), modality="image"))
 
 
 def test_iris_has_two_or_three_clusters(model: L2C) -> None:

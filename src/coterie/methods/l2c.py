@@ -25,6 +25,7 @@ from coterie._types import Batch, Output
 from coterie.data.arrays import SampleArray, data_digest
 from coterie.data.augment import Augment
 from coterie.data.labels import encode_labels
+from coterie.data.readers import Samples
 from coterie.data.sets import GivenSets, SetBatches, fitting_set_size
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
