@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
 import coterie
 from coterie import DDC, InputError, InputTypeError
@@ -54,20 +53,6 @@ def call(site: Path | None, *words: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "coterie", *words]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-def test_a_package_s_method_is_listed_fitted_reported_and_loaded(installed: Path, tmp_path: Path) -> None:
-    np.save(tmp_path / "digits.npy", load_digits().data[:120])
-    run, data = str(tmp_path / "run"), str(tmp_path / "digits.npy")
-    words = ("--n-clusters", "4", "--max-steps", "5", "--over-clustering", "true", "--random-state", "0")
-    fitted = call(installed, "fit", data, "--method", "information", *words, "--out", run)
-    assert fitted.returncode == 0, fitted.stderr
-    assert fitted.stdout.endswith(f"wrote {run}/\n")
-    assert call(installed, "predict", run, data).returncode == 0
-    assert call(installed, "report", run).returncode == 0
-    without = call(None, "predict", run, data)
-    assert without.returncode == 2
-    assert "method 'information', which is not installed: pip install coterie-information" in without.stderr
 
 
 def test_an_installed_method_is_listed_without_its_import(installed: Path) -> None:

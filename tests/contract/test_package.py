@@ -1,0 +1,144 @@
+"""The project and an outside method as packages: built, installed into a fresh environment and used there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+ROOT = Path(__file__).parents[2]
+OUTSIDE = """\
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[project]
+name = "coterie-information"
+version = "1.0"
+description = "Clusters by information."
+dependencies = ["coterie"]
+[project.entry-points."coterie.methods"]
+information = "information:Information"
+[tool.hatch.build.targets.wheel]
+include = ["information.py"]
+"""
+# pip alone would want the network
+OFFLINE = ("--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--disable-pip-version-check")
+
+
+def run(*words: str | Path, folder: Path, code: int = 0) -> str:
+    """What a command prints, away from this checkout and its path."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [str(word) for word in words]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stderr if code else done.stdout
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder, folder=ROOT)
+    (path,) = folder.iterdir()
+    return path
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist: Path) -> Path:
+    """Built from the source distribution, which therefore holds all that the wheel needs."""
+    run(sys.executable, "-m", "pip", "wheel", *OFFLINE, "-w", sdist.parent, sdist, folder=sdist.parent)
+    (path,) = sdist.parent.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with the wheel and the outside method; it shares dependencies alone."""
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "pyproject.toml").write_text(OUTSIDE)
+    (outside / "information.py").write_text((ROOT / "examples" / "add_a_method.py").read_text())
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder)
+    paths = sysconfig.get_paths(vars={"base": str(folder), "platbase": str(folder)})
+    dependencies = [path for path in sys.path if path.endswith("site-packages")]
+    Path(paths["purelib"], "dependencies.pth").write_text("\n".join(dependencies))
+    python = Path(paths["scripts"], "python")
+    install = (sys.executable, "-m", "pip", "--python", python, "install", "--ignore-installed", *OFFLINE)
+    run(*install, wheel, outside, folder=folder)
+    return python.parent
+
+
+def test_the_source_distribution_holds_the_source_and_no_records(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"src/coterie/py.typed", "tests/conftest.py", "benchmarks/run.py", "LICENSE", "README.md"} <= names
+    assert not [name for name in names if name.startswith(("benchmarks/results", ".venv"))]
+
+
+def test_the_wheel_holds_types_and_every_shipped_model(wheel: Path) -> None:
+    source = ROOT / "src"
+    shipped = {path.relative_to(source).as_posix() for path in source.glob("coterie/pretrained/*.*")}
+    assert len(shipped) >= 6
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert {"coterie/py.typed", "coterie/__main__.py"} | shipped <= names
+    tops = {name.partition("/")[0] for name in names}
+    assert len(tops) == 2
+    assert all(name.startswith("coterie") for name in tops)
+
+
+def test_the_wheel_works_where_it_is_installed(environment: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, coterie\n"
+        "from coterie.methods.l2c import PRETRAINED\n"
+        "print(coterie.__file__, *(coterie.L2C.from_pretrained(name).max_clusters for name in PRETRAINED))"
+    )
+    place, *largest = run(environment / "python", "-c", code, folder=tmp_path).split()
+    assert Path(place).is_relative_to(environment.parent)
+    assert largest == ["5", "10", "20"]
+
+
+def test_an_outside_method_is_fitted_reported_saved_and_loaded(environment: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "digits.npy", load_digits().data[:120])
+    coterie = environment / "coterie"
+    listed = run(coterie, "methods", folder=tmp_path)
+    assert "information  Clusters by information. (package coterie-information)" in listed
+    words = ("--n-clusters", "4", "--max-steps", "5", "--over-clustering", "true", "--random-state", "0")
+    fit = (coterie, "fit", "digits.npy", "--method", "information", *words, "--out", "run")
+    assert run(*fit, folder=tmp_path).endswith("wrote run/\n")
+    assert "run/report.html" in run(coterie, "report", "run", folder=tmp_path)
+    code = (
+        "import coterie, numpy as np\n"
+        "model, X = coterie.load('run/model'), np.load('digits.npy')\n"
+        "coterie.save(model, 'again')\n"
+        "print(type(model).__module__, (coterie.load('again').predict(X) == model.labels_).all())"
+    )
+    assert run(environment / "python", "-c", code, folder=tmp_path).endswith("information True\n")
+    uninstall = (
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        environment / "python",
+        "uninstall",
+        "--quiet",
+        "--yes",
+    )
+    run(*uninstall, "coterie-information", folder=tmp_path)
+    refused = run(coterie, "predict", "run", "digits.npy", folder=tmp_path, code=2)
+    assert "method 'information', which is not installed: pip install coterie-information" in refused
