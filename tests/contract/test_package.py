@@ -7,12 +7,15 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 from sklearn.datasets import load_digits
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +103,23 @@ def test_the_wheel_holds_types_and_every_shipped_model(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in names}
     assert len(tops) == 2
     assert all(name.startswith("coterie") for name in tops)
+
+
+def test_the_lowest_versions_are_those_that_the_project_allows() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    declared = [
+        Requirement(text) for name in ("parquet", "image", "audio", "onnx", "track") for text in extras[name]
+    ]
+    declared += [Requirement(text) for text in project["dependencies"]]
+    lowest = {
+        wanted.name: next(iter(wanted.specifier)).version
+        for wanted in map(Requirement, (ROOT / "constraints/lowest.txt").read_text().splitlines()[1:])
+    }
+    for wanted in declared:
+        if wanted.name != "torch":
+            (bound,) = (part.version for part in wanted.specifier if part.operator == ">=")
+            assert Version(lowest[wanted.name]) == Version(bound), wanted
 
 
 def test_the_wheel_works_where_it_is_installed(environment: Path, tmp_path: Path) -> None:

@@ -398,7 +398,7 @@ def test_parquet_takes_booleans(tmp_path: Path) -> None:
 
 def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ImportError, match=r"pip install 'coterie\[parquet\]'"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[parquet\]'"):
         Pairs([0], [1], [1]).to_parquet(tmp_path / "pairs.parquet")
     assert not list(tmp_path.iterdir())
 

@@ -9,12 +9,14 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from coterie import ADC, CCN, DDC, L2C, InputError, InputTypeError, SimilarityNetwork, export_onnx
 from coterie.data.arrays import Scaling
-from coterie.methods.onnx_export import PortableClusterer
+from coterie.methods.onnx_export import PortableClusterer, input_type
 from coterie.metrics import vote_shares
 from coterie.nn import ClusterNetwork, build_network
 
@@ -46,7 +48,9 @@ def test_onnxruntime_predicts_the_same(model: Any, shaped: Any, digits: Any, tmp
     if X.ndim > 2 and isinstance(model, CCN):
         model.set_params(backbone="lenet-code")
     model.fit(X, y)
-    export_onnx(model, tmp_path / "new" / "model.onnx")
+    written = export_onnx(model, tmp_path / "new" / "model.onnx", X)
+    assert (written.input_type, written.n_measured) == ("float32", 150)
+    assert written.max_error < 1e-5
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["model.onnx"]
     session = onnxruntime.InferenceSession(tmp_path / "new" / "model.onnx")
     for n in (1, 7, 150):
@@ -54,6 +58,42 @@ def test_onnxruntime_predicts_the_same(model: Any, shaped: Any, digits: Any, tmp
         np.testing.assert_allclose(probability, model.predict_proba(X[:n]), atol=1e-5)
         np.testing.assert_array_equal(label, model.predict(X[:n]))
         assert (probability.dtype, label.dtype) == (np.float32, np.int64)
+
+
+@pytest.mark.parametrize(("offset", "spread"), [(1e6, 1.0), (1.7e9, 86_400.0), (-1e12, 10.0)])
+def test_a_large_offset_keeps_its_digits(offset: float, spread: float, digits: Any, tmp_path: Path) -> None:
+    X, y = digits[0][:, 20:40] * (spread / 7) + offset, digits[1]
+    model = CCN(n_restarts=1, **QUICK | {"max_steps": 100}).fit(X, y)
+    drawn = export_onnx(model, tmp_path / "model.onnx")
+    own = export_onnx(model, tmp_path / "model.onnx", X)
+    assert (drawn.input_type, drawn.n_measured) == ("float64", 100)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    probability, label = session.run(None, {"X": X})
+    np.testing.assert_array_equal(label, model.labels_)
+    error = np.abs(probability - model.predict_proba(X)).max()
+    assert own.max_error == pytest.approx(error, abs=1e-9)
+    assert max(own.max_error, drawn.max_error) < 1e-5
+
+
+@given(st.floats(-1e15, 1e15), st.floats(1e-6, 1e6))
+def test_the_type_of_the_input_keeps_what_distinguishes_samples(offset: float, deviation: float) -> None:
+    scaling = Scaling(np.array([0.0, offset]), np.array([1.0, 1 / deviation]))
+    X = np.array([offset, offset + deviation / 3, offset + deviation])
+    scaled, kept = (
+        (values.astype(np.float64) - offset) / deviation for values in (X, X.astype(input_type(scaling)))
+    )
+    assert np.abs(scaled - kept).max() < 1.1e-4
+
+
+def test_a_graph_that_is_far_from_its_model_is_said(
+    digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = digits
+    X = X + 1e9
+    model = CCN(n_restarts=1, **QUICK | {"max_steps": 100}).fit(X, y)
+    monkeypatch.setattr("coterie.methods.onnx_export.input_type", lambda scaling: "float32")
+    with pytest.warns(UserWarning, match=r"a probability of the ONNX graph differs by 0\.\d+ from predict"):
+        assert export_onnx(model, tmp_path / "model.onnx", X).max_error > 0.01
 
 
 class Chooser(nn.Module):
@@ -82,7 +122,7 @@ def test_export_refuses(tmp_path: Path, digits: Any, monkeypatch: pytest.MonkeyP
     with pytest.raises(InputError, match="is a directory"):
         export_onnx(model, tmp_path)
     monkeypatch.setattr("coterie.methods.onnx_export.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"onnx, onnxscript, not installed: pip install 'coterie\[onnx\]'"):
+    with pytest.raises(ImportError, match=r"onnx, onnxscript, onnxruntime, not .* '\.\[onnx\]'"):
         export_onnx(model, path)
 
 

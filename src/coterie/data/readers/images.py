@@ -81,7 +81,7 @@ def load_pillow() -> Any:
         from PIL import Image, ImageOps
     except ImportError as error:
         raise ImportError(
-            "image files need pillow, which is not installed: pip install 'coterie[image]'"
+            "image files need pillow, which is not installed: pip install '.[image]'"
         ) from error
     return Image, ImageOps
 

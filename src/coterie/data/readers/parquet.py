@@ -21,7 +21,7 @@ def load_arrow() -> tuple[Any, Any]:
         import pyarrow.parquet
     except ImportError as error:
         raise ImportError(
-            "Parquet files need pyarrow, which is not installed: pip install 'coterie[parquet]'"
+            "Parquet files need pyarrow, which is not installed: pip install '.[parquet]'"
         ) from error
     return pyarrow, pyarrow.parquet
 

@@ -75,7 +75,7 @@ def _soundfile() -> Any:
         import soundfile
     except ImportError as error:
         raise ImportError(
-            "sound files need soundfile, which is not installed: pip install 'coterie[audio]'"
+            "sound files need soundfile, which is not installed: pip install '.[audio]'"
         ) from error
     return soundfile
 
