@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint types tables docs docs-check
+.PHONY: demo test test-lowest test-newest lint types tables docs docs-check
 demo: .venv/ready
 	$(BIN)/coterie demo
 
@@ -11,6 +11,23 @@ demo: .venv/ready
 test: .venv/ready
 	@sh .ci/browser
 	$(BIN)/pytest -n 2
+
+# the suite with the lowest versions that pyproject.toml allows, torch excepted, and with the newest
+TESTS ?= tests src
+test-lowest: build/lowest/ready
+	build/lowest/bin/python -m pytest -n 2 $(TESTS)
+
+test-newest: .venv/ready
+	$(PYTHON) -m venv build/newest
+	build/newest/bin/pip install --quiet --upgrade --upgrade-strategy eager -c constraints/cpu.txt -e '.[dev]'
+	build/newest/bin/pytest -n 2 $(TESTS)
+
+# only what differs from .venv is installed: the rest, with torch, is found there
+build/lowest/ready: .venv/ready constraints/lowest.txt
+	$(PYTHON) -m venv --clear --without-pip build/lowest
+	build/lowest/bin/python .ci/share.py build/lowest .venv
+	$(BIN)/pip --python build/lowest/bin/python install --quiet --no-warn-conflicts -r constraints/lowest.txt
+	touch $@
 
 lint: .venv/ready
 	$(BIN)/ruff check .
