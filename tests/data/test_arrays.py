@@ -227,9 +227,20 @@ def test_a_digest_tells_data_apart() -> None:
 
 def test_data_that_lives_on_the_device_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     X = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
-    source = ScaledSource(X, fit_scaling(X, True), torch.device("cpu"))
+    source = ScaledSource(X, fit_scaling(X, True), CPU)
     expected = source.take(slice(0, 4))
     monkeypatch.setattr(source, "_resident", torch.from_numpy(X.copy()))
     for rows in (slice(0, 4), np.arange(4)):
         torch.testing.assert_close(source.take(rows), expected, rtol=0, atol=0)
         torch.testing.assert_close(source.take(rows), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_few_samples_are_scaled_once_to_the_same_bits(dtype: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    X: npt.NDArray[Any] = np.random.default_rng(0).normal(100, 30, (50, 7)).astype(dtype)
+    rows = np.array([3, 3, 49, 0])
+    once = ScaledSource(X, fit_scaling(X, True), CPU).take(rows)
+    monkeypatch.setattr("coterie.data.arrays.SCALED_BYTES", 0)
+    source = ScaledSource(X, fit_scaling(X, True), CPU)
+    assert torch.equal(source.take(rows), once)
+    assert source._scaled is None

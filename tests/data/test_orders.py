@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coterie.data import orders
-from coterie.data.orders import Order
+from coterie.data.orders import Order, unique_in_order
 
 
 def count_draws(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -54,3 +54,10 @@ def test_an_order_depends_on_its_arguments_alone(asked: list[tuple[int, int]], n
         np.testing.assert_array_equal(order(seed, epoch), Order(n, stream=1)(seed, epoch))
         assert len(order._kept) <= room
     assert copy.deepcopy(order)._kept == {}
+
+
+@given(st.lists(st.integers(0, 12), max_size=30))
+def test_unique_values_in_order_of_their_first_occurrence(values: list[int]) -> None:
+    unique, places = unique_in_order(np.array(values, dtype=np.int64))
+    assert unique.tolist() == list(dict.fromkeys(values))
+    assert unique[places].tolist() == values

@@ -24,6 +24,7 @@ from coterie.nn import (
     channels_last,
     has_convolutions,
 )
+from coterie.nn.backbone import with_channel
 
 
 def small_encoder() -> nn.Sequential:
@@ -323,3 +324,27 @@ def test_an_error_inside_the_callable_passes_through() -> None:
 def test_other_types(spec: object) -> None:
     with pytest.raises(InputTypeError, match=f"backbone: expected 'auto', .* got {type(spec).__name__}"):
         build_backbone(cast(BackboneSpec, spec), (4,))
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 5), (3, 1, 6, 5), (1, 1, 6, 5)])
+def test_images_of_one_channel_have_the_layout_of_channels_last(shape: tuple[int, ...]) -> None:
+    """By their strides alone they could be either, and torch would take the slower one."""
+    x = torch.arange(float(torch.Size(shape).numel())).reshape(shape)
+    given = with_channel(x)
+    assert given.shape == (shape[0], 1, 6, 5)
+    assert given.stride() == (30, 1, 5, 1)
+    assert torch.equal(given.flatten(), x.flatten())
+    colours = torch.zeros(2, 3, 6, 5)
+    assert with_channel(colours) is colours
+
+
+@pytest.mark.parametrize("name", ["lenet-bn", "ddc-cnn", "vcnn"])
+def test_the_layout_changes_nothing_but_rounding(name: str) -> None:
+    network = build_network(name, (28, 28), 4, 0).double().eval()
+    images = torch.randn(3, 28, 28, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    backbone = network.backbone
+    plain = backbone.get_submodule("wide")(
+        backbone.get_submodule("features")(images.unsqueeze(1).clone()).flatten(1)
+    )
+    for given in (images, images.unsqueeze(1)):
+        torch.testing.assert_close(network.embed(given), plain, rtol=0, atol=1e-12)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +23,7 @@ from coterie.data.records import record_values, sample_columns
 Array = npt.NDArray[Any]
 CHUNK_BYTES = 64 * 2**20
 RESIDENT_BYTES = 4 * 2**30
+SCALED_BYTES = 16 * 2**20
 FLOAT32_RANGE = (1e-30, 1e30)  # within which neither a scaled value nor its parts overflow or lose digits
 
 
@@ -246,8 +249,16 @@ class ScaledSource:
             return None
         return torch.from_numpy(_for_torch(self._items)).to(self._device)
 
+    @cached_property
+    def _scaled(self) -> Tensor | None:
+        """On a CPU, few data are scaled once, when rows are first drawn at random: steps are short there."""
+        is_small = self._device.type == "cpu" and 4 * math.prod(self._items.shape) <= SCALED_BYTES
+        return self.take(slice(None)) if is_small and isinstance(self._items, np.ndarray) else None
+
     def take(self, rows: Rows | slice) -> Tensor:
         """Scaled rows, float32 of shape (len(rows), ...)."""
+        if not isinstance(rows, slice) and self._scaled is not None:
+            return self._scaled[torch.from_numpy(rows)]
         if self._resident is not None:
             index = rows if isinstance(rows, slice) else torch.from_numpy(rows).to(self._device)
             raw = self._resident[index].to(self._work, copy=True)

@@ -82,11 +82,12 @@ def unique_in_order(values: Rows) -> tuple[Rows, Rows]:
 
     Sorted rows would undo the shuffle where processes take contiguous parts of a batch.
     """
-    unique, first, inverse = np.unique(values, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    return unique[order], place[inverse]
+    places = np.arange(len(values))
+    first = np.empty(values.max(initial=-1) + 1, dtype=np.int64)
+    first[values[::-1]] = places[::-1]
+    of_each = first[values]
+    is_first = of_each == places
+    return values[is_first], (np.cumsum(is_first) - 1)[of_each]
 
 
 def as_codes(labels: npt.ArrayLike) -> Rows:

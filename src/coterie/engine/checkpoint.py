@@ -31,7 +31,7 @@ STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 # beside its number and seed, from which it starts afresh
-_RUN_STATE = ("step", "entered", "entered_at", "plateaued", "history", "best", "stale", "stopped")
+_RUN_STATE = ("step", "entered", "entered_at", "plateaued", "sums", "history", "best", "stale", "stopped")
 _SESSION_STATE = ("seeds", "keep", "how", "n_restarts", "rung", "runs", "history")
 
 
@@ -207,7 +207,6 @@ def _restore_run(task: Task, meta: dict[str, Any], tensors: dict[str, Tensor]) -
     run = start_run(task, meta["index"], meta["seed"])
     run.network.load_state_dict(_under(tensors, "network/"))
     _restore_optimizer(run.optimizer, _under(tensors, "optimizer/"))
-    run.sums = tensors["sums"].to(task.runtime.device) if "sums" in tensors else None
     auxiliary = _under(tensors, "auxiliary/")
     for name, value in _auxiliary_tensors(run):
         value.data.copy_(auxiliary[name])
@@ -237,8 +236,6 @@ def _run_tensors(run: Run) -> Iterator[tuple[str, Tensor]]:
         yield f"auxiliary/{name}", value
     for name, value in run.sampler_state.items():
         yield f"sampler/{name}", value
-    if run.sums is not None:
-        yield "sums", run.sums
     for number, parameter in enumerate(parameters_of(run.optimizer)):
         for name, value in run.optimizer.state[parameter].items():
             if value is not None:

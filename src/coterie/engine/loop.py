@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from coterie._errors import InputError
 from coterie._types import BatchPlan
 from coterie.data.batches import Sampler, StatefulSampler
 from coterie.engine.objective import Modules, Phase
-from coterie.engine.recipe import is_plateau
+from coterie.engine.recipe import clear_gradients, is_plateau
 from coterie.engine.task import Task, global_terms, mean_terms
 from coterie.nn import Network
 
@@ -45,8 +46,10 @@ class Run:
     sampler_state : dict of str to tensor
     plateaued : bool
         Whether the phase has ended before its steps were done.
-    sums : float64 tensor or None
-        Sums over the open epoch of every term and of the total.
+    sums : list of float
+        Sums over the open epoch of every term and of the total, up to the last `add_up`.
+    pending : list of list of tensor
+        The same values of each step since then.
     history : list of dict
         One flat dict per closed epoch.
     best : float
@@ -69,7 +72,8 @@ class Run:
     entered_at: int = 0
     sampler_state: dict[str, Tensor] = field(default_factory=dict)
     plateaued: bool = False
-    sums: Tensor | None = None
+    sums: list[float] = field(default_factory=list)
+    pending: list[list[Tensor]] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
     best: float = math.inf
     stale: int = 0
@@ -113,8 +117,8 @@ def _step(task: Task, run: Run, modules: Modules) -> None:
     seed = step_seed(run.seed, run.step)
     terms = mean_terms(global_terms(task, modules, plan_of(task, run), seed, training=True))
     loss = task.objective.phases[run.entered - 1].total(terms)
-    run.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
+    clear_gradients(run.optimizer)
+    torch.autograd.backward(loss)
     task.recipe.clip(run.network)
     run.optimizer.step()
     finish_step(task, run, modules, terms, loss)
@@ -133,11 +137,22 @@ def step_seed(seed: int, step: int) -> int:
 
 def finish_step(task: Task, run: Run, modules: Modules, terms: Mapping[str, Tensor], loss: Tensor) -> None:
     """Add a step that was done to the open epoch, and let the objective follow it."""
-    values = torch.stack([*(terms[name] for name in task.objective.weights), loss]).detach().double()
-    run.sums = values if run.sums is None else run.sums + values
+    run.pending.append([*(terms[name].detach() for name in task.objective.weights), loss.detach()])
     run.step += 1
     with torch.no_grad():
         task.objective.after_step(modules, run.step)
+
+
+def add_up(run: Run) -> None:
+    """Add the pending steps to the open epoch's sums; read together, since each reading waits for a GPU."""
+    if not run.pending:
+        return
+    width = len(run.pending[0])
+    values = torch.stack(list(itertools.chain.from_iterable(run.pending))).double().tolist()
+    run.pending.clear()
+    for start in range(0, len(values), width):
+        step = values[start : start + width]
+        run.sums = [one + other for one, other in zip(run.sums, step, strict=True)] if run.sums else step
 
 
 def enter_phases(task: Task, run: Run) -> None:
@@ -211,10 +226,10 @@ def close_epoch(task: Task, run: Run) -> None:
     total = task.total_steps
     if run.step % task.steps_per_epoch and run.step != total:
         return
-    assert run.sums is not None
+    add_up(run)
     steps = (run.step - 1) % task.steps_per_epoch + 1
-    *terms, loss = (run.sums / steps).tolist()
-    run.sums = None
+    *terms, loss = (value / steps for value in run.sums)
+    run.sums = []
     record: dict[str, float] = {"restart": run.index, "epoch": len(run.history) + 1, "step": run.step}
     record["learning_rate"] = task.recipe.learning_rate_at(run.step - 1, total)
     if len(task.objective.phases) > 1:

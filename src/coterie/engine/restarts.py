@@ -13,7 +13,7 @@ from torch import Tensor
 
 from coterie._errors import InputError
 from coterie.engine.assessment import Assessment, assess
-from coterie.engine.loop import Callback, Run, close_epoch, enter_phases, start_run, train
+from coterie.engine.loop import Callback, Run, add_up, close_epoch, enter_phases, start_run, train
 from coterie.engine.stacked import Stack, cannot_stack
 from coterie.engine.task import Task
 from coterie.metrics import clustering_accuracy
@@ -94,6 +94,8 @@ class Session:
 
     def synchronise(self) -> None:
         """Put the live runs up to date."""
+        for run in self.live:
+            add_up(run)
         if self.stack is not None:
             self.stack.write_back()
 

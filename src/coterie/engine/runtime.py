@@ -69,7 +69,7 @@ class Runtime:
 
     def share(self, rows: Rows) -> Rows:
         """This process's contiguous share of a global batch."""
-        return np.array_split(rows, self.world)[self.rank]
+        return rows if self.world == 1 else np.array_split(rows, self.world)[self.rank]
 
     def gather(self, local: Tensor, total: int) -> Tensor:
         """Rows of all processes in global order, with gradient: pair losses of the shares alone are wrong."""

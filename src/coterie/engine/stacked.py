@@ -12,7 +12,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from coterie.engine.loop import Run, finish_step, plan_of, start_run, step_seed
 from coterie.engine.objective import Modules
-from coterie.engine.recipe import parameters_of
+from coterie.engine.recipe import clear_gradients, parameters_of
 from coterie.engine.task import Task, mean_terms, share_of_samples, terms_of
 
 # under the norm of a run's gradients, as in torch
@@ -73,7 +73,7 @@ class Stack:
             modules = Modules(run.network, run.network, run.auxiliary)
             terms = mean_terms(terms_of(task, modules, plan, one, values))
             done.append((run, modules, terms, phase.total(terms)))
-        self._optimizer.zero_grad(set_to_none=True)
+        clear_gradients(self._optimizer)
         torch.autograd.backward([loss for *_, loss in done])
         if task.recipe.clip_norm is not None:
             self._clip(task.recipe.clip_norm)

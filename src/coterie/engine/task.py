@@ -125,16 +125,18 @@ def share_of_samples(task: Task, plan: BatchPlan, seed: int, *, training: bool) 
     Evaluation sees views only where the objective compares them with the plain rows.
     """
     rows = task.runtime.share(plan.rows)
-    samples = task.source.take(rows.reshape(-1))
-    if rows.ndim > 1:
+    if rows.ndim == 1:
+        samples = task.source.take(rows)
+    else:
+        samples = task.source.take(rows.reshape(-1))
         samples = samples.reshape(*rows.shape, *samples.shape[1:])
     n_views = task.objective.n_views
-    if n_views == 0 or (n_views is None and not training):
+    if n_views == 0 or (n_views is None and (task.augment is None or not training)):
         return samples
     generator = torch.Generator(samples.device).manual_seed(seed)
     if n_views is None:
-        (augment,) = _augments(task.augment, 1) if task.augment else (None,)
-        return samples if augment is None else _augmented(augment, samples, generator)
+        (augment,) = _augments(task.augment, 1)
+        return _augmented(augment, samples, generator)
     augments = _augments(task.augment, n_views)
     if len(augments) == 1:
         repeated = samples.repeat(n_views, *[1] * (samples.dim() - 1))
@@ -167,8 +169,11 @@ def _augmented(augment: Augment, samples: Tensor, generator: Generator) -> Tenso
 
 def _global_output(task: Task, network: Network, values: Sequence[Tensor], joint: int) -> Output:
     """What the network gave for the plain rows of all processes, with that for each of their views."""
+    named = network.named(values)
+    if not task.objective.n_views and task.runtime.world == 1:
+        return Output(named, shared=network.shared_outputs)
     copies: list[dict[str, Tensor]] = [{} for _ in range(1 + (task.objective.n_views or 0))]
-    for name, value in network.named(values).items():
+    for name, value in named.items():
         is_shared = name in network.shared_outputs
         parts = [value] * len(copies) if is_shared else _gather_copies(task, value, joint)
         for copy, part in zip(copies, parts, strict=True):

@@ -57,7 +57,7 @@ class VCNN(Backbone):
         layers: list[nn.Module] = []
         for stage, channels in enumerate(widths):
             for _ in range(repeats):
-                layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ELU()]
+                layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ELU(inplace=True)]
                 before = channels
             if stage < poolings:
                 layers.append(nn.MaxPool2d(2))
@@ -65,7 +65,7 @@ class VCNN(Backbone):
                 layers.append(nn.Dropout(_DROPPED))
         self.features = nn.Sequential(*layers)
         self.flat_features = before * (height >> poolings) * (width >> poolings)
-        self.wide = nn.Sequential(nn.Linear(self.flat_features, hidden), nn.ELU())
+        self.wide = nn.Sequential(nn.Linear(self.flat_features, hidden), nn.ELU(inplace=True))
         self.out_features = hidden
         self.apply(_start)
 
