@@ -147,7 +147,7 @@ def test_a_similarity_network_learns_and_helps(
     ("words", "message"),
     [
         (["learn"], "similarity: unknown action 'learn'; fit is expected"),
-        (["fit", "x.npy", "--out", "spn"], "--labels, --pairs: none came; one of them is expected"),
+        (["fit", "x.npy", "--out", "spn"], "--labels, --label, --pairs: none came; one of them is expected"),
         (["fit", "x.npy"], "--out"),
     ],
 )
@@ -253,7 +253,7 @@ BAD = [
     (["nonsense"], "unknown command 'nonsense'; one of demo, fit"),
     (fit_words("missing.npy", LABELS), "missing.npy cannot be read: No such file"),
     (fit_words("ragged.csv", LABELS), "ragged.csv, line 2: 2 entries where the first line has 3"),
-    (fit_words("words.csv", LABELS), "words.csv, line 2, column 2: expected a number; got 'five'"),
+    (fit_words("words.csv", LABELS), "words.csv, line 2, column '2': must be a number"),
     (fit_words("objects.npy", LABELS), "objects.npy cannot be read as .npy"),
     (fit_words("nan.npy", LABELS), "X: Input X contains NaN"),
     (fit_words("x.txt", LABELS), "x.txt cannot be read"),

@@ -76,15 +76,6 @@ def test_masked_entries_are_refused_and_an_empty_mask_is_none() -> None:
             r"X must hold numbers; got dtype datetime64.* \(x - start\) / .* gives days",
         ),
         (np.array(SPANS).reshape(-1, 1), "X must hold numbers; got dtype timedelta64.* x / .* gives days"),
-        (
-            pd.DataFrame({"b": 1.0, "when": DAYS}),
-            "X must hold numbers; got column 'when' of dtype datetime64",
-        ),
-        (
-            pd.DataFrame({"when": DAYS.tz_localize("UTC")}),
-            "X must hold numbers; got column 'when' of dtype datetime",
-        ),
-        (pd.DataFrame({"span": SPANS}), "X must hold numbers; got column 'span' of dtype timedelta64"),
     ],
 )
 def test_dates_and_durations_are_refused_by_name(wrong: Any, words: str) -> None:

@@ -27,11 +27,14 @@ from coterie.cli.neighbor_space import NeighborSpace
 from coterie.cli.parser import (
     DashedParser,
     add_method_options,
-    add_reading_options,
     asked_for,
     make_parser,
-    reading_options,
     version,
+)
+from coterie.cli.reading import (
+    add_reading_options,
+    given_options,
+    reading_options,
 )
 from coterie.cli.run_folder import (
     CHECKPOINT,
@@ -49,10 +52,12 @@ from coterie.cli.run_folder import (
 )
 from coterie.cli.table import format_table
 from coterie.data import Pairs, Samples, read_samples
+from coterie.data.labels import encode_labels
 from coterie.data.readers import labels_of
 from coterie.methods.base import NeuralClusterer, NeuralEstimator
 from coterie.methods.persistence import save
 from coterie.methods.registry import find_method, method_names, method_of
+from coterie.metrics import clustering_accuracy, nmi
 from coterie.report.findings import loss_in_words
 
 HELP = "cluster a data set, or learn to, and write the run's folder"
@@ -66,7 +71,7 @@ _OF_THE_NETWORK = (
 )
 _DESCRIPTION = (
     "Cluster a data set, or with --method l2c learn from labelled groups to cluster others. "
-    "DATA: an .npy, .npz, .csv, .parquet or idx file, or a folder of images or of sounds."
+    "DATA: an .npy, .npz, .csv, .tsv, .txt, .jsonl, .parquet or idx file, or a folder of images or of sounds."
 )
 
 
@@ -83,8 +88,8 @@ def run(words: list[str]) -> None:
     folder = Path(options.out)
     check_run(folder, options.resume, options.overwrite)
     check_threshold(options.threshold)
-    like = None if init is None else read_metadata(options.init).get("reading")
-    samples = read_samples(options.data, reading_options(options, like))
+    earlier = None if init is None else read_metadata(options.init)
+    samples = read_samples(options.data, reading_options(options, earlier))
     params = {key: getattr(options, key) for key in names}
     estimator = find_method(name)(**params, checkpoint_dir=str(folder / CHECKPOINT), verbose=1)
     told = _supervision(options, estimator, samples, init)
@@ -94,7 +99,7 @@ def run(words: list[str]) -> None:
     with opened_run(folder, options.overwrite), naming_the_way_on("fit", words):
         estimator.fit(samples, **told)
         results, summary = _write_run(folder, estimator, samples, options)
-        write_metadata(folder, _metadata(words, options, samples))
+        write_metadata(folder, _metadata(words, options, samples, earlier))
     print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
 
 
@@ -161,7 +166,7 @@ def _parser(name: str, init: NeuralEstimator | None) -> tuple[DashedParser, list
     )
     made.add_argument("--safe_csv", action="store_true", help=SAFE_CSV)
     made.add_argument("--json", action="store_true", help="print the results as JSON")
-    add_reading_options(made, sizes=True)
+    add_reading_options(made)
     made.add_argument("--config", action="config", metavar="FILE", help="YAML file of these options")
     names = add_method_options(made, find_method(name))
     if type(init) is find_method(name):
@@ -174,13 +179,17 @@ def _supervision(
 ) -> dict[str, Any]:
     """What is known beside the samples, as keyword arguments of `fit`."""
     told: dict[str, Any] = {}
+    needs_one = estimator.__sklearn_tags__().target_tags.required
+    if options.labels is not None and options.label is not None:
+        raise InputError("--labels, --label: one of them is expected")
     if options.labels is not None:
         told["y"] = labels_of(options.labels, samples)
+    elif samples.labels is not None and needs_one:
+        told["y"] = samples.labels
     if options.pairs is not None:
         told["pairs"] = _pairs(options, samples, init)
     if options.similarity is not None:
         told["similarity"] = load_similarity(options.similarity)
-    needs_one = estimator.__sklearn_tags__().target_tags.required
     # where y is there for scikit-learn's conventions alone, labels would be left out unseen
     accepted = [name for name in inspect.signature(estimator.fit).parameters if needs_one or name != "y"]
     for key in told.keys() - set(accepted):
@@ -218,10 +227,25 @@ def _write_run(
         return results | {"rows": len(samples.X)}, f"learned to cluster; {loss}\n{way_on}"
     rows = label_rows(estimator, samples, options.threshold)
     sizes = write_labels(folder / LABELS, safe_for_spreadsheets(rows) if options.safe_csv else rows)
-    return results | _sizes(estimator, sizes), _summary(estimator, sizes) + loss
+    scores, said = _scores(estimator, samples)
+    return results | _sizes(estimator, sizes) | scores, _summary(estimator, sizes) + loss + said
 
 
-def _metadata(words: list[str], options: Any, samples: Samples) -> dict[str, Any]:
+def _scores(estimator: NeuralClusterer, samples: Samples) -> tuple[dict[str, float], str]:
+    """How the clusters agree with the column of classes, where one was named."""
+    if samples.labels is None:
+        return {}, ""
+    codes, _ = encode_labels(samples.labels)
+    true, found = codes[codes >= 0], estimator.labels_[codes >= 0]
+    if not len(true):
+        return {}, ""
+    scores = {"ACC": float(clustering_accuracy(true, found)), "NMI": float(nmi(true, found))}
+    return scores, f"\nagainst the column of classes: ACC {scores['ACC']:.3f}, NMI {scores['NMI']:.3f}"
+
+
+def _metadata(
+    words: list[str], options: Any, samples: Samples, earlier: dict[str, Any] | None
+) -> dict[str, Any]:
     """What another command needs to know of this run."""
     paths = {
         name: None if getattr(options, name) is None else os.path.abspath(getattr(options, name))
@@ -232,7 +256,7 @@ def _metadata(words: list[str], options: Any, samples: Samples) -> dict[str, Any
         "command": shlex.join(["coterie", "fit", *words]),
         **paths,
         "reading": dict(samples.reading),
-        "skip_broken": options.skip_broken,
+        "reading_options": given_options(options, earlier),
         "threshold": options.threshold,
     }
 

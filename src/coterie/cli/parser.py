@@ -7,19 +7,16 @@ import inspect
 import os
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version as installed_version
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
 
 from coterie._errors import InputError
-from coterie.data import ReadOptions
 from coterie.methods.base import NeuralEstimator
 
 # set by the command itself, or of types that a command line cannot write
-# of one image after resizing: a network has no use for more, and a typing error takes all memory
-_MOST_PIXELS = 4096 * 4096
 _NOT_OPTIONS = {"checkpoint_dir", "verbose", "augment", "backbone", "random_state", "weights"}
 
 _WIDTH = 100
@@ -74,7 +71,9 @@ def _with_underscores(word: str) -> str:
 def make_parser(command: str, description: str) -> DashedParser:
     """A parser of one command; its description is wrapped here, since the methods' own is not to be."""
     text = textwrap.fill(description, _WIDTH)
-    return DashedParser(prog=f"coterie {command}", description=text, formatter_class=_Formatter)
+    return DashedParser(
+        prog=f"coterie {command}", description=text, formatter_class=_Formatter, allow_abbrev=False
+    )
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -117,34 +116,6 @@ def _named_in(config: str, name: str) -> str | None:
     """What the text of a config file says of an option."""
     named = re.search(_LINE % name, config, re.MULTILINE)
     return None if named is None or named[1] == "null" else named[1]
-
-
-def add_reading_options(parser: DashedParser, *, sizes: bool) -> None:
-    """Options on how files are read."""
-    parser.add_argument(
-        "--strict", action="store_true", help="refuse images or sounds that would have to be made to fit"
-    )
-    parser.add_argument("--skip_broken", action="store_true", help="leave out files that cannot be read")
-    if sizes:
-        parser.add_argument(
-            "--image_size", type=str, default=None, metavar="HxW", help="size of all images, such as 32x32"
-        )
-
-
-def reading_options(options: Any, like: Mapping[str, Any] | None = None) -> ReadOptions:
-    """What the options say of reading; `like` comes from an earlier run."""
-    size = getattr(options, "image_size", None)
-    return ReadOptions(options.strict, options.skip_broken, None if size is None else _size(size), like)
-
-
-def _size(text: str) -> tuple[int, int]:
-    parts = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
-    if parts is None:
-        raise InputError(f"--image-size: {text!r}; a height and a width such as 32x32 are expected")
-    height, width = int(parts[1]), int(parts[2])
-    if height * width > _MOST_PIXELS:
-        raise InputError(f"--image-size: {text} must have at most {_MOST_PIXELS} pixels; give a smaller size")
-    return height, width
 
 
 def version() -> str:

@@ -18,7 +18,8 @@ from coterie.cli.labels_out import (
     safe_for_spreadsheets,
     write_labels,
 )
-from coterie.cli.parser import DashedParser, add_reading_options, make_parser, reading_options
+from coterie.cli.parser import DashedParser, make_parser
+from coterie.cli.reading import add_reading_options, reading_options
 from coterie.cli.run_folder import load_labeller, read_metadata
 from coterie.data import read_samples
 
@@ -48,7 +49,7 @@ def parser(words: Sequence[str]) -> DashedParser:
     )
     made.add_argument("--safe_csv", action="store_true", help=SAFE_CSV)
     made.add_argument("--json", action="store_true", help="print the results as JSON")
-    add_reading_options(made, sizes=False)
+    add_reading_options(made, new=False)
     return made
 
 
@@ -63,7 +64,7 @@ def run(words: list[str]) -> None:
         raise InputError("--json: needs --out, which takes the labels")
     if options.out is not None:
         check_new(Path(options.out), options.overwrite)
-    samples = read_samples(options.data, reading_options(options, metadata.get("reading")))
+    samples = read_samples(options.data, reading_options(options, metadata))
     rows = label_rows(estimator, samples, threshold)
     if options.safe_csv:
         rows = safe_for_spreadsheets(rows)

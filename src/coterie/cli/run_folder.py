@@ -7,13 +7,15 @@ import json
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from coterie._errors import DamagedFileError, InputError, Interrupted, WriteError
-from coterie.data import Pairs, ReadOptions, Samples, read_samples
+from coterie.cli.reading import are_reading_options, options_of_run
+from coterie.data import Pairs, Samples, read_samples
 from coterie.data.files import atomic_write
 from coterie.data.locks import held
 from coterie.engine.checkpoint import LOCK_NAME, remove_checkpoints, saved_checkpoints
@@ -30,10 +32,18 @@ _PATH = str | None
 _METADATA: dict[str, Any] = {
     **dict.fromkeys(("data", "labels", "pairs", "similarity", "init"), _PATH),
     **{"version": str, "command": str, "reading": dict | None},
-    **{"threshold": int | float, "skip_broken": bool},
+    **{"threshold": int | float, "reading_options": dict | None},
 }
 _READING: dict[str, Any] = {
-    **{"modality": str, "columns": list | None, "colour": bool, "size": list, "rate": int, "length": int}
+    **{
+        "modality": str,
+        "columns": list | None,
+        "steps": list,
+        "colour": bool,
+        "size": list,
+        "rate": int,
+        "length": int,
+    }
 }
 
 
@@ -162,6 +172,10 @@ def _check_metadata(path: Path, found: Mapping[str, Any]) -> None:
             wrong = not isinstance(value, kinds.get(name, object))
             if wrong or (isinstance(value, bool) and kinds.get(name, bool) is not bool):
                 raise DamagedFileError(f"{path} is damaged: its {name} holds {value!r:.40}")
+    if not are_reading_options(found.get("reading_options") or {}):
+        raise DamagedFileError(
+            f"{path} is damaged: its reading_options hold {found['reading_options']!r:.60}"
+        )
     columns = (reading or {}).get("columns") or []
     if not all(isinstance(name, str) for name in columns):
         raise DamagedFileError(f"{path} is damaged: its columns hold {columns!r:.40}")
@@ -197,8 +211,9 @@ def load_fitted(run: str | Path, given: str | None) -> Fitted:
     """A run with its data, at the path given or where they were."""
     estimator, metadata = _clusterer(load(Path(run) / MODEL), run), read_metadata(run)
     data = _data_of(run, given, metadata)
-    like = metadata.get("reading") or None
-    samples = read_samples(data, ReadOptions(skip_broken=bool(metadata.get("skip_broken")), like=like))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the fit said it
+        samples = read_samples(data, options_of_run(metadata))
     if len(samples.X) != len(estimator.labels_):
         raise InputError(
             f"--data: {data} has {len(samples.X)} rows, the fit had {len(estimator.labels_)}; the same "

@@ -9,10 +9,9 @@ from coterie._errors import InputError
 from coterie.cli.parser import (
     DashedParser,
     add_method_options,
-    add_reading_options,
     make_parser,
-    reading_options,
 )
+from coterie.cli.reading import add_reading_options, reading_options
 from coterie.cli.run_folder import CHECKPOINT, MODEL, check_run, naming_the_way_on, opened_run, read_pairs
 from coterie.cli.table import format_table
 from coterie.data import read_samples
@@ -47,9 +46,9 @@ def _fit(words: list[str]) -> None:
     folder = Path(options.out)
     check_run(folder, options.resume, options.overwrite)
     samples = read_samples(options.data, reading_options(options))
-    if options.labels is None and options.pairs is None:
-        raise InputError("--labels, --pairs: none came; one of them is expected")
-    y = None
+    if options.labels is None and options.pairs is None and samples.labels is None:
+        raise InputError("--labels, --label, --pairs: none came; one of them is expected")
+    y = samples.labels
     if options.labels is not None:
         y = labels_of(options.labels, samples)
     pairs = None if options.pairs is None else read_pairs(options.pairs, hard=False, ids=samples.ids)
@@ -73,7 +72,7 @@ def _parser() -> tuple[DashedParser, list[str]]:
     )
     made.add_argument("--resume", action="store_true", help="go on in DIR where it stopped")
     made.add_argument("--overwrite", action="store_true", help="replace the network in DIR")
-    add_reading_options(made, sizes=True)
+    add_reading_options(made)
     return made, add_method_options(made, SimilarityNetwork)
 
 

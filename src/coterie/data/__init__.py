@@ -6,7 +6,7 @@ from coterie.data.batches import ClassBatches, LabelBatches, PairBatches, RowBat
 from coterie.data.files import atomic_write
 from coterie.data.pair_links import Conflict
 from coterie.data.pairs import Pairs
-from coterie.data.readers import ReadOptions, Samples, read_array, read_labels, read_samples
+from coterie.data.readers import ReadOptions, Samples, TableOptions, read_array, read_labels, read_samples
 from coterie.data.sets import GivenSets, SetBatches
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Sampler",
     "Samples",
     "SetBatches",
+    "TableOptions",
     "atomic_write",
     "read_array",
     "read_labels",

@@ -13,7 +13,7 @@ from coterie._errors import InputError
 from coterie.data.files import atomic_write
 from coterie.data.ids import RowIds
 from coterie.data.pair_arrays import KINDS, KINDS_TEXT, LARGEST_INDEX, UNKNOWN_HINT, Ints, Signs
-from coterie.data.readers import check_file, csv_rows
+from coterie.data.readers import check_file, text_rows
 from coterie.data.readers.parquet import load_arrow
 
 
@@ -22,7 +22,7 @@ def read_csv(
 ) -> tuple[list[int], list[int], list[int]]:
     """Return the columns i, j and same of a CSV file, see `Pairs.from_csv`."""
     known = None if ids is None else RowIds(ids)
-    rows = ((line, cells) for line, cells in csv_rows(path) if any(cells))
+    rows = ((line, cells) for line, cells in text_rows(path) if any(cells))
     header = next(rows, None)
     if header is None:
         raise InputError(f"{path} is empty; expected a header with the columns i, j, same")

@@ -123,7 +123,14 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Fitted attributes that a saved file keeps, beside the network.
     """
 
-    saved_fields: ClassVar[tuple[str, ...]] = ("modality_", "n_features_in_", "loss_", "history_", "runs_")
+    saved_fields: ClassVar[tuple[str, ...]] = (
+        "modality_",
+        "table_steps_",
+        "n_features_in_",
+        "loss_",
+        "history_",
+        "runs_",
+    )
 
     n_restarts: int | str
     # where it is no parameter
@@ -146,6 +153,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     augments: ClassVar[tuple[str, ...]] = ("auto", "none")
     scaling_: Scaling
     modality_: str
+    # what is done to the columns of a table, as `TableSteps.as_json` gives it; None of other samples
+    table_steps_: list[dict[str, Any]] | None
     _start: NeuralEstimator | None = None
     _tracking: Tracking | None = None
 
@@ -225,6 +234,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         samples = check_samples(self, X, reset)
         if reset:
             self.sample_shape_, self.n_features_in_ = samples.shape[1:], samples.shape[1]
+            if self.table_steps_ is not None:
+                self.n_features_in_ = len(self.table_steps_)
             self.modality_ = modality_of(X, self.sample_shape_)
         else:
             check_modality(X, self.modality_)

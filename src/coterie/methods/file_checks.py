@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coterie._errors import DamagedFileError
+from coterie._errors import DamagedFileError, InputError
+from coterie.data.table_steps import TableSteps
 
 _WEIGHTS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _COUNTS = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
@@ -49,6 +50,13 @@ def _is_array(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("values"), list) and "dtype" in value
 
 
+def _are_steps(value: object) -> bool:
+    try:
+        return value is None or bool(TableSteps.from_json(value).columns)
+    except InputError:
+        return False
+
+
 _FIELDS: dict[str, Callable[[object], bool]] = {
     "method": lambda value: isinstance(value, str),
     "package": lambda value: value is None or isinstance(value, str),
@@ -56,6 +64,7 @@ _FIELDS: dict[str, Callable[[object], bool]] = {
     "sample_shape": _is_shape,
     "members": _is_positive,
     "modality_": lambda value: isinstance(value, str),
+    "table_steps_": _are_steps,
     "n_features_in_": _is_positive,
     "loss_": _is_finite,
     "history_": _are_records,

@@ -45,8 +45,8 @@ def from_file(
     DamagedFileError
         A field or a tensor is not as `save` writes it.
     """
-    # models were saved without their modality once
-    meta = {"modality_": modality_of_shape(meta["sample_shape"])} | meta
+    # models were saved without these once
+    meta = {"modality_": modality_of_shape(meta["sample_shape"]), "table_steps_": None} | meta
     check_fields(meta)
     check_tensors(tensors)
     params = dict(meta["params"])

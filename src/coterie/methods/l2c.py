@@ -40,6 +40,7 @@ from coterie.methods.merge import merge_subsets
 from coterie.methods.noise import find_noise
 from coterie.methods.samples import change_values, refuse_masked
 from coterie.methods.table_rows import choose_count, table_rows
+from coterie.methods.tables import frame_values
 from coterie.nn import channels_last
 from coterie.nn.set_network import SET_NETWORKS, SIZES, ItemVectors, SetNetwork, build_set_network
 
@@ -467,7 +468,7 @@ class L2C(NeuralEstimator):
 
     def _check_samples(self, X: Any, *, reset: bool) -> SampleArray:
         if self.network == "table":
-            X = change_values(table_rows, X)
+            X = change_values(lambda values: table_rows(frame_values(values)), X)
             # a table network clusters any rows of numbers, whatever it was trained on
             X = X.X if isinstance(X, Samples) and not reset else X
         return super()._check_samples(X, reset=reset)

@@ -9,18 +9,28 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from coterie._errors import InputError, InputTypeError
 from coterie.data.arrays import SampleArray, from_tensor, is_dataset, read_dataset
 from coterie.data.modality import find_modality, modality_of_shape
 from coterie.data.readers import Samples
+from coterie.methods.tables import check_steps, encode_frame, is_encoded, is_frame
 
 
-def check_samples(estimator: BaseEstimator, X: Any, reset: bool) -> SampleArray:
+def check_samples(estimator: Any, X: Any, reset: bool) -> SampleArray:
     """X as rows of numbers, an array of at least two axes or a data set; remembers names when `reset`."""
-    X = from_tensor(X.X if isinstance(X, Samples) else X)
-    samples = read_dataset(X) if is_dataset(X) else _check_array(estimator, X, reset)
+    if reset:
+        estimator.table_steps_ = X.how.get("steps") if isinstance(X, Samples) else None
+    else:
+        check_steps(estimator, X)
+    values = from_tensor(X.X if isinstance(X, Samples) else X)
+    if is_frame(values):
+        encoded = encode_frame(estimator, values, reset)
+        if encoded is not None:
+            return encoded
+    named = reset or not (isinstance(X, Samples) or is_encoded(estimator))
+    samples = read_dataset(values) if is_dataset(values) else _check_array(estimator, values, reset, named)
     if reset:
         _refuse_channels_last(samples.shape)
     return samples
@@ -30,7 +40,7 @@ def modality_of(X: Any, sample_shape: tuple[int, ...]) -> str:
     """What X holds: what its reader says, a frame's rows, or what samples of this shape are taken for."""
     if isinstance(X, Samples):
         return find_modality(X.modality).name
-    return "table" if _is_frame(X) else modality_of_shape(sample_shape)
+    return "table" if is_frame(X) else modality_of_shape(sample_shape)
 
 
 def check_modality(X: Any, expected: str) -> None:
@@ -42,8 +52,8 @@ def check_modality(X: Any, expected: str) -> None:
 
 
 def change_values(change: Callable[[Any], Any], X: Any) -> Any:
-    """X with its values changed, and what its reader says of them kept."""
-    return dataclasses.replace(X, X=change(X.X)) if isinstance(X, Samples) else change(X)
+    """X with its values changed, and the modality that its reader gave them kept."""
+    return dataclasses.replace(X, X=change(X.X), how={}) if isinstance(X, Samples) else change(X)
 
 
 def check_sample_shape(estimator: BaseEstimator, samples: SampleArray, expected: tuple[int, ...]) -> None:
@@ -60,11 +70,17 @@ def check_sample_shape(estimator: BaseEstimator, samples: SampleArray, expected:
     raise InputError(f"X: samples of shape {shape}; shape {expected} as in fit is expected")
 
 
-def _check_array(estimator: BaseEstimator, X: Any, reset: bool) -> npt.NDArray[Any]:
+def _check_array(estimator: BaseEstimator, X: Any, reset: bool, named: bool) -> npt.NDArray[Any]:
+    """X as an array; where it is `named`, its features are held against those that `fit` remembers."""
     refuse_masked(X)
     _refuse_dates(X)
     try:
-        samples = validate_data(estimator, X, reset=reset, ensure_2d=False, allow_nd=True, dtype="numeric")
+        rules = {"ensure_2d": False, "allow_nd": True, "dtype": "numeric"}
+        samples = (
+            validate_data(estimator, X, reset=reset, **rules)
+            if named
+            else check_array(X, input_name="X", estimator=estimator, **rules)
+        )
     except (TypeError, ValueError) as error:
         kind = InputTypeError if isinstance(error, TypeError) else InputError
         raise kind(_name_x(str(error))) from error
@@ -87,22 +103,9 @@ def refuse_masked(X: Any, name: str = "X") -> None:
 
 def _refuse_dates(X: Any) -> None:
     """Raise where values are dates or durations, whose unit and origin are the caller's to choose."""
-    if isinstance(X, np.ndarray):
-        kinds = {"": X.dtype}
-    elif _is_frame(X):
-        kinds = {f"column {name!r} of ": dtype for name, dtype in zip(X.columns, X.dtypes, strict=True)}
-    else:
-        return
-    for where, dtype in kinds.items():
-        kind = getattr(dtype, "kind", "")
-        if kind in ("M", "m"):
-            way = "(x - start) / np.timedelta64(1, 'D')" if kind == "M" else "x / np.timedelta64(1, 'D')"
-            raise InputTypeError(f"X must hold numbers; got {where}dtype {dtype}. {way} gives days")
-
-
-def _is_frame(X: Any) -> bool:
-    """Whether X is a data frame of pandas, polars or the like."""
-    return hasattr(X, "columns") and hasattr(X, "dtypes")
+    if isinstance(X, np.ndarray) and X.dtype.kind in "Mm":
+        way = "(x - start) / np.timedelta64(1, 'D')" if X.dtype.kind == "M" else "x / np.timedelta64(1, 'D')"
+        raise InputTypeError(f"X must hold numbers; got dtype {X.dtype}. {way} gives days")
 
 
 def _refuse_channels_last(shape: tuple[int, ...]) -> None:

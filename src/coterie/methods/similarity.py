@@ -320,6 +320,7 @@ class SimilarityNetwork(NeuralEstimator):
             setattr(twin, name, copy.deepcopy(getattr(self, name)))
         width = self.network_.head.in_features
         twin.sample_shape_, twin.n_features_in_ = (width,), width
+        twin.modality_, twin.table_steps_ = "vectors", None
         twin.scaling_ = Scaling(np.zeros(()), np.ones(()))
         twin.bytes_ = False
         twin.network_.backbone = build_backbone("identity", twin.sample_shape_)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -256,3 +257,31 @@ def unknown_texts(found: Array) -> Array:
     values = found.astype(object)
     values[[value == "-1" for value in found.tolist()]] = -1
     return values
+
+
+def typed_labels(entries: list[str]) -> Array:
+    """Entries as int64, float64 or text; as objects when some are empty or text stands beside -1."""
+    convert = _converter([entry for entry in entries if entry])
+    values = [convert(entry) if entry else None for entry in entries]
+    mixed = len({type(value) for value in values}) > 1 or None in values
+    return np.array(values, dtype=object if mixed else None)
+
+
+def _converter(given: list[str]) -> Callable[[str], int | float | str]:
+    """What reads the entries: as numbers only where no two texts become one number."""
+    for kind in (int, float):
+        try:
+            numbers = {entry: kind(entry) for entry in given}
+        except ValueError:
+            continue
+        if _keeps_apart(list(numbers.values())):
+            return kind
+    # the unknown label stays one in a column of text
+    return lambda entry: -1 if entry == "-1" else entry
+
+
+def _keeps_apart(numbers: list[int] | list[float]) -> bool:
+    """Whether numbers of different texts differ, but those that mean unknown, and fit 64 bits."""
+    known = [number for number in numbers if number != -1 and not math.isnan(number)]
+    fits = all(isinstance(number, float) or -(2**63) <= number < 2**63 for number in known)
+    return fits and len(set(known)) == len(known)

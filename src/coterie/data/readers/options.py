@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
 from coterie._errors import InputError
 from coterie.data.arrays import SampleArray
 from coterie.data.modality import modality_of_shape
@@ -18,25 +20,59 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True)
+class TableOptions:
+    """How a table is to be read, where it is not to be detected.
+
+    Attributes
+    ----------
+    sep : str or None
+        What separates entries: one character.
+    decimal : "," or "." or None
+    header : bool or None
+        Whether the first line names the columns.
+    id : str or None
+        The column of names of the rows; None: the one called id, or the index that pandas writes.
+    label : str or None
+        The column of classes, which is no feature.
+    features, drop : tuple of str
+        The columns to use, all if there are none; columns to leave out.
+    cyclic_dates : bool
+        Dates also give the time of the year, of the week and of the day, as sine and cosine.
+    """
+
+    sep: str | None = None
+    decimal: str | None = None
+    header: bool | None = None
+    id: str | None = None
+    label: str | None = None
+    features: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    cyclic_dates: bool = False
+
+
+@dataclass(frozen=True)
 class ReadOptions:
     """How a file or folder is to be read.
 
     Attributes
     ----------
     strict : bool
-        Refuse what would otherwise be made to fit: images of several sizes, sounds of several lengths.
+        Refuse what would otherwise be made to fit: images of several sizes, sounds of several lengths,
+        columns that are not numbers, missing values.
     skip_broken : bool
         Leave files out that cannot be read, with a warning, instead of refusing the folder.
     image_size : (height, width) or None
         Size of all images; None finds one for them.
     like : mapping or None
         `Samples.reading` of an earlier reading: new files are brought into the same shape.
+    table : TableOptions
     """
 
     strict: bool = False
     skip_broken: bool = False
     image_size: tuple[int, int] | None = None
     like: Facts | None = None
+    table: TableOptions = field(default_factory=TableOptions)
 
 
 @dataclass(frozen=True)
@@ -57,6 +93,8 @@ class Samples:
         `coterie.data.modality.register_modality`. It chooses networks, views and how samples are shown. An
         estimator's ``fit`` and ``predict`` take the whole object as X. Where it is not given, vectors or
         images by their shape.
+    labels : array of shape (n,) or None
+        Classes of the samples, from the column that `TableOptions.label` names.
     """
 
     X: SampleArray
@@ -64,6 +102,7 @@ class Samples:
     how: Facts = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     modality: str = ""
+    labels: npt.NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         if not self.modality:

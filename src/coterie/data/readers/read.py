@@ -13,17 +13,17 @@ from coterie._errors import InputError
 from coterie.data.modality import find_modality
 from coterie.data.readers import images, sounds
 from coterie.data.readers.binary import BINARY_FORMATS, checked_numbers, is_binary, read_binary
+from coterie.data.readers.frames import JSON_LINES, PARQUET, TEXT
 from coterie.data.readers.labels import LabelTable, check_one_label_each, unknown_texts
 from coterie.data.readers.options import Facts, ReadOptions, Samples
-from coterie.data.readers.parquet import parquet_labels, parquet_table
+from coterie.data.readers.parquet import parquet_labels
 from coterie.data.readers.paths import check_file, files_below
 from coterie.data.readers.registry import Reader, ending_in, readers, register_reader
-from coterie.data.readers.text import csv_labels, csv_table
+from coterie.data.readers.table import read_table
+from coterie.data.readers.text import csv_labels
 
 Array = npt.NDArray[Any]
 
-PARQUET = (".parquet", ".pq")
-_TABLES = (".csv", *PARQUET)
 # a file of vectors may come as an array or as a table
 _ROWS = {"vectors", "table"}
 
@@ -78,9 +78,6 @@ def _check_like(path: str | os.PathLike[str], samples: Samples, like: Facts) -> 
             f"{path} must hold {find_modality(wanted).plural}, as in the fit; it holds "
             f"{find_modality(samples.modality).plural}"
         )
-    expected, columns = like.get("columns"), samples.how.get("columns")
-    if expected and columns and expected != columns:
-        raise InputError(f"{path} has the columns {', '.join(columns)}; {', '.join(expected)} are expected")
 
 
 def read_array(path: str | os.PathLike[str]) -> Array:
@@ -135,7 +132,7 @@ def read_labels(path: str | os.PathLike[str]) -> Array:
 def read_label_table(path: str | os.PathLike[str]) -> LabelTable:
     """Read labels as `read_labels` does, with the columns beside them, by which they find their rows."""
     file = check_file(path)
-    if file.suffix.lower() == ".csv":
+    if file.name.lower().endswith(TEXT):
         table = csv_labels(file)
     elif file.suffix.lower() in PARQUET:
         table = parquet_labels(file)
@@ -187,12 +184,6 @@ def _read_array_file(file: Path, options: ReadOptions) -> Samples:
     return Samples(checked_numbers(file, read_binary(file, ("X", "x", "data"))))
 
 
-def _read_table(file: Path, options: ReadOptions) -> Samples:
-    table = csv_table(file) if file.suffix.lower() == ".csv" else parquet_table(file)
-    how = {"columns": None if table.columns is None else list(table.columns)}
-    return Samples(checked_numbers(file, table.values), table.ids, how, modality="table")
-
-
 register_reader(
     Reader("sounds", ending_in(*sounds.SUFFIXES), read_folder=sounds.read_sounds, modality="sound")
 )
@@ -200,4 +191,10 @@ register_reader(
     Reader("images", ending_in(*images.SUFFIXES), read_folder=images.read_images, modality="image")
 )
 register_reader(Reader(BINARY_FORMATS, is_binary, _read_array_file))
-register_reader(Reader(".csv, .parquet", ending_in(*_TABLES), _read_table))
+register_reader(
+    Reader(
+        ".csv, .tsv, .txt, .jsonl (also with .gz), .parquet",
+        ending_in(*TEXT, *JSON_LINES, *PARQUET),
+        read_table,
+    )
+)

@@ -1,61 +1,79 @@
-"""A table of numbers whose rows may have names, from whatever file it comes."""
+"""A table of any columns as samples: its features as numbers, its ids and its labels."""
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
-
-from coterie._errors import InputError
-
-ID_NAME = "id"
-# what pandas calls the index that it writes: before the columns of a CSV file, after those of Parquet
-FIRST_NAMES = ("", "unnamed: 0", "__index_level_0__")
-LAST_NAME = "__index_level_0__"
-_LABEL_NAMES = ("label", "labels")
+from coterie._errors import InputError, InputTypeError
+from coterie.data.readers.frames import Frame, read_frame
+from coterie.data.readers.labels import typed_labels
+from coterie.data.readers.options import Facts, ReadOptions, Samples
+from coterie.data.table_steps import TableSteps, apply_steps, fit_steps
 
 
-@dataclass(frozen=True)
-class Table:
-    """Values of shape (n, d), the names of the d columns and of the n rows where the file has them."""
+def read_table(file: Path, options: ReadOptions) -> Samples:
+    """Read a table; its columns become numbers as `fit_steps` says, or as in an earlier reading.
 
-    values: npt.NDArray[Any]
-    columns: tuple[str, ...] | None
-    ids: tuple[str, ...] | None
-
-
-def split_columns(path: str | os.PathLike[str], names: Sequence[str]) -> tuple[int | None, list[int]]:
-    """Place of the column called id, and those of the features: all others but one of labels.
-
-    Clusters are not to be found from the labels that may lie in the same file.
+    Raises
+    ------
+    InputError
+        The file is no table, a column of the earlier reading is missing, a value is not of its column's kind;
+        or something had to be changed and `strict` was asked for.
     """
-    lower = [name.lower() for name in names]
-    labels = [place for place, name in enumerate(lower) if name in _LABEL_NAMES]
-    ids = [place for place, name in enumerate(lower) if name == ID_NAME]
-    if not ids:
-        ids = _index_column(path, names)
-    if len(ids) > 1:
-        raise InputError(f"{path}: {len(ids)} columns are called {ID_NAME}; at most one is expected")
-    features = [place for place in range(len(names)) if place not in labels + ids]
-    if not features:
-        raise InputError(f"{path} has no column of numbers; its columns are {', '.join(names)}")
-    if labels:
-        left = ", ".join(names[place] for place in labels)
-        warnings.warn(f"{path}: column {left} is not used as a feature", stacklevel=2)
-    return (ids[0] if ids else None), features
+    like = dict(options.like or {})
+    frame = read_frame(file, options.table, like.get("columns"))
+    if not len(frame.values):
+        raise InputError(f"{file} holds no samples; its shape is {frame.values.shape}")
+    places = _places(file, frame, like)
+    features = frame.values.iloc[:, places]
+    names = None if frame.names is None else [frame.names[place] for place in places]
+    notes = list(frame.notes)
+    try:
+        if like.get("steps"):
+            steps = TableSteps.from_json(like["steps"])
+        else:
+            called = [frame.called(place) for place in places]
+            cyclic = options.table.cyclic_dates
+            steps, said = fit_steps(features, called, cyclic_dates=cyclic, place=frame.place)
+            notes += said
+        values, said = apply_steps(steps, features, place=frame.place)
+    except (InputError, InputTypeError) as error:
+        raise InputError(f"{file}, {error}") from error
+    _say(file, [*notes, *said], options.strict)
+    how = {"columns": names, "steps": steps.as_json()}
+    return Samples(values, _ids(frame), how, modality="table", labels=_labels(frame))
 
 
-def _index_column(path: str | os.PathLike[str], names: Sequence[str]) -> list[int]:
-    """Place of an index that pandas wrote: the first column, or in Parquet the last one."""
-    if not any(names):  # no header at all
-        return []
-    lower = [name.strip().lower() for name in names]
-    found = [0] if lower[0] in FIRST_NAMES else [len(names) - 1] if lower[-1] == LAST_NAME else []
-    for place in found:
-        called = names[place] or "without a name"
-        warnings.warn(f"{path}: column {called} is taken as ids, as pandas writes its index", stacklevel=4)
-    return found
+def _say(file: Path, notes: Sequence[str], strict: bool) -> None:
+    """Say what was detected and done, or refuse it."""
+    if notes and strict:
+        raise InputError(f"{file}: with --strict nothing is changed, but: {'; '.join(notes)}")
+    for note in notes:
+        warnings.warn(f"{file}: {note}", stacklevel=5)
+
+
+def _places(file: Path, frame: Frame, like: Facts) -> list[int]:
+    """Places of the features, as many as those of an earlier reading."""
+    places = list(frame.roles.features)
+    steps = like.get("steps")
+    if steps and len(steps) != len(places):
+        raise InputError(
+            f"{file} has {len(places)} columns of features; {len(steps)} are expected, as in the fit"
+        )
+    return places
+
+
+def _ids(frame: Frame) -> tuple[str, ...] | None:
+    place = frame.roles.id
+    return None if place is None else tuple(map(str, frame.values.iloc[:, place]))
+
+
+def _labels(frame: Frame) -> Any:
+    place = frame.roles.label
+    if place is None:
+        return None
+    column = frame.values.iloc[:, place]
+    return typed_labels(["" if value is None or value != value else str(value) for value in column])
