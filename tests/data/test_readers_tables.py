@@ -29,7 +29,7 @@ def test_csv_ids_name_rows_and_labels_are_left_out(tmp_path: Path) -> None:
     np.testing.assert_array_equal(samples.X, [[1, 2], [3, 4]])
     assert samples.ids == ("x", "y")
     assert samples.how["columns"] == ["a", "b"]
-    assert [step["kind"] for step in samples.how["steps"]] == ["number", "number"]
+    assert [step["kind"] for step in samples.how["table_steps"]] == ["number", "number"]
     labels = read_label_table(tmp_path / "t.csv")
     assert (labels.values.tolist(), labels.ids) == (["cat", "dog"], ("x", "y"))
 

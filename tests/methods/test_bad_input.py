@@ -44,7 +44,7 @@ def with_value(value: float) -> np.ndarray[Any, Any]:
         (X + 1j, "X: Complex data not supported"),
         (X * 1e300, "X: values so large"),
         (torch.full((40, 6), torch.nan), "X: Input X contains NaN"),
-        (pd.DataFrame(X, columns=list("abcdef")).assign(text=[1j] * 40), "X: column 'text' must hold real"),
+        (pd.DataFrame(X, columns=list("abcdef")).assign(text=["a", *"1" * 39]), "X: row 0, column 'text'"),
     ],
 )
 def test_x(wrong: Any, message: str) -> None:

@@ -38,7 +38,7 @@ _READING: dict[str, Any] = {
     **{
         "modality": str,
         "columns": list | None,
-        "steps": list,
+        "table_steps": list,
         "colour": bool,
         "size": list,
         "rate": int,

@@ -21,7 +21,7 @@ from coterie.methods.tables import check_steps, encode_frame, is_encoded, is_fra
 def check_samples(estimator: Any, X: Any, reset: bool) -> SampleArray:
     """X as rows of numbers, an array of at least two axes or a data set; remembers names when `reset`."""
     if reset:
-        estimator.table_steps_ = X.how.get("steps") if isinstance(X, Samples) else None
+        estimator.table_steps_ = X.how.get("table_steps") if isinstance(X, Samples) else None
     else:
         check_steps(estimator, X)
     values = from_tensor(X.X if isinstance(X, Samples) else X)

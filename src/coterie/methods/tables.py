@@ -71,7 +71,7 @@ def is_encoded(estimator: Any) -> bool:
 def check_steps(estimator: Any, X: Any) -> None:
     """Raise where new samples were read by other steps than those of the fit."""
     kept = estimator.table_steps_
-    steps = X.how.get("steps") if isinstance(X, Samples) else None
+    steps = X.how.get("table_steps") if isinstance(X, Samples) else None
     if steps is None or kept is None or _without_medians(steps) == _without_medians(kept):
         return
     raise InputError(

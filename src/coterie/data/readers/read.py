@@ -34,22 +34,27 @@ def read_samples(path: str | os.PathLike[str], options: ReadOptions | None = Non
     Parameters
     ----------
     path : path-like
-        ``.npy`` (mapped, not loaded), ``.npz`` (its only array, or the one called X or data), ``.csv``
-        (comma separated numbers, with or without a header), ``.parquet`` (columns of numbers, or one of
-        vectors), idx, gzipped or not, or a folder, whose subfolders count too. In a table a column called id
-        names the rows, and one called label is left out.
+        ``.npy`` (mapped, not loaded), ``.npz`` (its only array, or the one called X or data), ``.csv``,
+        ``.tsv``, ``.txt`` or ``.jsonl``, gzipped or not, ``.parquet``, idx, gzipped or not, or a folder,
+        whose subfolders count too. In a table a column called id names the rows, one called label is left
+        out, and columns that are not numbers become numbers as `coterie.data.table_steps.fit_steps` says.
     options : ReadOptions, optional
 
     Returns
     -------
     Samples
-        Of numbers, n >= 1. A csv gives float64 of shape (n, columns).
+        Of numbers, n >= 1. A table gives float64 of shape (n, columns).
 
     Raises
     ------
     InputError
-        If the path is missing, unreadable, damaged, empty, of another format, or does not hold numbers; the
-        message names the path, and the line where there is one.
+        If the path is missing, unreadable, damaged, empty, of another format, or holds what means no number;
+        the message names the path, and line and column where there are any.
+
+    Warns
+    -----
+    UserWarning
+        For each thing that was detected and is not the usual, and each column that does not stay as it is.
     ImportError
         If the format needs a package that is not installed; the message names it.
 

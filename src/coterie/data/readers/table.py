@@ -32,8 +32,8 @@ def read_table(file: Path, options: ReadOptions) -> Samples:
     names = None if frame.names is None else [frame.names[place] for place in places]
     notes = list(frame.notes)
     try:
-        if like.get("steps"):
-            steps = TableSteps.from_json(like["steps"])
+        if like.get("table_steps"):
+            steps = TableSteps.from_json(like["table_steps"])
         else:
             called = [frame.called(place) for place in places]
             cyclic = options.table.cyclic_dates
@@ -43,7 +43,7 @@ def read_table(file: Path, options: ReadOptions) -> Samples:
     except (InputError, InputTypeError) as error:
         raise InputError(f"{file}, {error}") from error
     _say(file, [*notes, *said], options.strict)
-    how = {"columns": names, "steps": steps.as_json()}
+    how = {"columns": names, "table_steps": steps.as_json()}
     return Samples(values, _ids(frame), how, modality="table", labels=_labels(frame))
 
 
@@ -58,7 +58,7 @@ def _say(file: Path, notes: Sequence[str], strict: bool) -> None:
 def _places(file: Path, frame: Frame, like: Facts) -> list[int]:
     """Places of the features, as many as those of an earlier reading."""
     places = list(frame.roles.features)
-    steps = like.get("steps")
+    steps = like.get("table_steps")
     if steps and len(steps) != len(places):
         raise InputError(
             f"{file} has {len(places)} columns of features; {len(steps)} are expected, as in the fit"
