@@ -159,7 +159,7 @@ def fit_steps(
     >>> frame = pd.DataFrame({"size": [1.0, None, 3.0], "colour": ["red", "blue", "red"]})
     >>> steps, notes = fit_steps(frame)
     >>> apply_steps(steps, frame)[0].tolist()
-    [[1.0, 0.0, 0.0, 1.0], [2.0, 1.0, 0.0, 1.0], [3.0, 0.0, 0.0, 1.0]]
+    [[1.0, 0.0, 0.0, 1.0], [2.0, 1.0, 1.0, 0.0], [3.0, 0.0, 0.0, 1.0]]
     >>> notes[0]
     "column 'size': 1 of 3 values are missing: set to the median, and marked by a further column"
     """
