@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test test-lowest test-newest lint types tables docs docs-check
+.PHONY: demo test test-random test-lowest test-newest lint types tables docs docs-check
 demo: .venv/ready
 	$(BIN)/coterie demo
 
@@ -12,8 +12,11 @@ test: .venv/ready
 	@sh .ci/browser
 	$(BIN)/pytest -n 2
 
-# the suite with the lowest versions that pyproject.toml allows, torch excepted, and with the newest
 TESTS ?= tests src
+test-random: .venv/ready
+	$(BIN)/pytest -n 2 --random-order --random-order-bucket=global $(TESTS)
+
+# the suite with the lowest versions that pyproject.toml allows, torch excepted, and with the newest
 test-lowest: build/lowest/ready
 	build/lowest/bin/python -m pytest -n 2 $(TESTS)
 

@@ -38,6 +38,7 @@ SLOW = {
     "pair-head",
     "ddc-reuters",
     "ddc-watched",
+    "label-rule",
 }
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 

@@ -21,6 +21,7 @@ from coterie.engine.checkpoint import FILE_NAME
 
 WORKER = [sys.executable, str(Path(__file__).with_name("worker.py"))]
 Digits = Any
+STEPS = 300
 
 
 def start(words: Sequence[str], folder: Path) -> subprocess.Popen[str]:
@@ -39,7 +40,7 @@ def stop_amid(process: subprocess.Popen[str], run: Path, number: signal.Signals)
     end = time.monotonic() + 120
     while not (run / "checkpoint" / FILE_NAME).exists() and time.monotonic() < end:
         time.sleep(0.02)
-    time.sleep(0.3)
+    time.sleep(0.1)
     process.send_signal(number)
     return process.communicate(timeout=60)
 
@@ -67,7 +68,7 @@ def results(run: str) -> dict[str, Any]:
 
 def test_killed_and_stopped_runs_go_on_bitwise(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kinds = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
-    processes = [start(fit_words(kind.name, 700), files) for kind in kinds]
+    processes = [start(fit_words(kind.name, STEPS), files) for kind in kinds]
     printed = [
         stop_amid(*each) for each in zip(processes, [files / kind.name for kind in kinds], kinds, strict=True)
     ]
@@ -76,13 +77,13 @@ def test_killed_and_stopped_runs_go_on_bitwise(files: Path, capsys: pytest.Captu
     for kind, (out, err) in zip(kinds[1:], printed[1:], strict=True):
         assert out == ""
         assert f"stopped by {kind.name} at step" in err
-        again = shlex.join(["coterie", *fit_words(kind.name, 700), "--resume"])
+        again = shlex.join(["coterie", *fit_words(kind.name, STEPS), "--resume"])
         assert err.endswith(f"to go on: {again}\n")
         assert "Traceback" not in err
 
-    assert main(fit_words("whole", 700)) == 0
+    assert main(fit_words("whole", STEPS)) == 0
     for kind in kinds:
-        assert main([*fit_words(kind.name, 700), "--resume"]) == 0
+        assert main([*fit_words(kind.name, STEPS), "--resume"]) == 0
         assert results(kind.name) == results("whole")
     capsys.readouterr()
 
