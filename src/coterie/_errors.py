@@ -23,6 +23,10 @@ class WriteError(InputError):
     """A file cannot be written: the disk is full, or its folder is missing or not writable."""
 
 
+class ReadingNote(UserWarning):
+    """What was detected in data, or done to bring them into one form: to be known, and no fault."""
+
+
 class CollapseWarning(UserWarning):
     """A cluster is not used by any training sample or can hardly come to be, or classes have to share one."""
 

@@ -270,7 +270,8 @@ DAMAGED: list[dict[str, Any]] = [
     {"reading": {"columns": "ab"}},
     {"reading": {"modality": ["vectors"]}},
     {"data": 3},
-    {"skip_broken": "yes"},
+    {"reading_options": {"skip_broken": "yes"}},
+    {"reading": {"table_steps": "x"}},
 ]
 
 

@@ -155,7 +155,7 @@ def server(tmp_path: Path) -> Iterator[LabelServer]:
     samples = Samples(points, tuple(f"row {number}" for number in range(len(points))))
     candidates = representatives(probabilities, points)
     session = LabelingSession(samples, candidates, Answers(), tmp_path / "pairs.csv", ["x", "y"])
-    with LabelServer(session) as made:
+    with LabelServer(session, way_on="coterie fit x --pairs y") as made:
         thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield made
@@ -193,6 +193,14 @@ def test_the_page_and_its_files(server: LabelServer) -> None:
     with urllib.request.urlopen(server.address, timeout=30) as reply:
         assert reply.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
         assert "unsafe" not in reply.headers["Content-Security-Policy"]
+
+
+def test_the_last_page_shows_the_command_that_uses_the_answers(server: LabelServer) -> None:
+    first = get(server.address + "state")["question"]
+    post(server.address + "answer", {"i": first["i"], "j": first["j"], "same": 1})
+    last = post(server.address + "stop", {})
+    assert last["command"] == "coterie fit x --pairs y"
+    assert last["message"].endswith("To use the answers:")
 
 
 def test_answers_are_on_disk_before_the_next_question(server: LabelServer) -> None:

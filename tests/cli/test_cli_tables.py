@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
+from coterie.cli.label.server import LabelServer
 
 pytestmark = pytest.mark.filterwarnings("default::UserWarning")
 Call = Callable[..., tuple[int, str, str]]
@@ -41,7 +44,7 @@ def test_options_of_tables(place: Path, call: Call) -> None:
     words = ["--id", "kunde", "--label", "art", "--drop", "notiz"]
     code, out, err = call("fit", "t.csv", "--method", "ddc", *words, "--out", "run", *QUICK)
     assert code == 0, err
-    said = [line.partition("t.csv: ")[2] for line in err.splitlines() if "warning" in line]
+    said = [line.partition("t.csv: ")[2] for line in err.splitlines() if line.startswith("coterie: note: ")]
     assert said == [
         "semicolon separated, decimal commas, cp1252",
         "column 'farbe': 2 words became columns of 0 and 1 (blau, rot)",
@@ -151,3 +154,28 @@ def test_damaged_reading_options(place: Path, call: Call, damaged: Any) -> None:
     code, _, err = call("report", "run")
     assert code == 2
     assert "run.json is damaged: its reading_options hold" in err
+
+
+def test_label_names_every_reading_option_of_the_run(
+    place: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--id", "kunde", "--drop", "notiz,art", "--sep", ";", "--skip-broken"]
+    assert call("fit", "t.csv", "--method", "ddc", *words, "--out", "run", *QUICK)[0] == 0
+
+    def answer_one(server: LabelServer, poll_interval: float) -> None:
+        question = server.session.state()["question"]
+        server.session.answer(question["i"], question["j"], 1)
+        assert server.way_on.endswith("--init run --out NEW")
+
+    monkeypatch.setattr(LabelServer, "serve_forever", answer_one)
+    code, out, err = call("label", "run")
+    assert (code, err) == (0, "")
+    command = out.splitlines()[-1].removeprefix("to use them: ")
+    given = shlex.split(command)
+    assert given[:2] == ["coterie", "fit"]
+    for word in words:
+        assert word in given
+    code, _, err = call(*given[1:-1], "new", "--max-steps", "3")
+    assert code == 0, err
+    said = [json.loads(Path(run, "run.json").read_text()) for run in ("run", "new")]
+    assert said[0]["reading_options"] == said[1]["reading_options"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from coterie._errors import InputError
@@ -30,7 +32,7 @@ def test_grey_images_in_the_order_of_their_paths(tmp_path: Path) -> None:
     assert isinstance(samples.X, np.ndarray)
     assert samples.X.dtype == np.uint8
     np.testing.assert_array_equal(samples.X, [GREY + 2, GREY + 1, GREY])
-    assert samples.how == {"size": [3, 4], "colour": False}
+    assert samples.how == {"size": [3, 4], "colour": False, "depth": 8}
 
 
 def test_one_colour_image_makes_all_colour(tmp_path: Path) -> None:
@@ -72,16 +74,93 @@ def test_transparent_is_white(tmp_path: Path, mode: str) -> None:
     ("values", "expected"),
     [
         (np.array([[0, 65535, 257]], dtype=np.uint16), [0, 255, 1]),
-        (np.array([[0, 255, 7]], dtype=np.int32), [0, 255, 7]),
+        (np.array([[0, 65535, 300]], dtype=np.uint16), [0, 255, 300 / 257]),
         (np.array([[0, 65535, 514]], dtype=np.int32), [0, 255, 2]),
-        (np.array([[0, 1, 0.2]], dtype=np.float32), [0, 255, 51]),
-        (np.array([[-3, 255, 12]], dtype=np.float32), [0, 255, 12]),
+        (np.array([[0, 1, 0.2]], dtype=np.float32), [0, 1, 0.2]),
+        (np.array([[-3, 255, 12]], dtype=np.float32), [-3, 255, 12]),
     ],
 )
 def test_wide_grey_values(tmp_path: Path, values: Any, expected: list[int]) -> None:
     save(tmp_path, "x.tiff", values)
     samples: Any = read_samples(tmp_path).X
-    assert samples.tolist() == [[expected]]
+    assert samples.dtype == np.float32
+    np.testing.assert_allclose(samples, [[expected]], rtol=1e-6)
+
+
+def test_a_folder_has_one_range(tmp_path: Path) -> None:
+    """What is as bright is as bright in each image, whatever else the image holds."""
+    for name, largest in (("a.tiff", 0.99), ("b.tiff", 1.01)):
+        save(tmp_path / "old", name, np.array([[0, 0.5, largest]], dtype=np.float32))
+    save(tmp_path / "new", "c.tiff", np.array([[0, 0.5, 40]], dtype=np.float32))
+    old = read_samples(tmp_path / "old")
+    new: Any = read_samples(tmp_path / "new", ReadOptions(like=old.reading)).X
+    found: Any = np.concatenate([np.asarray(old.X), new])
+    assert found[:, 0, 1].tolist() == [0.5, 0.5, 0.5]
+    np.testing.assert_allclose(found[:, 0, 2], [0.99, 1.01, 40])
+
+
+def test_16_and_8_bits_share_a_range(tmp_path: Path) -> None:
+    save(tmp_path / "old", "wide.png", np.array([[0, 65535, 300]], dtype=np.uint16))
+    save(tmp_path / "old", "bytes.png", np.array([[0, 255, 7]], dtype=np.uint8))
+    save(tmp_path / "new", "bytes.png", np.array([[0, 255, 9]], dtype=np.uint8))
+    save(tmp_path / "bytes", "bytes.png", np.array([[0, 255, 9]], dtype=np.uint8))
+    old = read_samples(tmp_path / "old")
+    expected: Any = [[0, 255, 7], [0, 255, 300 / 257]]
+    np.testing.assert_allclose(np.asarray(old.X)[:, 0], expected, rtol=1e-6)
+    new: Any = read_samples(tmp_path / "new", ReadOptions(like=old.reading)).X
+    assert (new.dtype, new.tolist()) == (np.float32, [[[0, 255, 9]]])
+    of_bytes = read_samples(tmp_path / "bytes").reading
+    wide: Any = read_samples(tmp_path / "old", ReadOptions(like=of_bytes)).X
+    assert (wide.dtype, wide[:, 0].tolist()) == (np.uint8, [[0, 255, 7], [0, 255, 1]])
+
+
+def test_floats_beside_others_are_refused(tmp_path: Path) -> None:
+    save(tmp_path, "a.png", np.array([[0, 255]], dtype=np.uint8))
+    of_bytes = read_samples(tmp_path).reading
+    save(tmp_path, "b.tiff", np.array([[0, 1]], dtype=np.float32))
+    with pytest.raises(
+        InputError, match=r"a\.png has pixels of whole numbers, others .* have floats.*; convert"
+    ):
+        read_samples(tmp_path)
+    with pytest.raises(InputError, match=r"b\.tiff has pixels of floats, .* have whole numbers"):
+        read_samples(tmp_path, ReadOptions(like=of_bytes))
+
+
+@pytest.mark.parametrize("suffix", ["jfif", "jpe"])
+def test_other_names_of_jpeg(tmp_path: Path, suffix: str) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / f"a.{suffix}", "JPEG")
+    assert read_samples(tmp_path).ids == (f"a.{suffix}",)
+
+
+@pytest.mark.parametrize("suffix", ["png", "wav"])
+def test_pipes_and_sockets_are_never_opened(tmp_path: Path, suffix: str) -> None:
+    good = tmp_path / f"a.{suffix}"
+    if suffix == "png":
+        Image.new("L", (8, 8)).save(good)
+    else:
+        soundfile.write(good, np.zeros(4000), 8000)
+    os.mkfifo(tmp_path / f"pipe.{suffix}")
+    with pytest.raises(InputError, match=rf"pipe\.{suffix} \(no regular file but a pipe"):
+        read_samples(tmp_path)
+    with pytest.warns(UserWarning, match="no regular file"):
+        assert read_samples(tmp_path, ReadOptions(skip_broken=True)).ids == (good.name,)
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.npy", "x.jsonl"])
+def test_a_pipe_as_data_is_refused(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match=f"{name} cannot be read: no regular file but a pipe"):
+        read_samples(tmp_path / name)
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    os.rename(tmp_path / "a.png", os.fsencode(tmp_path) + b"/\xff.png")
+    Image.new("L", (8, 8)).save(tmp_path / "b.png")
+    with pytest.raises(InputError, match=r"\\udcff\.png \(its name is not UTF-8; rename it\)"):
+        read_samples(tmp_path)
+    with pytest.warns(UserWarning, match="left out"):
+        assert read_samples(tmp_path, ReadOptions(skip_broken=True)).ids == ("b.png",)
 
 
 def test_exif_turns(tmp_path: Path) -> None:
@@ -109,8 +188,7 @@ def test_new_images_take_the_form_of_the_old(tmp_path: Path) -> None:
     save(tmp_path / "old", "a.png", GREY)
     save(tmp_path / "new", "a.png", np.dstack([GREY[:2, :2]] * 3))
     old = read_samples(tmp_path / "old")
-    with pytest.warns(UserWarning, match="1 of 1 images were resized to 3x4"):
-        new = read_samples(tmp_path / "new", ReadOptions(like=old.reading))
+    new = read_samples(tmp_path / "new", ReadOptions(like=old.reading))
     assert new.X.shape == old.X.shape
 
 

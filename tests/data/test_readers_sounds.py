@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 
-from coterie._errors import InputError
+from coterie._errors import InputError, ReadingNote
 from coterie.data import ReadOptions, read_samples
+from coterie.data.readers import sounds
 
 
 def tone(hertz: float, rate: int, seconds: float) -> Any:
@@ -35,12 +38,15 @@ def test_rates_and_lengths_are_brought_together_with_a_word(tmp_path: Path) -> N
     soundfile.write(tmp_path / "b.wav", tone(500, 16000, 0.5), 16000)
     stereo = np.stack([tone(500, 8000, 0.8)] * 2, axis=1)
     soundfile.write(tmp_path / "c.wav", stereo, 8000)
-    words = r"2 of 3 sounds are not 0.5 s long at 8000 Hz"
-    with pytest.warns(UserWarning, match=f"{words}; they were resampled, cut or filled up"):
+    words = (
+        "sounds last 0.5 to 0.8 s; each is cut at both ends, or filled up with silence, to the median of "
+        "0.5 s; rates of 8000 to 16000 Hz become 8000 Hz"
+    )
+    with pytest.warns(ReadingNote, match=words):
         samples: Any = read_samples(tmp_path).X
     assert np.abs(samples[0] - samples[1])[:36, 2:-2].max() < 12  # the same tone; only what is faint differs
     assert (samples.mean(axis=2).argmax(axis=1) == samples[0].mean(axis=1).argmax()).all()
-    with pytest.raises(InputError, match=f"{words}; with --strict all have to be"):
+    with pytest.raises(InputError, match=f"{words}; with --strict all have to be alike"):
         read_samples(tmp_path, ReadOptions(strict=True))
 
 
@@ -54,8 +60,7 @@ def test_new_sounds_take_the_form_of_the_old(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         soundfile.write(tmp_path / folder / "a.wav", tone(500, 8000, seconds), 8000)
     old = read_samples(tmp_path / "old")
-    with pytest.warns(UserWarning, match=r"1 of 1 sounds are not 0.5 s long"):
-        assert read_samples(tmp_path / "new", ReadOptions(like=old.reading)).X.shape == old.X.shape
+    assert read_samples(tmp_path / "new", ReadOptions(like=old.reading)).X.shape == old.X.shape
     with pytest.raises(InputError, match="must hold images, as in the fit; it holds sounds"):
         read_samples(
             tmp_path / "old", ReadOptions(like={"modality": "image", "size": [3, 4], "colour": False})
@@ -72,3 +77,43 @@ def test_broken_sounds(tmp_path: Path) -> None:
     (tmp_path / "a.wav").unlink()
     with pytest.raises(InputError, match="1 of 1 files cannot be read"):
         read_samples(tmp_path, ReadOptions(skip_broken=True))
+
+
+def test_many_lengths_are_told_in_one_line(tmp_path: Path) -> None:
+    for number in range(60):
+        soundfile.write(tmp_path / f"{number}.wav", tone(500, 8000, 0.2 + 0.01 * number), 8000)
+    with pytest.warns(ReadingNote) as told:
+        read_samples(tmp_path)
+    (note,) = told
+    assert "sounds last 0.2 to 0.79 s" in str(note.message)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_sounds_that_are_not_finite(tmp_path: Path, value: float) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(500, 8000, 0.5), 8000)
+    wrong = tone(500, 8000, 0.5)
+    wrong[7] = value
+    soundfile.write(tmp_path / "b.wav", wrong, 8000, subtype="FLOAT")
+    with pytest.raises(
+        InputError, match=r"1 of 2 files cannot be read: b.wav \(its samples are not finite\)"
+    ):
+        read_samples(tmp_path)
+
+
+@pytest.mark.parametrize("rate", [8009, 44101, 191_999, 2_000_000_011])
+def test_rates_without_a_common_divisor(tmp_path: Path, rate: int) -> None:
+    """Resampling takes little memory whatever the rates, and a tone keeps its pitch."""
+    soundfile.write(tmp_path / "a.wav", tone(500, 8000, 0.5), 8000)
+    soundfile.write(tmp_path / "b.wav", tone(500, rate, min(0.5, 10**6 / rate)), rate)
+    with pytest.warns(ReadingNote, match=f"rates of 8000 to {rate} Hz become 8000 Hz"):
+        samples: Any = read_samples(tmp_path, ReadOptions()).X
+    assert np.isfinite(samples).all()
+    if rate < 10**6:
+        assert abs(int(samples[0].mean(axis=1).argmax()) - int(samples[1].mean(axis=1).argmax())) <= 0
+
+
+@given(own=st.integers(1, 10**6), rate=st.integers(1, 10**6))
+def test_resampling_factors_are_small_and_near(own: int, rate: int) -> None:
+    up, down = sounds._resampling_factors(own, rate)
+    assert max(up, down) <= max(sounds.MOST_STEPS, max(own, rate) / min(own, rate) + 1)
+    assert abs(up * own / (down * rate) - 1) < 1e-4

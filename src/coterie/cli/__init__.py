@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import NamedTuple
 
-from coterie._errors import InputError, InputTypeError
+from coterie._errors import InputError, InputTypeError, ReadingNote
 from coterie.cli import completion, demo, evaluate, fit, label, methods, predict, report, similarity
 from coterie.cli.parser import DashedParser, option_names, version
 from coterie.cli.stopping import stopped_by_signals
@@ -104,7 +104,8 @@ def _say(text: str) -> None:
 
 
 def _show_warning(message: Warning | str, *details: object) -> None:
-    _say(f"coterie: warning: {' '.join(str(message).split())}")
+    kind = "note" if isinstance(message, ReadingNote) else "warning"
+    _say(f"coterie: {kind}: {' '.join(str(message).split())}")
 
 
 def _usage() -> str:

@@ -41,6 +41,7 @@ _READING: dict[str, Any] = {
         "table_steps": list,
         "colour": bool,
         "size": list,
+        "depth": int,
         "rate": int,
         "length": int,
     }

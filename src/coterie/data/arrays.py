@@ -17,7 +17,7 @@ from torch import Tensor
 
 from coterie._errors import InputError, InputTypeError
 from coterie._types import Rows
-from coterie.data.pixels import has_colour, is_picture, picture_array
+from coterie.data.pixels import BYTES, FLOATS, depth_of, has_colour, is_picture, picture_array
 from coterie.data.records import record_values, sample_columns
 
 Array = npt.NDArray[Any]
@@ -50,6 +50,7 @@ class DatasetRows:
         self._columns = sample_columns(given) if isinstance(given, Mapping) else ()
         value = self._value(0)
         self._colour = is_picture(value) and has_colour(value)
+        self._depth = depth_of(value) if is_picture(value) else BYTES
         first = self._item(0)
         self.dtype = first.dtype
         self.shape = (len(dataset), *first.shape)
@@ -81,8 +82,17 @@ class DatasetRows:
     def _item(self, number: int) -> Array:
         value = self._value(number)
         if is_picture(value):
-            return picture_array(value, None, self._colour)
+            self._refuse_depth(number, depth_of(value))
+            return picture_array(value, None, self._colour, self._depth)
         return np.asarray(from_tensor(value))
+
+    def _refuse_depth(self, number: int, depth: int) -> None:
+        """Raise where some images hold floats and others do not: their ranges mean different things."""
+        if (depth == FLOATS) != (self._depth == FLOATS):
+            raise InputError(
+                f"X: sample {number} is an image of {depth} bits a value, sample 0 of {self._depth}; convert "
+                "them to one form"
+            )
 
 
 SampleArray = Array | DatasetRows

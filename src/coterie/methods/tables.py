@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.utils.validation import validate_data
 
-from coterie._errors import InputError, InputTypeError
+from coterie._errors import InputError, InputTypeError, ReadingNote
 from coterie.data.readers import Samples
 from coterie.data.table_steps import TableSteps, apply_steps, fit_steps
 
@@ -87,7 +87,7 @@ def _without_medians(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
 
 def _say(notes: Sequence[str]) -> None:
     for note in notes:
-        warnings.warn(f"X: {note}", stacklevel=7)
+        warnings.warn(f"X: {note}", ReadingNote, stacklevel=7)
 
 
 def _steps_for(estimator: Any, frame: Any, reset: bool) -> tuple[TableSteps, Any, list[str]]:

@@ -14,6 +14,7 @@ from coterie.cli.label.server import LabelServer
 from coterie.cli.label.session import LabelingSession
 from coterie.cli.neighbor_space import NeighborSpace
 from coterie.cli.parser import DashedParser, make_parser
+from coterie.cli.reading import reading_words
 from coterie.cli.run_folder import Fitted, load_fitted
 from coterie.data.locks import held
 
@@ -48,13 +49,14 @@ def run(words: list[str]) -> None:
     with _alone(path):  # before the answers are read: those of two sessions would overwrite each other
         session = _sitting(fitted, path)
         use = ["coterie", "fit", fitted.data, "--pairs", str(path), "--closure", "--neighbors", "5"]
+        use += reading_words(fitted.metadata)
         way_on = shlex.join([*use, "--init", options.run, "--out", "NEW"])
         _serve(session, options.port, way_on)
     print(_ending(session, way_on))
 
 
 def _serve(session: LabelingSession, port: int, way_on: str) -> None:
-    with LabelServer(session, port) as server:
+    with LabelServer(session, port, way_on) as server:
         try:
             print(f"open {server.address}\nanswers go to {session.path}; Ctrl-C ends", flush=True)
             server.serve_forever(poll_interval=0.1)

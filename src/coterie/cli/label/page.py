@@ -17,6 +17,7 @@ PAGE = """<!doctype html>
 <button id="stop"><kbd>Q</kbd> finish</button>
 </div>
 <p id="state" role="status" aria-live="polite"></p>
+<pre id="command"></pre>
 </main></body></html>
 """
 
@@ -33,6 +34,7 @@ table{margin:auto;text-align:left;font-size:.85rem;border-collapse:collapse}td{p
 button{font:inherit;padding:.4rem .9rem;border:1px solid #8c959f;border-radius:6px;background:#f6f8fa}
 button:disabled{opacity:.4}kbd{font-size:.8rem;border:1px solid #8c959f;border-radius:4px;padding:0 .35rem}
 #state{color:#57606a}
+#command{white-space:pre-wrap;overflow-wrap:anywhere;text-align:left}
 """
 
 SCRIPT = """'use strict';
@@ -72,6 +74,7 @@ function take(state) {
     element('second').replaceChildren();
   }
   element('state').textContent = state.message;
+  element('command').textContent = state.command || '';
 }
 
 async function call(path, body) {

@@ -36,13 +36,16 @@ class LabelServer(ThreadingHTTPServer):
     session : LabelingSession
     port : int
         0 takes a free one.
+    way_on : str
+        The command that uses the answers, for the last page.
     """
 
     daemon_threads = True
     request_queue_size = 128  # of five, a browser's next connection waits for seconds
 
-    def __init__(self, session: LabelingSession, port: int = 0) -> None:
+    def __init__(self, session: LabelingSession, port: int = 0, way_on: str = "") -> None:
         self.session = session
+        self.way_on = way_on
         self.token = secrets.token_urlsafe(16)
         try:
             super().__init__((HOST, port), _Handler)
@@ -96,7 +99,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send_json(session.undo())
             else:
                 state = session.state()
-                self._send_json(state | {"question": None, "message": f"Finished: {state['message']}."})
+                command = self.server.way_on if state["answers"] else ""
+                said = f"Finished: {state['message']}." + " To use the answers:" * bool(command)
+                self._send_json(state | {"question": None, "message": said, "command": command})
                 threading.Thread(target=self.server.shutdown).start()
         except InputError as error:
             self._refuse(HTTPStatus.CONFLICT, str(error))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from coterie._errors import InputError
+from coterie._errors import InputError, ReadingNote
 from coterie.data.readers.options import TableOptions
 from coterie.data.readers.paths import check_file
 
@@ -44,8 +44,8 @@ _SAMPLE_ROWS = 200
 # in the order in which they are preferred: commas are part of texts and of numbers more often than the others
 _SEPARATORS = ("\t", ";", "|", ",")
 _NAMES = {"\t": "tab", ";": "semicolon", "|": "bar", ",": "comma", SPACES: "space"}
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
-_DECIMAL_POINT = re.compile(r"\s*[+-]?\d*\.\d+\s*")
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
+_DECIMAL_POINT = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*")
 _SURELY_NAMES = 4  # so many numbers 0,1,2,... in the first line are names, even above whole numbers
 
 
@@ -96,14 +96,13 @@ def text_rows(path: str | os.PathLike[str], options: TableOptions | None = None)
     """Yield (line number, entries) of a file of text, gzipped or not; a blank line has no entries."""
     dialect = detect_dialect(check_file(path), TableOptions() if options is None else options)
     if dialect.note:
-        warnings.warn(f"{path}: {dialect.note}", stacklevel=3)
+        warnings.warn(f"{path}: {dialect.note}", ReadingNote, stacklevel=3)
     yield from rows_of(path, dialect.encoding, dialect.sep, dialect.quote)
 
 
 def rows_of(path: str | os.PathLike[str], encoding: str, sep: str, quote: str) -> Iterator[Row]:
     """Yield (line number, entries) of a file that is written in a known way."""
-    with _open(path) as stream:
-        text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+    with open_text(path, encoding) as text:
         numbered = _split(text, sep, quote)
         line = 0
         try:
@@ -124,6 +123,11 @@ def _open(path: str | os.PathLike[str]) -> Any:
     if str(path).lower().endswith(".gz"):
         return gzip.open(path, "rb")
     return open(path, "rb")
+
+
+def open_text(path: str | os.PathLike[str], encoding: str) -> io.TextIOWrapper:
+    """A file, gzipped or not, as text with its line ends as they are."""
+    return io.TextIOWrapper(_open(path), encoding=encoding, newline="")
 
 
 def _split(lines: Iterator[str] | io.TextIOBase, sep: str, quote: str) -> Iterator[Row]:
@@ -148,14 +152,14 @@ def detect_dialect(file: Path, options: TableOptions) -> Dialect:
     quote = _detect_quote(text)
     hint = re.match(r"(?i)sep=(.)\r?\n", text)  # Excel writes such a line
     body = text[hint.end() :] if hint else text
-    sep = options.sep or (hint[1] if hint else _detect_sep(body, quote))
+    sep = options.sep or (hint[1] if hint else _detect_sep(body, quote, "\t" if _is_tsv(file) else ","))
     rows = [(line + bool(hint), cells) for line, cells in _first_rows(body, sep, quote) if _is_filled(cells)]
     if not rows:
         _refuse_rest(file, encoding, sep, quote)
     decimal = options.decimal or ("," if sep != "," and _has_decimal_commas(rows) else ".")
     points = [(line, [cell.replace(decimal, ".") for cell in cells]) for line, cells in rows]
     names, said = _header(rows[0][1], points, options.header)
-    unusual = [f"{_NAMES.get(sep, repr(sep))} separated"] if sep != "," and not _is_usual(file, sep) else []
+    unusual = [f"{_NAMES.get(sep, repr(sep))} separated"] if sep != ("\t" if _is_tsv(file) else ",") else []
     unusual += ["decimal commas"] if decimal == "," else []
     unusual += [encoding] if not encoding.startswith("utf-8") else []
     unusual += [f"quotes {quote}"] if quote != '"' else []
@@ -175,8 +179,8 @@ def _refuse_rest(file: Path, encoding: str, sep: str, quote: str) -> NoReturn:
     raise InputError(f"{file} is empty; rows of values are expected")
 
 
-def _is_usual(file: Path, sep: str) -> bool:
-    return sep == "\t" and ".tsv" in file.name.lower()
+def _is_tsv(file: Path) -> bool:
+    return ".tsv" in file.name.lower()
 
 
 def _sample(file: Path) -> tuple[str, str]:
@@ -230,16 +234,17 @@ def _detect_quote(text: str) -> str:
     return "'" if lines and 2 * quoted > len(lines) else '"'
 
 
-def _detect_sep(text: str, quote: str) -> str:
-    """The separator that gives most rows the same number of entries, above one."""
-    shares = {sep: _agreement(_first_rows(text, sep, quote)) for sep in _SEPARATORS}
-    best = max(_SEPARATORS, key=lambda sep: shares[sep])
+def _detect_sep(text: str, quote: str, usual: str) -> str:
+    """The separator that gives most rows the same number of entries, above one, and most numbers."""
+    found = {sep: _first_rows(text, sep, quote) for sep in _SEPARATORS}
+    shares = {sep: _agreement(rows) for sep, rows in found.items()}
+    best = max(_SEPARATORS, key=lambda sep: (shares[sep], _share_of_numbers(found[sep], sep)))
     if shares[best]:
         return best
     spaced = [cells for _, cells in _first_rows(text, SPACES, quote) if cells]
     widths = {len(cells) for cells in spaced}
     numbers = all(is_number(cell) for cells in spaced[1:] for cell in cells)
-    return SPACES if len(widths) == 1 and widths != {1} and numbers else ","
+    return SPACES if len(widths) == 1 and widths != {1} and numbers else usual
 
 
 def _agreement(rows: Sequence[Row]) -> float:
@@ -249,6 +254,13 @@ def _agreement(rows: Sequence[Row]) -> float:
         return 0.0
     usual, count = widths.most_common(1)[0]
     return count / widths.total() if usual > 1 else 0.0
+
+
+def _share_of_numbers(rows: Sequence[Row], sep: str) -> float:
+    """Share of the entries that are numbers, with decimal commas where commas do not separate."""
+    cells = [cell for _, row in rows for cell in row]
+    numbers = sum(is_number(cell) or (sep != "," and bool(_DECIMAL_COMMA.fullmatch(cell))) for cell in cells)
+    return numbers / max(1, len(cells))
 
 
 def _has_decimal_commas(rows: Sequence[Row]) -> bool:

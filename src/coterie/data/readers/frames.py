@@ -14,7 +14,7 @@ import pandas as pd
 
 from coterie._errors import InputError
 from coterie.data.readers.columns import ID_NAME, Roles, find_roles
-from coterie.data.readers.dialect import MISSING, Dialect, detect_dialect, rows_of
+from coterie.data.readers.dialect import MISSING, Dialect, detect_dialect, open_text, rows_of
 from coterie.data.readers.options import TableOptions
 from coterie.data.readers.parquet import read_arrow_table
 
@@ -94,7 +94,7 @@ def _parse(file: Path, dialect: Dialect, roles: Roles) -> Any:
     others = [place for place in range(dialect.width) if place not in as_text]
     options: dict[str, Any] = {
         **{"sep": dialect.sep, "decimal": dialect.decimal, "quotechar": dialect.quote},
-        **{"encoding": dialect.encoding, "skiprows": dialect.skipped, "header": None},
+        **{"header": None},
         **{"names": range(dialect.width), "index_col": False, "dtype": as_text},
         **_EXACT,
         **{"keep_default_na": False, "na_values": {place: list(MISSING) for place in others}},
@@ -103,9 +103,9 @@ def _parse(file: Path, dialect: Dialect, roles: Roles) -> Any:
         warnings.simplefilter("error", pd.errors.ParserWarning)
         warnings.simplefilter("error", pd.errors.DtypeWarning)
         try:
-            return pd.read_csv(file, **options)
+            return _below_header(file, dialect, options)
         except pd.errors.DtypeWarning:  # parts of a column are numbers, others are words
-            return pd.read_csv(file, low_memory=False, **options)
+            return _below_header(file, dialect, options | {"low_memory": False})
         except pd.errors.EmptyDataError:
             return pd.DataFrame(columns=range(dialect.width))
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
@@ -113,6 +113,14 @@ def _parse(file: Path, dialect: Dialect, roles: Roles) -> Any:
             raise InputError(f"{file} cannot be read as a table: {error}") from error
         except (EOFError, OSError) as error:
             raise InputError(f"{file} cannot be read: {error}") from error
+
+
+def _below_header(file: Path, dialect: Dialect, options: dict[str, Any]) -> Any:
+    """What pandas reads below the header; it is not to skip lines itself, since it misreads their quotes."""
+    with open_text(file, dialect.encoding) as stream:
+        for _ in range(dialect.skipped):
+            stream.readline()
+        return pd.read_csv(stream, **options)
 
 
 def _data_rows(file: Path, dialect: Dialect) -> Any:

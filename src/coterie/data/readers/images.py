@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from coterie._errors import InputError
-from coterie.data.pixels import has_colour, picture_array
+from coterie._errors import InputError, ReadingNote
+from coterie.data.pixels import BYTES, FLOATS, depth_of, has_colour, picture_array
 from coterie.data.readers.options import Broken, ReadOptions, Samples
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+SUFFIXES = (
+    *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff"),
+    ".webp",
+)
 # Images of one size stay as they are up to the first side; those that must be resized get the second one,
 # for which a small network suffices.
 LARGEST_SIDE = 256
@@ -28,14 +31,18 @@ _TURNED_SIDEWAYS = (5, 6, 7, 8)
 
 @dataclass(frozen=True)
 class _Header:
-    """Height and width of an image as it is to be seen, and whether it has colours."""
+    """Height and width of an image as it is to be seen, whether it has colours, and bits of a value."""
 
     size: tuple[int, int]
     colour: bool
+    depth: int
 
 
 def read_images(folder: Path, files: Sequence[Path], options: ReadOptions) -> Samples:
-    """Read images into one uint8 array.
+    """Read images into one array: of uint8, or of float32 where some have more than 8 bits a value.
+
+    Values of 16 and of 8 bits are brought to one range, 0 to 255, with their fractions; those of floats stay
+    as they are. So all images of a folder, and later ones, have one range.
 
     Parameters
     ----------
@@ -53,25 +60,28 @@ def read_images(folder: Path, files: Sequence[Path], options: ReadOptions) -> Sa
     Raises
     ------
     InputError
-        Files are broken and may not be skipped, or sizes differ and `strict` was asked for.
+        Files are broken and may not be skipped, sizes differ and `strict` was asked for, or images of floats
+        lie among others.
     """
     broken = Broken()
     headers: dict[str, _Header] = {}
-    names = {file.relative_to(folder).as_posix(): file for file in files}
+    names = broken.named(folder, files)
     for name, file in names.items():
         with broken.noting(name), _opened(file) as image:
             headers[name] = _header(image)
     broken.check(folder, len(files), options.skip_broken)
     size, colour = _common_shape(folder, list(headers.values()), options)
-    values = np.empty((len(headers), *((3, *size) if colour else size)), dtype=np.uint8)
+    depth = _common_depth(folder, headers, options)
+    kind = np.uint8 if depth == BYTES else np.float32
+    values = np.empty((len(headers), *((3, *size) if colour else size)), dtype=kind)
     kept: list[str] = []
     for name in headers:
         with broken.noting(name), _opened(names[name]) as image:
-            values[len(kept)] = picture_array(_upright(image, size), size, colour)
+            values[len(kept)] = picture_array(_upright(image, size), size, colour, depth)
             kept.append(name)
     broken.check(folder, len(files), options.skip_broken)
     broken.warn(folder, len(files))
-    how = {"size": list(size), "colour": colour}
+    how = {"size": list(size), "colour": colour, "depth": depth}
     return Samples(values[: len(kept)], tuple(kept), how, tuple(broken.reasons), "image")
 
 
@@ -110,7 +120,7 @@ def _header(image: Any) -> _Header:
     """What can be known without unpacking the pixels."""
     width, height = image.size
     sideways = image.getexif().get(_ORIENTATION) in _TURNED_SIDEWAYS
-    return _Header((width, height) if sideways else (height, width), has_colour(image))
+    return _Header((width, height) if sideways else (height, width), has_colour(image), depth_of(image))
 
 
 def _upright(image: Any, size: tuple[int, int]) -> Any:
@@ -135,13 +145,28 @@ def _common_shape(
             f"{folder}: {n_others} of {len(headers)} images are not of size {size[0]}x{size[1]}; with "
             "--strict all have to be, or --image-size has to name one for them"
         )
-    if n_others and options.image_size is None:
+    if n_others and options.image_size is None and earlier is None:
         warnings.warn(
             f"{folder}: {n_others} of {len(headers)} images were resized to {size[0]}x{size[1]} "
             "(height x width); --image-size sets another size",
+            ReadingNote,
             stacklevel=4,
         )
     return size, colour
+
+
+def _common_depth(folder: Path, headers: Mapping[str, _Header], options: ReadOptions) -> int:
+    """Bits of a value: the most that an image has, or those of an earlier reading."""
+    found = {header.depth: name for name, header in headers.items()}
+    depth = int((options.like or {}).get("depth", max(found)))
+    others = [name for bits, name in found.items() if (bits == FLOATS) != (depth == FLOATS)]
+    if others:
+        floats, whole = "floats, whose range is their own", "whole numbers"
+        raise InputError(
+            f"{folder}: {others[0]} has pixels of {whole if depth == FLOATS else floats}, others or those of "
+            f"the fit have {floats if depth == FLOATS else whole}; convert them to one form"
+        )
+    return depth
 
 
 def _usual_size(found: Counter[tuple[int, int]]) -> tuple[int, int]:

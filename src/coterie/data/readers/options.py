@@ -14,6 +14,7 @@ import numpy.typing as npt
 from coterie._errors import InputError
 from coterie.data.arrays import SampleArray
 from coterie.data.modality import modality_of_shape
+from coterie.data.readers.paths import check_regular
 
 Facts = Mapping[str, Any]
 _SHOWN = 5
@@ -133,6 +134,22 @@ class Broken:
             yield
         except expected as error:
             self.reasons[name] = str(error).strip().partition("\n")[0] or type(error).__name__
+
+    def named(self, folder: Path, files: Sequence[Path]) -> dict[str, Path]:
+        """Files by their paths in the folder; those that cannot be opened or named are noted.
+
+        A name that is no text could not be written beside a label after the training.
+        """
+        found: dict[str, Path] = {}
+        for file in files:
+            name = file.relative_to(folder).as_posix()
+            shown = name.encode("utf-8", "backslashreplace").decode()
+            with self.noting(shown):
+                if shown != name:
+                    raise InputError("its name is not UTF-8; rename it")
+                check_regular(file)
+                found[name] = file
+        return found
 
     def check(self, folder: Path, n_files: int, skip: bool) -> None:
         """Raise where files are broken and may not be skipped, or where none is left."""

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from coterie._errors import InputError
+
+
+def check_regular(file: Path) -> None:
+    """Raise where something is no file on a disk: opening a pipe may wait for ever."""
+    try:
+        mode = file.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise InputError(getattr(error, "strerror", None) or str(error)) from error
+    if not stat.S_ISREG(mode):
+        raise InputError("no regular file but a pipe, a socket or a device")
 
 
 def check_file(path: str | os.PathLike[str]) -> Path:
@@ -13,6 +24,10 @@ def check_file(path: str | os.PathLike[str]) -> Path:
     file = Path(path)
     if os.path.isdir(file):  # Path.is_dir raises where it may not look
         raise InputError(f"{path} is a directory; expected a file")
+    try:
+        check_regular(file)
+    except InputError as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
     try:
         file.open("rb").close()
     except OSError as error:

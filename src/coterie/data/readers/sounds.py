@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import torch
 from scipy.signal import resample_poly
 
-from coterie._errors import InputError
+from coterie._errors import InputError, ReadingNote
 from coterie.data.audio import log_mel
 from coterie.data.readers.options import Broken, ReadOptions, Samples
 
@@ -22,6 +23,7 @@ N_MELS = 40
 WINDOW_SECONDS = 0.032
 # more frames than this are averaged in blocks, so that a small network suffices
 MOST_FRAMES = 64
+MOST_STEPS = 20_000
 
 
 def read_sounds(folder: Path, files: Sequence[Path], options: ReadOptions) -> Samples:
@@ -50,7 +52,7 @@ def read_sounds(folder: Path, files: Sequence[Path], options: ReadOptions) -> Sa
     """
     soundfile = _soundfile()
     broken = Broken()
-    names = {file.relative_to(folder).as_posix(): file for file in files}
+    names = broken.named(folder, files)
     headers: dict[str, tuple[int, int]] = {}
     for name, file in names.items():
         with broken.noting(name, soundfile.LibsndfileError):
@@ -87,13 +89,28 @@ def _common_form(folder: Path, headers: Sequence[tuple[int, int]], options: Read
     lengths = [round(count * rate / own) for own, count in headers]
     length = int(like.get("length", max(1, round(float(np.median(lengths))))))
     changed = sum(own != rate or count != length for own, count in headers)
-    if not changed:
+    if not changed or like:
         return rate, length
-    what = f"{folder}: {changed} of {len(headers)} sounds are not {length / rate:.3g} s long at {rate} Hz"
+    said = _differences(headers, rate, length)
     if options.strict:
-        raise InputError(f"{what}; with --strict all have to be")
-    warnings.warn(f"{what}; they were resampled, cut or filled up with silence", stacklevel=4)
+        raise InputError(f"{folder}: {said}; with --strict all have to be alike")
+    warnings.warn(f"{folder}: {said}", ReadingNote, stacklevel=4)
     return rate, length
+
+
+def _differences(headers: Sequence[tuple[int, int]], rate: int, length: int) -> str:
+    """How sounds differ in length and rate, and what is done about it."""
+    seconds = [count / own for own, count in headers]
+    rates = {own for own, _ in headers}
+    said = []
+    if min(seconds) < max(seconds) or min(seconds) * rate != length:
+        said.append(
+            f"sounds last {min(seconds):.3g} to {max(seconds):.3g} s; each is cut at both ends, or filled up "
+            f"with silence, to the median of {length / rate:.3g} s"
+        )
+    if len(rates) > 1:
+        said.append(f"rates of {min(rates)} to {max(rates)} Hz become {rate} Hz")
+    return "; ".join(said)
 
 
 def _resampled(samples: npt.NDArray[np.float32], own: int, rate: int) -> npt.NDArray[np.float32]:
@@ -101,8 +118,20 @@ def _resampled(samples: npt.NDArray[np.float32], own: int, rate: int) -> npt.NDA
         raise InputError("its samples are not finite")
     if own == rate or not len(samples):
         return samples
-    common = math.gcd(own, rate)
-    return np.asarray(resample_poly(samples, rate // common, own // common), dtype=np.float32)
+    up, down = _resampling_factors(own, rate)
+    return np.asarray(resample_poly(samples, up, down), dtype=np.float32)
+
+
+def _resampling_factors(own: int, rate: int) -> tuple[int, int]:
+    """Factors of nearly the ratio of two rates, of at most `MOST_STEPS`: a filter is as long as they are.
+
+    >>> _resampling_factors(44100, 8000), _resampling_factors(2_000_000_011, 8000)
+    ((80, 441), (1, 250000))
+    """
+    low, high = min(own, rate), max(own, rate)
+    ratio = Fraction(high, low).limit_denominator(max(1, MOST_STEPS * low // high))
+    large, small = ratio.numerator, ratio.denominator
+    return (small, large) if own > rate else (large, small)
 
 
 def _fit(samples: npt.NDArray[np.float32], length: int) -> npt.NDArray[np.float32]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from coterie._errors import InputError, InputTypeError
+from coterie._errors import InputError, InputTypeError, ReadingNote
 from coterie.data.readers.frames import Frame, read_frame
 from coterie.data.readers.labels import typed_labels
 from coterie.data.readers.options import Facts, ReadOptions, Samples
@@ -52,7 +52,7 @@ def _say(file: Path, notes: Sequence[str], strict: bool) -> None:
     if notes and strict:
         raise InputError(f"{file}: with --strict nothing is changed, but: {'; '.join(notes)}")
     for note in notes:
-        warnings.warn(f"{file}: {note}", stacklevel=5)
+        warnings.warn(f"{file}: {note}", ReadingNote, stacklevel=5)
 
 
 def _places(file: Path, frame: Frame, like: Facts) -> list[int]:
