@@ -205,6 +205,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("predict, processor µs a row", "predict_microseconds_a_row", digits=2),
         SECONDS,
     ),
+    "read-table": (
+        metric("coterie / pandas, medians of processor time", "ratio"),
+        metric("coterie, s", "coterie_seconds", digits=2),
+        metric("pandas, s", "pandas_seconds", digits=2),
+        metric("coterie: largest memory / the array", "coterie_arrays", digits=2),
+        metric("pandas: the same", "pandas_arrays", digits=2),
+    ),
     "omniglot": (
         metric("ACC %", "target_accuracy", 100, 1),
         metric("NMI (arithmetic)", "target_nmi_arithmetic"),

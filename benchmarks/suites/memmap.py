@@ -52,7 +52,7 @@ def run(case: Case) -> Outcome:
         model.fit(small, y[: len(small)]).predict(small)  # what a first fit imports is not to be timed
         metrics: dict[str, Any] = {"file_mib": path.stat().st_size / 2**20, "start_mib": anonymous() / 2**20}
         X = read_samples(path).X
-        with _peak() as peak:
+        with peak_memory() as peak:
             metrics |= _timed("fit", rows, lambda: model.fit(X, y))
             metrics |= _timed("predict", rows, lambda: model.predict(X))
     metrics["peak_mib"] = peak[0] / 2**20
@@ -75,7 +75,7 @@ def anonymous() -> int:
 
 
 @contextlib.contextmanager
-def _peak() -> Iterator[list[int]]:
+def peak_memory() -> Iterator[list[int]]:
     """The largest anonymous memory while the block runs, as the one entry of a list."""
     found, ended = [anonymous()], threading.Event()
 

@@ -39,6 +39,7 @@ SLOW = {
     "ddc-reuters",
     "ddc-watched",
     "label-rule",
+    "read-table",
 }
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 
@@ -280,7 +281,16 @@ def test_validation_split_never_shows_the_test_rows(mnist: Path) -> None:
 
 def test_reported_draws_were_not_tuned_on() -> None:
     # these have no draws of data to tune on; omniglot was tuned on background alphabets and reports others
-    seeds_alone = {"step", "pair-losses", "pair-head", "restarts", "augment", "omniglot", "memmap"}
+    seeds_alone = {
+        "step",
+        "pair-losses",
+        "pair-head",
+        "restarts",
+        "augment",
+        "omniglot",
+        "memmap",
+        "read-table",
+    }
     for suite in SUITES.values():
         if suite.name not in seeds_alone:
             assert min(suite.draws) >= 100

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie import Pairs
@@ -188,6 +188,7 @@ def test_labels_and_pairs_take_the_same_files(tmp_path: Path) -> None:
 CELLS = st.floats(allow_nan=False, allow_infinity=False, width=64)
 
 
+@settings(deadline=None)
 @given(
     rows=st.integers(1, 4).flatmap(
         lambda d: st.lists(st.lists(CELLS, min_size=d, max_size=d), min_size=2, max_size=8)

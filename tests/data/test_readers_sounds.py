@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie._errors import InputError, ReadingNote
@@ -112,6 +112,7 @@ def test_rates_without_a_common_divisor(tmp_path: Path, rate: int) -> None:
         assert abs(int(samples[0].mean(axis=1).argmax()) - int(samples[1].mean(axis=1).argmax())) <= 0
 
 
+@settings(deadline=None)
 @given(own=st.integers(1, 10**6), rate=st.integers(1, 10**6))
 def test_resampling_factors_are_small_and_near(own: int, rate: int) -> None:
     up, down = sounds._resampling_factors(own, rate)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from coterie._errors import InputError, InputTypeError
@@ -207,6 +207,7 @@ COLUMNS = {
 }
 
 
+@settings(deadline=None)
 @given(data=st.data(), kinds=st.lists(st.sampled_from(sorted(COLUMNS)), min_size=1, max_size=4))
 def test_rows_are_encoded_one_by_one(data: st.DataObject, kinds: list[str]) -> None:
     """A fitted table gives each row the same numbers alone as among others, finite ones."""

@@ -58,7 +58,7 @@ def check(file: Path, ids: list[str] | None, names: list[str], columns: Any) -> 
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "csv.gz", "parquet", "jsonl"])
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(table=tables())
 def test_pandas(tmp_path_factory: Any, suffix: str, table: Any) -> None:
     ids, names, columns = table
@@ -79,7 +79,7 @@ def test_pandas(tmp_path_factory: Any, suffix: str, table: Any) -> None:
     check(file, ids, names, columns)
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(table=tables())
 def test_the_index_of_pandas(tmp_path_factory: Any, table: Any) -> None:
     ids, names, columns = table
@@ -94,7 +94,7 @@ def test_the_index_of_pandas(tmp_path_factory: Any, table: Any) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(table=tables())
 def test_polars(tmp_path_factory: Any, suffix: str, table: Any) -> None:
     ids, names, columns = table
@@ -105,7 +105,7 @@ def test_polars(tmp_path_factory: Any, suffix: str, table: Any) -> None:
     check(file, ids, names, columns)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(table=tables())
 def test_excel_in_german(tmp_path_factory: Any, table: Any) -> None:
     """A byte order mark, semicolons, decimal commas, Windows line ends: seen in two columns or more."""

@@ -17,10 +17,8 @@ from coterie.data.readers import check_file, text_rows
 from coterie.data.readers.parquet import load_arrow
 
 
-def read_csv(
-    path: str | os.PathLike[str], ids: Iterable[object] | None = None
-) -> tuple[list[int], list[int], list[int]]:
-    """Return the columns i, j and same of a CSV file, see `Pairs.from_csv`."""
+def read_csv(path: str | os.PathLike[str], ids: Iterable[object] | None = None) -> tuple[Any, Any, Any]:
+    """Return the columns i, j and same of a CSV file in order of the rows, see `Pairs.from_csv`."""
     known = None if ids is None else RowIds(ids)
     rows = ((line, cells) for line, cells in text_rows(path) if any(cells))
     header = next(rows, None)
@@ -37,7 +35,14 @@ def read_csv(
         same.append(_read_kind(path, line, cells[places[2]]))
         lines.append(line)
     _refuse_zeros_alone(path, lines, same)
-    return i, j, same
+    return _sorted(i, j, same)
+
+
+def _sorted(i: Any, j: Any, same: Any) -> tuple[Any, Any, Any]:
+    """Pairs in an order of their own: that of the lines in a file is to change no fit."""
+    columns = tuple(map(np.asarray, (i, j, same)))
+    order = np.lexsort(columns[::-1])
+    return columns[0][order], columns[1][order], columns[2][order]
 
 
 def write_csv(
@@ -52,7 +57,7 @@ def write_csv(
 
 
 def read_parquet(path: str | os.PathLike[str], ids: Iterable[object] | None = None) -> tuple[Any, Any, Any]:
-    """Return the columns i, j and same of a Parquet file, see `Pairs.from_parquet`."""
+    """Return the columns i, j and same of a Parquet file in order of the rows, see `Pairs.from_parquet`."""
     arrow, parquet = load_arrow()
     file = check_file(path)
     try:
@@ -65,13 +70,13 @@ def read_parquet(path: str | os.PathLike[str], ids: Iterable[object] | None = No
         if column.null_count:
             raise InputError(f"{path}: column {name} has {column.null_count} empty entries")
     if ids is None:
-        return i.to_numpy(), j.to_numpy(), same.to_numpy()
+        return _sorted(i.to_numpy(), j.to_numpy(), same.to_numpy())
     known = RowIds(ids)
     first, second = (
         [_row_of_id(f"{path}, row {row}: {name}", str(value), known) for row, value in enumerate(column)]
         for name, column in (("i", i.to_pylist()), ("j", j.to_pylist()))
     )
-    return first, second, same.to_numpy()
+    return _sorted(first, second, same.to_numpy())
 
 
 def write_parquet(
