@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,8 @@ import numpy.typing as npt
 
 from benchmarks.datasets import coil100, load, speakers
 from benchmarks.estimators import CrossEntropy
+from benchmarks.record import ROOT
+from coterie.data.files import atomic_write
 
 Table = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
@@ -22,6 +23,7 @@ MOST_CLUSTERS = 10
 _LEAST_SHARE = 0.3  # of n / k, in the smallest cluster
 EMBEDDED_ROWS = 300
 CLASSIFIER_STEPS = 600
+BUILD = ROOT / "build" / "l2c-tables"
 KNOWN = {"coil100": 80, "speakers": 200}  # groups that the embedding is learnt from; others are clustered
 
 
@@ -63,12 +65,20 @@ def embedded_tables(name: str, n_tables: int, draw: int) -> Iterator[tuple[Table
         yield features[rows], np.unique(groups[rows], return_inverse=True)[1].astype(np.int64)
 
 
-@functools.cache
 def _embedding(name: str, draw: int) -> tuple[Table, Labels]:
-    """The last hidden layer of a classifier, and groups.
+    """The last hidden layer of a classifier, and groups; kept in build/l2c-tables: training takes minutes."""
+    path = BUILD / f"{name}-{draw}.npz"
+    if not path.exists():
+        features, groups = _train_embedding(name, draw)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, features=features, groups=groups)
+    with np.load(path) as kept:
+        return kept["features"], kept["groups"]
 
-    It is trained on other groups than those that are embedded; with "cifar10" on other images of its ten.
-    """
+
+def _train_embedding(name: str, draw: int) -> tuple[Table, Labels]:
+    """Features and groups that the classifier was not trained on; with "cifar10", images that it was not."""
     if name == "cifar10":
         split = load("cifar10")
         known, classes = split.x_train[:10_000], split.y_train[:10_000]

@@ -162,10 +162,14 @@ def test_the_worst_pair_is_as_far_apart_as_stated(difficulty: str, seed: int) ->
     assert min(found) == pytest.approx(SEPARATIONS[difficulty], rel=0.05)
 
 
-def test_embeddings_of_other_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_embeddings_of_other_groups(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(table_laws, "BUILD", tmp_path)
     monkeypatch.setattr(table_laws, "coil100", far_apart)
     monkeypatch.setattr(table_laws, "KNOWN", {"coil100": 3})
     monkeypatch.setattr(table_laws, "CLASSIFIER_STEPS", 2)
     drawn = list(table_laws.embedded_tables("coil100", 3, draw=0))
     assert all(len(X) == len(y) == 6 * (y.max() + 1) for X, y in drawn)
     assert all(3 <= y.max() + 1 <= 10 for _, y in drawn)
+    monkeypatch.delattr(table_laws, "_train_embedding")
+    again = list(table_laws.embedded_tables("coil100", 3, draw=0))
+    assert all(np.array_equal(X, other) for (X, _), (other, _) in zip(drawn, again, strict=True))
