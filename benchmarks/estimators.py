@@ -16,8 +16,8 @@ from coterie import ADC, CCN, DDC
 from coterie._types import Batch, Output
 from coterie.data.batches import Sampler
 from coterie.engine.objective import Objective
-from coterie.engine.restarts import FinishedRun, Session
 from coterie.engine.task import Task
+from coterie.engine.training import FinishedRun, Session
 from coterie.methods.base import NeuralClusterer
 
 Floats = npt.NDArray[np.float64]

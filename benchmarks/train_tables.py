@@ -32,10 +32,11 @@ from coterie.data.sets import SetBatches, same_prior
 from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.loop import Run
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import Session, run_session
+from coterie.engine.restarts import run_session
 from coterie.engine.runtime import make_runtime
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.engine.task import Task
+from coterie.engine.training import Session
 from coterie.methods.l2c import L2CObjective
 from coterie.methods.table_rows import WIDTH
 from coterie.nn.set_network import ItemVectors, SetNetwork

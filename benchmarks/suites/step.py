@@ -24,8 +24,8 @@ from coterie import Pairs
 from coterie._types import Batch, Output
 from coterie.engine.loop import Run, start_run, train
 from coterie.engine.progress import ProgressBar
-from coterie.engine.restarts import Session
 from coterie.engine.task import Task
+from coterie.engine.training import Session
 
 METHODS = {"ccl-labels": "ccl", "kcl-pairs": "kcl", "predict": "ccl"}
 BATCH = 100

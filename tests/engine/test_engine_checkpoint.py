@@ -18,9 +18,10 @@ from coterie import DamagedFileError, InputError, Interrupted
 from coterie.data import LabelBatches
 from coterie.engine.checkpoint import FILE_NAME, Checkpointer
 from coterie.engine.loop import Run
-from coterie.engine.restarts import Session, run_session
+from coterie.engine.restarts import run_session
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.engine.task import Task
+from coterie.engine.training import Session
 from coterie.nn import Network
 
 MakeTask = Callable[..., Task]

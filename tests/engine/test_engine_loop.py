@@ -18,9 +18,10 @@ from coterie.data import LabelBatches
 from coterie.engine.assessment import assess
 from coterie.engine.loop import Run, start_run, train
 from coterie.engine.objective import Objective
-from coterie.engine.restarts import Session, run_session
+from coterie.engine.restarts import run_session
 from coterie.engine.runtime import choose_threads, make_runtime, torch_threads
 from coterie.engine.task import Task
+from coterie.engine.training import Session
 from coterie.nn import build_network
 
 MakeTask = Callable[..., Task]

@@ -9,8 +9,9 @@ import pytest
 
 from coterie.engine import progress
 from coterie.engine.progress import ProgressBar
-from coterie.engine.restarts import Session, run_session
+from coterie.engine.restarts import run_session
 from coterie.engine.task import Task
+from coterie.engine.training import Session
 
 
 class Terminal(io.StringIO):

@@ -27,8 +27,9 @@ from coterie._types import BatchPlan
 from coterie.data import LabelBatches, PairBatches
 from coterie.engine.assessment import Assessment, assess
 from coterie.engine.loop import Run
-from coterie.engine.restarts import FINALISTS, RUNG_ROWS, Session, choose_how, planned_steps, run_session
+from coterie.engine.restarts import RUNG_ROWS, choose_how, planned_steps, run_session
 from coterie.engine.task import Task
+from coterie.engine.training import FINALISTS, Session
 from coterie.losses.pairs import DEFAULT_OPTIONS
 from coterie.methods.ccn import PairObjective
 from coterie.nn import ClusterNetwork, build_network
@@ -164,7 +165,7 @@ def test_rungs_before_the_end_look_at_a_sample_of_the_rows(
         asked.append(enough)
         return assess(*args, enough=enough)
 
-    monkeypatch.setattr("coterie.engine.restarts.assess", spy)
+    monkeypatch.setattr("coterie.engine.training.assess", spy)
     finished(double_task(make_task, max_steps=32), "successive-halving", list(range(20)))
     assert set(asked[: 20 + 10 + 5]) == {RUNG_ROWS}
     assert asked == sorted(asked)  # those that replace collapsed ones come on top, at each rung

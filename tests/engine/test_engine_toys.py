@@ -20,8 +20,9 @@ from coterie.engine.assessment import assess
 from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.loop import Run, start_run, train
 from coterie.engine.objective import Modules
-from coterie.engine.restarts import Session, run_session
+from coterie.engine.restarts import run_session
 from coterie.engine.task import Task
+from coterie.engine.training import Session
 from coterie.nn import ClusterNetwork
 
 SEEDS = [11, 12, 13, 14, 15]

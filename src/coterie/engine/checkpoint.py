@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from coterie._errors import DamagedFileError, InputError, Interrupted
+from coterie._errors import InputError, Interrupted
 from coterie.data.locks import held
-from coterie.engine.loop import Run, set_sampler_state, start_run
-from coterie.engine.recipe import parameters_of
-from coterie.engine.restarts import FinishedRun, Session
+from coterie.engine.loop import Run
+from coterie.engine.run_state import RUN_STATE, pack_run, under, unpack_run
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.engine.task import Task
+from coterie.engine.training import FinishedRun, Session
 
 FILE_NAME = "checkpoint.safetensors"
 LOCK_NAME = "lock"
@@ -30,8 +26,6 @@ LOCK_NAME = "lock"
 STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
-# beside its number and seed, from which it starts afresh
-_RUN_STATE = ("step", "entered", "entered_at", "plateaued", "sums", "history", "best", "stale", "stopped")
 _SESSION_STATE = ("seeds", "keep", "how", "n_restarts", "rung", "runs", "history")
 
 
@@ -161,14 +155,13 @@ def save_session(path: Path, fingerprint: str, session: Session) -> None:
     meta: dict[str, Any] = {"fingerprint": fingerprint}
     meta |= {name: getattr(session, name) for name in _SESSION_STATE}
     meta["kept"] = [dataclasses.asdict(dataclasses.replace(kept, state={})) for kept in session.kept]
-    meta["live"] = [
-        {name: getattr(run, name) for name in ("index", "seed", *_RUN_STATE)} for run in session.live
-    ]
+    packed = [pack_run(run) for run in session.live]
+    meta["live"] = [entry for entry, _ in packed]
     tensors = {f"codes/{index}": codes for index, codes in session.codes.items()}
     for number, kept in enumerate(session.kept):
         tensors |= {f"kept/{number}/{name}": value for name, value in kept.state.items()}
-    for number, run in enumerate(session.live):
-        tensors |= {f"live/{number}/{name}": value for name, value in _run_tensors(run)}
+    for number, (_, own) in enumerate(packed):
+        tensors |= {f"live/{number}/{name}": value for name, value in own.items()}
     write_tensors(path, "checkpoint", tensors, meta)
 
 
@@ -189,68 +182,15 @@ def load_session(path: Path, fingerprint: str, task: Task) -> Session:
             "give the same ones to go on with it, or another folder to start afresh"
         )
     known = set(meta).issuperset(_SESSION_STATE)
-    if not known or not all(set(entry).issuperset(_RUN_STATE) for entry in meta["live"]):
+    if not known or not all(set(entry).issuperset(RUN_STATE) for entry in meta["live"]):
         raise InputError(
             f"checkpoint_dir: {path} was written by another version of coterie; finish the fit with that, "
             "or give another folder to start afresh"
         )
     session = Session(**{name: meta[name] for name in _SESSION_STATE})
     for number, entry in enumerate(meta["kept"]):
-        session.kept.append(FinishedRun(**(entry | {"state": _under(tensors, f"kept/{number}/")})))
+        session.kept.append(FinishedRun(**(entry | {"state": under(tensors, f"kept/{number}/")})))
     for number, entry in enumerate(meta["live"]):
-        session.live.append(_restore_run(task, entry, _under(tensors, f"live/{number}/")))
-    session.codes = {int(index): codes for index, codes in _under(tensors, "codes/").items()}
+        session.live.append(unpack_run(task, entry, under(tensors, f"live/{number}/")))
+    session.codes = {int(index): codes for index, codes in under(tensors, "codes/").items()}
     return session
-
-
-def _restore_run(task: Task, meta: dict[str, Any], tensors: dict[str, Tensor]) -> Run:
-    run = start_run(task, meta["index"], meta["seed"])
-    run.network.load_state_dict(_under(tensors, "network/"))
-    _restore_optimizer(run.optimizer, _under(tensors, "optimizer/"))
-    auxiliary = _under(tensors, "auxiliary/")
-    for name, value in _auxiliary_tensors(run):
-        value.data.copy_(auxiliary[name])
-    if state := _under(tensors, "sampler/"):
-        set_sampler_state(task, run, state)
-    for name in _RUN_STATE:
-        setattr(run, name, meta[name])
-    return run
-
-
-def _auxiliary_tensors(run: Run) -> Iterable[tuple[str, Tensor]]:
-    """Weights and buffers of a run's auxiliary module."""
-    if run.auxiliary is None:
-        return ()
-    return itertools.chain(run.auxiliary.named_parameters(), run.auxiliary.named_buffers())
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def _run_tensors(run: Run) -> Iterator[tuple[str, Tensor]]:
-    """All tensors of a run; the optimizer's state by the parameter's position."""
-    for name, value in run.network.state_dict().items():
-        yield f"network/{name}", value
-    for name, value in _auxiliary_tensors(run):
-        yield f"auxiliary/{name}", value
-    for name, value in run.sampler_state.items():
-        yield f"sampler/{name}", value
-    for number, parameter in enumerate(parameters_of(run.optimizer)):
-        for name, value in run.optimizer.state[parameter].items():
-            if value is not None:
-                yield f"optimizer/{number}/{name}", value
-
-
-def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put state back in each parameter's own memory layout, which the fused kernels rely on."""
-    parameters = parameters_of(optimizer)
-    for name, value in tensors.items():
-        number, key = name.split("/")
-        parameter = parameters[int(number)]
-        if value.shape == parameter.shape:
-            optimizer.state[parameter][key] = torch.empty_like(parameter).copy_(value).detach()
-        elif value.dim() == 0:
-            optimizer.state[parameter][key] = value.to(parameter.device)
-        else:
-            raise DamagedFileError(f"checkpoint: optimizer state {name} has shape {tuple(value.shape)}")

@@ -8,8 +8,9 @@ from types import TracebackType
 from tqdm.auto import tqdm
 
 from coterie.engine.loop import Run
-from coterie.engine.restarts import Session, planned_steps
+from coterie.engine.restarts import planned_steps, steps_done
 from coterie.engine.task import Task
+from coterie.engine.training import Session
 
 # seconds between two lines in a file, where a bar cannot be drawn over the last one
 SPARSE = 30.0
@@ -27,7 +28,7 @@ class ProgressBar:
 
     def __init__(self, task: Task, session: Session, shown: bool) -> None:
         self._session = session
-        self._per_run = task.total_steps
+        self._task = task
         drawn = sys.stderr.isatty()
         self._bar = tqdm(
             total=planned_steps(task, session),
@@ -45,15 +46,10 @@ class ProgressBar:
         """Move on by the steps done; a run that stopped early jumps to its end."""
         if self._bar.disable:
             return
-        done = [self._counted(one.step, one.stopped) for one in self._session.live]
-        done += [self._counted(info["steps"], info["stopped"]) for info in self._session.runs]
-        self._bar.update(sum(done) - self._bar.n)
+        self._bar.update(steps_done(self._task, self._session) - self._bar.n)
         if run.history:
             loss = run.history[-1]["loss"]
             self._bar.desc = f"restart {run.index + 1}/{len(self._session.seeds)}, loss {loss:.4f}: "
-
-    def _counted(self, steps: int, stopped: str | None) -> int:
-        return steps if stopped in (None, "pruned") else self._per_run
 
     def __enter__(self) -> ProgressBar:
         return self

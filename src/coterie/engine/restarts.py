@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
-from torch import Tensor
 
 from coterie._errors import InputError
-from coterie.engine.assessment import Assessment, assess
-from coterie.engine.loop import Callback, Run, add_up, close_epoch, enter_phases, start_run, train
-from coterie.engine.stacked import Stack, cannot_stack
+from coterie.engine.assessment import Assessment
+from coterie.engine.loop import Callback, Run, start_run
+from coterie.engine.pool import Pool
+from coterie.engine.sharing import CANNOT_TRAVEL
+from coterie.engine.stacked import cannot_stack
 from coterie.engine.task import Task
+from coterie.engine.training import FINALISTS, FinishedRun, Goal, Session, train_here
+from coterie.engine.workers import PoolTrainer, TimeUp
 from coterie.metrics import clustering_accuracy
 from coterie.nn import has_convolutions
 
+# (session, goal, callbacks) -> assessments of the runs that are ready to be compared, by their numbers
+Trainer = Callable[[Session, Goal, Sequence[Callback]], dict[int, Assessment]]
+# Workers start where, after so many seconds of training, so many more are left: each first imports torch.
+TRIAL_SECONDS = 3.0
+WORTH_SECONDS = 15.0
 # distance between the seeds of two restarts
 SEED_STRIDE = 1_000_003
 # Racing: at these shares of the steps that minimise what ranks runs the worse half goes, but never so many
 # that fewer than FINALISTS are left: 20 starts then cost 20/16 + 10/16 + 5/8 + 3 * 3/4 = 4.75 runs.
 RUNGS = (1 / 16, 1 / 8, 1 / 4)
-FINALISTS = 3
 # Rows that a rung before the end compares runs by: more cost as much as the training between two rungs.
 RUNG_ROWS = 2_000
 # Two clusterings are the same when so large a share of the rows agrees, clusters matched one to one.
@@ -34,93 +43,29 @@ STACKED_SIZE = 250_000
 RESTARTS = ("auto", "sequential", "stacked", "successive-halving")
 
 
-@dataclass(frozen=True)
-class FinishedRun:
-    """A finished run worth keeping: its number, its loss and its weights."""
-
-    index: int
-    loss: float
-    collapsed: bool
-    state: dict[str, Tensor]
-
-
-@dataclass
-class Session:
-    """All restarts of one fit, finished and under way: what a checkpoint holds.
-
-    Attributes
-    ----------
-    seeds : list of int
-        One per restart; those that replace collapsed ones stand behind the others.
-    keep : int
-        How many of the best finished runs keep their weights.
-    how : {"sequential", "stacked", "successive-halving"}
-    n_restarts : int
-        Restarts asked for; as many may be replaced.
-    rung : int
-        Racing: how often the worse half has gone.
-    runs : list of dict
-        One flat dict per restart that has ended.
-    history : list of dict
-        Epochs of all of them.
-    kept : list of FinishedRun
-        Best first.
-    live : list of Run
-        Under way.
-    codes : dict of int to tensor
-        Clusters of some rows, of each restart that was trained to its end.
-    stack : Stack or None
-        What live runs train in, if they do so together: their optimizers are up to date after `synchronise`.
-    """
-
-    seeds: list[int]
-    keep: int = 1
-    how: str = "sequential"
-    n_restarts: int = 0
-    rung: int = 0
-    runs: list[dict[str, Any]] = field(default_factory=list)
-    history: list[dict[str, float]] = field(default_factory=list)
-    kept: list[FinishedRun] = field(default_factory=list)
-    live: list[Run] = field(default_factory=list)
-    codes: dict[int, Tensor] = field(default_factory=dict)
-    stack: Stack | None = None
-
-    def __post_init__(self) -> None:
-        self.n_restarts = self.n_restarts or len(self.seeds)
-
-    @property
-    def finished(self) -> bool:
-        return len(self.runs) == len(self.seeds)
-
-    def synchronise(self) -> None:
-        """Put the live runs up to date."""
-        for run in self.live:
-            add_up(run)
-        if self.stack is not None:
-            self.stack.write_back()
-
-    def room(self, rung: int) -> int:
-        """How many runs outlast a rung."""
-        return max(self.keep, FINALISTS, -(-self.n_restarts // (2 << rung)))
-
-
-def run_session(task: Task, session: Session, callbacks: Sequence[Callback] = ()) -> None:
+def run_session(task: Task, session: Session, callbacks: Sequence[Callback] = (), n_workers: int = 1) -> None:
     """Train what is left of a session's restarts.
+
+    Training that takes long goes on in `n_workers` processes, to the same bits.
 
     Raises
     ------
     InputError
-        No restart ended with a finite loss.
+        No restart ended with a finite loss, or worker processes died again and again.
     """
-    while not session.finished:
-        _start(task, session)
-        until = rung_ends(task, session)[session.rung]
-        if session.how == "stacked":
-            _train_stacked(task, session, until, callbacks)
-        else:
-            for run in session.live:
-                train(task, run, until, callbacks)
-        _rank_and_prune(task, session, last=until == task.total_steps)
+    here = partial(train_here, task)
+    trial = [WorkersPay(task, session, time.monotonic())] if n_workers > 1 else []
+    try:
+        _run(task, session, [*callbacks, *trial], here)
+    except TimeUp:
+        with contextlib.ExitStack() as stack:
+            try:
+                pool = stack.enter_context(Pool(task, n_workers))
+            except CANNOT_TRAVEL as error:
+                warnings.warn(f"n_jobs: {error}; the fit goes on in one process", stacklevel=2)
+                _run(task, session, callbacks, here)
+            else:
+                _run(task, session, callbacks, PoolTrainer(task, pool), n_workers)
     if not session.kept:
         raise InputError(
             f"all {len(session.seeds)} restarts diverged to a loss that is not finite: "
@@ -129,20 +74,32 @@ def run_session(task: Task, session: Session, callbacks: Sequence[Callback] = ()
     _describe(session)
 
 
-def _train_stacked(task: Task, session: Session, until: int, callbacks: Sequence[Callback]) -> None:
-    """Train live runs up to a step in a stack, which is made anew when one has ended or a phase begins."""
-    while active := [run for run in session.live if run.stopped is None and run.step < until]:
-        for run in active:
-            enter_phases(task, run)
-        session.stack = Stack(task, active)
-        while session.stack.goes_on(until):
-            session.stack.step()
-            for run in active:
-                close_epoch(task, run)
-            for callback in callbacks:
-                callback.on_step(active[-1])
-        session.stack.release()
-        session.stack = None
+class WorkersPay:
+    """Ends training in this process once so much is left that starting workers pays; a callback."""
+
+    def __init__(self, task: Task, session: Session, begun: float) -> None:
+        self._task, self._session, self._begun = task, session, begun
+        self._before = steps_done(task, session)
+
+    def on_step(self, run: Run) -> None:
+        elapsed = time.monotonic() - self._begun
+        if elapsed < TRIAL_SECONDS:
+            return
+        done = steps_done(self._task, self._session)
+        left = planned_steps(self._task, self._session) - done
+        if elapsed * left / max(1, done - self._before) > WORTH_SECONDS:
+            raise TimeUp
+
+
+def _run(
+    task: Task, session: Session, callbacks: Sequence[Callback], trainer: Trainer, beside: int = 1
+) -> None:
+    while not session.finished:
+        _start(task, session, beside)
+        until = rung_ends(task, session)[session.rung]
+        last = until == task.total_steps
+        found = trainer(session, Goal(until, math.inf if last else RUNG_ROWS), callbacks)
+        _rank_and_prune(session, found, last=last)
 
 
 def rung_ends(task: Task, session: Session) -> list[int]:
@@ -157,21 +114,21 @@ def rung_ends(task: Task, session: Session) -> list[int]:
     return [*sorted(ends - {total}), total]
 
 
-def _start(task: Task, session: Session) -> None:
-    """Begin the restarts that have not: one at a time, or all that are to run beside each other."""
+def _start(task: Task, session: Session, beside: int) -> None:
+    """Begin restarts that have not: all, or where they are sequential so many that `beside` are under way."""
     begun, end = len(session.runs) + len(session.live), len(session.seeds)
     if session.how == "sequential":
-        end = begun if session.live else begun + 1
+        training = sum(run.stopped is None and run.step < task.total_steps for run in session.live)
+        end = min(end, begun + max(0, beside - training))
     session.live += [start_run(task, index, session.seeds[index]) for index in range(begun, end)]
 
 
-def _rank_and_prune(task: Task, session: Session, *, last: bool) -> None:
-    """Compare the live runs: let the worse ones go, replace those that collapsed, end those that are done."""
-    enough = math.inf if last else RUNG_ROWS
-    found = {run.index: _assess(task, run, enough) for run in session.live}
-    ranked = sorted(session.live, key=lambda run: (found[run.index].rank, run.index))
+def _rank_and_prune(session: Session, found: Mapping[int, Assessment], *, last: bool) -> None:
+    """Compare runs: let the worse ones go, replace those that collapsed, end those that are done."""
+    compared = [run for run in session.live if run.index in found]
+    ranked = sorted(compared, key=lambda run: (found[run.index].rank, run.index))
     room = len(ranked) if last else session.room(session.rung)
-    session.live = []
+    session.live = [run for run in session.live if run.index not in found]
     complete = True
     for place, run in enumerate(ranked):
         assessment = found[run.index]
@@ -190,15 +147,6 @@ def _rank_and_prune(task: Task, session: Session, *, last: bool) -> None:
     session.live.sort(key=lambda run: run.index)
     if complete and not last:
         session.rung += 1
-
-
-def _assess(task: Task, run: Run, enough: float) -> Assessment:
-    diverged = run.stopped == "diverged"
-    found = None if diverged else assess(task, run, enough=enough)
-    if found is None or not math.isfinite(found.loss):
-        run.stopped = "diverged"
-        return Assessment(math.inf, None, collapsed=False)
-    return found
 
 
 def _record(session: Session, run: Run, assessment: Assessment, *, replaced: bool = False) -> None:
@@ -258,6 +206,13 @@ def _duplicates(session: Session) -> dict[int, int]:
         else:
             different.append(index)
     return doubles
+
+
+def steps_done(task: Task, session: Session) -> int:
+    """Steps of all restarts so far; of one that stopped early, all that it had."""
+    states = [(run.step, run.stopped) for run in session.live]
+    states += [(info["steps"], info["stopped"]) for info in session.runs]
+    return sum(steps if stopped in (None, "pruned") else task.total_steps for steps, stopped in states)
 
 
 def planned_steps(task: Task, session: Session) -> int:

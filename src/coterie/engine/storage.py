@@ -20,7 +20,7 @@ _FAMILY = "coterie-"
 FORMAT = f"{_FAMILY}2"
 
 
-def _plain(tensor: Tensor) -> Tensor:
+def plain(tensor: Tensor) -> Tensor:
     """A contiguous copy on the CPU that shares no memory, as safetensors wants it."""
     return tensor.detach().to("cpu", copy=True).contiguous()
 
@@ -49,11 +49,11 @@ def write_tensors(
     meta : mapping
         JSON data.
     """
-    plain = {name: _plain(tensor) for name, tensor in tensors.items()}
+    copies = {name: plain(tensor) for name, tensor in tensors.items()}
     text = json.dumps(meta)  # in the order that came: the columns of a history are to come back in theirs
-    header = {"format": FORMAT, "kind": kind, "meta": text, "sha256": _digest(plain, text)}
+    header = {"format": FORMAT, "kind": kind, "meta": text, "sha256": _digest(copies, text)}
     with atomic_write(path) as temporary:
-        Path(temporary).write_bytes(save(plain, metadata=header))
+        Path(temporary).write_bytes(save(copies, metadata=header))
 
 
 def _stranger(found: str) -> str:

@@ -13,8 +13,8 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_availa
 
 from coterie._errors import InputError, InputTypeError
 from coterie.engine.loop import Run
-from coterie.engine.restarts import Session
 from coterie.engine.runtime import Runtime
+from coterie.engine.training import Session
 
 PROJECT = "coterie"
 # what a record says beside the values of its terms

@@ -40,12 +40,14 @@ from coterie.data.views import default_augment
 from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.loop import Callback
 from coterie.engine.objective import Objective
+from coterie.engine.pool import count_workers
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import RESTARTS, SEED_STRIDE, FinishedRun, Session, choose_how, run_session
+from coterie.engine.restarts import RESTARTS, SEED_STRIDE, choose_how, run_session
 from coterie.engine.runtime import PRECISIONS, Runtime, choose_threads, make_runtime, torch_threads
 from coterie.engine.task import Task
 from coterie.engine.trackers import EpochLog, Tracking
+from coterie.engine.training import FinishedRun, Session
 from coterie.methods.checks import as_random_state, check_choice, check_path
 from coterie.methods.count import MOST_OUTPUTS, Probe, estimate_n_clusters
 from coterie.methods.ensemble import align_members, check_vote
@@ -62,7 +64,7 @@ PREDICT_BATCH = 1000
 ROWS_TOGETHER = 8
 _HEAD = "head."
 # parameters that change where and how loudly a fit runs, but not what it computes
-_UNTRACED = ("checkpoint_dir", "verbose", "device", "random_state")
+_UNTRACED = ("n_jobs", "checkpoint_dir", "verbose", "device", "random_state")
 
 # torch's generator and thread count are the process's, so that fits in several threads take turns
 _ONE_AT_A_TIME = threading.RLock()
@@ -135,6 +137,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     n_restarts: int | str
     # where it is no parameter
     restarts: str = "sequential"
+    n_jobs: int | None = None
     precision: str = "float32"
     learning_rate: float | None = None
     backbone: Any
@@ -336,14 +339,21 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Run a session with what watches it and, where a folder is given, checkpoints."""
         with contextlib.ExitStack() as stack:
             if self.checkpoint_dir is None:
-                run_session(task, fresh, self._watch(stack, task, fresh))
+                run_session(task, fresh, self._watch(stack, task, fresh), self._count_workers(task, fresh))
                 return fresh
             checkpointer = Checkpointer(self.checkpoint_dir, fingerprint, task)
             stack.enter_context(checkpointer.active())
             session = checkpointer.restore(fresh)
-            run_session(task, session, [*self._watch(stack, task, session), checkpointer])
+            watching = [*self._watch(stack, task, session), checkpointer]
+            run_session(task, session, watching, self._count_workers(task, session))
             checkpointer.write()
             return session
+
+    def _count_workers(self, task: Task, session: Session) -> int:
+        """Worker processes for restarts: where a launcher or an accelerator is used, there are none."""
+        if task.runtime.world > 1 or task.runtime.device.type != "cpu":
+            return 1
+        return count_workers(self.n_jobs, len(session.seeds), torch.get_num_threads())
 
     def _watch(self, stack: contextlib.ExitStack, task: Task, session: Session) -> list[Callback]:
         """The progress bar, and the trackers where some were asked for."""

@@ -27,7 +27,7 @@ from coterie.data.arrays import SampleArray, data_digest
 from coterie.data.batches import LabelBatches, PairBatches, Sampler
 from coterie.engine.objective import Modules, Objective, OnEnter
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import FinishedRun
+from coterie.engine.training import FinishedRun
 from coterie.losses.ccl import unchecked_ccl
 from coterie.losses.inputs import check_margin
 from coterie.losses.kcl import unchecked_kcl
