@@ -18,7 +18,7 @@ from coterie.data.batches import Sampler
 from coterie.engine.objective import Objective
 from coterie.engine.task import Task
 from coterie.engine.training import FinishedRun, Session
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.clusterer import NeuralClusterer
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,7 +50,7 @@ class Recorded(NeuralClusterer):
             "recipe": dataclasses.asdict(recipe),
             "steps": task.total_steps,
             "augment": "none" if task.augment is None else repr(task.augment),
-            "backbone": type(self.make_network(0).backbone).__name__,
+            "backbone": type(self._make_network(0).backbone).__name__,
             "device": str(task.runtime.device),
         }
         session = super()._run(task, fresh, fingerprint)

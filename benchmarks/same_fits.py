@@ -61,7 +61,7 @@ def _similarity() -> dict[str, Any]:
     return _found(model, proba, model.temperature_, model.threshold_)
 
 
-def _sets(network: str) -> dict[str, Any]:
+def _sets(network: Any) -> dict[str, Any]:
     points, labels = shapes2d(24, 20, random_state=0)
     model = L2C(network=network, size="small", max_steps=12, set_size=20, random_state=0)
     model.fit_sets(list(zip(points, labels, strict=True)))

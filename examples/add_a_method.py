@@ -33,8 +33,10 @@ from coterie.data import RowBatches
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
 from coterie.losses.numerics import log_floored, probability_floor
-from coterie.methods.base import NeuralClusterer, Training
+from coterie.methods.base import Training
+from coterie.methods.clusterer import NeuralClusterer
 from coterie.metrics import clustering_accuracy, nmi
+from coterie.params import Range, param, parameters
 from coterie.testing import check_method
 
 
@@ -78,45 +80,19 @@ class InformationObjective(Objective):
 # The estimator
 # -------------
 #
-# ``__init__`` only stores. ``fit`` checks its input, takes over the number of clusters or has it estimated,
-# builds objective and recipe and hands them to ``_train``; ``predict``, ``predict_proba``, ``transform``,
-# ``labels_`` and the others come with the base. A method of the library has all common parameters in its
-# ``__init__``; those that this one leaves out are fixed below.
+# Parameters are declared, each with its type, default, range and text: the signature, the checks, the
+# documentation and the options of the command line follow. The shared ones come with the base. ``fit`` checks
+# its input, takes over the number of clusters or has it estimated, builds objective and recipe and hands them
+# to ``_train``; ``predict``, ``predict_proba``, ``transform``, ``labels_`` and the others come with the base.
 
 
+@parameters
 class Information(ClusterMixin, NeuralClusterer):
     """Clusters without labels, by information maximisation."""
 
     RECIPE: ClassVar = Recipe("adam", learning_rate=1e-3, batch_size=200, max_epochs=60)
 
-    restarts = "sequential"
-    vote = 0
-    preset = "default"
-    batch_size = max_epochs = None
-    augment = threads = device = "auto"
-    scale = True
-
-    def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
-        self,
-        n_clusters: int | str = 8,
-        balance: float = 2.0,
-        n_restarts: int | str = 1,
-        backbone: Any = "auto",
-        max_steps: int | None = None,
-        over_clustering: bool = False,
-        random_state: Any = None,
-        checkpoint_dir: str | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.n_clusters = n_clusters
-        self.balance = balance
-        self.n_restarts = n_restarts
-        self.backbone = backbone
-        self.max_steps = max_steps
-        self.over_clustering = over_clustering
-        self.random_state = random_state
-        self.checkpoint_dir = checkpoint_dir
-        self.verbose = verbose
+    balance: float = param(default=2.0, check=Range(0), text="Weight of clusters of equal size.")
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Cluster X; y is ignored."""
@@ -126,7 +102,7 @@ class Information(ClusterMixin, NeuralClusterer):
         recipe = self._override(self.RECIPE)
         objective = InformationObjective(RowBatches(len(samples), recipe.batch_size), self.balance)
         views = self._choose_augment(True)
-        return self._train(samples, Training(objective, recipe, int(self.n_restarts), views, supervision=""))
+        return self._train(samples, Training(objective, recipe, self._restarts_or(1), views, supervision=""))
 
 
 # %%

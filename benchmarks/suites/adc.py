@@ -24,7 +24,7 @@ COIL_SIDE = 32
 MNIST_ROWS = 10_000
 # data set -> the one it is shrunk from
 HALVED = {"mnist14": "mnist"}
-RECORDED = {"ddc": RecordedDDC, "ccn-pairs": RecordedCCN}
+RECORDED: dict[str, Any] = {"ddc": RecordedDDC, "ccn-pairs": RecordedCCN}
 
 
 def _cases(options: Options) -> list[Case]:

@@ -43,7 +43,7 @@ ABLATION: dict[str, dict[str, Any]] = {
     "l1+l3": {"weights": _NONE | _L1 | _L3},
     "l2+l3": {"weights": _NONE | _L2 | _L3},
     "l1+l2+l3": {},
-    "l1+l2+l3-paper-scale": {"bandwidth_rule": "distance", "reduction": "paper"},
+    "l1+l2+l3-paper-scale": {"loss_form": "paper"},
     "l1+l2+l3-kl": {"divergence": "kl"},
 }
 # in place of parameters: scikit-learn's, on the graph of ten nearest neighbours

@@ -39,10 +39,11 @@ def _cases(options: Options) -> list[Case]:
 def run(case: Case) -> Outcome:
     """Train the paper's stack with one distance, each set seen once; mean scores on other sets."""
     steps = case.settings["steps"]
+    distance: Any = case.method
     model = L2C(
         max_clusters=MAX_CLUSTERS,
         network="lstm",
-        distance=case.method,
+        distance=distance,
         set_size=ITEMS,
         batch_size=BATCH,
         max_epochs=1,

@@ -20,7 +20,7 @@ from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import Pairs
 from coterie.cli.label.answers import Answers
 from coterie.cli.label.selection import Candidates, next_question, representatives
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.clusterer import NeuralClusterer
 from coterie.metrics import clustering_accuracy
 
 BUDGETS = (25, 50, 100)

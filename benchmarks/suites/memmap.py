@@ -20,7 +20,7 @@ from benchmarks.estimators import RecordedCCN, RecordedDDC
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie.data import read_samples
 
-METHODS = {"ccn": RecordedCCN, "ddc": RecordedDDC}
+METHODS: dict[str, Any] = {"ccn": RecordedCCN, "ddc": RecordedDDC}
 SIZES = (100_000, 1_000_000, 5_000_000)
 FEATURES = 64
 N_CLUSTERS = 10

@@ -76,7 +76,7 @@ def _data(case: Case) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     return split.x_train, split.y_train
 
 
-def _model(case: Case, way: str) -> RecordedCCN:
+def _model(case: Case, way: Any) -> RecordedCCN:
     model = RecordedCCN(
         n_clusters=10,
         restarts=way,

@@ -27,7 +27,7 @@ from coterie.engine.progress import ProgressBar
 from coterie.engine.task import Task
 from coterie.engine.training import Session
 
-METHODS = {"ccl-labels": "ccl", "kcl-pairs": "kcl", "predict": "ccl"}
+METHODS: dict[str, Any] = {"ccl-labels": "ccl", "kcl-pairs": "kcl", "predict": "ccl"}
 BATCH = 100
 PREDICT_BATCH = 1000
 

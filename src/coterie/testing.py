@@ -12,20 +12,12 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.persistence import load, save
+from coterie.params import parameters_of
+from coterie.params.shared import ClustererParams
 
 N_CLUSTERS = 10
-# what the library sets on any method
-_SHARED = (
-    "n_clusters",
-    "n_restarts",
-    "max_steps",
-    "random_state",
-    "over_clustering",
-    "checkpoint_dir",
-    "verbose",
-)
 
 
 def check_method(method: type[NeuralClusterer], **params: Any) -> None:
@@ -65,14 +57,18 @@ def _fit(method: type[NeuralClusterer], params: dict[str, Any]) -> tuple[Any, An
 
 
 def _parameters(method: type[NeuralClusterer], params: dict[str, Any]) -> Iterator[str]:
-    """Stored as they come, with defaults, and the shared ones among them."""
+    """Declared, stored as they come, with defaults, and the shared ones among them."""
     accepted = inspect.signature(method).parameters
+    declared = parameters_of(method)
     for name, parameter in accepted.items():
         if parameter.default is inspect.Parameter.empty:
             yield f"the parameter {name} must have a default"
-    for name in _SHARED:
+    for name in parameters_of(ClustererParams):
         if name not in accepted:
             yield f"__init__ must accept {name}"
+    for name in accepted:
+        if name not in declared:
+            yield f"{name} must be declared with coterie.params.param"
     model = method(n_clusters=4)
     if clone(model).get_params() != model.get_params() or model.n_clusters != 4:
         yield "__init__ must store its parameters as they are"

@@ -120,7 +120,7 @@ def test_a_similarity_network_learns_and_helps(
     np.save("source.npy", X[y < 6])
     np.savetxt("source.csv", y[y < 6], fmt="%d", header="label", comments="")
     np.save("target.npy", X[y >= 6])
-    words = ["similarity", "fit", "source.npy", "--labels", "source.csv", "--out", "spn"]
+    words = ["fit", "source.npy", "--method", "similarity", "--labels", "source.csv", "--out", "spn"]
     words += ["--max-steps", "40", "--random-state", "0", "--samples-per-class", "10"]
     code, out, _ = call(*words)
     assert code == 0
@@ -143,18 +143,12 @@ def test_a_similarity_network_learns_and_helps(
     assert "RUN: spn holds a SimilarityNetwork, which has no clusters" in err
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["learn"], "similarity: unknown action 'learn'; fit is expected"),
-        (["fit", "x.npy", "--out", "spn"], "--labels, --label, --pairs: none came; one of them is expected"),
-        (["fit", "x.npy"], "--out"),
-    ],
-)
-def test_bad_words_of_similarity(folder: Path, call: Call, words: list[str], message: str) -> None:
-    code, _, err = call("similarity", *words)
+@pytest.mark.parametrize("method", ["ccn", "similarity", "l2c"])
+def test_a_method_without_its_labels(folder: Path, call: Call, method: str) -> None:
+    code, _, err = call("fit", "x.npy", "--method", method, "--out", "run")
     assert code == 2
-    assert message in err
+    assert "--labels" in err
+    assert "required" in err
 
 
 def test_labels_with_gaps(folder: Path, call: Call, digits: Digits) -> None:
@@ -257,7 +251,7 @@ BAD = [
     (fit_words("objects.npy", LABELS), "objects.npy cannot be read as .npy"),
     (fit_words("nan.npy", LABELS), "X: Input X contains NaN"),
     (fit_words("x.txt", LABELS), "x.txt cannot be read"),
-    (fit_words("x.npy", ()), "--labels, --pairs, --similarity: none came"),
+    (fit_words("x.npy", ()), "one of --labels, --pairs, --similarity is required by --method ccn"),
     (fit_words("x.npy", (*LABELS, "--pairs", "pairs.csv")), "y, pairs: one of them is expected"),
     (fit_words("x.npy", ("--labels", "short.csv")), "y: 2 labels for n_samples=150"),
     (fit_words("x.npy", ("--labels", "unknown.csv")), "y: none of its 150 labels is known"),
@@ -275,17 +269,20 @@ BAD = [
     (fit_words("x.npy", LABELS, "--method"), "argument --method: expected one argument"),
     (
         fit_words("x.npy", LABELS, "--n-clusters", "three"),
-        "n_clusters must be an int, at least 1, or \"auto\"; got 'three'",
+        "--n-clusters must be an int >= 1 or 'auto', got 'three'",
     ),
-    (fit_words("x.npy", LABELS, "--n-clusters", "0"), "n_clusters must be an int, at least 1; got 0"),
+    (fit_words("x.npy", LABELS, "--n-clusters", "0"), "--n-clusters must be an int >= 1 or 'auto', got 0"),
     (fit_words("x.npy", LABELS, "--n-clusters"), "--n-clusters: expected one argument"),
     (fit_words("x.npy", LABELS, "--n-restarts", "few"), "restarts"),
-    (fit_words("x.npy", LABELS, "--loss", "typo"), "loss: 'typo'; one of 'ccl', 'kcl' is expected"),
-    (fit_words("x.npy", LABELS, "--augment", "typo"), "--augment: invalid choice: 'typo'"),
-    (fit_words("x.npy", LABELS, "--scale", "maybe"), "--scale: Expected bool"),
+    (fit_words("x.npy", LABELS, "--loss", "typo"), "--loss must be 'ccl' or 'kcl', got 'typo'"),
+    (
+        fit_words("x.npy", LABELS, "--augment", "typo"),
+        "--augment must be 'auto' or 'none', got 'typo'",
+    ),
+    (fit_words("x.npy", LABELS, "--scale", "maybe"), "--scale must be True or False, got 'maybe'"),
     (fit_words("x.npy", LABELS, "--backbone", "lenett"), "did you mean 'lenet'"),
     (fit_words("x.npy", LABELS, "--device", "gpu"), "device: 'gpu' cannot be used"),
-    (fit_words("x.npy", LABELS, "--random-state", "-1"), "random_state: -1"),
+    (fit_words("x.npy", LABELS, "--random-state", "-1"), "--random-state must be an int"),
     (fit_words("x.npy", LABELS, "--resume", "--overwrite"), "--resume, --overwrite: one of them"),
     (fit_words("x.npy", LABELS, "second.npy"), "unrecognized arguments: second.npy"),
     (["fit", "x.npy", *LABELS], "the following arguments are required: --out"),

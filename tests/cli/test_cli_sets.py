@@ -82,7 +82,7 @@ def test_options_and_results_of_a_fit(folder: Path, call: Call) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["fit", "x.npy", "--out", "new", *QUICK], "--labels: none came; l2c expects one of them"),
+        (["fit", "x.npy", "--out", "new", *QUICK], "--labels is required by --method l2c"),
         (["fit", "x.npy", "--pairs", "pairs.csv", "--out", "new", *QUICK], "--pairs: l2c takes none"),
         (["report", "run"], "RUN: run holds a L2C, which has no clusters"),
         (["predict", "run", "one.npy"], "X: n_samples=1; a set of at least 2 samples is expected"),

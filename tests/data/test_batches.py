@@ -134,8 +134,8 @@ def test_unknown_rows_are_never_drawn() -> None:
 @pytest.mark.parametrize(
     ("labels", "size", "error", "words"),
     [
-        (LABELS, 1, InputError, "batch_size must be an int, at least 2; got 1"),
-        (LABELS, 2.0, InputTypeError, "batch_size must be an int, at least 2; got 2.0"),
+        (LABELS, 1, InputError, "batch_size must be an int >= 2, got 1"),
+        (LABELS, 2.0, InputTypeError, "batch_size must be an int >= 2, got 2.0"),
         ([0, -1, -1], 2, InputError, r"at least 2 known codes .*; 1 of 3 are known"),
         ([0.0, 1.0], 2, InputError, "labels must be a 1-D array of integer codes .* got 1-D of float64"),
         ([[0], [1]], 2, InputError, "got 2-D of int64"),
@@ -214,8 +214,8 @@ def test_evaluation_leaves_no_plan_without_pairs_or_labels(m: int, n_labelled: i
 @pytest.mark.parametrize(
     ("size", "labels", "error", "words"),
     [
-        (0, None, InputError, "batch_pairs must be an int, at least 1; got 0"),
-        (True, None, InputTypeError, "batch_pairs must be an int, at least 1; got True"),
+        (0, None, InputError, "batch_pairs must be an int >= 1, got 0"),
+        (True, None, InputTypeError, "batch_pairs must be an int >= 1, got True"),
         (4, np.zeros(3, dtype=int), InputError, r"rows 0\.\.2 of 3 samples; pair"),
         (4, np.full(30, -1), InputError, r"at least one known code \(0 or above\); all are unknown"),
         (4, np.zeros((30, 1), dtype=int), InputError, "labels must be a 1-D array"),

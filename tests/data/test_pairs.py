@@ -240,8 +240,8 @@ def test_from_labels_serves_a_set_whose_pairs_could_not_be_listed() -> None:
     ("y", "n_pairs", "error", "words"),
     [
         ([0, 1, 0], 4, InputError, "n_pairs must be at most 3, the pairs of 3 labelled samples; got 4"),
-        ([0, 1, 0], 0, InputError, "n_pairs must be an int, at least 1; got 0"),
-        ([0, 1, 0], 1.5, InputTypeError, "n_pairs must be an int, at least 1; got 1.5"),
+        ([0, 1, 0], 0, InputError, "n_pairs must be an int >= 1, got 0"),
+        ([0, 1, 0], 1.5, InputTypeError, "n_pairs must be an int >= 1, got 1.5"),
         ([0, -1, None], 1, InputError, "y must hold at least 2 known labels to make a pair; got 1"),
         (
             np.zeros(20_000),
@@ -258,7 +258,7 @@ def test_from_labels_refuses(y: Any, n_pairs: Any, error: type[Exception], words
 
 @pytest.mark.parametrize(("state", "error"), [(-1, InputError), ("seed", InputTypeError)])
 def test_random_state_is_checked(state: Any, error: type[Exception]) -> None:
-    with pytest.raises(error, match="random_state must be an int, at least 0"):
+    with pytest.raises(error, match="random_state must be an int >= 0"):
         Pairs.from_labels([0, 1, 0], 1, state)
 
 
@@ -451,9 +451,9 @@ def test_neighbors_of_images_and_none_far() -> None:
             np.zeros((5, 2)),
             {"n_neighbors": 1, "far": "far"},
             InputTypeError,
-            "far must be a number; got 'far'",
+            "far must be a number, got 'far'",
         ),
-        (np.zeros((5, 2)), {"n_neighbors": 1, "far": np.nan}, InputError, "far must be finite; got nan"),
+        (np.zeros((5, 2)), {"n_neighbors": 1, "far": np.nan}, InputError, "far must be finite, got nan"),
         (np.zeros((5, 2)), {"n_neighbors": 1, "n_dissimilar": -1}, InputError, "n_dissimilar must be an int"),
         (np.zeros((5, 2)), {"n_neighbors": 1, "n_dissimilar": 2}, InputError, "only 0 of 2 dissimilar pairs"),
         (np.zeros(5), {}, InputError, r"X must have shape \(n, \.\.\.\) with n >= 3; got shape \(5,\)"),
@@ -515,7 +515,7 @@ def test_sequence_defaults_and_groups_by_name() -> None:
         ([0.0, 1.0], {"window": "1", "gap": 1}, InputTypeError, "window must be a number"),
         ([0.0, 1.0], {"window": 0, "gap": np.inf}, InputError, "gap must be finite"),
         ([0.0], {"window": 0, "gap": 1}, InputError, "times must hold at least 2 samples; got 1"),
-        ([0.0, np.nan], {"window": 0, "gap": 1}, InputError, "times must be finite; got nan at position 1"),
+        ([0.0, np.nan], {"window": 0, "gap": 1}, InputError, "times must be finite, got nan at position 1"),
         (["0", "1"], {"window": 0, "gap": 1}, InputTypeError, "times must hold numbers; got dtype <U1"),
         ([0.0, 1.0], {"window": 0, "gap": 5}, InputError, "no two of the 2 times are within window=0.0"),
         ([0, 9], {"window": 0, "gap": 5, "n_dissimilar": 2}, InputError, "n_dissimilar must be at most 1"),
@@ -622,8 +622,8 @@ def test_noise_flips_an_exact_number(p: float, flipped: int) -> None:
     [
         (1.1, InputError, r"p must be in \[0, 1\]; got 1.1"),
         (-0.1, InputError, r"p must be in \[0, 1\]; got -0.1"),
-        ("half", InputTypeError, "p must be a number; got 'half'"),
-        (True, InputTypeError, "p must be a number; got True"),
+        ("half", InputTypeError, "p must be a number, got 'half'"),
+        (True, InputTypeError, "p must be a number, got True"),
     ],
 )
 def test_noise_refuses(p: Any, error: type[Exception], words: str) -> None:

@@ -128,8 +128,8 @@ def test_sizes_are_whole_and_reach_far_ratios() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ({"n_tables": 0}, InputError, "n_tables must be an int, at least 1"),
-        ({"n_rows": 59}, InputError, "n_rows must be an int, at least 60"),
+        ({"n_tables": 0}, InputError, "n_tables must be an int >= 1"),
+        ({"n_rows": 59}, InputError, "n_rows must be an int >= 60"),
         ({"n_columns": (3, 2)}, InputError, "n_columns"),
         ({"n_clusters": 4}, InputError, "n_clusters must be a smallest and a largest number"),
         ({"n_tables": 2.5}, InputTypeError, "n_tables"),

@@ -66,7 +66,7 @@ def test_as_hard_as_the_paper_s() -> None:
 def test_bad_input() -> None:
     with pytest.raises(InputError, match="n_sets"):
         shapes2d(0)
-    with pytest.raises(InputError, match="n_samples must be an int, at least 10; got 9"):
+    with pytest.raises(InputError, match="n_samples must be an int >= 10, got 9"):
         shapes2d(1, 9)
     with pytest.raises(InputError, match=r"n_clusters\[1\]"):
         shapes2d(1, n_clusters=(3, 2))

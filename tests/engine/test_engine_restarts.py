@@ -31,7 +31,7 @@ from coterie.engine.restarts import RUNG_ROWS, choose_how, planned_steps, run_se
 from coterie.engine.task import Task
 from coterie.engine.training import FINALISTS, Session
 from coterie.losses.pairs import DEFAULT_OPTIONS
-from coterie.methods.ccn import PairObjective
+from coterie.methods.pair_objectives import PairObjective
 from coterie.nn import ClusterNetwork, build_network
 
 MakeTask = Callable[..., Task]

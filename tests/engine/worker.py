@@ -24,7 +24,7 @@ from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import Runtime, make_runtime
 from coterie.engine.task import Task
 from coterie.losses.pairs import DEFAULT_OPTIONS
-from coterie.methods.ccn import PairObjective
+from coterie.methods.pair_objectives import PairObjective
 
 N = 45
 LABELS = np.random.default_rng(1).integers(-1, 4, N)

@@ -185,8 +185,8 @@ BAD: list[tuple[Callable[[], Tensor], type[Exception], str]] = [
     (lambda: walker(A, B, [0, 1]), InputTypeError, "labels must be a torch tensor, got list"),  # type: ignore[arg-type]
     (lambda: walker(A, B, Y.float()), InputTypeError, "labels must have an integer dtype, got torch.float32"),
     (lambda: walker(A, B, torch.arange(3)), InputError, r"labels must have shape \(2,\).*got \(3,\)"),
-    (lambda: walker(A, B, Y, eps=-1.0), InputError, "eps must be a finite number >= 0; got -1.0"),
-    (lambda: visit(A, B, eps=math.nan), InputError, "eps must be a finite number >= 0; got nan"),
+    (lambda: walker(A, B, Y, eps=-1.0), InputError, "eps must be a finite number >= 0, got -1.0"),
+    (lambda: visit(A, B, eps=math.nan), InputError, "eps must be a finite number >= 0, got nan"),
     (lambda: norm(A, reduction="max"), InputError, "reduction must be .* got 'max'"),
     (lambda: sparsity(A, reduction=""), InputError, "reduction must be .* got ''"),
     (lambda: norm(A[0]), InputError, r"z must have two axes.* got shape \(3,\)"),

@@ -326,11 +326,11 @@ BAD: list[tuple[Any, Any, dict[str, Any], type[Exception], str]] = [
     (P, torch.tensor([[1, 1], [0, 1]]), {}, InputError, r"same must be symmetric, got same\[0, 1\] = 1 and"),
     (P, Y, {"reduction": "none"}, InputError, "reduction must be .* got 'none'"),
     (P, Y, {"include_self": 1}, InputTypeError, "include_self must be True or False, got 1"),
-    (P, Y, {"eps": -1.0}, InputError, "eps must be a finite number >= 0; got -1.0"),
-    (P, Y, {"eps": "small"}, InputTypeError, "eps must be a finite number >= 0; got 'small'"),
+    (P, Y, {"eps": -1.0}, InputError, "eps must be a finite number >= 0, got -1.0"),
+    (P, Y, {"eps": "small"}, InputTypeError, "eps must be a finite number >= 0, got 'small'"),
     (P, Y, {"kind_weights": 1.0}, InputTypeError, "kind_weights must be .* got float"),
     (P, Y, {"kind_weights": (1.0,)}, InputError, "kind_weights must hold 2 numbers .* got 1"),
-    (P, Y, {"kind_weights": (1.0, -1.0)}, InputError, "kind_weights must be a finite number >= 0; got -1.0"),
+    (P, Y, {"kind_weights": (1.0, -1.0)}, InputError, "kind_weights must be a finite number >= 0, got -1.0"),
 ]
 
 

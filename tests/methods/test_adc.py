@@ -18,7 +18,8 @@ from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.objective import Phase
 from coterie.losses import ccl, norm, transformation, visit, walker
 from coterie.losses.ccl import ccl_matrix
-from coterie.methods.adc import PRESET_OF, ADCObjective, KMeansStart, Weights
+from coterie.methods.adc import PRESET_OF, ADCObjective, Weights
+from coterie.methods.kmeans_start import CentroidStart
 from coterie.metrics import clustering_accuracy
 from coterie.nn import CentroidNetwork
 
@@ -99,7 +100,7 @@ def embeddings() -> tuple[Tensor, Tensor]:
 
 def test_kmeans_start_gives_centres_and_a_head_that_agrees() -> None:
     points, corner = embeddings()
-    values = KMeansStart(3)(lambda: points, 0)
+    values = CentroidStart(3)(lambda: points, 0)
     assert values["centroids"].shape == (3, 5)
     nearest = torch.cdist(points, values["centroids"]).argmin(dim=1)
     logits = points @ values["head.weight"].T + values["head.bias"]
@@ -112,27 +113,27 @@ def test_kmeans_start_gives_centres_and_a_head_that_agrees() -> None:
 
 def test_kmeans_start_of_the_paper_leaves_the_head() -> None:
     points, _ = embeddings()
-    assert set(KMeansStart(3, starts_head=False)(lambda: points, 0)) == {"centroids"}
+    assert set(CentroidStart(3, starts_head=False)(lambda: points, 0)) == {"centroids"}
 
 
 def test_kmeans_start_is_a_function_of_embeddings_and_seed() -> None:
     points, _ = embeddings()
-    start = KMeansStart(3, per_cluster=2)
+    start = CentroidStart(3, per_cluster=2)
     first, again = start(lambda: points, 5), start(lambda: points, 5)
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
 def test_several_centroids_of_a_cluster_lie_around_its_centre() -> None:
     points, _ = embeddings()
-    one = KMeansStart(3)(lambda: points, 0)["centroids"]
-    several = KMeansStart(3, per_cluster=4)(lambda: points, 0)["centroids"].view(3, 4, 5)
+    one = CentroidStart(3)(lambda: points, 0)["centroids"]
+    several = CentroidStart(3, per_cluster=4)(lambda: points, 0)["centroids"].view(3, 4, 5)
     distances = (several - one[:, None]).norm(dim=2)
     assert 0 < distances.max() < 0.2
     assert len(torch.unique(several[0], dim=0)) > 1
 
 
 def test_kmeans_start_of_identical_embeddings_is_finite() -> None:
-    values = KMeansStart(3, per_cluster=2)(lambda: torch.ones(20, 4), 0)
+    values = CentroidStart(3, per_cluster=2)(lambda: torch.ones(20, 4), 0)
     assert all(float(value.abs().max()) < 1e4 for value in values.values())
 
 
@@ -255,7 +256,7 @@ def test_weights_of_the_phases() -> None:
         "pairs": 1.0,
     }
     assert warm_up.on_enter is None
-    assert isinstance(last.on_enter, KMeansStart)
+    assert isinstance(last.on_enter, CentroidStart)
     changed = ready(weights={"centroids": 2.0, "visit": 0.8, "transformation": 0.0})
     _, middle, last = changed._phases(1_000, has_pairs=False)
     assert middle.weights == last.weights
@@ -265,13 +266,13 @@ def test_weights_of_the_phases() -> None:
 
 def test_kmeans_starts_the_centroids_again(monkeypatch: pytest.MonkeyPatch) -> None:
     seeds: list[int] = []
-    start = KMeansStart.__call__
+    start = CentroidStart.__call__
 
-    def spy(self: KMeansStart, embed: Any, seed: int) -> Any:
+    def spy(self: CentroidStart, embed: Any, seed: int) -> Any:
         seeds.append(seed)
         return start(self, embed, seed)
 
-    monkeypatch.setattr(KMeansStart, "__call__", spy)
+    monkeypatch.setattr(CentroidStart, "__call__", spy)
     X, _ = blobs()
     quick(max_steps=24).fit(X)
     assert len(set(seeds)) == 2
@@ -299,7 +300,7 @@ def test_views_of_colour_images() -> None:
 def test_published_presets_take_published_views() -> None:
     for preset, views in {"default": "digits", "paper": "digits-paper", "code": "digits-paper"}.items():
         model = ready(preset=preset)
-        model.sample_shape_ = (28, 28)
+        model.sample_shape_, model.modality_ = (28, 28), "image"
         assert model._views() is RECIPES[views]
         assert model.set_params(augment="digits")._views() is RECIPES["digits"]
 
@@ -387,18 +388,23 @@ BAD: list[tuple[dict[str, Any], Any, type[Exception], str]] = [
         {"augment": "letters"},
         X40,
         InputError,
-        "augment: 'letters'; 'auto', 'digits', 'digits-paper', 'objects', 'none' or a call",
+        "augment must be a callable, 'auto', 'digits', .* or 'none', got 'letters'",
     ),
     ({"n_clusters": 4}, np.arange(40)[:, None] % 3.0, InputError, "n_clusters: 4, but X has 3 distinct rows"),
     ({"n_clusters": 41}, X40, InputError, "n_clusters=41 must be <= n_samples=40"),
-    ({"n_views": 0}, X40, InputError, "n_views must be an int, at least 1; got 0"),
-    ({"n_views": 1.5}, X40, InputTypeError, "n_views must be an int, at least 1; got 1.5"),
-    ({"centroids_per_cluster": 0}, X40, InputError, "centroids_per_cluster must be an int, at least 1"),
-    ({"kmeans_start": "late"}, X40, InputError, "kmeans_start: 'late'; one of"),
-    ({"weights": [1.0]}, X40, InputTypeError, "weights: list; a dict or None is expected"),
-    ({"weights": {"alpha": 1.0}}, X40, InputError, "weights: 'alpha'; names among centroids, classification"),
+    ({"n_views": 0}, X40, InputError, "n_views must be an int >= 1 or None, got 0"),
+    ({"n_views": 1.5}, X40, InputTypeError, "n_views must be an int >= 1 or None, got 1.5"),
+    ({"centroids_per_cluster": 0}, X40, InputError, "centroids_per_cluster must be an int >= 1"),
+    ({"kmeans_start": "late"}, X40, InputError, "kmeans_start must be 'step' or 'plateau', got 'late'"),
+    ({"weights": [1.0]}, X40, InputTypeError, "weights must be a dict or None, got"),
+    (
+        {"weights": {"alpha": 1.0}},
+        X40,
+        InputError,
+        "weights must have names among .* got 'alpha'",
+    ),
     ({"weights": {"visit": -1.0}}, X40, InputError, r"weights\['visit'\] must be a finite number >= 0"),
-    ({"preset": "fast"}, X40, InputError, "preset: 'fast'; one of"),
+    ({"preset": "fast"}, X40, InputError, "preset must be 'default', 'paper' or 'code', got 'fast'"),
     ({}, np.where(X40 > 5, np.nan, X40), InputError, "X: Input X contains NaN"),
 ]
 

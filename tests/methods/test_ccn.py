@@ -19,7 +19,8 @@ from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.recipe import Recipe
 from coterie.losses import pairs as loss_pairs
 from coterie.losses.pairs import PairOptions
-from coterie.methods import ccn
+from coterie.methods import ccn_presets
+from coterie.methods.ccn_presets import MANY_PAIRS
 from coterie.metrics import clustering_accuracy, nmi
 
 Digits = Any
@@ -187,7 +188,7 @@ def test_a_module_as_backbone_keeps_its_weights_and_is_not_changed(
     model = quick(backbone=module, n_restarts=2).fit(X, y)
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
     assert model.transform(X).shape == (len(X), 12)
-    start = quick(backbone=module).fit(X, y).make_network(7).backbone.state_dict()
+    start = quick(backbone=module).fit(X, y)._make_network(7).backbone.state_dict()
     torch.testing.assert_close(start["module.1.weight"], before["1.weight"].float())
 
 
@@ -327,18 +328,19 @@ def test_default_pair_recipe_is_the_torch7_code_s_restated_for_a_mean() -> None:
     """Rate times and decay over the number of pairs: the same steps as of a sum."""
     X, y = load_digits(return_X_y=True)
     pairs = Pairs.from_labels(y, 320, random_state=0)
-    summed = ccn.Preset(
-        dataclasses.replace(ccn._FROM_VECTOR_PAIRS, learning_rate=0.01, weight_decay=5e-3), PairOptions("sum")
+    summed = ccn_presets.Preset(
+        dataclasses.replace(ccn_presets._FROM_VECTOR_PAIRS, learning_rate=0.01, weight_decay=5e-3),
+        PairOptions("sum"),
     )
     model = quick(loss="kcl", max_steps=40, batch_size=32)
     ours = model.fit(X, pairs=pairs).predict_proba(X)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(ccn.DEFAULTS, ("pairs of vectors", "kcl"), summed)
+        patch.setitem(ccn_presets.DEFAULTS, ("pairs of vectors", "kcl"), summed)
         theirs = model.fit(X, pairs=pairs).predict_proba(X)
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
 
 
-@pytest.mark.parametrize(("n_pairs", "batch_size"), [(ccn.MANY_PAIRS, 32), (ccn.MANY_PAIRS + 1, 100)])
+@pytest.mark.parametrize(("n_pairs", "batch_size"), [(MANY_PAIRS, 32), (MANY_PAIRS + 1, 100)])
 def test_many_pairs_of_images_take_larger_batches(
     n_pairs: int, batch_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -186,7 +186,7 @@ def test_a_generator_serves_all_restarts() -> None:
 @pytest.mark.parametrize("method", [ADC, CCN, DDC])
 def test_another_word_is_refused(method: Any, wrong: str) -> None:
     x, y = blobs(2, 40)
-    with pytest.raises(InputTypeError, match='n_clusters must be an int, at least 1, or "auto"'):
+    with pytest.raises(InputTypeError, match="n_clusters must be an int >= 1 or 'auto'"):
         method(n_clusters=wrong).fit(x, y)
 
 

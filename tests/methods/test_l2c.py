@@ -120,7 +120,7 @@ def test_sets_of_different_size_and_with_unknown_pairs() -> None:
 
 
 @pytest.mark.parametrize("distance", ["implicit", "full"])
-def test_the_paper_s_stack(distance: str) -> None:
+def test_the_paper_s_stack(distance: Any) -> None:
     X, y = groups()
     model = L2C(**QUICK, network="lstm", distance=distance, preset="paper").fit(X, y)
     assert "pair" not in model.history_[-1]
@@ -135,7 +135,7 @@ def test_images_go_through_the_paper_s_cnn() -> None:
 
 
 @pytest.mark.parametrize("network", ["attention", "lstm"])
-def test_steps_of_lower_precision_train_float32_weights(network: str) -> None:
+def test_steps_of_lower_precision_train_float32_weights(network: Any) -> None:
     images = np.random.default_rng(0).integers(256, size=(30, 16, 16), dtype=np.uint8)
     y = np.repeat(np.arange(3), 10)
     low = L2C(**QUICK, network=network, precision=fast_precision()).fit(images, y)
@@ -247,18 +247,17 @@ def test_bad_fits() -> None:
         L2C(**QUICK).fit(X, y[:59])
     with pytest.raises(InputError, match="no 1 groups of y hold as many samples"):
         L2C(**QUICK | {"max_clusters": 1, "set_size": 30}).fit(X, y)
-    with pytest.raises(InputError, match="network: 'gru'"):
-        L2C(**QUICK, network="gru").fit(X, y)
     with pytest.raises(InputTypeError, match="max_clusters"):
         L2C(**QUICK | {"max_clusters": 2.5}).fit(X, y)
-    with pytest.raises(InputError, match="weight"):
-        L2C(**QUICK, weight=-1.0).fit(X, y)
-    with pytest.raises(InputError, match="size: 'huge'"):
-        L2C(**QUICK, size="huge").fit(X, y)
-    with pytest.raises(InputError, match="rescale: 'own'"):
-        L2C(**QUICK, rescale="own").fit(X, y)
-    with pytest.raises(InputError, match="precision: 'half'"):
-        L2C(**QUICK, precision="half").fit(X, y)
+    for name, wrong in {
+        "network": "gru",
+        "weight": -1.0,
+        "size": "huge",
+        "rescale": "own",
+        "precision": "half",
+    }.items():
+        with pytest.raises(InputError, match=f"^{name}"):
+            L2C(**QUICK | {name: wrong}).fit(X, y)
     with pytest.raises(NotFittedError):
         L2C().predict(X)
 
@@ -297,7 +296,7 @@ def test_bad_given_sets() -> None:
 
 
 def test_names_of_shipped_models() -> None:
-    with pytest.raises(InputError, match="name: 'points3d'; one of 'points2d'"):
+    with pytest.raises(InputError, match=r"name must be .* or 'tables', got 'points3d'"):
         L2C.from_pretrained("points3d")
 
 

@@ -16,7 +16,8 @@ from torch import nn
 
 import coterie
 from coterie import CCN, InputError, InputTypeError, Pairs, SimilarityNetwork
-from coterie.methods.similarity import _hold_out, calibrate
+from coterie.methods.calibration import calibrate
+from coterie.methods.held_out import hold_out
 
 Digits = Any
 Floats = npt.NDArray[np.float32]
@@ -79,18 +80,18 @@ def test_from_pairs() -> None:
 
 def test_few_classes_hold_rows_out_and_no_class() -> None:
     codes = np.repeat([0, 1, -1, 2], [40, 30, 5, 3])
-    held = _hold_out(codes, 0.1)
+    held = hold_out(codes, 0.1)
     assert [int(held[codes == code].sum()) for code in (0, 1, -1, 2)] == [4, 3, 0, 0]
     many = np.repeat(np.arange(40), 5)
-    assert sorted(np.bincount(many[_hold_out(many, 0.1)], minlength=40))[-5:] == [0, 5, 5, 5, 5]
-    assert not _hold_out(many, 0.0).any()
-    assert not _hold_out(np.array([0, 0, 1, 1]), 0.5).any()
+    assert sorted(np.bincount(many[hold_out(many, 0.1)], minlength=40))[-5:] == [0, 5, 5, 5, 5]
+    assert not hold_out(many, 0.0).any()
+    assert not hold_out(np.array([0, 0, 1, 1]), 0.5).any()
 
 
 def test_groups_are_held_out_whole() -> None:
     codes = np.repeat([0, 1, -1, 2, 3, 4, 5], 4)
     of_row = np.array([0, 0, 0, 1, 1, 2, 2])[np.repeat(np.arange(7), 4)]
-    held = _hold_out(codes, 0.5, of_row)
+    held = hold_out(codes, 0.5, of_row)
     assert held[codes >= 0].sum() == 16
     assert not held[codes < 0].any()
     assert all(len(set(held[(of_row == group) & (codes >= 0)])) == 1 for group in range(3))
@@ -166,7 +167,7 @@ def test_save_and_load(fitted: SimilarityNetwork, tmp_path: Path) -> None:
     assert isinstance(loaded, SimilarityNetwork)
     i, j = np.triu_indices(len(X), 1)
     np.testing.assert_array_equal(loaded.predict_proba_pairs(X, i, j), fitted.predict_proba_pairs(X, i, j))
-    for name in SimilarityNetwork.saved_fields:
+    for name in SimilarityNetwork._saved_fields:
         assert getattr(loaded, name) == getattr(fitted, name)
     assert loaded.get_params() == fitted.get_params()
     settings: dict[str, Any] = {"n_clusters": 5, "max_steps": 5, "random_state": 0, "over_clustering": True}
@@ -248,12 +249,12 @@ def test_bad_pairs() -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"held_out": 0.6}, "held_out: 0.6; a share in"),
+        ({"held_out": 0.6}, r"held_out must be a finite number in \[0, 0.5\], got 0.6"),
         ({"held_out": -0.1}, "held_out must be"),
-        ({"samples_per_class": 1}, "samples_per_class must be an int, at least 2"),
+        ({"samples_per_class": 1}, "samples_per_class must be an int >= 2, got 1"),
         ({"hidden_features": 0}, "hidden_features must be"),
-        ({"symmetric": "yes"}, "symmetric: 'yes'"),
-        ({"preset": "fast"}, "preset: 'fast'"),
+        ({"symmetric": "yes"}, "symmetric must be True or False, got 'yes'"),
+        ({"preset": "fast"}, "preset must be 'default' or 'paper', got 'fast'"),
     ],
 )
 def test_bad_parameters(params: dict[str, Any], message: str) -> None:

@@ -144,6 +144,6 @@ def test_restarts_in_a_stack_begin_with_k_means_too(digits: Digits) -> None:
 def test_bad_init(digits: Digits) -> None:
     X, y = digits
     with pytest.raises(
-        InputError, match="head_init: 'kmeans'; one of 'random', 'k-means', 'similarity' is expected"
+        InputError, match="head_init must be 'random', 'k-means' or 'similarity', got 'kmeans'"
     ):
-        CCN(**QUICK, head_init="kmeans").fit(X, y)
+        CCN(**QUICK | {"head_init": "kmeans"}).fit(X, y)

@@ -15,7 +15,7 @@ from coterie import CCN, DDC, L2C, InputError, InputTypeError, load, save
 from coterie.data import ReadOptions, read_samples
 
 RNG = np.random.default_rng(0)
-KINDS = [CCN, DDC]
+KINDS: list[Any] = [CCN, DDC]
 
 
 def mixed(n: int = 60) -> pd.DataFrame:

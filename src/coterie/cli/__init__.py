@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from coterie._errors import InputError, InputTypeError, ReadingNote
-from coterie.cli import completion, demo, evaluate, fit, label, methods, predict, report, similarity
+from coterie.cli import completion, demo, evaluate, fit, label, methods, predict, report
 from coterie.cli.parser import DashedParser, option_names, version
 from coterie.cli.stopping import stopped_by_signals
 
@@ -33,7 +33,6 @@ def _complete(words: list[str]) -> None:
 COMMANDS = {
     "demo": Command(demo.run, demo.HELP, demo.parser),
     "fit": Command(fit.run, fit.HELP, fit.parser),
-    "similarity": Command(similarity.run, similarity.HELP, similarity.parser),
     "predict": Command(predict.run, predict.HELP, predict.parser),
     "evaluate": Command(evaluate.run, evaluate.HELP, evaluate.parser),
     "report": Command(report.run, report.HELP, report.parser),

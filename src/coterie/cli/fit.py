@@ -23,6 +23,7 @@ from coterie.cli.labels_out import (
     write_csv,
     write_labels,
 )
+from coterie.cli.learned import learned
 from coterie.cli.neighbor_space import NeighborSpace
 from coterie.cli.parser import (
     DashedParser,
@@ -54,23 +55,21 @@ from coterie.cli.table import format_table
 from coterie.data import Pairs, Samples, read_samples
 from coterie.data.labels import encode_labels
 from coterie.data.readers import labels_of
-from coterie.methods.base import NeuralClusterer, NeuralEstimator
+from coterie.methods.base import NeuralEstimator
+from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.persistence import save
-from coterie.methods.registry import find_method, method_names, method_of
+from coterie.methods.registry import find_method, method_names, method_of, params_of
 from coterie.metrics import clustering_accuracy, nmi
+from coterie.params import parameters_of
 from coterie.report.findings import loss_in_words
 
 HELP = "cluster a data set, or learn to, and write the run's folder"
 TRACKED = "tracked"
-SIMILARITY = "similarity"
 # supervision, by its name in `fit`
 _OPTION_OF = {"y": "--labels", "pairs": "--pairs", "similarity": "--similarity"}
-_OF_THE_NETWORK = (
-    *("backbone", "preset", "centroids_per_cluster"),
-    *("max_clusters", "network", "distance", "size", "set_size", "rescale"),
-)
 _DESCRIPTION = (
-    "Cluster a data set, or with --method l2c learn from labelled groups to cluster others. "
+    "Cluster a data set, or learn from labels: with --method l2c to cluster other sets, with --method "
+    "similarity which samples are of one class. "
     "DATA: an .npy, .npz, .csv, .tsv, .txt, .jsonl, .parquet or idx file, or a folder of images or of sounds."
 )
 
@@ -109,28 +108,22 @@ def _choose(words: Sequence[str]) -> tuple[str, NeuralEstimator | None]:
     init = None if place is None else load_labeller(place)
     if name is None:
         return "ccn" if init is None else method_of(init), init
-    if name == SIMILARITY:
-        raise InputError("--method similarity: use coterie similarity fit")
-    find_method(name)
+    params_of(name)
     return name, init
-
-
-def _names() -> list[str]:
-    """Methods that this command can fit."""
-    return [name for name in method_names() if name != SIMILARITY]
 
 
 def _as_in(init: NeuralEstimator, names: Sequence[str]) -> dict[str, Any]:
     """Parameters that a fit takes over from an estimator of its own kind: what its network follows from."""
     taken = {"n_clusters": init.n_outputs_} if isinstance(init, NeuralClusterer) else {}
-    return taken | {name: getattr(init, name) for name in _OF_THE_NETWORK if name in names}
+    shaping = [name for name, one in parameters_of(type(init)).items() if one.shapes_network]
+    return taken | {name: getattr(init, name) for name in shaping if name in names}
 
 
 def _parser(name: str, init: NeuralEstimator | None) -> tuple[DashedParser, list[str]]:
     made = make_parser("fit", _DESCRIPTION)
     made.add_argument("data", metavar="DATA", type=str, help="file of samples, one row each, or a folder")
     made.add_argument("--out", required=True, type=str, metavar="RUN", help="folder of the run")
-    made.add_argument("--method", default=name, metavar="NAME", help=f"one of {', '.join(_names())}")
+    made.add_argument("--method", default=name, metavar="NAME", help=f"one of {', '.join(method_names())}")
     made.add_argument(
         "--labels", type=str, default=None, metavar="FILE", help="file of labels; empty or -1 is unknown"
     )
@@ -138,7 +131,7 @@ def _parser(name: str, init: NeuralEstimator | None) -> tuple[DashedParser, list
         "--pairs", type=str, default=None, metavar="FILE", help="CSV or parquet with columns i, j, same"
     )
     made.add_argument(
-        "--similarity", type=str, default=None, metavar="DIR", help="folder that coterie similarity fit wrote"
+        "--similarity", type=str, default=None, metavar="DIR", help="run of --method similarity"
     )
     made.add_argument("--uncertain_pairs", action="store_true", help="pairs may contradict each other")
     made.add_argument("--closure", action="store_true", help="use the pairs that follow from those given too")
@@ -168,7 +161,7 @@ def _parser(name: str, init: NeuralEstimator | None) -> tuple[DashedParser, list
     made.add_argument("--json", action="store_true", help="print the results as JSON")
     add_reading_options(made)
     made.add_argument("--config", action="config", metavar="FILE", help="YAML file of these options")
-    names = add_method_options(made, find_method(name))
+    names = add_method_options(made, params_of(name))
     if type(init) is find_method(name):
         made.set_defaults(_as_in(init, names))
     return made, names
@@ -196,7 +189,7 @@ def _supervision(
         raise InputError(f"{_OPTION_OF[key]}: {options.method} takes none")
     if needs_one and not told:
         asked = ", ".join(option for key, option in _OPTION_OF.items() if key in accepted)
-        raise InputError(f"{asked}: none came; {options.method} expects one of them")
+        raise InputError(f"one of {asked} is required by --method {options.method}")
     return told
 
 
@@ -223,8 +216,7 @@ def _write_run(
     results = {"run": str(folder), "loss": estimator.loss_, "restarts": len(estimator.runs_)}
     loss = loss_in_words(estimator)
     if not isinstance(estimator, NeuralClusterer):
-        way_on = f"coterie predict {shlex.quote(str(folder))} DATA clusters a new set"
-        return results | {"rows": len(samples.X)}, f"learned to cluster; {loss}\n{way_on}"
+        return results | {"rows": len(samples.X)}, learned(estimator, folder, loss)
     rows = label_rows(estimator, samples, options.threshold)
     sizes = write_labels(folder / LABELS, safe_for_spreadsheets(rows) if options.safe_csv else rows)
     scores, said = _scores(estimator, samples)

@@ -17,7 +17,7 @@ from coterie._errors import InputError
 from coterie.data.files import atomic_write
 from coterie.data.readers import Samples
 from coterie.data.readers.parquet import load_arrow
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.l2c import L2C
 
 COLUMNS = ("id", "label", "probability", "second", "second_probability")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from coterie.cli.parser import DashedParser, make_parser
-from coterie.methods.base import NeuralEstimator
 from coterie.methods.registry import Listed, list_methods
 
 HELP = "list the methods"
@@ -31,19 +28,9 @@ def run(words: list[str]) -> None:
         return
     width = max(len(one.name) for one in methods) + 2
     for one in methods:
-        source = ", ".join(_papers(one)) if one.package is None else f"(package {one.package})"
+        source = ", ".join(one.papers) if one.package is None else f"(package {one.package})"
         print(f"{one.name:<{width}}{one.summary} {source}".rstrip())
 
 
 def _as_json(one: Listed) -> dict[str, Any]:
-    return {"name": one.name, "does": one.summary, "papers": _papers(one), "package": one.package}
-
-
-def _papers(one: Listed) -> list[str]:
-    return [] if one.method is None else papers(one.method)
-
-
-def papers(kind: type[NeuralEstimator]) -> list[str]:
-    """arXiv numbers in the docstrings of a method's file and class, in their order."""
-    text = f"{sys.modules[kind.__module__].__doc__} {kind.__doc__}"
-    return list(dict.fromkeys(re.findall(r"arXiv:\d{4}\.\d{4,5}", text)))
+    return {"name": one.name, "does": one.summary, "papers": list(one.papers), "package": one.package}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import inspect
+import contextlib
+import functools
 import os
 import re
 import textwrap
@@ -14,20 +15,27 @@ from typing import Any, NoReturn
 from jsonargparse import ArgumentParser
 
 from coterie._errors import InputError
-from coterie.methods.base import NeuralEstimator
-
-# set by the command itself, or of types that a command line cannot write
-_NOT_OPTIONS = {"checkpoint_dir", "verbose", "augment", "backbone", "random_state", "weights"}
+from coterie.params import Parameter, parameters_of, summary_of
+from coterie.params.shared import TrainingParams
 
 _WIDTH = 100
 _LINE = r"""^[\s{]*["']?%s["']?\s*:\s*["']?([^\s"'#,}]+)"""
-_METAVARS = {"learning_rate": "X", "pair_weight": "balanced", "device": "NAME"}
-# what a parameter is called by those who know it from other methods
-_ALSO_CALLED = {"max_clusters": "n_clusters"}
+# types that a command line can write
+_METAVARS = {int: "N", float: "X", str: "NAME"}
 
 
 class DashedParser(ArgumentParser):
-    """Accepts and shows ``--n-clusters`` for the parameter ``n_clusters``."""
+    """Accepts and shows ``--n-clusters`` for the parameter ``n_clusters``.
+
+    Attributes
+    ----------
+    declared : list of Parameter
+        Those whose values are checked as an estimator checks them, before anything is read.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        self.declared: list[Parameter] = []
+        super().__init__(*args, **settings)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the message with options written as the caller writes them."""
@@ -54,7 +62,10 @@ class DashedParser(ArgumentParser):
 
     def parse(self, words: Sequence[str]) -> Any:
         """The options as a namespace."""
-        return self.parse_args([_with_underscores(word) for word in words])
+        options = self.parse_args([_with_underscores(word) for word in words])
+        for one in self.declared:
+            one.check_option(getattr(options, one.name))
+        return options
 
 
 def _dashed(text: str) -> str:
@@ -128,30 +139,35 @@ def option_names(parser: DashedParser) -> list[str]:
     return [_dashed(name) for name in parser._option_string_actions if name.startswith("--")]
 
 
-def _call_also(parser: DashedParser, action: argparse.Action, option: str) -> None:
-    action.option_strings = [*action.option_strings, option]
-    parser._option_string_actions[option] = action
+def add_method_options(parser: DashedParser, declared: type[TrainingParams]) -> list[str]:
+    """Options for the parameters that a method declares; returns their names."""
+    known = [one for one in parameters_of(declared).values() if one.option]
+    group = parser.add_argument_group(summary_of(declared))
+    for one in known:
+        names = [f"--{name}" for name in (one.name, one.also) if name]
+        default = one.default if one.option_default is None else one.option_default
+        read = functools.partial(_value, one)
+        action = group.add_argument(*names, dest=one.name, type=read, default=default, help=one.text)
+        action.metavar = one.metavar or _metavar(one)
+    parser.declared += known
+    return [one.name for one in known]
 
 
-def add_method_options(parser: DashedParser, method: type[NeuralEstimator]) -> list[str]:
-    """Options for an estimator's parameters, from its typed ``__init__``; returns the parameters' names."""
-    accepted = inspect.signature(method).parameters.keys()
-    left_out = _NOT_OPTIONS & accepted
-    added: list[str] = parser.add_class_arguments(method, skip=left_out, fail_untyped=False)
-    choices = dict(re.findall(r"^    (\w+) : \{(.+?)\}", method.__doc__ or "", re.MULTILINE))
-    for name in added:
-        action = parser._option_string_actions[f"--{name}"]
-        given = choices[name].replace('"', "").replace(", ", ",") if name in choices else None
-        number = "X" if isinstance(action.default, float) else _METAVARS.get(name, "N")
-        action.metavar = action.metavar or (f"{{{given}}}" if given else number)
-        if name in _ALSO_CALLED:
-            _call_also(parser, action, f"--{_ALSO_CALLED[name]}")
-    plain: dict[str, dict[str, Any]] = {
-        "augment": {"choices": method.augments, "default": "auto", "help": "Random views of each batch."},
-        "backbone": {"type": str, "default": "auto", "metavar": "NAME", "help": "Network, by name."},
-        "random_state": {"type": int, "metavar": "SEED", "help": "Without it each run differs."},
-    }
-    wanted = [name for name in plain if name in accepted]
-    for name in wanted:
-        parser.add_argument(f"--{name}", **plain[name])
-    return [*added, *wanted]
+def _value(one: Parameter, text: Any) -> Any:
+    """What is written for a parameter, as a value of its type where it has one of these."""
+    if not isinstance(text, str):  # of a config file
+        return text
+    named = {str(choice).lower(): choice for choice in one.choices} | {"null": None}
+    if text.lower() in named:
+        return named[text.lower()]
+    for kind in one.written_types:
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
+
+
+def _metavar(one: Parameter) -> str:
+    for kind in one.written_types:
+        return _METAVARS[kind]
+    choices = [str(choice).lower() for choice in one.choices if choice is not None]
+    return f"{{{','.join(choices)}}}"

@@ -19,7 +19,8 @@ from coterie.data import Pairs, Samples, read_samples
 from coterie.data.files import atomic_write
 from coterie.data.locks import held
 from coterie.engine.checkpoint import LOCK_NAME, remove_checkpoints, saved_checkpoints
-from coterie.methods.base import NeuralClusterer, NeuralEstimator
+from coterie.methods.base import NeuralEstimator
+from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.l2c import L2C
 from coterie.methods.persistence import load
 from coterie.methods.similarity import SimilarityNetwork
@@ -136,7 +137,7 @@ def load_labeller(run: str | Path) -> NeuralClusterer | L2C:
 
 
 def load_similarity(run: str | Path) -> SimilarityNetwork:
-    """The similarity network that ``coterie similarity fit`` wrote."""
+    """The similarity network of a run of ``--method similarity``."""
     found = load(Path(run) / MODEL)
     if not isinstance(found, SimilarityNetwork):
         raise InputError(f"--similarity: {run} holds a {type(found).__name__}, no similarity network")

@@ -17,9 +17,9 @@ RandomState = int | np.random.Generator | np.random.RandomState | None
 def check_real(name: str, value: object) -> float:
     """Return `value` as a finite float, or raise an error that names it."""
     if not isinstance(value, Real) or isinstance(value, bool):
-        raise InputTypeError(f"{name} must be a number; got {value!r}")
+        raise InputTypeError(f"{name} must be a number, got {value!r}")
     if not np.isfinite(float(value)):
-        raise InputError(f"{name} must be finite; got {value}")
+        raise InputError(f"{name} must be finite, got {value}")
     return float(value)
 
 
@@ -48,5 +48,5 @@ def one_dim(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     """Return an array of one axis, or raise an error that names it."""
     array = as_array(name, values)
     if array.ndim != 1:
-        raise InputError(f"{name} must have shape (m,); got shape {array.shape}")
+        raise InputError(f"{name} must have shape (m,), got shape {array.shape}")
     return array

@@ -208,7 +208,7 @@ def _times(times: npt.ArrayLike) -> Floats:
         raise InputError(f"times must hold at least 2 samples; got {len(array)}")
     wrong = np.flatnonzero(~np.isfinite(array))
     if len(wrong):
-        raise InputError(f"times must be finite; got {array[wrong[0]]} at position {wrong[0]}")
+        raise InputError(f"times must be finite, got {array[wrong[0]]} at position {wrong[0]}")
     return array.astype(np.float64)
 
 

@@ -40,7 +40,6 @@ RUNG_ROWS = 2_000
 SAME_CLUSTERING = 0.99
 # On a CPU, stacking pays for networks without convolutions up to so many parameters.
 STACKED_SIZE = 250_000
-RESTARTS = ("auto", "sequential", "stacked", "successive-halving")
 
 
 def run_session(task: Task, session: Session, callbacks: Sequence[Callback] = (), n_workers: int = 1) -> None:

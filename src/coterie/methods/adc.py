@@ -7,18 +7,14 @@ network with no labels", GCPR 2018; "released code" is jplapp/associative_deep_c
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from sklearn.base import ClusterMixin
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from coterie._checks import check_int
 from coterie._errors import InputError
 from coterie._types import Batch, Output
 from coterie.data import Pairs
@@ -31,12 +27,14 @@ from coterie.engine.recipe import Recipe
 from coterie.losses.adc import norm, sparsity, transformation, visit, walker
 from coterie.losses.ccl import ccl_matrix
 from coterie.methods.associations import view_embeddings, view_visit, view_walker
-from coterie.methods.base import NeuralClusterer, Training
-from coterie.methods.checks import check_choice, check_pairs, check_weights, pair_columns
-from coterie.methods.kmeans_start import find_centres, nearest_centre_layer
+from coterie.methods.base import Training
+from coterie.methods.checks import check_pairs, pair_columns
+from coterie.methods.clusterer import NeuralClusterer
+from coterie.methods.kmeans_start import CentroidStart
 from coterie.nn import CentroidNetwork, auto_backbone, build_centroid_network, channels_last
+from coterie.params import parameters
+from coterie.params.adc import ADCParams
 
-KMEANS_STARTS_AT = ("step", "plateau")
 PLATEAU_EPOCHS = 5
 
 
@@ -100,57 +98,6 @@ class Weights:
         return {name: weight for name, weight in terms.items() if weight} | later
 
 
-@dataclass(frozen=True)
-class KMeansStart:
-    """Centroids from k-means on the embeddings, and a head that agrees with them.
-
-    Attributes
-    ----------
-    n_clusters, per_cluster : int
-    starts_head : bool
-        Whether the head is set too, so that it assigns each embedding to its nearest centre; else it keeps
-        its weights and learns the centroids from the classification loss, as in the paper.
-    """
-
-    n_clusters: int
-    per_cluster: int = 1
-    starts_head: bool = True
-
-    # A centre's logit exceeds those of the others by about this much: right from the start, but unsure, so
-    # that the classification loss goes on turning the head to where the centroids move.
-    MARGIN: ClassVar[float] = 1.0
-
-    def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
-        """New values of the network's parameters, by name."""
-        embeddings = embed()
-        draws = np.random.default_rng(seed)
-        found = find_centres(embeddings, self.n_clusters, seed, draws)
-        values = {"centroids": self._spread(found.centres, found.points, found.assigned, draws)}
-        return values | self._head(found.centres) if self.starts_head else values
-
-    def _spread(
-        self,
-        centres: Tensor,
-        points: npt.NDArray[Any],
-        assigned: npt.NDArray[Any],
-        draws: np.random.Generator,
-    ) -> Tensor:
-        """Every centre `per_cluster` times, each copy a tenth of the way to a member of its cluster."""
-        if self.per_cluster == 1:
-            return centres
-        copies = []
-        for number, centre in enumerate(centres):
-            members = points[assigned == number]
-            chosen = members[draws.integers(len(members), size=self.per_cluster)] if len(members) else centre
-            copies.append(centre + 0.1 * (torch.as_tensor(chosen).to(centre) - centre))
-        return torch.cat([copy.expand(self.per_cluster, -1) for copy in copies])
-
-    def _head(self, centres: Tensor) -> dict[str, Tensor]:
-        """A head for which the mean squared distance of two centres makes `MARGIN` between two logits."""
-        distances = torch.cdist(centres, centres).square().sum() / max(1, len(centres) * (len(centres) - 1))
-        return nearest_centre_layer(centres, distances, self.MARGIN)
-
-
 class ADCObjective(Objective):
     """The terms of equations 5-8 on a batch, its views and the network's centroids.
 
@@ -177,7 +124,7 @@ class ADCObjective(Objective):
         self, sampler: Sampler, phases: tuple[Phase, ...], n_views: int, per_cluster: int, per_pair: bool
     ) -> None:
         super().__init__(sampler, phases=phases)
-        self.n_views = n_views
+        self.n_views = int(n_views)
         self._per_cluster = per_cluster
         self._per_pair = per_pair
 
@@ -325,109 +272,19 @@ class _Finite:
         return views
 
 
-class ADC(ClusterMixin, NeuralClusterer):
-    """Associative deep clustering: clusters without labels, from views of each sample.
-
+@parameters
+class ADC(ADCParams, ClusterMixin, NeuralClusterer):
+    """
     A network and centroids are trained together: walks from the views of a sample over the batch are to come
     back to views of the same sample, walks from a centroid to the same centroid, and all samples are to be
     visited (eqs. 1-8 of Haeusser et al. 2018). Training starts on views alone; k-means on the embeddings
     then gives the first centroids, and with the default preset new ones half-way from there. The softmax
     output of a linear head, trained on the centroids, is the clustering.
 
-    Parameters
-    ----------
-    n_clusters : int or "auto", default=8
-        Number of outputs, at least 1 and at most the number of distinct rows. "auto": counted in restarts
-        with 20 outputs and more, which cost five fits; see `n_clusters_estimate_`.
-    centroids_per_cluster : int or None, default=None
-        None takes the preset's: 1, or 4 in the released code.
-    n_views : int or None, default=None
-        Random views of each row in a step, at least 1; None takes the preset's: 2, or 4 in the paper and 3 in
-        its code.
-    weights : dict or None, default=None
-        Weights of parts of the loss in place of the preset's, by name: centroids, views, views_later, visit,
-        view_visit, norm, transformation, classification, sparsity, pairs; see `coterie.methods.adc.Weights`.
-    kmeans_start : {"step", "plateau"}, default="step"
-        When k-means starts the centroids: after the preset's steps on views alone, or sooner, when their
-        loss has not improved for five epochs.
-    n_restarts : int or "auto", default="auto"
-        Runs from different starts, of which the one of lowest loss is kept; "auto" is 3, or 1 after
-        `start_from`.
-    restarts : {"auto", "sequential", "stacked", "successive-halving"}, default="auto"
-        How they run: one after another; all at once with stacked weights; or by successive halving: after
-        1/16, 1/8 and 1/4 of the steps the worse half is dropped, down to three. "auto" stacks where that was
-        faster and all have batches of one size: on an accelerator, and on a CPU small networks without
-        convolutions. A restart that ends in a single cluster is replaced.
-    vote : int, default=0
-        0: the best restart alone. 3 or more: as many of the best restarts, aligned to the best one, vote for
-        the cluster of each sample (DDC-VOTE); probabilities are then shares of votes, and ties go to the best
-        restart. With "auto" as `n_restarts`, at least `vote` restarts run.
-    backbone : "auto", str, nn.Module or callable, default="auto"
-        Network below the softmax layer: chosen from the shape of X, a name, a module (copied, its weights
-        kept) or a callable that gives a fresh module for each restart. "auto": the paper's VCNN for images
-        from 8 pixels, else an MLP.
-    preset : {"default", "paper", "code"}, default="default"
-        Steps, weights and views as tuned here for minutes on a CPU, as in the paper, or as the defaults of
-        its released code.
-    batch_size : int or None, default=None
-        Rows a step, at least 2, beside their views; None takes the preset's. With pairs a step takes a
-        quarter as many pairs too.
-    learning_rate : float or None, default=None
-        The highest one, before it drops; None takes the preset's.
-    max_epochs : int or None, default=None
-        Passes over the rows; None takes the preset's number of steps.
-    max_steps : int or None, default=None
-        Optimisation steps of one restart; overrides `max_epochs`.
-    augment : {"auto", "digits", "digits-paper", "objects", "sounds", "none"} or callable, default="auto"
-        Random views, drawn anew at every step. "digits": crop, rotation, brightness and noise;
-        "digits-paper": weaker ones, which "auto" takes with the presets of paper and code. "objects":
-        crop, mirror, rotation, contrast, saturation and hue. "sounds": shift in time and masked bands of
-        spectrograms. "auto": "sounds" for sounds, noise and dropout of features for vectors, "objects" for
-        images of three channels, else "digits". "none": copies, which dropout alone tells apart. A callable
-        maps a scaled batch and a torch.Generator to a batch of that shape.
-    scale : bool, default=True
-        Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
-    over_clustering : bool, default=False
-        `n_clusters` is an upper bound: unused clusters are no reason for a warning.
-    precision : {"float32", "bfloat16"}, default="float32"
-        Of the products of training steps: "bfloat16" is faster on processors that have it, with other
-        weights at the end; weights, losses and predictions are float32.
-    threads : int or "auto", default="auto"
-        Torch threads. "auto": one for small networks, whose steps a second thread slows down.
-    device : str, default="auto"
-        "auto" takes an accelerator where there is one.
-    random_state : int, Generator, RandomState or None, default=None
-    checkpoint_dir : str or None, default=None
-        Folder for checkpoints. A fit that was stopped goes on from the last one, bitwise, when called again
-        with the same arguments.
-    verbose : int, default=0
-        Above 0 a progress bar is shown on standard error.
-
     Attributes
     ----------
-    labels_ : int64 array of shape (n,)
-        Cluster of each row of X.
-    n_clusters_ : int
-        Clusters that are used.
-    n_dominant_ : int
-        Clusters with at least n / `n_outputs_` rows: an estimate of the number of clusters where `n_clusters`
-        was chosen larger.
-    n_outputs_ : int
-        Columns of `predict_proba`: `n_clusters`, or its estimate.
-    n_clusters_estimate_ : dict or None
-        With "auto", the estimate with its spread, a second opinion and what was tried; see
-        `coterie.methods.count.estimate_n_clusters`.
-    loss_ : float
-        The objective of the last phase in eval mode after training; it alone ranks restarts.
-    history_, runs_ : list of dict
-        One entry per epoch, and one per restart.
     network_ : nn.Module
         Maps scaled samples to (embedding, logits, centroids, logits of the centroids).
-    members_ : list of nn.Module
-        The networks that vote, the best first, with the clusters of all named alike; without a vote, the best
-        one alone.
-    n_features_in_ : int
-    sample_shape_ : tuple of int
 
     Examples
     --------
@@ -438,58 +295,6 @@ class ADC(ClusterMixin, NeuralClusterer):
     >>> model.predict_proba(X[:2]).shape, model.network_.centroids.shape
     ((2, 10), torch.Size([10, 128]))
     """
-
-    augments: ClassVar[tuple[str, ...]] = ("auto", "digits", "digits-paper", "objects", "sounds", "none")
-
-    def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
-        self,
-        n_clusters: int | str = 8,
-        centroids_per_cluster: int | None = None,
-        n_views: int | None = None,
-        weights: dict[str, float] | None = None,
-        kmeans_start: str = "step",
-        n_restarts: int | str = "auto",
-        restarts: str = "auto",
-        vote: int = 0,
-        backbone: Any = "auto",
-        preset: str = "default",
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        max_epochs: int | None = None,
-        max_steps: int | None = None,
-        augment: Any = "auto",
-        scale: bool = True,
-        over_clustering: bool = False,
-        precision: str = "float32",
-        threads: int | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-        checkpoint_dir: str | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.n_clusters = n_clusters
-        self.centroids_per_cluster = centroids_per_cluster
-        self.n_views = n_views
-        self.weights = weights
-        self.kmeans_start = kmeans_start
-        self.n_restarts = n_restarts
-        self.restarts = restarts
-        self.vote = vote
-        self.backbone = backbone
-        self.preset = preset
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.max_epochs = max_epochs
-        self.max_steps = max_steps
-        self.augment = augment
-        self.scale = scale
-        self.over_clustering = over_clustering
-        self.precision = precision
-        self.threads = threads
-        self.device = device
-        self.random_state = random_state
-        self.checkpoint_dir = checkpoint_dir
-        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None, *, pairs: Pairs | None = None) -> Self:
         """Cluster X.
@@ -514,7 +319,6 @@ class ADC(ClusterMixin, NeuralClusterer):
         """
         samples = self._check_samples(X, reset=True)
         self._check_common(len(samples))
-        self._check_own()
         if pairs is not None:
             check_pairs(pairs, len(samples), self.n_clusters)
         self._choose_n_outputs(samples, len(samples) // 2, pairs=pairs)
@@ -534,7 +338,7 @@ class ADC(ClusterMixin, NeuralClusterer):
             samples, Training(objective, recipe, n_restarts, self._views(), data_digest(*pair_columns(pairs)))
         )
 
-    def make_network(self, seed: int) -> CentroidNetwork:
+    def _make_network(self, seed: int) -> CentroidNetwork:
         """A fresh float32 network with centroids for samples as in ``fit``, a function of the seed alone."""
         backbone = self._own_backbone()
         if isinstance(backbone, str) and backbone == "auto":
@@ -547,13 +351,6 @@ class ADC(ClusterMixin, NeuralClusterer):
     @property
     def _per_cluster(self) -> int:
         return self.centroids_per_cluster or PRESET_OF[self.preset].per_cluster
-
-    def _check_own(self) -> None:
-        for name in ("centroids_per_cluster", "n_views"):
-            if getattr(self, name) is not None:
-                check_int(name, getattr(self, name), low=1)
-        check_choice("kmeans_start", self.kmeans_start, KMEANS_STARTS_AT)
-        check_weights(self.weights, sorted(one.name for one in dataclasses.fields(Weights)))
 
     def _check_rows(self, samples: SampleArray) -> None:
         distinct = count_distinct(samples, self.n_outputs_)
@@ -574,7 +371,7 @@ class ADC(ClusterMixin, NeuralClusterer):
             return (Phase("clustering", None, clustering),)
         patience = PLATEAU_EPOCHS if self.kmeans_start == "plateau" else None
         first = Phase("warm-up", warm_up, weights.warm_up(), patience=patience)
-        start = KMeansStart(self.n_outputs_, self._per_cluster, preset.starts_head)
+        start = CentroidStart(self.n_outputs_, self._per_cluster, preset.starts_head)
         rounds = min(preset.rounds, total - warm_up)
         lengths = [*[(total - warm_up) // rounds] * (rounds - 1), None]
         later = [Phase("clustering", each, clustering, start, preset.resets_optimizer) for each in lengths]

@@ -6,11 +6,8 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
-import threading
-import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
@@ -18,24 +15,21 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from coterie._checks import check_int, check_number
-from coterie._errors import CollapseWarning, InputError, InputTypeError
+from coterie._errors import InputError
 from coterie.data.arrays import (
     SampleArray,
     ScaledSource,
     Scaling,
-    count_distinct,
     data_digest,
     fit_scaling,
 )
 from coterie.data.augment import Augment
 from coterie.data.modality import find_modality
-from coterie.data.readers import Samples
 from coterie.data.views import default_augment
 from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.loop import Callback
@@ -43,46 +37,26 @@ from coterie.engine.objective import Objective
 from coterie.engine.pool import count_workers
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import RESTARTS, SEED_STRIDE, choose_how, run_session
-from coterie.engine.runtime import PRECISIONS, Runtime, choose_threads, make_runtime, torch_threads
+from coterie.engine.restarts import SEED_STRIDE, choose_how, run_session
+from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
 from coterie.engine.task import Task
 from coterie.engine.trackers import EpochLog, Tracking
 from coterie.engine.training import FinishedRun, Session
-from coterie.methods.checks import as_random_state, check_choice, check_path
-from coterie.methods.count import MOST_OUTPUTS, Probe, estimate_n_clusters
-from coterie.methods.ensemble import align_members, check_vote
+from coterie.methods.checks import as_random_state
+from coterie.methods.forward import Pick, embedding, map_samples
 from coterie.methods.identity import identity_of
 from coterie.methods.samples import check_modality, check_sample_shape, check_samples, modality_of
-from coterie.metrics import dominant_clusters, vote_shares
-from coterie.nn import ClusterNetwork, Network, build_network, channels_last, has_convolutions
+from coterie.methods.turns import own_random_numbers
+from coterie.nn import Network
+from coterie.params import check_parameters, parameters_of, refuse_unknown
+from coterie.params.shared import TrainingParams
 
-PRESETS = ("default", "paper", "code")
-# in place of a number of clusters
-AUTO = "auto"
-PREDICT_BATCH = 1000
-# matrix products of fewer rows take other kernels, and a sample's numbers would depend on its company
-ROWS_TOGETHER = 8
 _HEAD = "head."
-# parameters that change where and how loudly a fit runs, but not what it computes
-_UNTRACED = ("n_jobs", "checkpoint_dir", "verbose", "device", "random_state")
 
-# torch's generator and thread count are the process's, so that fits in several threads take turns
-_ONE_AT_A_TIME = threading.RLock()
-
-
-def _renew_lock() -> None:
-    """In a forked child: the thread that held the lock is not there to release it."""
-    global _ONE_AT_A_TIME
-    _ONE_AT_A_TIME = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(after_in_child=_renew_lock)
-
+# in place of a number or a name that the caller leaves to the method
+AUTO = "auto"
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-# what is wanted of a network's outputs
-Pick = Callable[[Mapping[str, Tensor]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -113,47 +87,24 @@ class Training:
     scaling: Scaling | None = None
 
 
-class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, TrainingParams):
     """Base of the estimators that train a network through the engine.
 
-    A subclass stores its parameters in ``__init__``, builds an objective and a recipe in ``fit`` and hands
-    them to `_train`, which makes its networks with `make_network` and ends with its `_describe`.
+    A subclass declares its parameters with `coterie.params.param`, builds an objective and a recipe in
+    ``fit`` and hands them to `_train`, which makes its networks with `_make_network` and ends with its
+    `_describe`.
 
     Attributes
     ----------
-    saved_fields : tuple of str
+    _saved_fields : tuple of str
         Fitted attributes that a saved file keeps, beside the network.
     """
 
-    saved_fields: ClassVar[tuple[str, ...]] = (
-        "modality_",
-        "table_steps_",
-        "n_features_in_",
-        "loss_",
-        "history_",
-        "runs_",
+    _saved_fields: ClassVar[tuple[str, ...]] = (
+        *("modality_", "table_steps_", "n_features_in_"),
+        *("loss_", "history_", "runs_"),
     )
 
-    n_restarts: int | str
-    # where it is no parameter
-    restarts: str = "sequential"
-    n_jobs: int | None = None
-    precision: str = "float32"
-    learning_rate: float | None = None
-    backbone: Any
-    preset: str
-    batch_size: int | None
-    max_epochs: int | None
-    max_steps: int | None
-    scale: bool
-    augment: Any
-    threads: int | str
-    device: str
-    random_state: Any
-    checkpoint_dir: str | None
-    verbose: int
-    # views that the method knows by name
-    augments: ClassVar[tuple[str, ...]] = ("auto", "none")
     scaling_: Scaling
     modality_: str
     # what is done to the columns of a table, as `TableSteps.as_json` gives it; None of other samples
@@ -245,26 +196,29 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             check_sample_shape(self, samples, self.sample_shape_)
         return samples
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name.
+
+        Parameters
+        ----------
+        **params
+            Those of the constructor.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            There is no parameter of this name; the message says which name is nearest.
+        """
+        refuse_unknown(type(self), params, InputError)
+        return cast(Self, super().set_params(**params))
+
     def _check_training(self, n_samples: int) -> None:
-        """Parameters that all methods have."""
-        if self.n_restarts != "auto":
-            check_int("n_restarts", self.n_restarts, low=1)
-        if self.threads != "auto":
-            check_int("threads", self.threads, low=1)
-        check_choice("restarts", self.restarts, RESTARTS)
-        check_choice("preset", self.preset, PRESETS)
-        check_choice("precision", self.precision, tuple(PRECISIONS))
-        check_choice("scale", self.scale, (True, False))
-        for name in ("batch_size", "max_epochs", "max_steps"):
-            if getattr(self, name) is not None:
-                check_int(name, getattr(self, name), low=2 if name == "batch_size" else 1)
-        if self.learning_rate is not None:
-            check_number("learning_rate", self.learning_rate, positive=True)
-        as_random_state(self.random_state)
-        check_path("checkpoint_dir", self.checkpoint_dir)
-        if not (self.augment in self.augments if isinstance(self.augment, str) else callable(self.augment)):
-            names = ", ".join(map(repr, self.augments))
-            raise InputError(f"augment: {self.augment!r}; {names} or a callable is expected")
+        """Every parameter by its declaration, and the number of samples."""
+        check_parameters(self)
         if n_samples < 2:
             raise InputError(f"X: n_samples={n_samples}; at least 2 samples are expected to train a network")
 
@@ -309,8 +263,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         source = ScaledSource(samples, scaling, runtime.device)
         task = Task(source, plan.objective, plan.recipe, runtime, self._first_network, plan.augment)
         seeds = [base + SEED_STRIDE * number for number in range(plan.n_restarts)]
-        with _own_random_numbers(runtime):
-            threads = choose_threads(self.threads, self.make_network(0), runtime.device)
+        with own_random_numbers(runtime):
+            threads = choose_threads(self.threads, self._make_network(0), runtime.device)
             with torch_threads(threads):
                 fresh = Session(seeds, plan.keep, choose_how(task, self.restarts, seeds))
                 traced = "" if self.checkpoint_dir is None else self._fingerprint(samples, plan)
@@ -327,11 +281,11 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _adopt(self, kept: Sequence[FinishedRun], device: torch.device) -> None:
         """Take over the best restarts, best first: the first one's network predicts."""
-        self.network_ = self.load_network(kept[0].state, device)
+        self.network_ = self._load_network(kept[0].state, device)
 
-    def load_network(self, state: Mapping[str, Tensor], device: torch.device) -> Any:
+    def _load_network(self, state: Mapping[str, Tensor], device: torch.device) -> Any:
         """A network for samples as in ``fit`` with the weights of `state`, in eval mode on the device."""
-        network: nn.Module = self.make_network(0)
+        network: nn.Module = self._make_network(0)
         network.load_state_dict(state)
         return network.to(device).eval()
 
@@ -341,7 +295,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             if self.checkpoint_dir is None:
                 run_session(task, fresh, self._watch(stack, task, fresh), self._count_workers(task, fresh))
                 return fresh
-            checkpointer = Checkpointer(self.checkpoint_dir, fingerprint, task)
+            checkpointer = Checkpointer(Path(self.checkpoint_dir), fingerprint, task)
             stack.enter_context(checkpointer.active())
             session = checkpointer.restore(fresh)
             watching = [*self._watch(stack, task, session), checkpointer]
@@ -369,12 +323,12 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return bool(self.verbose) and runtime.is_main
 
     @abstractmethod
-    def make_network(self, seed: int) -> Any:
+    def _make_network(self, seed: int) -> Any:
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
 
     def _first_network(self, seed: int) -> Any:
         """The network with which a restart begins: fresh, or with the weights of `start_from`."""
-        network = self.make_network(seed)
+        network = self._make_network(seed)
         if self._start is None:
             return network
         if self._start.sample_shape_ != self.sample_shape_:
@@ -404,7 +358,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _fingerprint(self, samples: SampleArray, plan: Training) -> str:
         """A digest of all that the result follows from, but the seeds, which a session holds itself."""
-        params = {name: repr(value) for name, value in self.get_params().items() if name not in _UNTRACED}
+        traced = [name for name, one in parameters_of(type(self)).items() if one.traced]
+        params = {name: repr(getattr(self, name)) for name in traced}
         if isinstance(self.random_state, int | np.integer):
             params["random_state"] = repr(int(self.random_state))
         for name in ("backbone", "augment"):
@@ -420,239 +375,13 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _embed(self, samples: SampleArray) -> npt.NDArray[np.float32]:
         """Embedding of checked samples."""
-        return self._map(samples, _embedding, self.network_)
+        return self._map(samples, embedding, self.network_)
 
     def _map(self, samples: SampleArray, pick: Pick, network: Network) -> npt.NDArray[Any]:
-        """What `pick` makes of a network's outputs, for checked samples, in batches of bounded size.
-
-        The result is one array from the start: parts put together at the end would take twice the memory.
-        """
-        device = next(network.parameters()).device
-        source = ScaledSource(samples, self.scaling_, device)
-        threads = choose_threads(self.threads, network, device)
-        multiple = 1 if has_convolutions(network) else ROWS_TOGETHER
-        result: npt.NDArray[Any] = np.empty(0)
-        with torch_threads(threads), torch.inference_mode(), eval_mode(network):
-            for start in range(0, len(source), PREDICT_BATCH):
-                rows = source.take(slice(start, start + PREDICT_BATCH))
-                outputs = self._outputs(network, _fill_up(rows, multiple))
-                _refuse_overflow(outputs, start)
-                found = pick(outputs)[: len(rows)].cpu().numpy()
-                if not start:
-                    result = np.empty((len(source), *found.shape[1:]), found.dtype)
-                result[start : start + len(rows)] = found
-        return result
+        """What `pick` makes of a network's outputs, for checked samples."""
+        source = ScaledSource(samples, self.scaling_, next(network.parameters()).device)
+        return map_samples(source, network, self._outputs, pick, self.threads)
 
     def _outputs(self, network: Network, rows: Tensor) -> Mapping[str, Tensor]:
         """What a network gives for scaled rows, by name."""
         return network.named(network(rows))
-
-
-class NeuralClusterer(NeuralEstimator):
-    """Base of the estimators whose network assigns each sample to one of `n_clusters` outputs."""
-
-    saved_fields = (
-        *NeuralEstimator.saved_fields,
-        *("n_clusters_", "n_dominant_", "n_outputs_", "n_clusters_estimate_"),
-    )
-    # whether outputs that are close in the kernel count as parts of one cluster where clusters are counted
-    merges_outputs: ClassVar[bool] = True
-    n_outputs_: int
-
-    n_clusters: int | str
-    over_clustering: bool
-    vote: int
-    labels_: IntArray
-    members_: list[ClusterNetwork]
-
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Probability of each cluster for new samples.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...)
-            Samples of the same shape as in ``fit``.
-
-        Returns
-        -------
-        float64 array of shape (n, `n_outputs_`)
-            Rows in [0, 1] that sum to 1.
-        """
-        check_is_fitted(self, "network_")
-        return self._probabilities(self._check_samples(X, reset=False))
-
-    def predict(self, X: Any) -> IntArray:
-        """Most probable cluster of new samples.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...)
-
-        Returns
-        -------
-        int64 array of shape (n,), values from 0 to `n_outputs_` - 1
-        """
-        check_is_fitted(self, "network_")
-        return self._most_probable(self._check_samples(X, reset=False))
-
-    def _check_common(self, n_samples: int) -> None:
-        """Parameters that all clusterers have."""
-        n_clusters = 1 if self.n_clusters == AUTO else _check_n_clusters(self.n_clusters)
-        self._check_training(n_samples)
-        if n_samples < n_clusters:
-            raise InputError(f"n_clusters={n_clusters} must be <= n_samples={n_samples}")
-        check_vote(self.vote, self.n_restarts)
-
-    def _restarts_or(self, usual: int) -> int:
-        """With "auto", at least as many restarts as vote."""
-        n_restarts = super()._restarts_or(usual)
-        return max(n_restarts, self.vote) if self.n_restarts == "auto" else n_restarts
-
-    def _train(self, samples: SampleArray, plan: Training) -> Self:
-        """Train as any estimator does, and keep as many restarts as vote."""
-        return super()._train(samples, dataclasses.replace(plan, keep=max(plan.keep, self.vote)))
-
-    def _adopt(self, kept: Sequence[FinishedRun], device: torch.device) -> None:
-        """Take over the best restart's network and, for a vote, the next ones."""
-        super()._adopt(kept, device)
-        others = [self.load_network(run.state, device) for run in kept[1 : self.vote]]
-        self.members_ = [self.network_, *others]
-
-    def _choose_n_outputs(self, samples: SampleArray, most: int, **known: Any) -> None:
-        """Take over `n_clusters`, or estimate it from restarts with up to `most` outputs.
-
-        Parameters
-        ----------
-        samples : array or data set
-        most : int
-        **known
-            What else `fit` got.
-        """
-        self.n_clusters_estimate_: dict[str, Any] | None = None
-        if self.n_clusters == AUTO:
-            self.n_clusters_estimate_ = estimate_n_clusters(
-                lambda n_outputs, number: self._probe(samples, n_outputs, number, known),
-                min(most, count_distinct(samples, MOST_OUTPUTS)),
-                merges=self.merges_outputs,
-            )
-            self.n_outputs_ = self.n_clusters_estimate_["n_clusters"]
-        else:
-            self.n_outputs_ = int(self.n_clusters)
-
-    def _probe(self, samples: SampleArray, n_outputs: int, number: int, known: Mapping[str, Any]) -> Probe:
-        """A restart with more outputs than clusters are expected, trained as this estimator would be."""
-        model = clone(self).start_from(self._start)
-        model.set_params(n_clusters=n_outputs, n_restarts=1, over_clustering=True, vote=0)
-        if isinstance(self.random_state, int | np.integer):
-            model.set_params(random_state=(int(self.random_state) + SEED_STRIDE * (number + 1)) % 2**32)
-        else:
-            model.set_params(random_state=self.random_state)  # of which a clone has a copy
-        if self.checkpoint_dir is not None:
-            folder = Path(self.checkpoint_dir) / f"{n_outputs}-outputs-{number}"
-            model.set_params(checkpoint_dir=str(folder))
-        model.fit(Samples(samples, modality=self.modality_), **known)
-        return Probe(model.labels_, model._embed(samples), n_outputs, model.loss_)
-
-    def _fingerprint(self, samples: SampleArray, plan: Training) -> str:
-        return f"{super()._fingerprint(samples, plan)}-{self.n_outputs_}"
-
-    def make_network(self, seed: int) -> ClusterNetwork:
-        """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
-        network = build_network(self._own_backbone(), self.sample_shape_, self.n_outputs_, seed)
-        return channels_last(network.float())
-
-    def _describe(self, samples: SampleArray) -> None:
-        """Labels of the training samples and what they say about the clusters."""
-        align_members(self.members_, lambda network: self._labels_by(samples, network), self.n_outputs_)
-        self.labels_ = self._most_probable(samples)
-        self.n_clusters_ = len(np.unique(self.labels_))
-        self.n_dominant_ = dominant_clusters(self.labels_, self.n_outputs_)
-        if self.n_clusters_ < self.n_outputs_ and not self.over_clustering:
-            warnings.warn(
-                f"{self.n_clusters_} of n_clusters={self.n_outputs_} clusters are used: try more restarts, "
-                "more pairs or labels, or a smaller n_clusters; where n_clusters is only an upper bound, "
-                "pass over_clustering=True",
-                CollapseWarning,
-                stacklevel=5,
-            )
-
-    def _most_probable(self, samples: SampleArray) -> IntArray:
-        """Cluster of checked samples, batch by batch: all probabilities of millions of rows are many."""
-        if len(self.members_) == 1:
-            return self._labels_by(samples, self.network_)
-        labels: IntArray = self._probabilities(samples).argmax(axis=1)
-        return labels
-
-    def _labels_by(self, samples: SampleArray, network: ClusterNetwork) -> IntArray:
-        """Cluster of checked samples by one network."""
-        labels: IntArray = self._map(samples, _argmax, network)
-        return labels
-
-    def _probabilities(self, samples: SampleArray) -> FloatArray:
-        """Probability of each cluster for checked samples; of several members, their shares of votes."""
-        if len(self.members_) == 1:
-            return self._assign(samples, self.network_)
-        votes = [self._labels_by(samples, member) for member in self.members_]
-        return vote_shares(votes, self.n_outputs_)
-
-    def _assign(self, samples: SampleArray, network: ClusterNetwork) -> FloatArray:
-        """Probability of each cluster by one network."""
-        return self._map(samples, _softmax, network)
-
-
-def _check_n_clusters(value: object) -> int:
-    """A number of clusters."""
-    if isinstance(value, str):
-        raise InputTypeError(f'n_clusters must be an int, at least 1, or "{AUTO}"; got {value!r}')
-    return check_int("n_clusters", value, low=1)
-
-
-def _embedding(found: Mapping[str, Tensor]) -> Tensor:
-    return found["embedding"]
-
-
-def _softmax(found: Mapping[str, Tensor]) -> Tensor:
-    """Rows of float64, which sum to 1 to the last digit that a caller may check."""
-    return found["logits"].double().softmax(dim=1)
-
-
-def _argmax(found: Mapping[str, Tensor]) -> Tensor:
-    """The first of the largest probabilities, as numpy's argmax of them."""
-    return _softmax(found).argmax(dim=1)
-
-
-def _refuse_overflow(outputs: Mapping[str, Tensor], start: int) -> None:
-    """Raise where a sample is so far from those of the fit that float32 cannot hold what comes of it."""
-    for name in outputs.keys() & {"embedding", "logits"}:
-        wrong = ~outputs[name].isfinite().flatten(1).all(dim=1)
-        if bool(wrong.any()):
-            row = start + int(wrong.int().argmax())
-            raise InputError(
-                f"X must be on the scale of the samples in fit; row {row} gives values beyond "
-                "float32. Check its units, or divide by a constant in fit and predict alike"
-            )
-
-
-def _fill_up(rows: Tensor, multiple: int) -> Tensor:
-    """The rows with the last one repeated up to a multiple of some number of rows."""
-    missing = -len(rows) % multiple
-    return torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])]) if missing else rows
-
-
-@contextlib.contextmanager
-def eval_mode(network: nn.Module) -> Iterator[None]:
-    """The network in eval mode, and afterwards in the mode it was in."""
-    before = network.training
-    network.eval()
-    try:
-        yield
-    finally:
-        network.train(before)
-
-
-@contextlib.contextmanager
-def _own_random_numbers(runtime: Runtime) -> Iterator[None]:
-    """Leave the caller's torch generators as they were, and let no other thread draw from them meanwhile."""
-    devices = [runtime.device] if runtime.device.type == "cuda" else []
-    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=devices):
-        yield

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils import check_random_state
 
-from coterie._checks import check_number
 from coterie._errors import CollapseWarning, InputError, InputTypeError
 from coterie.data import Pairs
 from coterie.data.labels import encode_labels
@@ -20,38 +17,11 @@ from coterie.data.pair_cliques import different_samples
 _SHOWN = 10
 
 
-def check_choice(name: str, value: object, choices: Collection[object]) -> None:
-    """One of a few values."""
-    if not any(value is choice or value == choice for choice in choices):
-        raise InputError(f"{name}: {value!r}; one of {', '.join(map(repr, choices))} is expected")
-
-
-def check_weights(weights: object, known: Sequence[str]) -> None:
-    """A dict of numbers from 0 on with names among those known, or None."""
-    if not isinstance(weights, dict | None):
-        raise InputTypeError(f"weights: {type(weights).__name__}; a dict or None is expected")
-    for name, weight in (weights or {}).items():
-        if name not in known:
-            raise InputError(f"weights: {name!r}; names among {', '.join(known)} are expected")
-        check_number(f"weights[{name!r}]", weight, positive=False)
-
-
-def check_path(name: str, value: object) -> None:
-    """A path or None."""
-    if not isinstance(value, str | os.PathLike | None):
-        raise InputTypeError(f"{name}: {value!r} of type {type(value).__name__}; a path is expected")
-
-
 def as_random_state(value: Any) -> np.random.RandomState:
     """What ``random_state`` stands for; of a numpy Generator one that draws from the same bits."""
     if isinstance(value, np.random.Generator):
         return np.random.RandomState(value.bit_generator)
-    try:
-        return cast(np.random.RandomState, check_random_state(value))
-    except ValueError as error:
-        raise InputError(
-            f"random_state: {value!r}; an int in 0..2**32-1, a Generator, a RandomState or None is expected"
-        ) from error
+    return cast(np.random.RandomState, check_random_state(value))
 
 
 def check_labels(y: object, n_samples: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:

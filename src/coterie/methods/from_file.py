@@ -13,7 +13,8 @@ from coterie._errors import InputError
 from coterie.data.arrays import Scaling
 from coterie.data.modality import modality_of_shape
 from coterie.engine.runtime import make_runtime
-from coterie.methods.base import NeuralClusterer, NeuralEstimator
+from coterie.methods.base import NeuralEstimator
+from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.file_checks import check_fields, check_labels, check_scaling, check_shapes, check_tensors
 
 # in place of the name of a backbone, where it was a module or callable
@@ -61,7 +62,7 @@ def from_file(
         raise KeyError(*unknown)
     estimator = kind(**params)
     estimator.device = _usable_device(estimator.device)
-    for name in estimator.saved_fields:
+    for name in estimator._saved_fields:
         setattr(estimator, name, meta[name])
     for name in ("classes_", "feature_names_in_"):
         if name in meta:
@@ -89,10 +90,10 @@ def _load_network(estimator: NeuralEstimator, tensors: dict[str, Tensor], number
     state = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     if isinstance(estimator.backbone, str):
         with torch.device("meta"):  # takes no memory
-            wanted = estimator.make_network(0).state_dict()
+            wanted = estimator._make_network(0).state_dict()
         check_shapes(state, wanted)
     try:
-        return estimator.load_network(state, make_runtime(estimator.device).device)
+        return estimator._load_network(state, make_runtime(estimator.device).device)
     except RuntimeError as error:
         raise InputError(f"backbone: does not match the saved weights: {error}") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -163,3 +163,54 @@ def _sure_layer(embeddings: Tensor, centres: Tensor) -> dict[str, Tensor]:
         return nearest_centre_layer(centres, embeddings.new_ones(()), MARGIN)
     nearest = torch.cdist(embeddings, centres).square().topk(2, largest=False).values
     return nearest_centre_layer(centres, (nearest[:, 1] - nearest[:, 0]).median(), MARGIN)
+
+
+@dataclass(frozen=True)
+class CentroidStart:
+    """Centroids from k-means on the embeddings, and a head that agrees with them.
+
+    Attributes
+    ----------
+    n_clusters, per_cluster : int
+    starts_head : bool
+        Whether the head is set too, so that it assigns each embedding to its nearest centre; else it keeps
+        its weights and learns the centroids from the classification loss, as in the paper.
+    """
+
+    n_clusters: int
+    per_cluster: int = 1
+    starts_head: bool = True
+
+    # A centre's logit exceeds those of the others by about this much: right from the start, but unsure, so
+    # that the classification loss goes on turning the head to where the centroids move.
+    MARGIN: ClassVar[float] = 1.0
+
+    def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
+        """New values of the network's parameters, by name."""
+        embeddings = embed()
+        draws = np.random.default_rng(seed)
+        found = find_centres(embeddings, self.n_clusters, seed, draws)
+        values = {"centroids": self._spread(found.centres, found.points, found.assigned, draws)}
+        return values | self._head(found.centres) if self.starts_head else values
+
+    def _spread(
+        self,
+        centres: Tensor,
+        points: npt.NDArray[Any],
+        assigned: npt.NDArray[Any],
+        draws: np.random.Generator,
+    ) -> Tensor:
+        """Every centre `per_cluster` times, each copy a tenth of the way to a member of its cluster."""
+        if self.per_cluster == 1:
+            return centres
+        copies = []
+        for number, centre in enumerate(centres):
+            members = points[assigned == number]
+            chosen = members[draws.integers(len(members), size=self.per_cluster)] if len(members) else centre
+            copies.append(centre + 0.1 * (torch.as_tensor(chosen).to(centre) - centre))
+        return torch.cat([copy.expand(self.per_cluster, -1) for copy in copies])
+
+    def _head(self, centres: Tensor) -> dict[str, Tensor]:
+        """A head for which the mean squared distance of two centres makes `MARGIN` between two logits."""
+        distances = torch.cdist(centres, centres).square().sum() / max(1, len(centres) * (len(centres) - 1))
+        return nearest_centre_layer(centres, distances, self.MARGIN)

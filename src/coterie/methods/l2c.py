@@ -19,12 +19,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from coterie._checks import check_int, check_number
-from coterie._errors import InputError, InputTypeError
+from coterie._errors import InputError
 from coterie._types import Batch, Output
 from coterie.data.arrays import SampleArray, data_digest
 from coterie.data.augment import Augment
-from coterie.data.labels import encode_labels
 from coterie.data.readers import Samples
 from coterie.data.sets import GivenSets, SetBatches, fitting_set_size
 from coterie.engine.objective import Objective
@@ -32,17 +30,22 @@ from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import choose_threads, torch_threads
 from coterie.engine.storage import read_tensors
 from coterie.losses.l2c import class_weights, l2c_terms, pair_cross_entropy, same_matrices, true_counts
-from coterie.methods.base import FloatArray, IntArray, NeuralEstimator, Training, eval_mode
-from coterie.methods.checks import check_choice, check_labels
+from coterie.methods.base import FloatArray, IntArray, NeuralEstimator, Training
+from coterie.methods.checks import check_labels
 from coterie.methods.follow import follow_sample
+from coterie.methods.forward import eval_mode
 from coterie.methods.from_file import from_file
+from coterie.methods.given_sets import check_groups, check_set
 from coterie.methods.merge import merge_subsets
 from coterie.methods.noise import find_noise
-from coterie.methods.samples import change_values, refuse_masked
+from coterie.methods.samples import change_values
 from coterie.methods.table_rows import choose_count, table_rows
 from coterie.methods.tables import frame_values
 from coterie.nn import channels_last
-from coterie.nn.set_network import SET_NETWORKS, SIZES, ItemVectors, SetNetwork, build_set_network
+from coterie.nn.set_network import ItemVectors, SetNetwork, build_set_network
+from coterie.params import Range, parameters
+from coterie.params.checks import check_value
+from coterie.params.l2c import SUBSET_SIZE, L2CParams
 
 SetSampler = SetBatches | GivenSets
 PRETRAINED = ("points2d", "points2d-10", "tables")
@@ -52,7 +55,6 @@ _PAPER_SETS = {1: 200, 2: 25, 3: 25}
 _DEFAULT_SETS = {1: 32, 2: 16, 3: 16}
 STEPS_PER_EPOCH = 100
 _ROUNDING = 1e-12  # of values of 1
-_SUBSETS = 400  # samples of a subset where a set is too large for one pass
 
 DEFAULT = Recipe(
     "adam", learning_rate=1e-3, batch_size=32, max_epochs=12, drops=(0.5, 0.75, 0.9), drop_factor=0.3
@@ -106,93 +108,20 @@ class _ViewsOfSamples:
         return self.augment(sets.flatten(0, 1), generator).reshape(sets.shape)
 
 
-class L2C(NeuralEstimator):
-    """Learning to cluster: trained once on labelled groups, it clusters sets of samples of other groups.
-
+@parameters
+class L2C(L2CParams, NeuralEstimator):
+    """
     One pass over a set gives P(k), the probabilities of the numbers of clusters, and for every k the
     probabilities P(l | x_i, k) of the clusters. Training needs only to know which samples of a set are of the
     same group (section 3.2 of arXiv:1807.04001); the groups themselves may be others than those it is used
     on.
 
-    Parameters
-    ----------
-    max_clusters : int, default=5
-        Largest number of clusters that can be found in a set.
-    network : {"attention", "lstm", "table"}, default="attention"
-        Attention over the set, whose clustering does not depend on the order of the samples; or the paper's
-        stack of 14 residual bidirectional LSTM layers. "table": attention over the rows of a table with any
-        number of columns, whose clustering does not depend on their order, shifts and scales either; X may
-        have NaN for missing values, and other columns in `predict` than in `fit`.
-    distance : {"implicit", "euclidean", "diagonal", "full"}, default="implicit"
-        With "lstm": let it see pairwise distances, fixed or trained, in place of the samples (section 3.3).
-        Every set then has to have `set_size` samples.
-    size : {"large", "small"}, default="large"
-        With "attention": 6 layers of 96 units, or 2 of 64, which over-fit less where groups are few.
-    set_size : int or None, default=None
-        Samples in a training set; None takes the paper's: 72 for vectors, 20 for images, or fewer, with a
-        warning, if the groups hold fewer. Other sizes can be clustered too.
-    rescale : bool or "auto", default="auto"
-        With "attention": divide each set by its own spread, so that only its form counts and not its scale.
-        "auto": for vectors without an embedding network, such as points; a learned embedding has a scale
-        that tells one group from several.
-    weight : float, default=5.0
-        Lambda, the weight of the assignment term.
-    pair_weight : float, default=5.0
-        With "attention": weight of the cross entropy of its pair logits, which the paper does not have; 0:
-        none.
-    max_set_size : int, default=1500
-        Larger sets are clustered as overlapping subsets of 400 samples, whose clusterings are merged. With
-        "table", as many random rows are clustered, and each other row follows its nearest one of these.
-    noise : bool, default=False
-        `predict` labels a sample -1 whose neighbours are far more distant than is usual in its cluster: the
-        8th nearest at more than 2.5 times the cluster's median, and beyond 3.5 robust standard deviations.
-    n_restarts : int, default=1
-        Runs from different starts, of which the one of lowest loss is kept.
-    backbone : "auto", str, nn.Module or callable, default="auto"
-        Network that embeds single samples: "auto" is none for vectors and the paper's small CNN for images;
-        or a name, a module (copied, its weights kept) or a callable that gives a fresh module for each
-        restart.
-    preset : {"default", "paper", "code"}, default="default"
-        Adam, 1,200 steps of 32 sets (16 of images); or the paper's Adadelta with rate 5.0 and 200 sets (25).
-    batch_size : int or None, default=None
-        Sets a step; None takes the preset's.
-    learning_rate : float or None, default=None
-        The highest one, before it drops; None takes the preset's.
-    max_epochs : int or None, default=None
-        Of 100 steps, or passes over the sets given to `fit_sets`; None takes the preset's.
-    max_steps : int or None, default=None
-        Optimisation steps of one restart; overrides `max_epochs`.
-    augment : "auto", "none" or callable, default="auto"
-        Random views of the samples. "auto": small rotations, zooms and shifts of images with the default
-        preset, vectors as they are. A callable maps scaled samples and a torch.Generator to samples of that
-        shape.
-    scale : bool, default=True
-        Standardise X by statistics of the training data; uint8 is divided by 255 in any case.
-    precision : {"float32", "bfloat16"}, default="float32"
-        Of the matrix products of training steps: "bfloat16" halves their time on processors that have it.
-    threads : int or "auto", default="auto"
-        Torch threads. "auto": one for small networks, whose steps a second thread slows down.
-    device : str, default="auto"
-        "auto" takes an accelerator where there is one.
-    random_state : int, Generator, RandomState or None, default=None
-    checkpoint_dir : str or None, default=None
-        Folder for checkpoints. A fit that was stopped goes on from the last one, bitwise, when called again
-        with the same arguments.
-    verbose : int, default=0
-        Above 0 a progress bar is shown on standard error.
-
     Attributes
     ----------
-    loss_ : float
-        The objective in eval mode after training, on sets drawn with a fixed seed; it alone ranks restarts.
-    history_, runs_ : list of dict
-        One entry per epoch, and one per restart.
     network_ : nn.Module
         Maps scaled sets (b, n, ...) to count logits and assignments.
     n_outputs_ : int
         Labels that `predict` may give: `max_clusters`.
-    n_features_in_ : int
-    sample_shape_ : tuple of int
 
     Examples
     --------
@@ -203,60 +132,6 @@ class L2C(NeuralEstimator):
     >>> model.predict(points[0]).shape, model.predict_count_proba(points[0]).shape
     ((72,), (5,))
     """
-
-    def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
-        self,
-        max_clusters: int = 5,
-        network: str = "attention",
-        distance: str = "implicit",
-        size: str = "large",
-        set_size: int | None = None,
-        rescale: bool | str = "auto",
-        weight: float = 5.0,
-        pair_weight: float = 5.0,
-        max_set_size: int = 1500,
-        noise: bool = False,
-        n_restarts: int = 1,
-        backbone: Any = "auto",
-        preset: str = "default",
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        max_epochs: int | None = None,
-        max_steps: int | None = None,
-        augment: Any = "auto",
-        scale: bool = True,
-        precision: str = "float32",
-        threads: int | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-        checkpoint_dir: str | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.max_clusters = max_clusters
-        self.network = network
-        self.distance = distance
-        self.size = size
-        self.set_size = set_size
-        self.rescale = rescale
-        self.weight = weight
-        self.pair_weight = pair_weight
-        self.max_set_size = max_set_size
-        self.noise = noise
-        self.n_restarts = n_restarts
-        self.backbone = backbone
-        self.preset = preset
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.max_epochs = max_epochs
-        self.max_steps = max_steps
-        self.augment = augment
-        self.scale = scale
-        self.precision = precision
-        self.threads = threads
-        self.device = device
-        self.random_state = random_state
-        self.checkpoint_dir = checkpoint_dir
-        self.verbose = verbose
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -286,7 +161,7 @@ class L2C(NeuralEstimator):
         >>> L2C.from_pretrained("points2d").max_clusters
         5
         """
-        check_choice("name", name, PRETRAINED)
+        check_value("name", name, PRETRAINED, (), Range())
         source = resources.files("coterie") / "pretrained" / f"{name}.safetensors"
         with resources.as_file(source) as path:
             tensors, meta = read_tensors(path, "model")
@@ -317,7 +192,7 @@ class L2C(NeuralEstimator):
                 "L2C requires y to be passed, but the target y is None; pass the groups to learn from as y"
             )
         codes, _ = check_labels(y, len(samples))
-        self._check_own(len(samples))
+        self._check_training(len(samples))
         recipe = self._choose_recipe()
         sampler = SetBatches(
             codes,
@@ -357,16 +232,16 @@ class L2C(NeuralEstimator):
         """
         if not isinstance(sets, Sequence) or not sets:
             raise InputError("sets: a list of at least one (X, known) is expected")
-        parts, known = zip(*(_check_set(number, one) for number, one in enumerate(sets)), strict=True)
+        parts, known = zip(*(check_set(number, one) for number, one in enumerate(sets)), strict=True)
         shapes = sorted({part.shape[1:] for part in parts})
         if len(shapes) > 1:
             raise InputError(
                 f"sets: samples of shape {shapes[0]} and of shape {shapes[1]}; the same shape is expected"
             )
         samples = self._check_samples(np.concatenate(parts), reset=True)
-        self._check_own(len(samples))
+        self._check_training(len(samples))
         for number, one in enumerate(known):
-            _check_groups(number, one, self.max_clusters)
+            check_groups(number, one, self.max_clusters)
         recipe = self._choose_recipe()
         sampler = GivenSets(known, recipe.batch_size)
         if self.network == "lstm" and sampler.smallest_batch < 2:
@@ -473,7 +348,7 @@ class L2C(NeuralEstimator):
             X = X.X if isinstance(X, Samples) and not reset else X
         return super()._check_samples(X, reset=reset)
 
-    def make_network(self, seed: int) -> SetNetwork:
+    def _make_network(self, seed: int) -> SetNetwork:
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
         network = build_set_network(
             self._own_backbone(),
@@ -518,20 +393,6 @@ class L2C(NeuralEstimator):
             )
         return size
 
-    def _check_own(self, n_samples: int) -> None:
-        self._check_training(n_samples)
-        check_int("max_clusters", self.max_clusters, low=1)
-        check_choice("network", self.network, SET_NETWORKS)
-        check_choice("size", self.size, tuple(SIZES))
-        check_choice("noise", self.noise, (True, False))
-        check_choice("rescale", self.rescale, ("auto", True, False))
-        if self.set_size is not None:
-            check_int("set_size", self.set_size, low=2)
-        check_number("weight", self.weight, positive=False)
-        check_number("pair_weight", self.pair_weight, positive=False)
-        check_int("max_set_size", self.max_set_size, low=_SUBSETS)
-        check_int("n_restarts", self.n_restarts, low=1)
-
     def _choose_recipe(self) -> Recipe:
         recipe, sets = (DEFAULT, _DEFAULT_SETS) if self.preset == "default" else (PAPER, _PAPER_SETS)
         return self._override(dataclasses.replace(recipe, batch_size=sets.get(len(self.sample_shape_), 16)))
@@ -541,7 +402,7 @@ class L2C(NeuralEstimator):
         objective = L2CObjective(sampler, self.max_clusters, self.weight, pair_weight)
         views = self._choose_augment(self.preset == "default" and len(self.sample_shape_) > 1)
         augment = None if views is None else _ViewsOfSamples(views)
-        return self._train(samples, Training(objective, recipe, int(self.n_restarts), augment, supervision))
+        return self._train(samples, Training(objective, recipe, self._restarts_or(1), augment, supervision))
 
     def _describe(self, samples: SampleArray) -> None:
         """Nothing follows from the training samples: other sets are what the model is for."""
@@ -578,7 +439,7 @@ class L2C(NeuralEstimator):
             if len(samples) > self.max_set_size and self.network == "table":
                 count_proba, parts = follow_sample(cluster, embedding, self.max_set_size)
             elif len(samples) > self.max_set_size:
-                count_proba, parts = merge_subsets(cluster, len(samples), _SUBSETS)
+                count_proba, parts = merge_subsets(cluster, len(samples), SUBSET_SIZE)
             else:
                 counts, sets = cluster(torch.arange(len(samples)).unsqueeze(0))
                 count_proba, parts = counts[0], [part[0] for part in sets]
@@ -593,45 +454,3 @@ def _at_unit_scale(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     centred -= centred.mean(axis=0)
     spread = float(np.sqrt(np.square(centred).mean()))
     return (centred / spread if spread > _ROUNDING else np.zeros_like(centred)).astype(np.float32)
-
-
-def _check_set(number: int, one: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """Samples of one set, and its codes (n,) or its matrix (n, n)."""
-    try:
-        X, known = one
-    except (TypeError, ValueError) as error:
-        raise InputTypeError(f"sets[{number}]: {type(one).__name__}; (X, known) is expected") from error
-    refuse_masked(X, f"sets[{number}]: X")
-    samples = np.asarray(X)
-    if samples.ndim < 2 or len(samples) < 2:
-        raise InputError(f"sets[{number}]: samples of shape {samples.shape}; at least 2 samples are expected")
-    values = np.asarray(known)
-    if values.ndim == 2 and values.shape[1] != 1:
-        matrix = _check_matrix(number, values)
-    else:
-        matrix = encode_labels(known)[0]
-    if len(matrix) != len(samples):
-        raise InputError(
-            f"sets[{number}]: {len(matrix)} labels for {len(samples)} samples; as many are expected"
-        )
-    return samples, matrix
-
-
-def _check_matrix(number: int, values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    good = values.shape[0] == values.shape[1] and bool(np.isin(values, (-1, 0, 1)).all())
-    if not good or not bool((values == values.T).all()):
-        raise InputError(
-            f"sets[{number}]: a matrix of shape {values.shape}; a symmetric one of 1, -1 and 0 is expected"
-        )
-    matrix = values.astype(np.int64)
-    np.fill_diagonal(matrix, 1)
-    return matrix
-
-
-def _check_groups(number: int, known: npt.NDArray[np.int64], max_clusters: int) -> None:
-    if known.ndim == 2:
-        count = int(true_counts(torch.from_numpy(known)[None]))
-    else:
-        count = len(np.unique(known[known >= 0]))
-    if count > max_clusters:
-        raise InputError(f"sets[{number}]: {count} groups; at most max_clusters={max_clusters} are expected")

@@ -22,7 +22,7 @@ from torch.nn.functional import one_hot
 from coterie._errors import InputError, InputTypeError
 from coterie.data.arrays import Scaling
 from coterie.data.files import atomic_write
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.clusterer import NeuralClusterer
 from coterie.metrics import vote_shares
 from coterie.nn import ClusterNetwork
 
@@ -72,7 +72,7 @@ class PortableClusterer(nn.Module):
     def __init__(self, networks: Sequence[ClusterNetwork], scaling: Scaling, n_clusters: int) -> None:
         super().__init__()
         self.networks = nn.ModuleList(copy.deepcopy(network).cpu().eval() for network in networks)
-        self.n_clusters = n_clusters
+        self._n_clusters = n_clusters
         for name in ("offset", "factor"):
             values = np.asarray(getattr(scaling, name), dtype=np.float64)
             self.register_buffer(name, torch.from_numpy(values.copy()))
@@ -88,7 +88,7 @@ class PortableClusterer(nn.Module):
         if len(found) == 1:
             prob = found[0]
         else:
-            voted = [one_hot(one.argmax(dim=1), self.n_clusters).double() for one in found]
+            voted = [one_hot(one.argmax(dim=1), self._n_clusters).double() for one in found]
             prob = (torch.stack(voted, dim=2) * self.votes).sum(dim=2)
         return prob.float(), prob.argmax(dim=1)
 

@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from coterie._errors import DamagedFileError, InputError, InputTypeError
 from coterie.data.modality import is_known_modality
 from coterie.engine.storage import read_tensors, write_tensors
-from coterie.methods.base import NeuralClusterer, NeuralEstimator
+from coterie.methods.base import NeuralEstimator
+from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.from_file import OWN_BACKBONE, folder_of, from_file
 from coterie.methods.registry import find_method, is_known, method_of, package_of_method
 
@@ -58,7 +59,7 @@ def save(estimator: NeuralEstimator, path: str | Path) -> None:
     """
     method = method_of(estimator)
     check_is_fitted(estimator, "network_")
-    meta: dict[str, Any] = {name: getattr(estimator, name) for name in estimator.saved_fields}
+    meta: dict[str, Any] = {name: getattr(estimator, name) for name in estimator._saved_fields}
     meta |= {
         "method": method,
         "package": package_of_method(method),

@@ -7,21 +7,21 @@ A package adds a method by an entry point of the group ``coterie.methods``: its 
 from __future__ import annotations
 
 import difflib
+import importlib
 import inspect
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
 
 from coterie._errors import InputError, InputTypeError
-from coterie.methods.adc import ADC
-from coterie.methods.base import NeuralClusterer, NeuralEstimator
-from coterie.methods.ccn import CCN
-from coterie.methods.ddc import DDC
-from coterie.methods.l2c import L2C
-from coterie.methods.similarity import SimilarityNetwork
+from coterie.params import summary_of
+from coterie.params.methods import METHODS
+from coterie.params.shared import TrainingParams
+
+if TYPE_CHECKING:
+    from coterie.methods.base import NeuralEstimator
 
 GROUP = "coterie.methods"
-METHODS: dict[str, type[NeuralClusterer]] = {"adc": ADC, "ccn": CCN, "ddc": DDC}
-_OWN: dict[str, type[NeuralEstimator]] = {**METHODS, "l2c": L2C, "similarity": SimilarityNetwork}
 _REGISTERED: dict[str, type[NeuralEstimator]] = {}
 
 
@@ -42,9 +42,9 @@ def register(name: str, method: type[NeuralEstimator]) -> None:
     InputError, InputTypeError
         The name is taken, or the class is no estimator of this library's kind.
     """
-    if not (inspect.isclass(method) and issubclass(method, NeuralEstimator)):
+    if not _is_method(method):
         raise InputTypeError(f"method must be a class derived from NeuralClusterer, got {method!r}")
-    known = _OWN.get(name) or _REGISTERED.get(name, method)
+    known = find_method(name) if name in METHODS else _REGISTERED.get(name, method)
     if known is not method:
         raise InputError(f"name={name!r} is that of {known.__module__}.{known.__qualname__}; choose another")
     _REGISTERED[name] = method
@@ -59,24 +59,35 @@ class Listed:
     name : str
     summary : str
         The first line of its class's documentation, or its package's summary where it is not imported.
-    method : type or None
-        None where it has not been imported.
+    papers : tuple of str
+        arXiv numbers.
     package : str or None
         The distribution that brings it; None for the library's own.
     """
 
     name: str
     summary: str
-    method: type[NeuralEstimator] | None
+    papers: tuple[str, ...]
     package: str | None
 
 
 def list_methods() -> list[Listed]:
     """Every known method: the library's own, then the others."""
-    here = [Listed(name, _first_line(kind), kind, None) for name, kind in (_OWN | _REGISTERED).items()]
-    names = {one.name for one in here}
-    others = [point for point in _installed().values() if point.name not in names]
-    return here + [Listed(point.name, _summary(point), None, package_of(point)) for point in others]
+    declared = {name: place.params for name, place in METHODS.items()} | _REGISTERED
+    here = [Listed(name, summary_of(kind), kind._papers, None) for name, kind in declared.items()]
+    others = [point for point in _installed().values() if point.name not in declared]
+    return here + [Listed(point.name, _summary(point), (), package_of(point)) for point in others]
+
+
+def params_of(name: str) -> type[TrainingParams]:
+    """The class that declares a method's parameters; one of the library's own is not imported for it.
+
+    Raises
+    ------
+    InputError
+        As `find_method`.
+    """
+    return METHODS[name].params if name in METHODS else find_method(name)
 
 
 def find_method(name: str) -> type[NeuralEstimator]:
@@ -87,29 +98,39 @@ def find_method(name: str) -> type[NeuralEstimator]:
     InputError
         No method has this name, or its entry point names no estimator of this library's kind.
     """
-    kind = (_OWN | _REGISTERED).get(name)
-    if kind is not None:
-        return kind
+    if name in METHODS:
+        place = METHODS[name]
+        own: type[NeuralEstimator] = getattr(importlib.import_module(place.module), place.name)
+        return own
+    if name in _REGISTERED:
+        return _REGISTERED[name]
     point = _installed().get(name)
     if point is None:
         raise InputError(f"method must be one of {', '.join(method_names())}, got {name!r}{_nearest(name)}")
-    loaded = point.load()
-    if not (inspect.isclass(loaded) and issubclass(loaded, NeuralEstimator)):
+    loaded: Any = point.load()
+    if not _is_method(loaded):
         raise InputError(
             f"method {name!r} of the package {package_of(point)}: its entry point must name a class derived "
             f"from NeuralClusterer, got {point.value}"
         )
-    return loaded
+    found: type[NeuralEstimator] = loaded
+    return found
+
+
+def _is_method(kind: object) -> bool:
+    from coterie.methods.base import NeuralEstimator  # torch is not needed to list methods
+
+    return inspect.isclass(kind) and issubclass(kind, NeuralEstimator)
 
 
 def method_names() -> list[str]:
     """Names of every known method."""
-    return list(dict.fromkeys([*_OWN, *_REGISTERED, *_installed()]))
+    return list(dict.fromkeys([*METHODS, *_REGISTERED, *_installed()]))
 
 
 def is_known(name: str) -> bool:
     """Whether a method has this name; installed packages are asked last."""
-    return name in _OWN or name in _REGISTERED or name in _installed()
+    return name in METHODS or name in _REGISTERED or name in _installed()
 
 
 def method_of(estimator: object) -> str:
@@ -121,7 +142,11 @@ def method_of(estimator: object) -> str:
         Its class is not known by a name.
     """
     kind = type(estimator)
-    for name, known in (_OWN | _REGISTERED).items():
+    here = {name: f"{place.module}:{place.name}" for name, place in METHODS.items()}
+    for name, value in here.items():
+        if value == f"{kind.__module__}:{kind.__qualname__}":
+            return name
+    for name, known in _REGISTERED.items():
         if known is kind:
             return name
     for name, point in _installed().items():
@@ -135,7 +160,7 @@ def method_of(estimator: object) -> str:
 
 def package_of_method(name: str) -> str | None:
     """The distribution that brings a method; None for the library's own and for registered ones."""
-    point = None if name in _OWN or name in _REGISTERED else _installed().get(name)
+    point = None if name in METHODS or name in _REGISTERED else _installed().get(name)
     return None if point is None else package_of(point)
 
 
@@ -147,10 +172,6 @@ def package_of(point: EntryPoint) -> str:
 def _installed() -> dict[str, EntryPoint]:
     """Entry points by name; the first of several with one name."""
     return {point.name: point for point in reversed(tuple(entry_points(group=GROUP)))}
-
-
-def _first_line(kind: type[NeuralEstimator]) -> str:
-    return inspect.cleandoc(kind.__doc__ or "").partition("\n")[0]
 
 
 def _summary(point: EntryPoint) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie.data.arrays import SampleArray
-from coterie.methods.base import NeuralClusterer, NeuralEstimator
+from coterie.methods.base import NeuralEstimator
+from coterie.methods.clusterer import NeuralClusterer
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from coterie._checks import check_int
 from coterie._errors import InputError
 from coterie.data.arrays import ScaledSource
-from coterie.methods.base import NeuralClusterer, eval_mode
+from coterie.methods.clusterer import NeuralClusterer
+from coterie.methods.forward import eval_mode
 
 _BATCH = 250
 

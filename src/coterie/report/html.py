@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from coterie.data.arrays import SampleArray
 from coterie.data.labels import encode_labels
-from coterie.methods.base import NeuralClusterer
+from coterie.methods.clusterer import NeuralClusterer
 from coterie.metrics import clustering_accuracy, nmi, purity
 from coterie.report.figures import contingency_table, embedding_map
 from coterie.report.findings import UNSURE, Findings, find, find_warnings, loss_in_words

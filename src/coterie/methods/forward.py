@@ -1,0 +1,113 @@
+"""A network's outputs for samples: in eval mode, in batches of bounded size, whoever else is in the batch."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from coterie._errors import InputError
+from coterie.data.arrays import ScaledSource
+from coterie.engine.runtime import choose_threads, torch_threads
+from coterie.nn import Network, has_convolutions
+
+PREDICT_BATCH = 1000
+# matrix products of fewer rows take other kernels, and a sample's numbers would depend on its company
+ROWS_TOGETHER = 8
+# a network's outputs for scaled rows, by name, and what is wanted of them
+Outputs = Callable[[Network, Tensor], Mapping[str, Tensor]]
+Pick = Callable[[Mapping[str, Tensor]], Tensor]
+
+
+def map_samples(
+    source: ScaledSource, network: Network, outputs: Outputs, pick: Pick, threads: int | str
+) -> npt.NDArray[Any]:
+    """What `pick` makes of a network's outputs for all samples.
+
+    The result is one array from the start: parts put together at the end would take twice the memory.
+
+    Parameters
+    ----------
+    source : ScaledSource
+        On the network's device.
+    network : Network
+    outputs : callable
+        ``outputs(network, rows)``.
+    pick : callable
+        Maps these to a tensor of one entry a row.
+    threads : int or "auto"
+
+    Returns
+    -------
+    array of shape (n, ...)
+
+    Raises
+    ------
+    InputError
+        A sample is too far from those of the fit for float32.
+    """
+    device = next(network.parameters()).device
+    multiple = 1 if has_convolutions(network) else ROWS_TOGETHER
+    result: npt.NDArray[Any] = np.empty(0)
+    with (
+        torch_threads(choose_threads(threads, network, device)),
+        torch.inference_mode(),
+        eval_mode(network),
+    ):
+        for start in range(0, len(source), PREDICT_BATCH):
+            rows = source.take(slice(start, start + PREDICT_BATCH))
+            given = outputs(network, _fill_up(rows, multiple))
+            _refuse_overflow(given, start)
+            found = pick(given)[: len(rows)].cpu().numpy()
+            if not start:
+                result = np.empty((len(source), *found.shape[1:]), found.dtype)
+            result[start : start + len(rows)] = found
+    return result
+
+
+def embedding(found: Mapping[str, Tensor]) -> Tensor:
+    return found["embedding"]
+
+
+def softmax(found: Mapping[str, Tensor]) -> Tensor:
+    """Rows of float64, which sum to 1 to the last digit that a caller may check."""
+    return found["logits"].double().softmax(dim=1)
+
+
+def argmax(found: Mapping[str, Tensor]) -> Tensor:
+    """The first of the largest probabilities, as numpy's argmax of them."""
+    return softmax(found).argmax(dim=1)
+
+
+def _refuse_overflow(outputs: Mapping[str, Tensor], start: int) -> None:
+    """Raise where a sample is so far from those of the fit that float32 cannot hold what comes of it."""
+    for name in outputs.keys() & {"embedding", "logits"}:
+        wrong = ~outputs[name].isfinite().flatten(1).all(dim=1)
+        if bool(wrong.any()):
+            row = start + int(wrong.int().argmax())
+            raise InputError(
+                f"X must be on the scale of the samples in fit; row {row} gives values beyond "
+                "float32. Check its units, or divide by a constant in fit and predict alike"
+            )
+
+
+def _fill_up(rows: Tensor, multiple: int) -> Tensor:
+    """The rows with the last one repeated up to a multiple of some number of rows."""
+    missing = -len(rows) % multiple
+    return torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])]) if missing else rows
+
+
+@contextlib.contextmanager
+def eval_mode(network: nn.Module) -> Iterator[None]:
+    """The network in eval mode, and afterwards in the mode it was in."""
+    before = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(before)

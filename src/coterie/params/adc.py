@@ -1,0 +1,101 @@
+"""Parameters of ADC."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+from coterie.params.checks import Range, check_weights
+from coterie.params.declare import param, parameters
+from coterie.params.shared import MODULES, ClustererParams
+
+WEIGHTS = (
+    *("centroids", "views", "views_later", "visit", "view_visit", "norm", "transformation"),
+    *("classification", "sparsity", "pairs"),
+)
+
+Augments = Literal["auto", "digits", "digits-paper", "objects", "sounds", "none"]
+
+
+@parameters
+class ADCParams(ClustererParams):
+    """Parameters of ADC."""
+
+    _summary: ClassVar[str] = (
+        "Associative deep clustering: clusters without labels, from views of each sample."
+    )
+
+    centroids_per_cluster: int | None = param(
+        default=None,
+        check=Range(1),
+        shapes_network=True,
+        text="Centroids of each cluster. None: that of the preset, 1, or 4 in the released code.",
+    )
+    n_views: int | None = param(
+        default=None,
+        check=Range(1),
+        text="""
+        Random views of each sample in a step. None: that of the preset, 2, or 4 in the paper and 3
+        in its code.
+        """,
+    )
+    weights: dict[str, float] | None = param(
+        default=None,
+        check=check_weights(*WEIGHTS),
+        option=False,
+        text="""
+        Weights of parts of the loss in place of the preset's, by name: centroids, views,
+        views_later, visit, view_visit, norm, transformation, classification, sparsity, pairs; see
+        `coterie.methods.adc.Weights`.
+        """,
+    )
+    kmeans_start: Literal["step", "plateau"] = param(
+        default="step",
+        text="""
+        When k-means starts the centroids: after the preset's steps on views alone, or sooner, when
+        their loss has not improved for five epochs.
+        """,
+    )
+    n_restarts: int | Literal["auto"] = param(
+        default="auto",
+        check=Range(1),
+        text="""
+        Number of runs from different starts; the run of lowest loss is kept. "auto": 3, or 1 after
+        `start_from`.
+        """,
+    )
+    backbone: str | Callable[..., Any] = param(
+        default="auto",
+        metavar="NAME",
+        shapes_network=True,
+        text="""
+        Network below the output layer, by name. "auto": the paper's VCNN for images from 8 pixels, otherwise
+        an MLP.
+        """,
+        python_text=MODULES,
+    )
+    preset: Literal["default", "paper", "code"] = param(
+        default="default",
+        shapes_network=True,
+        text="""
+        Steps, weights and views as tuned here for minutes on a CPU, as in the paper, or as the
+        defaults of its released code.
+        """,
+    )
+    batch_size: int | None = param(
+        default=None,
+        check=Range(2),
+        text="""
+        Samples in a step, beside their views. None: that of the preset. With pairs a step also
+        takes a quarter as many pairs.
+        """,
+    )
+    augment: Augments | Callable[..., Any] = param(  # type: ignore[assignment]  # it knows more names
+        default="auto",
+        text="""
+        Random views, drawn anew at every step. "digits": crop, rotation, brightness and noise.
+        "digits-paper": weaker ones, which "auto" takes with the presets of paper and code. "objects":
+        crop, mirror, rotation, contrast, saturation and hue. "sounds": shift in time and masked bands of
+        spectrograms. "auto": "sounds" for sounds, noise and dropout of features for vectors, "objects" for
+        images of three channels, otherwise "digits". "none": copies, which only dropout tells apart.
+        """,
+        python_text="A callable maps a scaled batch and a torch.Generator to a batch of the same shape.",
+    )

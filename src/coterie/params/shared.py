@@ -1,0 +1,191 @@
+"""Parameters that every estimator has, and those of every clusterer."""
+
+from collections.abc import Callable
+from os import PathLike
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from coterie.params.checks import Range, check_device, check_jobs, check_seed
+from coterie.params.declare import param, parameters
+
+How = Literal["auto", "sequential", "stacked", "successive-halving"]
+RESTARTS = """
+How restarts run. "sequential": one after another. "stacked": all at once, with stacked weights.
+"successive-halving": after 1/16, 1/8 and 1/4 of the steps the worse half is dropped, down to three
+or to as many as vote. "auto": stacked on an accelerator, and on a CPU for small networks without
+convolutions, if all batches have one size; otherwise sequential. A restart that ends in a single
+cluster is replaced.
+"""
+
+MODULES = "A module is copied with its weights; a callable returns a fresh module for each restart."
+
+
+@parameters
+class TrainingParams:
+    """Parameters of every estimator that trains a network."""
+
+    # what the method does, in a line, and the papers that it is from, by their arXiv numbers
+    _summary: ClassVar[str] = ""
+    _papers: ClassVar[tuple[str, ...]] = ()
+    _attributes: ClassVar[str] = """
+        loss_ : float
+            The objective in eval mode after training. It alone ranks restarts.
+        history_, runs_ : list of dict
+            One entry per epoch, and one per restart.
+        n_features_in_ : int
+        sample_shape_ : tuple of int
+        """
+
+    n_restarts: int | Literal["auto"] = param(
+        default="auto",
+        check=Range(1),
+        text='Number of runs from different starts; the run of lowest loss is kept. "auto": 1.',
+    )
+    restarts: How = param(default="sequential", text=RESTARTS)
+    n_jobs: int | None = param(
+        default=None,
+        check=check_jobs,
+        traced=False,
+        option_default=-1,
+        text="""
+        Number of processes in which restarts train. None: 1, or what a joblib context says. -1: one for each
+        core. The result does not depend on it.
+        """,
+    )
+    backbone: str | Callable[..., Any] = param(
+        default="auto",
+        metavar="NAME",
+        shapes_network=True,
+        text='Network below the output layer, by name. "auto": chosen from the kind and shape of X.',
+        python_text=MODULES,
+    )
+    preset: Literal["default", "paper", "code"] = param(
+        default="default",
+        shapes_network=True,
+        text="""
+        Training as tuned here for minutes on a CPU, as in the paper, or as in its released code.
+        """,
+    )
+    batch_size: int | None = param(
+        default=None, check=Range(2), text="Samples in a step. None: that of the preset."
+    )
+    learning_rate: float | None = param(
+        default=None,
+        check=Range(0, above=True),
+        text="Highest learning rate, before it drops. None: that of the preset.",
+    )
+    max_epochs: int | None = param(
+        default=None, check=Range(1), text="Passes over the samples. None: that of the preset."
+    )
+    max_steps: int | None = param(
+        default=None,
+        check=Range(1),
+        text="Optimisation steps of one restart; overrides `max_epochs`.",
+    )
+    augment: Literal["auto", "none"] | Callable[..., Any] = param(
+        default="auto",
+        text="""
+        Random views of each training batch, drawn anew at every step. "auto": chosen from the kind of
+        X.
+        """,
+        python_text="""
+        A callable maps a scaled batch and a torch.Generator to a batch of the same shape.
+        """,
+    )
+    scale: bool = param(
+        default=True,
+        text="""
+        Standardise X by statistics of the training data. Values of type uint8 are divided by 255 in
+        any case.
+        """,
+    )
+    precision: Literal["float32", "bfloat16"] = param(
+        default="float32",
+        text="""
+        Precision of matrix products in training steps. "bfloat16" is faster on processors that
+        support it, and gives other weights. Weights, losses and predictions are float32.
+        """,
+    )
+    threads: int | Literal["auto"] = param(
+        default="auto",
+        check=Range(1),
+        text='Torch threads. "auto": one for small networks, which a second thread slows down.',
+    )
+    device: str = param(
+        default="auto",
+        check=check_device,
+        metavar="NAME",
+        traced=False,
+        text='Device that torch knows by this name. "auto": an accelerator if there is one.',
+    )
+    random_state: int | np.random.RandomState | np.random.Generator | None = param(
+        default=None,
+        check=check_seed,
+        metavar="SEED",
+        traced=False,
+        text="Seed, or source of one. None: every fit differs.",
+    )
+    checkpoint_dir: str | PathLike[str] | None = param(
+        default=None,
+        option=False,
+        traced=False,
+        text="""
+        Folder for checkpoints. A fit that was stopped resumes from its last checkpoint, bitwise,
+        when it is called again with the same arguments.
+        """,
+    )
+    verbose: int = param(
+        default=0,
+        option=False,
+        traced=False,
+        text="Above 0 a progress bar is shown on standard error.",
+    )
+
+
+@parameters
+class ClustererParams(TrainingParams):
+    """Parameters of every estimator whose network assigns each sample to one of `n_clusters` outputs."""
+
+    _attributes: ClassVar[str] = """
+        labels_ : int64 array of shape (n,)
+            Cluster of each sample of X.
+        n_clusters_ : int
+            Number of clusters in use.
+        n_dominant_ : int
+            Number of clusters with at least n / `n_outputs_` samples: an estimate of the number of clusters
+            if `n_clusters` was chosen larger.
+        n_outputs_ : int
+            Columns of `predict_proba`: `n_clusters`, or its estimate.
+        n_clusters_estimate_ : dict or None
+            With "auto", the estimate with its spread, a second opinion and what was tried; see
+            `coterie.methods.count.estimate_n_clusters`.
+        network_ : nn.Module
+            Maps scaled samples to (embedding, logits).
+        members_ : list of nn.Module
+            The networks that vote, best first, with aligned clusters; without a vote, the best one.
+        """
+
+    n_clusters: int | Literal["auto"] = param(
+        default=8,
+        check=Range(1),
+        kw_only=False,
+        text="""
+        Number of outputs, at most the number of distinct samples. "auto": estimated from restarts
+        with 20 outputs and more, which cost about five runs; see `n_clusters_estimate_`.
+        """,
+    )
+    restarts: How = param(default="auto", text=RESTARTS)
+    vote: int = param(
+        default=0,
+        check=Range(0),
+        text="""
+        0: the best restart predicts. 3 or more: so many of the best restarts, aligned to the best
+        one, vote for the cluster of each sample (DDC-VOTE). Probabilities are then shares of votes,
+        and the best restart decides ties. With n_restarts="auto" at least `vote` restarts run.
+        """,
+    )
+    over_clustering: bool = param(
+        default=False,
+        text="`n_clusters` is an upper bound: do not warn of unused clusters.",
+    )
