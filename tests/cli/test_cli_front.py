@@ -83,7 +83,7 @@ def test_labels_of_no_sample_stop_the_fit(images: Path, call: Call) -> None:
         file.write("7.png,digit 1\n")
     code, _, err = call("fit", "images", "--labels", "named.csv", "--out", "run", *QUICK)
     assert code == 2
-    assert "named.csv, line 152: id must be one of the ids of 150 samples; got '7.png'" in err
+    assert "named.csv, line 152: id must be one of the ids of 150 samples, got '7.png'" in err
 
 
 @pytest.mark.filterwarnings("default::UserWarning")
@@ -104,7 +104,7 @@ def test_pairs_by_file_name(images: Path, call: Call) -> None:
     Path("named_pairs.csv").write_text("i,j,same\n001.png,none.png,1\n")
     code, _, err = call(*words, "--overwrite")
     assert code == 2
-    assert "line 2: j must be one of the ids of 150 samples; got 'none.png'" in err
+    assert "line 2: j must be one of the ids of 150 samples, got 'none.png'" in err
 
 
 def test_a_folder_of_sounds(folder: Path, call: Call, table: Table) -> None:

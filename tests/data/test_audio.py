@@ -55,12 +55,12 @@ def test_a_batch_is_its_rows_and_silence_is_finite() -> None:
 @pytest.mark.parametrize(
     ("waves", "error", "words"),
     [
-        (torch.zeros(0), InputError, r"waves must have shape \(t,\) or \(b, t\); got shape \(0,\)"),
+        (torch.zeros(0), InputError, r"waves must have shape \(t,\) or \(b, t\), got shape \(0,\)"),
         (torch.zeros(2, 3, 4), InputError, r"got shape \(2, 3, 4\)"),
         (
             torch.zeros(9, dtype=torch.int16),
             InputTypeError,
-            "waves must be float32 or float64; got torch.int16",
+            "waves must be float32 or float64, got torch.int16",
         ),
     ],
 )

@@ -201,7 +201,7 @@ def test_colours_of_grey_images_are_refused_at_the_call_too() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("crop", 1.0, "crop must be below 1; got 1.0"),
+        ("crop", 1.0, "crop must be below 1, got 1.0"),
         ("crop", -0.1, "crop must be a finite number >= 0"),
         ("noise", math.nan, "noise must be a finite number >= 0"),
         ("contrast", (1.2, 0.8), r"contrast must be \(low, high\)"),

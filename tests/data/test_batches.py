@@ -81,7 +81,7 @@ def test_samplers_keep_the_protocol(number: int) -> None:
         assert plan.same is None or plan.same.dtype == np.int8
         assert plan.labels is None or plan.labels.dtype == np.int64
     for step in (-1, sampler.n_steps):
-        with pytest.raises(InputError, match=rf"step must be in 0\.\.{sampler.n_steps - 1}; got {step}"):
+        with pytest.raises(InputError, match=rf"step must be in 0\.\.{sampler.n_steps - 1}, got {step}"):
             sampler.plan(0, 0, step)
     for first, second in zip(sampler.evaluation_plans(), sampler.evaluation_plans(), strict=True):
         assert_same(first, second)

@@ -29,10 +29,10 @@ def write_csv(folder: Path, *lines: str) -> Path:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("007,9,1", "line 3: i must be one of the ids of 3 samples; got '007'; row numbers are not accepted"),
-        ("9,0,-1", "line 3: j must be one of the ids of 3 samples; got '0'; row numbers"),
+        ("007,9,1", "line 3: i must be one of the ids of 3 samples, got '007'; row numbers are not accepted"),
+        ("9,0,-1", "line 3: j must be one of the ids of 3 samples, got '0'; row numbers"),
         ("9, 5,1", "line 3: j must be .* got ' 5'; ids compare as they are written, and '5' is one of them"),
-        ("9,lead,1", "line 3: j must be one of the ids of 3 samples; got 'lead'$"),
+        ("9,lead,1", "line 3: j must be one of the ids of 3 samples, got 'lead'$"),
     ],
 )
 def test_a_name_that_is_no_id_is_refused(tmp_path: Path, line: str, words: str) -> None:
@@ -79,9 +79,9 @@ def test_python_names_rows_by_their_ids(ids: Any, names: Any) -> None:
 
 
 def test_python_refuses_row_numbers_where_rows_have_ids() -> None:
-    with pytest.raises(InputError, match="i at position 1 must be one of the ids of 3 samples; got '0'; row"):
+    with pytest.raises(InputError, match="i at position 1 must be one of the ids of 3 samples, got '0'; row"):
         Pairs([9, 0], [5, 5], [1, 1], ids=[9, 5, 7])
-    with pytest.raises(InputTypeError, match="ids must be a sequence with one id per row; got str"):
+    with pytest.raises(InputTypeError, match="ids must be a sequence with one id per row, got str"):
         Pairs([9], [5], [1], ids="957")
 
 
@@ -92,7 +92,7 @@ def test_a_list_of_triples() -> None:
         Pairs([(0, 1)])
     with pytest.raises(InputTypeError, match="i, j and same must all be given"):
         Pairs([0], [1])
-    with pytest.raises(InputError, match="at least one pair; got none"):
+    with pytest.raises(InputError, match="at least one pair, got none"):
         Pairs([])
 
 
@@ -144,5 +144,5 @@ def test_pairs_are_written_by_ids(tmp_path: Path, suffix: str) -> None:
     assert getattr(Pairs, f"from_{suffix}")(file, ids=ids) == pairs
     with pytest.raises(InputError, match=r"ids\[0\] must name one sample; 'a,b' is the id of rows 0 and 3"):
         getattr(Pairs([0], [1], [1]), f"to_{suffix}")(file, ids=ids)
-    with pytest.raises(InputError, match="ids must name every row of the pairs, so at least 3; got 2"):
+    with pytest.raises(InputError, match="ids must name every row of the pairs, so at least 3, got 2"):
         getattr(pairs, f"to_{suffix}")(file, ids=ids[:2])

@@ -129,25 +129,25 @@ def test_the_arguments_are_not_kept() -> None:
 @pytest.mark.parametrize(
     ("i", "j", "same", "error", "words"),
     [
-        ([], [], [], InputError, "at least one pair; got none"),
+        ([], [], [], InputError, "at least one pair, got none"),
         ([0, 3], [1, 3], [1, 1], InputError, "position 1 names sample 3 twice"),
         (
             [0, -2],
             [1, 1],
             [1, 1],
             InputError,
-            r"i must hold row numbers in 0\.\.2147483647; got -2 at position 1",
+            r"i must hold row numbers in 0\.\.2147483647, got -2 at position 1",
         ),
         ([0], [2**31], [1], InputError, "j must hold row numbers .* got 2147483648"),
-        ([0.5], [1], [1], InputTypeError, r"i must hold integers \(row numbers\); got dtype float64"),
+        ([0.5], [1], [1], InputTypeError, r"i must hold integers \(row numbers\), got dtype float64"),
         ([True], [2], [1], InputTypeError, "i must hold integers .* got dtype bool"),
         ([0], ["1"], [1], InputTypeError, "j must hold integers .* got dtype <U1"),
         ([None, 1], [2, 3], [1, 1], InputTypeError, "i must hold integers .* got dtype object"),
-        ([0, 1], [1], [1, 1], InputError, r"one length; got \{'i': 2, 'j': 1, 'same': 2\}"),
-        ([0, 1], [1, 2], [1], InputError, r"one length; got \{'i': 2, 'j': 2, 'same': 1\}"),
-        ([[0, 1]], [1], [1], InputError, r"i must have shape \(m,\); got shape \(1, 2\)"),
+        ([0, 1], [1], [1, 1], InputError, r"one length, got \{'i': 2, 'j': 1, 'same': 2\}"),
+        ([0, 1], [1, 2], [1], InputError, r"one length, got \{'i': 2, 'j': 2, 'same': 1\}"),
+        ([[0, 1]], [1], [1], InputError, r"i must have shape \(m,\), got shape \(1, 2\)"),
         ([[0], [1, 2]], [1], [1], InputError, "i must be a regular array"),
-        (0, 1, 1, InputError, r"i must have shape \(m,\); got shape \(\)"),
+        (0, 1, 1, InputError, r"i must have shape \(m,\), got shape \(\)"),
         (
             [0, 1],
             [1, 2],
@@ -239,10 +239,10 @@ def test_from_labels_serves_a_set_whose_pairs_could_not_be_listed() -> None:
 @pytest.mark.parametrize(
     ("y", "n_pairs", "error", "words"),
     [
-        ([0, 1, 0], 4, InputError, "n_pairs must be at most 3, the pairs of 3 labelled samples; got 4"),
+        ([0, 1, 0], 4, InputError, "n_pairs must be at most 3, the pairs of 3 labelled samples, got 4"),
         ([0, 1, 0], 0, InputError, "n_pairs must be an int >= 1, got 0"),
         ([0, 1, 0], 1.5, InputTypeError, "n_pairs must be an int >= 1, got 1.5"),
-        ([0, -1, None], 1, InputError, "y must hold at least 2 known labels to make a pair; got 1"),
+        ([0, -1, None], 1, InputError, "y must hold at least 2 known labels to make a pair, got 1"),
         (
             np.zeros(20_000),
             None,
@@ -339,14 +339,14 @@ def test_csv_takes_other_columns_words_and_blank_lines(tmp_path: Path) -> None:
     [
         ("", "is empty; rows of values are expected"),
         ("\n\n", "is empty"),
-        ("i,j,same\n", "at least one pair; got none"),
-        ("i,j\n0,1\n", "has no column same; expected i, j, same; got i, j"),
-        ("0,1,1\n", "has no column i, j, same; expected i, j, same; got 0, 1, 1"),
+        ("i,j,same\n", "at least one pair, got none"),
+        ("i,j\n0,1\n", "has no column same; expected i, j, same, got i, j"),
+        ("0,1,1\n", "has no column i, j, same; expected i, j, same, got 0, 1, 1"),
         ("i,j,same\n0,1,1\n0,2\n", "line 3: 2 entries where the header has 3"),
         ("i,j,same\n0,1,1\n\n0,2,1,9\n", "line 4: 4 entries where the header has 3"),
-        ("i,j,same\n0,one,1\n", "line 2: j must be a row number; got 'one'"),
-        ("i,j,same\n0.5,1,1\n", "line 2: i must be a row number; got '0.5'"),
-        ("i,j,same\n0,-1,1\n", r"line 2: j must be in 0\.\.2147483647; got -1"),
+        ("i,j,same\n0,one,1\n", "line 2: j must be a row number, got 'one'"),
+        ("i,j,same\n0.5,1,1\n", "line 2: i must be a row number, got '0.5'"),
+        ("i,j,same\n0,-1,1\n", r"line 2: j must be in 0\.\.2147483647, got -1"),
         ("i,j,same\n0,1,0\n", r"line 2: same must be 1, true, yes or same \(similar\), or -1.* got '0'"),
         ("i,j,same\n0,1,\n", "line 2: same must be .* got ''"),
         ("i,j,same\n4,4,1\n", "names sample 4 twice"),
@@ -380,7 +380,7 @@ def test_parquet_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"bad.parquet cannot be read as Parquet"):
         Pairs.from_parquet(file)
     pd.DataFrame({"i": [0], "j": [1]}).to_parquet(file)
-    with pytest.raises(InputError, match=r"bad.parquet has no column same; expected i, j, same; got i, j"):
+    with pytest.raises(InputError, match=r"bad.parquet has no column same; expected i, j, same, got i, j"):
         Pairs.from_parquet(file)
     pd.DataFrame({"i": [0, None], "j": [1, 2], "same": [1, 1]}).to_parquet(file)
     with pytest.raises(InputError, match=r"bad.parquet: column i has 1 empty entries"):
@@ -444,9 +444,9 @@ def test_neighbors_of_images_and_none_far() -> None:
 @pytest.mark.parametrize(
     ("X", "options", "error", "words"),
     [
-        (np.zeros((5, 2)), {"n_neighbors": 5}, InputError, r"n_neighbors must be an int in 1\.\.4; got 5"),
+        (np.zeros((5, 2)), {"n_neighbors": 5}, InputError, r"n_neighbors must be an int in 1\.\.4, got 5"),
         (np.zeros((5, 2)), {"n_neighbors": "2"}, InputTypeError, "n_neighbors must be an int"),
-        (np.zeros((5, 2)), {"n_neighbors": 1, "far": 1.0}, InputError, r"far must be in \[0, 1\); got 1.0"),
+        (np.zeros((5, 2)), {"n_neighbors": 1, "far": 1.0}, InputError, r"far must be in \[0, 1\), got 1.0"),
         (
             np.zeros((5, 2)),
             {"n_neighbors": 1, "far": "far"},
@@ -456,10 +456,10 @@ def test_neighbors_of_images_and_none_far() -> None:
         (np.zeros((5, 2)), {"n_neighbors": 1, "far": np.nan}, InputError, "far must be finite, got nan"),
         (np.zeros((5, 2)), {"n_neighbors": 1, "n_dissimilar": -1}, InputError, "n_dissimilar must be an int"),
         (np.zeros((5, 2)), {"n_neighbors": 1, "n_dissimilar": 2}, InputError, "only 0 of 2 dissimilar pairs"),
-        (np.zeros(5), {}, InputError, r"X must have shape \(n, \.\.\.\) with n >= 3; got shape \(5,\)"),
+        (np.zeros(5), {}, InputError, r"X must have shape \(n, \.\.\.\) with n >= 3, got shape \(5,\)"),
         (np.zeros((2, 2)), {}, InputError, r"got shape \(2, 2\)"),
         ([[0.0], [np.inf], [1.0]], {}, InputError, "X must be finite; row 1 holds NaN or inf"),
-        ([["a"], ["b"], ["c"]], {}, InputTypeError, "X must hold numbers; got dtype <U1"),
+        ([["a"], ["b"], ["c"]], {}, InputTypeError, "X must hold numbers, got dtype <U1"),
     ],
 )
 def test_neighbors_refuse(X: Any, options: dict[str, Any], error: type[Exception], words: str) -> None:
@@ -510,20 +510,20 @@ def test_sequence_defaults_and_groups_by_name() -> None:
 @pytest.mark.parametrize(
     ("times", "options", "error", "words"),
     [
-        ([0.0, 1.0], {"window": 2, "gap": 1}, InputError, "0 <= window <= gap; got 2.0 and 1.0"),
+        ([0.0, 1.0], {"window": 2, "gap": 1}, InputError, "0 <= window <= gap, got 2.0 and 1.0"),
         ([0.0, 1.0], {"window": -1, "gap": 1}, InputError, "0 <= window <= gap"),
         ([0.0, 1.0], {"window": "1", "gap": 1}, InputTypeError, "window must be a number"),
         ([0.0, 1.0], {"window": 0, "gap": np.inf}, InputError, "gap must be finite"),
-        ([0.0], {"window": 0, "gap": 1}, InputError, "times must hold at least 2 samples; got 1"),
+        ([0.0], {"window": 0, "gap": 1}, InputError, "times must hold at least 2 samples, got 1"),
         ([0.0, np.nan], {"window": 0, "gap": 1}, InputError, "times must be finite, got nan at position 1"),
-        (["0", "1"], {"window": 0, "gap": 1}, InputTypeError, "times must hold numbers; got dtype <U1"),
+        (["0", "1"], {"window": 0, "gap": 1}, InputTypeError, "times must hold numbers, got dtype <U1"),
         ([0.0, 1.0], {"window": 0, "gap": 5}, InputError, "no two of the 2 times are within window=0.0"),
         ([0, 9], {"window": 0, "gap": 5, "n_dissimilar": 2}, InputError, "n_dissimilar must be at most 1"),
         (
             [0, 9],
             {"window": 0, "gap": 5, "groups": [0]},
             InputError,
-            "groups must have one entry .* 2 times; got 1",
+            "groups must have one entry .* 2 times, got 1",
         ),
         (
             [0, 9],
@@ -569,14 +569,14 @@ def test_restrict_twice_is_restrict_once(pairs: Pairs) -> None:
 def test_restrict_by_mask() -> None:
     pairs = Pairs([0, 2], [1, 3], [1, -1])
     assert as_dict(pairs.restrict([False, False, True, True])) == {(0, 1): -1}
-    with pytest.raises(InputError, match=r"rows as a mask .* at least 4 rows; got 3"):
+    with pytest.raises(InputError, match=r"rows as a mask .* at least 4 rows, got 3"):
         pairs.restrict([True, True, True])
 
 
 @pytest.mark.parametrize(
     ("rows", "error", "words"),
     [
-        ([0, 1, 0], InputError, "rows must name each row at most once; got row 0 more than once"),
+        ([0, 1, 0], InputError, "rows must name each row at most once, got row 0 more than once"),
         ([0, -1], InputError, "rows must hold row numbers"),
         ([0.0, 1.0], InputTypeError, "rows must hold integers"),
         ([], InputError, "at least one pair; none of 1 pairs is left"),
@@ -595,7 +595,7 @@ def test_sample_draws_in_order() -> None:
     assert as_dict(drawn).items() <= as_dict(pairs).items()
     assert [pair for pair in as_dict(pairs) if pair in as_dict(drawn)] == list(as_dict(drawn))
     assert pairs.sample(60) == pairs
-    with pytest.raises(InputError, match=r"n must be an int in 1\.\.60; got 61"):
+    with pytest.raises(InputError, match=r"n must be an int in 1\.\.60, got 61"):
         pairs.sample(61)
 
 
@@ -604,7 +604,7 @@ def test_union_merges_and_refuses() -> None:
     assert list(as_dict(first.union(second))) == [(0, 1), (1, 2), (3, 4)]
     with pytest.raises(ConflictError, match=r"pair \(0, 1\) is both"):
         first.union(Pairs([0], [1], [-1]))
-    with pytest.raises(InputTypeError, match="other must be a Pairs; got list"):
+    with pytest.raises(InputTypeError, match="other must be a Pairs, got list"):
         first.union([0, 1])  # type: ignore[arg-type]  # the refusal is what is tested
 
 
@@ -620,8 +620,8 @@ def test_noise_flips_an_exact_number(p: float, flipped: int) -> None:
 @pytest.mark.parametrize(
     ("p", "error", "words"),
     [
-        (1.1, InputError, r"p must be in \[0, 1\]; got 1.1"),
-        (-0.1, InputError, r"p must be in \[0, 1\]; got -0.1"),
+        (1.1, InputError, r"p must be in \[0, 1\], got 1.1"),
+        (-0.1, InputError, r"p must be in \[0, 1\], got -0.1"),
         ("half", InputTypeError, "p must be a number, got 'half'"),
         (True, InputTypeError, "p must be a number, got True"),
     ],

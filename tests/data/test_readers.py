@@ -82,7 +82,7 @@ def test_idx_of_every_type(tmp_path: Path, name: str, code: int, dtype: str) -> 
         ("x.csv", b"a,b\n", r"holds no samples; its shape is \(0, 2\)"),
         ("x.csv", b"a,b\n1,2\n3\n", "line 3: 1 entries where the first line has 2"),
         ("x.csv", b"1,2\n\n3,4,5\n", "line 3: 3 entries where the first line has 2"),
-        ("x.csv", b"1,two\n3,4\n", "line 1, column '2': must be a number, as most .*; got 'two'"),
+        ("x.csv", b"1,two\n3,4\n", "line 1, column '2': must be a number, as most .*, got 'two'"),
         ("x.csv", b"1,2\0\n", "must be a file of text"),
         ("x.idx", b"", "is not in idx format"),
         ("x.idx", b"\0\1\x08\1", "is not in idx format"),
@@ -150,7 +150,7 @@ def test_npz_names_what_it_holds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("array", [np.array(["a", "b"]), np.array([1j]), np.zeros(2, dtype="datetime64[s]")])
 def test_arrays_must_hold_numbers(tmp_path: Path, array: Any) -> None:
     np.savez(tmp_path / "x.npz", array)
-    with pytest.raises(InputError, match=r"x\.npz must hold numbers; got dtype"):
+    with pytest.raises(InputError, match=r"x\.npz must hold numbers, got dtype"):
         read_array(tmp_path / "x.npz")
 
 
@@ -212,7 +212,7 @@ def test_csv_labels(tmp_path: Path, text: str, expected: list[Any], kind: str) -
     [
         ("", "y.csv is empty"),
         ("label\n", "y.csv holds no labels"),
-        ("0,1\n2,3\n", "several columns: its first line must call one of them label; got 0, 1"),
+        ("0,1\n2,3\n", "several columns: its first line must call one of them label, got 0, 1"),
         ("id,label\n0\n", "line 2: 1 entries where the header has 2"),
         ('"a\n', "line 1: unexpected end of data"),
     ],
@@ -235,7 +235,7 @@ def test_labels_of_the_other_formats(tmp_path: Path) -> None:
 def test_labels_must_be_one_per_sample(tmp_path: Path) -> None:
     np.save(tmp_path / "y.npy", X)
     with pytest.raises(
-        InputError, match=r"y.npy must hold one label per sample, shape \(n,\); got shape \(4, 3\)"
+        InputError, match=r"y.npy must hold one label per sample, shape \(n,\), got shape \(4, 3\)"
     ):
         read_labels(tmp_path / "y.npy")
 

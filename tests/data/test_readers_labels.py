@@ -80,11 +80,11 @@ def test_rows_without_a_label_are_unknown() -> None:
         (
             {"id": "?!"},
             XYZ,
-            r"y.csv, line 2: id must be one of the ids of 3 samples; got '\?' \(2 such lines\)",
+            r"y.csv, line 2: id must be one of the ids of 3 samples, got '\?' \(2 such lines\)",
         ),
-        ({"id": "x!"}, XYZ, "y.csv, line 3: id must be one of the ids of 3 samples; got '!'"),
-        ({"file": "xy!"}, XYZ, "y.csv, line 4: file must be one of the ids of 3 samples; got '!'"),
-        ({"id": (0, 3)}, None, r"y.csv, line 3: id must be a row number in 0\.\.2; got '3'"),
+        ({"id": "x!"}, XYZ, "y.csv, line 3: id must be one of the ids of 3 samples, got '!'"),
+        ({"file": "xy!"}, XYZ, "y.csv, line 4: file must be one of the ids of 3 samples, got '!'"),
+        ({"id": (0, 3)}, None, r"y.csv, line 3: id must be a row number in 0\.\.2, got '3'"),
         (
             {"id": "xx"},
             XYZ,

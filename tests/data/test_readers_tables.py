@@ -72,7 +72,7 @@ def test_parquet_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        ({"a": [{"b": 1}]}, "column 'a' must hold numbers, words or dates; got dict"),
+        ({"a": [{"b": 1}]}, "column 'a' must hold numbers, words or dates, got dict"),
         ({"a": [[1.0], [1.0, 2.0]]}, "row 1, column 'a': must be a list of 1 numbers"),
         ({"a": [[1.0, None]]}, "row 0, column 'a': must hold finite numbers"),
         ({"id": [1]}, "has no column of numbers; its columns are id"),
@@ -92,7 +92,7 @@ def test_damaged_and_ambiguous_tables(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="2 columns are called id"):
         read_samples(tmp_path / "t.csv")
     pq.write_table(pa.table({"a": [1], "b": [1]}), tmp_path / "y.parquet")
-    with pytest.raises(InputError, match="one of them must be called label; got a, b"):
+    with pytest.raises(InputError, match="one of them must be called label, got a, b"):
         read_label_table(tmp_path / "y.parquet")
 
 

@@ -188,7 +188,7 @@ def test_each_view_has_an_augmentation_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("n_views", "match"),
-    [(3, "one for each of 3 views; got 2"), (None, "one for each of 1 views; got 2")],
+    [(3, "one for each of 3 views, got 2"), (None, "one for each of 1 views, got 2")],
 )
 def test_as_many_augmentations_as_views(n_views: int | None, match: str) -> None:
     task = toy_task("weak-strong")

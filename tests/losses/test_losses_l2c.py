@@ -135,7 +135,7 @@ def test_collapsed_rows_still_get_a_gradient() -> None:
 
 def test_bad_input() -> None:
     count, parts, labels = outputs()
-    with pytest.raises(InputError, match=r"same_prior must be a number in \(0, 1\); got 1.0"):
+    with pytest.raises(InputError, match=r"same_prior must be a number in \(0, 1\), got 1.0"):
         l2c(count, parts, labels, same_prior=1.0)
     with pytest.raises(InputError, match="weight"):
         l2c(count, parts, labels, same_prior=0.4, weight=-1.0)

@@ -86,7 +86,7 @@ def test_arrays_and_frames_say_what_they_are() -> None:
 def test_samples_of_another_kind_are_refused(sounds: Path) -> None:
     samples = read_samples(sounds)
     model = small(DDC).fit(samples)
-    with pytest.raises(InputError, match="X must hold sounds, as in fit; got images"):
+    with pytest.raises(InputError, match="X must hold sounds, as in fit, got images"):
         model.predict(Samples(samples.X, modality="image"))
     with pytest.raises(InputError, match="modality='smell' must be one of image, sound"):
         small(DDC).fit(Samples(samples.X, modality="smell"))

@@ -57,7 +57,7 @@ def test_no_stride_byte_order_or_type_changes_the_values(
 
 def test_masked_entries_are_refused_and_an_empty_mask_is_none() -> None:
     with pytest.raises(
-        InputError, match=r"X must have a value in each entry; got 2 masked entries\. X\.filled"
+        InputError, match=r"X must have a value in each entry, got 2 masked entries\. X\.filled"
     ):
         quick().fit(np.ma.masked_array(X, np.isin(X, X.flat[:2])), Y)
     plain = quick().fit(X, Y)
@@ -73,9 +73,9 @@ def test_masked_entries_are_refused_and_an_empty_mask_is_none() -> None:
     [
         (
             np.array(DAYS).reshape(-1, 1),
-            r"X must hold numbers; got dtype datetime64.* \(x - start\) / .* gives days",
+            r"X must hold numbers, got dtype datetime64.* \(x - start\) / .* gives days",
         ),
-        (np.array(SPANS).reshape(-1, 1), "X must hold numbers; got dtype timedelta64.* x / .* gives days"),
+        (np.array(SPANS).reshape(-1, 1), "X must hold numbers, got dtype timedelta64.* x / .* gives days"),
     ],
 )
 def test_dates_and_durations_are_refused_by_name(wrong: Any, words: str) -> None:

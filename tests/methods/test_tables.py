@@ -73,7 +73,7 @@ def test_a_file_gives_what_its_frame_gives(kind: Any, suffix: str, tmp_path: Pat
     np.testing.assert_array_equal(of_file.transform(samples), of_frame.transform(frame))
     np.testing.assert_array_equal(of_file.predict(frame), of_frame.labels_)
     np.testing.assert_array_equal(of_file.predict(frame[frame.columns[::-1]]), of_frame.labels_)
-    with pytest.raises(InputError, match="must have the columns size, colour, used, day, as in fit; got"):
+    with pytest.raises(InputError, match="must have the columns size, colour, used, day, as in fit, got"):
         of_file.predict(frame.rename(columns={"size": "height"}))
 
 
@@ -112,7 +112,7 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
     model = fitted(DDC, frame)
     with pytest.raises(ValueError, match="feature names"):
         model.predict(frame.rename(columns={"size": "height"}))
-    with pytest.raises(InputError, match="row 1, column 'size': must be a number, as in the fit; got 'x'"):
+    with pytest.raises(InputError, match="row 1, column 'size': must be a number, as in the fit, got 'x'"):
         model.predict(frame.iloc[:2].assign(size=["1", "x"]))
     plain = fitted(DDC, RNG.normal(size=(40, 4)))
     with pytest.raises(InputError, match="X: must hold numbers alone, as in fit"):
@@ -130,9 +130,9 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_no_column_can_be(tmp_path: Path) -> None:
-    with pytest.raises(InputTypeError, match="X: column 'a' must hold numbers, words or dates; got dict"):
+    with pytest.raises(InputTypeError, match="X: column 'a' must hold numbers, words or dates, got dict"):
         fitted(DDC, pd.DataFrame({"a": [{}] * 20}))
-    with pytest.raises(InputError, match="X: row 3, column 'a': must be finite; got inf"):
+    with pytest.raises(InputError, match="X: row 3, column 'a': must be finite, got inf"):
         fitted(DDC, pd.DataFrame({"a": [1.0, 2, np.nan, np.inf] * 5}).assign(b="x"))
 
 

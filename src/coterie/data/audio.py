@@ -120,9 +120,9 @@ def log_mel(waves: Tensor, rate: int, *, n_fft: int = 512, hop: int = 256, n_mel
     torch.Size([40, 63])
     """
     if waves.dtype not in (torch.float32, torch.float64):
-        raise InputTypeError(f"waves must be float32 or float64; got {waves.dtype}")
+        raise InputTypeError(f"waves must be float32 or float64, got {waves.dtype}")
     if waves.dim() not in (1, 2) or waves.numel() == 0:
-        raise InputError(f"waves must have shape (t,) or (b, t); got shape {tuple(waves.shape)}")
+        raise InputError(f"waves must have shape (t,) or (b, t), got shape {tuple(waves.shape)}")
     check_int("hop", hop, low=1)
     filters = torch.from_numpy(mel_matrix(rate, n_fft, n_mels)).to(waves)
     window = torch.hann_window(n_fft, dtype=waves.dtype, device=waves.device)

@@ -69,11 +69,11 @@ class ImageViews:
         for name in ("crop", "degrees", "brightness", "hue", "noise"):
             check_number(name, getattr(self, name), positive=False)
         if self.crop >= 1:
-            raise InputError(f"crop must be below 1; got {self.crop}")
+            raise InputError(f"crop must be below 1, got {self.crop}")
         for name in ("contrast", "saturation"):
             low, high = getattr(self, name)
             if not 0 <= low <= high < math.inf:
-                raise InputError(f"{name} must be (low, high) with 0 <= low <= high; got {(low, high)}")
+                raise InputError(f"{name} must be (low, high) with 0 <= low <= high, got {(low, high)}")
 
     @property
     def needs_colour(self) -> bool:

@@ -64,7 +64,7 @@ class SoundViews:
         """Raise where samples of this shape are no spectrograms."""
         if len(sample_shape) not in (2, 3):
             raise InputError(
-                "augment='sounds' must be used with spectrograms (frequencies, frames); got samples of "
+                "augment='sounds' must be used with spectrograms (frequencies, frames), got samples of "
                 f"shape {tuple(sample_shape)}"
             )
 

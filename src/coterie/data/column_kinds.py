@@ -76,7 +76,7 @@ def classify(name: str, column: Any, place: Place) -> Kind:
     if pd.api.types.is_bool_dtype(dtype):
         return Kind("flag", "True and False became 1 and 0")
     if pd.api.types.is_complex_dtype(dtype):
-        raise InputTypeError(f"column {name!r} must hold real numbers; got {dtype}")
+        raise InputTypeError(f"column {name!r} must hold real numbers, got {dtype}")
     if pd.api.types.is_numeric_dtype(dtype):
         return Kind("number")
     if pd.api.types.is_datetime64_any_dtype(dtype):
@@ -115,7 +115,7 @@ def _refuse_odd(name: str, known: Any) -> None:
         for kind in known.map(type).unique():
             if not issubclass(kind, _PLAIN):
                 raise InputTypeError(
-                    f"column {name!r} must hold numbers, words or dates; got {kind.__name__}"
+                    f"column {name!r} must hold numbers, words or dates, got {kind.__name__}"
                 )
 
 
@@ -126,7 +126,7 @@ def _refuse_mixed(name: str, column: Any, known: Any, is_number: npt.NDArray[np.
     at = int((~is_number).argmax())
     row = int(np.flatnonzero(column.notna().to_numpy())[at])
     raise InputError(
-        f"{place(row)}, column {name!r}: must be a number, as most values of the column are; got "
+        f"{place(row)}, column {name!r}: must be a number, as most values of the column are, got "
         f"{str(known.iloc[at])!r:.60} ({int((~is_number).sum())} such values). Correct or empty them, or "
         f"leave the column out: --drop {name}"
     )
@@ -185,7 +185,7 @@ def column_numbers(step: Described, column: Any, place: Place) -> Floats:
     if wrong.any():
         row = int(np.isin(codes, np.flatnonzero(wrong)).argmax())
         raise InputError(
-            f"{place(row)}, column {step.column!r}: must be {_EXPECTED[step.kind]}, as in the fit; got "
+            f"{place(row)}, column {step.column!r}: must be {_EXPECTED[step.kind]}, as in the fit, got "
             f"{values[codes[row]]!r:.60}"
         )
     rows: Floats = np.append(each, np.nan)[codes]  # -1 means missing
@@ -225,7 +225,7 @@ def _refuse_infinite(step: Described, found: Floats, place: Place) -> None:
     infinite = np.isinf(found)
     if infinite.any():
         row = int(infinite.argmax())
-        raise InputError(f"{place(row)}, column {step.column!r}: must be finite; got {found[row]}")
+        raise InputError(f"{place(row)}, column {step.column!r}: must be finite, got {found[row]}")
 
 
 def cyclic_parts(days: Floats) -> Floats:

@@ -24,7 +24,7 @@ class RowIds:
 
     def __init__(self, ids: Iterable[object]) -> None:
         if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
-            raise InputTypeError(f"ids must be a sequence with one id per row; got {type(ids).__name__}")
+            raise InputTypeError(f"ids must be a sequence with one id per row, got {type(ids).__name__}")
         self._rows: dict[str, int] = {}
         self._again: dict[str, int] = {}
         self._size = 0
@@ -52,7 +52,7 @@ class RowIds:
         """
         if name not in self._rows:
             raise InputError(
-                f"must be one of the ids of {self._size} samples; got {name!r}{self._hint(name)}"
+                f"must be one of the ids of {self._size} samples, got {name!r}{self._hint(name)}"
             )
         if name in self._again:
             raise InputError(

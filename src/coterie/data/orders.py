@@ -95,7 +95,7 @@ def as_codes(labels: npt.ArrayLike) -> Rows:
     codes = np.asarray(labels)
     if codes.ndim != 1 or codes.dtype.kind not in "iu":
         raise InputError(
-            f"labels must be a 1-D array of integer codes (-1 unknown); got {codes.ndim}-D of {codes.dtype}"
+            f"labels must be a 1-D array of integer codes (-1 unknown), got {codes.ndim}-D of {codes.dtype}"
         )
     return codes.astype(np.int64)
 
@@ -103,4 +103,4 @@ def as_codes(labels: npt.ArrayLike) -> Rows:
 def check_step(step: int, n_steps: int) -> None:
     """Raise `InputError` unless the step is one of an epoch's."""
     if not 0 <= step < n_steps:
-        raise InputError(f"step must be in 0..{n_steps - 1}; got {step}")
+        raise InputError(f"step must be in 0..{n_steps - 1}, got {step}")

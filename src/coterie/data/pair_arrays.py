@@ -34,9 +34,9 @@ def check_lengths(columns: Mapping[str, npt.NDArray[Any]]) -> None:
     """Raise unless all columns have one length of at least 1."""
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
-        raise InputError(f"i, j and same must have one length; got {lengths}")
+        raise InputError(f"i, j and same must have one length, got {lengths}")
     if not lengths["i"]:
-        raise InputError("i, j and same must hold at least one pair; got none")
+        raise InputError("i, j and same must hold at least one pair, got none")
 
 
 def as_indices(name: str, array: npt.NDArray[Any]) -> Ints:
@@ -44,12 +44,12 @@ def as_indices(name: str, array: npt.NDArray[Any]) -> Ints:
     if not len(array):
         return np.empty(0, dtype=np.int64)
     if array.dtype.kind not in "iu":
-        raise InputTypeError(f"{name} must hold integers (row numbers); got dtype {array.dtype}")
+        raise InputTypeError(f"{name} must hold integers (row numbers), got dtype {array.dtype}")
     wrong = np.flatnonzero((array < 0) | (array > LARGEST_INDEX))
     if len(wrong):
         value, place = array[wrong[0]], wrong[0]
         raise InputError(
-            f"{name} must hold row numbers in 0..{LARGEST_INDEX}; got {value} at position {place}"
+            f"{name} must hold row numbers in 0..{LARGEST_INDEX}, got {value} at position {place}"
         )
     return array.astype(np.int64)
 
@@ -66,13 +66,13 @@ def as_signs(array: npt.NDArray[Any]) -> Signs:
     elif array.dtype.kind in "iuf":
         numbers = array
     else:
-        raise InputTypeError(f"{expected}; got dtype {array.dtype}")
+        raise InputTypeError(f"{expected}, got dtype {array.dtype}")
     wrong = np.flatnonzero((numbers != 1) & (numbers != -1) & (numbers != 0))
     if len(wrong):
-        raise InputError(f"{expected}; got {array[wrong[0]]} at position {wrong[0]}")
+        raise InputError(f"{expected}, got {array[wrong[0]]} at position {wrong[0]}")
     zeros = np.flatnonzero(numbers == 0)
     if len(zeros) and not (numbers == -1).any():
-        raise InputError(f"{expected}; got 0 at position {zeros[0]}{UNKNOWN_HINT}")
+        raise InputError(f"{expected}, got 0 at position {zeros[0]}{UNKNOWN_HINT}")
     return numbers.astype(np.int8)
 
 
@@ -80,7 +80,7 @@ def rows_of_ids(name: str, values: npt.ArrayLike, ids: RowIds) -> Ints:
     """Return the rows that names mean, or raise an error that names the first wrong one."""
     names = np.asarray(values, dtype=object)
     if names.ndim != 1:
-        raise InputError(f"{name} must have shape (m,); got shape {names.shape}")
+        raise InputError(f"{name} must have shape (m,), got shape {names.shape}")
     rows = np.empty(len(names), dtype=np.int64)
     for place, value in enumerate(map(str, names)):
         try:
@@ -96,7 +96,7 @@ def split_triples(triples: Any) -> tuple[list[Any], list[Any], list[Any]]:
         columns = list(zip(*((i, j, same) for i, j, same in triples), strict=True))
     except (TypeError, ValueError) as error:
         raise InputTypeError(
-            "Pairs must get i, j and same, or one list of triples (i, j, same); got one argument that is no "
+            "Pairs must get i, j and same, or one list of triples (i, j, same), got one argument that is no "
             f"such list ({error})"
         ) from error
     i, j, same = columns or ([], [], [])

@@ -96,7 +96,7 @@ def _names(i: Ints, j: Ints, ids: Iterable[object] | None) -> tuple[list[Any], l
     names = list(map(str, ids))
     largest = int(max(i.max(), j.max()))
     if largest >= len(names):
-        raise InputError(f"ids must name every row of the pairs, so at least {largest + 1}; got {len(names)}")
+        raise InputError(f"ids must name every row of the pairs, so at least {largest + 1}, got {len(names)}")
     known = RowIds(names)
     for row in np.unique(np.r_[i, j]).tolist():
         _row_of_id(f"ids[{row}]", names[row], known)  # an id of two rows could not be read again
@@ -107,7 +107,7 @@ def _columns(path: str | os.PathLike[str], names: list[str]) -> tuple[int, int, 
     missing = [name for name in ("i", "j", "same") if name not in names]
     if missing:
         raise InputError(
-            f"{path} has no column {', '.join(missing)}; expected i, j, same; got {', '.join(names)}"
+            f"{path} has no column {', '.join(missing)}; expected i, j, same, got {', '.join(names)}"
         )
     return names.index("i"), names.index("j"), names.index("same")
 
@@ -122,9 +122,9 @@ def _row_number(place: str, text: str) -> int:
     try:
         value = int(text)
     except ValueError:
-        raise InputError(f"{place} must be a row number; got {text!r}") from None
+        raise InputError(f"{place} must be a row number, got {text!r}") from None
     if not 0 <= value <= LARGEST_INDEX:
-        raise InputError(f"{place} must be in 0..{LARGEST_INDEX}; got {text}")
+        raise InputError(f"{place} must be in 0..{LARGEST_INDEX}, got {text}")
     return value
 
 
@@ -138,7 +138,7 @@ def _row_of_id(place: str, text: str, ids: RowIds) -> int:
 def _read_kind(path: str | os.PathLike[str], line: int, text: str) -> int:
     kind = KINDS.get(text.strip().lower())
     if kind is None:
-        raise InputError(f"{path}, line {line}: same must be {KINDS_TEXT}; got {text!r}")
+        raise InputError(f"{path}, line {line}: same must be {KINDS_TEXT}, got {text!r}")
     return kind
 
 
@@ -146,4 +146,4 @@ def _refuse_zeros_alone(path: str | os.PathLike[str], lines: list[int], same: li
     """Raise where 0 may mean unknown as well as dissimilar."""
     if 0 in same and -1 not in same:
         line = lines[same.index(0)]
-        raise InputError(f"{path}, line {line}: same must be {KINDS_TEXT}; got '0'{UNKNOWN_HINT}")
+        raise InputError(f"{path}, line {line}: same must be {KINDS_TEXT}, got '0'{UNKNOWN_HINT}")

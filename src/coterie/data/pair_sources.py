@@ -38,7 +38,7 @@ def pairs_of_labels(
     codes, _ = encode_labels(np.asarray(y, dtype=object) if isinstance(y, list | tuple) else y)
     known = np.flatnonzero(codes >= 0)
     if len(known) < 2:
-        raise InputError(f"y must hold at least 2 known labels to make a pair; got {len(known)}")
+        raise InputError(f"y must hold at least 2 known labels to make a pair, got {len(known)}")
     total = len(known) * (len(known) - 1) // 2
     if n_pairs is None:
         refuse_too_many(total, "all pairs of y", "give n_pairs")
@@ -58,7 +58,7 @@ def pairs_of_neighbors(
     points = _points(X)
     k = check_int("n_neighbors", n_neighbors, low=1, high=len(points) - 1)
     if not 0 <= check_real("far", far) < 1:
-        raise InputError(f"far must be in [0, 1); got {far}")
+        raise InputError(f"far must be in [0, 1), got {far}")
     near = NearestNeighbors(n_neighbors=k).fit(points).kneighbors_graph()
     i, j = (np.asarray(end, dtype=np.int64) for end in near.multiply(near.T).nonzero())
     i, j = i[i < j], j[i < j]
@@ -137,7 +137,7 @@ def _time_limits(
     window = usual if limits[0] is None else check_real("window", limits[0])
     gap = 10 * window if limits[1] is None else check_real("gap", limits[1])
     if not 0 <= window <= gap:
-        raise InputError(f"window and gap must satisfy 0 <= window <= gap; got {window} and {gap}")
+        raise InputError(f"window and gap must satisfy 0 <= window <= gap, got {window} and {gap}")
     return window, gap
 
 
@@ -147,15 +147,15 @@ def _kinds(n_similar: int, n_dissimilar: int) -> Signs:
 
 def _check_available(name: str, wanted: int, available: int, what: str) -> None:
     if wanted > available:
-        raise InputError(f"{name} must be at most {available}, {what}; got {wanted}")
+        raise InputError(f"{name} must be at most {available}, {what}, got {wanted}")
 
 
 def _points(X: npt.ArrayLike) -> Floats:
     array = as_array("X", X)
     if array.dtype.kind not in "biuf":
-        raise InputTypeError(f"X must hold numbers; got dtype {array.dtype}")
+        raise InputTypeError(f"X must hold numbers, got dtype {array.dtype}")
     if array.ndim < 2 or len(array) < 3:
-        raise InputError(f"X must have shape (n, ...) with n >= 3; got shape {array.shape}")
+        raise InputError(f"X must have shape (n, ...) with n >= 3, got shape {array.shape}")
     points = array.reshape(len(array), -1).astype(np.float64)
     wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
     if len(wrong):
@@ -203,9 +203,9 @@ def _distance_quantile(points: Floats, far: float, rng: np.random.Generator) -> 
 def _times(times: npt.ArrayLike) -> Floats:
     array = one_dim("times", times)
     if array.dtype.kind not in "iuf":
-        raise InputTypeError(f"times must hold numbers; got dtype {array.dtype}")
+        raise InputTypeError(f"times must hold numbers, got dtype {array.dtype}")
     if len(array) < 2:
-        raise InputError(f"times must hold at least 2 samples; got {len(array)}")
+        raise InputError(f"times must hold at least 2 samples, got {len(array)}")
     wrong = np.flatnonzero(~np.isfinite(array))
     if len(wrong):
         raise InputError(f"times must be finite, got {array[wrong[0]]} at position {wrong[0]}")
@@ -217,7 +217,7 @@ def _recordings(groups: npt.ArrayLike | None, n: int) -> Ints:
         return np.zeros(n, dtype=np.int64)
     codes, _ = encode_labels(groups)
     if len(codes) != n:
-        raise InputError(f"groups must have one entry for each of the {n} times; got {len(codes)}")
+        raise InputError(f"groups must have one entry for each of the {n} times, got {len(codes)}")
     if (codes < 0).any():
         raise InputError(f"groups must name a recording for every sample; position {codes.argmin()} has none")
     return codes

@@ -108,7 +108,7 @@ class Pairs:
         refuse_self_pairs(first, second)
         known = np.flatnonzero(kinds)
         if not len(known):
-            raise InputError("i, j and same must hold at least one pair; got none")
+            raise InputError("i, j and same must hold at least one pair, got none")
         first, second, kinds = first[known], second[known], kinds[known]
         low, high = np.minimum(first, second), np.maximum(first, second)
         keep = first_of_each(low, high, kinds)
@@ -200,7 +200,7 @@ class Pairs:
         """
         array = as_array("pairs", pairs)
         if array.ndim != 2 or array.shape[1] != 2:
-            raise InputError(f"pairs must have shape (m, 2), one row per pair; got shape {array.shape}")
+            raise InputError(f"pairs must have shape (m, 2), one row per pair, got shape {array.shape}")
         return cls(array[:, 0], array[:, 1], same)
 
     @classmethod
@@ -503,7 +503,7 @@ class Pairs:
         ordered = chosen[order]
         if (ordered[1:] == ordered[:-1]).any():
             twice = ordered[1:][ordered[1:] == ordered[:-1]][0]
-            raise InputError(f"rows must name each row at most once; got row {twice} more than once")
+            raise InputError(f"rows must name each row at most once, got row {twice} more than once")
         i, j = np.searchsorted(ordered, self._i), np.searchsorted(ordered, self._j)
         both = (np.append(ordered, -1)[i] == self._i) & (np.append(ordered, -1)[j] == self._j)
         if not both.any():
@@ -565,7 +565,7 @@ class Pairs:
             If `other` is not a `Pairs`.
         """
         if not isinstance(other, Pairs):
-            raise InputTypeError(f"other must be a Pairs; got {type(other).__name__}")
+            raise InputTypeError(f"other must be a Pairs, got {type(other).__name__}")
         ends = np.r_[self._i, other._i], np.r_[self._j, other._j]
         return Pairs(*ends, np.r_[self._same, other._same], hard=self._hard and other._hard)
 
@@ -590,7 +590,7 @@ class Pairs:
             If p is out of range.
         """
         if not 0 <= check_real("p", p) <= 1:
-            raise InputError(f"p must be in [0, 1]; got {p}")
+            raise InputError(f"p must be in [0, 1], got {p}")
         flipped = generator(random_state).choice(self.n_pairs, round(p * self.n_pairs), replace=False)
         same = self._same.copy()
         same[flipped] *= -1

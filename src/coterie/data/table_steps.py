@@ -91,7 +91,7 @@ class TableSteps:
         try:
             steps = tuple(_step_from(one) for one in found)  # type: ignore[attr-defined]  # what if not
         except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise InputError(f"steps must be those of a table; got {found!r:.60}") from error
+            raise InputError(f"steps must be those of a table, got {found!r:.60}") from error
         return cls(steps)
 
     @property
@@ -277,7 +277,7 @@ def _lists(step: ColumnStep, column: Any, place: Place) -> Floats:
     if wrong:
         raise InputError(
             f"{place(wrong[0])}, column {step.column!r}: must be a list of {step.width} numbers, as in the "
-            f"other rows; got {column.iloc[wrong[0]]!r:.60}"
+            f"other rows, got {column.iloc[wrong[0]]!r:.60}"
         )
     values = np.stack([np.asarray(entry) for entry in column])
     values = values if values.dtype == np.float32 else values.astype(np.float64)

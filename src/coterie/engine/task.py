@@ -151,7 +151,7 @@ def _augments(augment: Augment | Sequence[Augment] | None, n_views: int) -> Sequ
     augments = (augment,) if callable(augment) else augment
     if len(augments) not in (1, n_views):
         raise InputError(
-            f"augment must be one augmentation or one for each of {n_views} views; got {len(augments)}"
+            f"augment must be one augmentation or one for each of {n_views} views, got {len(augments)}"
         )
     return augments
 

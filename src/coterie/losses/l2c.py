@@ -143,7 +143,7 @@ def class_weights(same_prior: float) -> tuple[float, float]:
 def _check_prior(same_prior: object) -> float:
     prior = check_number("same_prior", same_prior, positive=True)
     if prior >= 1:
-        raise InputError(f"same_prior must be a number in (0, 1); got {prior}")
+        raise InputError(f"same_prior must be a number in (0, 1), got {prior}")
     return prior
 
 
@@ -151,7 +151,7 @@ def _check_outputs(count_proba: Tensor, assignments: Sequence[Tensor]) -> None:
     """P(k) and one assignment for each k, of shapes that belong together."""
     for name, tensor in (("count_proba", count_proba), *_named(assignments)):
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
-            raise InputTypeError(f"{name}: a floating point tensor is expected; got {_came(tensor)}")
+            raise InputTypeError(f"{name}: a floating point tensor is expected, got {_came(tensor)}")
         check_dense(name, tensor)
         check_alike("count_proba", count_proba, name, tensor)
         if not bool(torch.isfinite(tensor).all()):
@@ -181,7 +181,7 @@ def _came(value: object) -> str:
 def _check_labels(labels: Tensor, count_proba: Tensor, n: int) -> tuple[Tensor, Tensor]:
     """Matrices (N, n, n) of 1, -1, 0 and the true counts (N,), 0 where unknown."""
     if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.is_complex():
-        raise InputTypeError(f"labels: an integer tensor is expected; got {_came(labels)}")
+        raise InputTypeError(f"labels: an integer tensor is expected, got {_came(labels)}")
     check_dense("labels", labels)
     sets, k_max = count_proba.shape
     if labels.shape == (sets, n):

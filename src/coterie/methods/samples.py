@@ -47,7 +47,7 @@ def check_modality(X: Any, expected: str) -> None:
     """Raise where a reader says that new samples are of another kind than those of the fit."""
     if isinstance(X, Samples) and X.modality != expected:
         raise InputError(
-            f"X must hold {find_modality(expected).plural}, as in fit; got {find_modality(X.modality).plural}"
+            f"X must hold {find_modality(expected).plural}, as in fit, got {find_modality(X.modality).plural}"
         )
 
 
@@ -96,7 +96,7 @@ def refuse_masked(X: Any, name: str = "X") -> None:
     """Raise where values are masked: numpy would hand over what lies below the mask."""
     if np.ma.is_masked(X):
         raise InputError(
-            f"{name} must have a value in each entry; got {int(np.ma.getmaskarray(X).sum())} masked entries. "
+            f"{name} must have a value in each entry, got {int(np.ma.getmaskarray(X).sum())} masked entries. "
             "X.filled(value) fills them"
         )
 
@@ -105,14 +105,14 @@ def _refuse_dates(X: Any) -> None:
     """Raise where values are dates or durations, whose unit and origin are the caller's to choose."""
     if isinstance(X, np.ndarray) and X.dtype.kind in "Mm":
         way = "(x - start) / np.timedelta64(1, 'D')" if X.dtype.kind == "M" else "x / np.timedelta64(1, 'D')"
-        raise InputTypeError(f"X must hold numbers; got dtype {X.dtype}. {way} gives days")
+        raise InputTypeError(f"X must hold numbers, got dtype {X.dtype}. {way} gives days")
 
 
 def _refuse_channels_last(shape: tuple[int, ...]) -> None:
     """Raise where images have their colours last: their rows would be taken as channels."""
     if len(shape) == 4 and shape[3] in (1, 3, 4) and min(shape[1:3]) > 4:
         raise InputError(
-            f"X must have shape (n, channels, height, width); got {shape}, which looks like channels last: "
+            f"X must have shape (n, channels, height, width), got {shape}, which looks like channels last: "
             "np.moveaxis(X, -1, 1) moves them; X.reshape(len(X), -1) gives vectors"
         )
 

@@ -115,7 +115,7 @@ def _in_order(estimator: Any, frame: Any, names: list[str]) -> Any:
     if own == names or hasattr(estimator, "feature_names_in_") or all(name.isdecimal() for name in names):
         return frame
     if sorted(own) != sorted(names):
-        raise InputError(f"must have the columns {', '.join(names)}, as in fit; got {', '.join(own)}")
+        raise InputError(f"must have the columns {', '.join(names)}, as in fit, got {', '.join(own)}")
     return frame.iloc[:, [own.index(name) for name in names]]
 
 

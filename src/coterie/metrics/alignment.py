@@ -96,7 +96,7 @@ def _codes(name: str, labels: npt.ArrayLike, n_clusters: int) -> Labels:
     codes = np.asarray(labels)
     if codes.ndim != 1 or not codes.size or codes.dtype.kind not in "iu":
         raise InputError(
-            f"{name} must be a 1-D array of whole numbers, not empty; got {codes.dtype}, {codes.shape}."
+            f"{name} must be a 1-D array of whole numbers, not empty, got {codes.dtype}, {codes.shape}."
         )
     if codes.min() < 0 or codes.max() >= n_clusters:
         raise InputError(f"{name} must be in 0..{n_clusters - 1}, got {codes.min()}..{codes.max()}.")

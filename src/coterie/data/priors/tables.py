@@ -91,7 +91,7 @@ def synthetic_tables(
 
 def _check_range(name: str, value: tuple[int, int]) -> tuple[int, int]:
     if not isinstance(value, tuple | list) or len(value) != 2:
-        raise InputError(f"{name} must be a smallest and a largest number; got {value!r}")
+        raise InputError(f"{name} must be a smallest and a largest number, got {value!r}")
     low = check_int(f"{name}[0]", value[0], low=1)
     return low, check_int(f"{name}[1]", value[1], low=low)
 

@@ -49,7 +49,7 @@ def read_binary(file: Path, names: tuple[str, ...]) -> Array:
 def checked_numbers(file: Path, found: Array) -> Array:
     """Samples of a file, or an error that says why they are none."""
     if found.dtype.kind not in "biuf":
-        raise InputError(f"{file} must hold numbers; got dtype {found.dtype}")
+        raise InputError(f"{file} must hold numbers, got dtype {found.dtype}")
     if found.ndim == 0 or found.size == 0:
         raise InputError(f"{file} holds no samples; its shape is {found.shape}")
     return found

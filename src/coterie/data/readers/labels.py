@@ -97,7 +97,7 @@ class LabelTable:
                 else f"one of the ids of {len(rows)} samples"
             )
             raise InputError(
-                f"{self._place(unknown[0])}: {column or 'the index'} must be {what}; got "
+                f"{self._place(unknown[0])}: {column or 'the index'} must be {what}, got "
                 f"{ids[unknown[0]]!r} ({len(unknown)} such lines)"
             )
         if unknown:
@@ -244,7 +244,7 @@ def check_one_label_each(path: str | os.PathLike[str], found: Array) -> Array:
     if found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]
     if found.ndim != 1:
-        raise InputError(f"{path} must hold one label per sample, shape (n,); got shape {found.shape}")
+        raise InputError(f"{path} must hold one label per sample, shape (n,), got shape {found.shape}")
     if not len(found):
         raise InputError(f"{path} holds no labels")
     return found

@@ -31,7 +31,7 @@ def parquet_labels(file: Path) -> LabelTable:
     lower = [name.lower() for name in names]
     if "label" not in lower and len(lower) != 1:
         raise InputError(
-            f"{file} has several columns: one of them must be called label; got {', '.join(lower)}"
+            f"{file} has several columns: one of them must be called label, got {', '.join(lower)}"
         )
     place = lower.index("label") if "label" in lower else 0
     values = found.column(place).to_pylist()

@@ -21,7 +21,7 @@ def csv_labels(file: Path) -> LabelTable:
     if "label" not in lower:
         held = ", ".join(lower)
         raise InputError(
-            f"{file} has several columns: its first line must call one of them label; got {held}"
+            f"{file} has several columns: its first line must call one of them label, got {held}"
         )
     for line, cells in rows[1:]:
         if cells and len(cells) != len(names):
