@@ -569,7 +569,7 @@ def test_restrict_twice_is_restrict_once(pairs: Pairs) -> None:
 def test_restrict_by_mask() -> None:
     pairs = Pairs([0, 2], [1, 3], [1, -1])
     assert as_dict(pairs.restrict([False, False, True, True])) == {(0, 1): -1}
-    with pytest.raises(InputError, match=r"rows as a mask .* at least 4 rows, got 3"):
+    with pytest.raises(InputError, match=r"rows as a mask .* at least 4 rows; got 3"):
         pairs.restrict([True, True, True])
 
 
