@@ -140,6 +140,11 @@ def test_answers_come_back_from_their_file(tmp_path: Path, ids: list[str] | None
     again = read_answers(path, ids, 5)
     assert again.groups() == [[0, 1], [2]]
     assert again.relation(0, 2) == -1
+    assert again.was_skipped(3, 4)
+    assert [answer.same for answer in again.given] == [0, 1, -1]
+    answers.undo()
+    write_answers(path, answers, names)
+    assert not read_answers(path, ids, 5).was_skipped(3, 4)
     assert Pairs.from_csv(path, ids=ids).n_pairs == 2
     path.write_text("i,j,same\n0,7,1\n")
     with pytest.raises(InputError):

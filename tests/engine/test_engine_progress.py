@@ -31,7 +31,7 @@ def test_a_log_has_few_lines(make_task: Callable[..., Task], monkeypatch: pytest
     task = make_task(max_steps=400)
     lines = shown(task, io.StringIO(), monkeypatch).split("\n")
     assert next(line.strip().split(" [")[0] for line in lines if line.strip()) == "0/800"
-    assert "restart 2/2, loss" in lines[-3]
+    assert "restart 1 of 2, loss" in lines[-3]
     assert "800/800 [" in lines[-3]
     assert len(lines) <= 5
 

@@ -49,7 +49,7 @@ class ProgressBar:
         self._bar.update(steps_done(self._task, self._session) - self._bar.n)
         if run.history:
             loss = run.history[-1]["loss"]
-            self._bar.desc = f"restart {run.index + 1}/{len(self._session.seeds)}, loss {loss:.4f}: "
+            self._bar.desc = f"restart {run.index} of {len(self._session.seeds)}, loss {loss:.4f}: "
 
     def __enter__(self) -> ProgressBar:
         return self

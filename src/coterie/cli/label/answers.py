@@ -92,19 +92,34 @@ class Answers:
                 self._parent[self._root(answer.j)] = self._root(answer.i)
 
 
+def skipped_file(path: Path) -> Path:
+    """The file of skipped questions beside a file of answers."""
+    return path.with_name(f"{path.stem}.skipped.csv")
+
+
 def write_answers(path: Path, answers: Answers, names: Sequence[str]) -> None:
-    """Write what was answered as the columns i, j, same, rows by their names; whole or not at all."""
+    """Write answers as the columns i, j, same, and skipped questions beside them, rows by their names.
+
+    Each file is written whole or not at all.
+    """
+    skipped = skipped_file(path)
+    if answers.count(0) or skipped.exists():
+        _write(skipped, [answer for answer in answers.given if answer.same == 0], names)
+    _write(path, [answer for answer in answers.given if answer.same], names)
+
+
+def _write(path: Path, given: Sequence[Answer], names: Sequence[str]) -> None:
     with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("i", "j", "same"))
-        writer.writerows(
-            (names[answer.i], names[answer.j], answer.same) for answer in answers.given if answer.same
-        )
+        writer.writerows((names[answer.i], names[answer.j], answer.same) for answer in given)
 
 
 def read_answers(path: Path, ids: Sequence[str] | None, n_rows: int) -> Answers:
-    """Answers of an earlier session; none where there is no file, or one without answers."""
+    """Answers and skipped questions of an earlier session; none if there is no file."""
     answers = Answers()
+    for i, j in _read_skipped(skipped_file(path), ids, n_rows):
+        answers.add(i, j, 0)
     if not path.exists() or len(path.read_text(encoding="utf-8").split()) < 2:
         return answers
     pairs = Pairs.from_csv(path, ids=ids)
@@ -113,3 +128,13 @@ def read_answers(path: Path, ids: Sequence[str] | None, n_rows: int) -> Answers:
     for i, j, same in zip(pairs.i.tolist(), pairs.j.tolist(), pairs.same.tolist(), strict=True):
         answers.add(i, j, same)
     return answers
+
+
+def _read_skipped(path: Path, ids: Sequence[str] | None, n_rows: int) -> list[tuple[int, int]]:
+    """Rows of skipped questions; a line whose rows are not in the data is left out."""
+    if not path.exists():
+        return []
+    row_of = {str(name): row for row, name in enumerate(range(n_rows) if ids is None else ids)}
+    with open(path, newline="", encoding="utf-8") as file:
+        lines = [line[:2] for line in csv.reader(file) if len(line) == 3]
+    return [(row_of[i], row_of[j]) for i, j in lines if i in row_of and j in row_of]
