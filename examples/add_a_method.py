@@ -143,7 +143,7 @@ if __name__ == "__main__":
 #    ``methods/adc.py`` for views and phases. What else an objective may ask for (phases with weights of their
 #    own, a teacher that follows the weights, mined neighbours, sets of samples) is in
 #    :class:`coterie.engine.objective.Objective`.
-# 3. Its parameters go to ``params/<name>.py`` and one line to ``params/methods.py``, which puts it under the contract tests, scikit-learn's own checks
-#    among them.
+# 3. Its parameters go to ``params/<name>.py`` and one line to ``params/methods.py``, which puts it under the
+#    contract tests, scikit-learn's own checks among them.
 # 4. A suite in ``benchmarks/suites/`` with the paper's numbers beside yours, a row in ``docs/papers.md``, a
 #    line in CHANGELOG.md.
