@@ -41,6 +41,18 @@ def test_declarations_import_no_torch() -> None:
     assert found.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["methods"], ["nonsense"], []])
+def test_what_needs_no_torch_does_not_import_it(words: list[str]) -> None:
+    code = (
+        "import sys, coterie.cli\n"
+        f"coterie.cli.main({words})\n"
+        "heavy = {'torch', 'pandas', 'sklearn', 'matplotlib', 'scipy'}\n"
+        "sys.exit(','.join(heavy & sys.modules.keys()) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_no_method_stores_a_parameter_by_hand() -> None:
     for path in (SOURCE / "methods").glob("*.py"):
         assert not re.findall(r"self\.(\w+) = \1$", path.read_text(encoding="utf-8"), re.MULTILINE), path.name

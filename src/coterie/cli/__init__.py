@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple
 
 from coterie._errors import InputError, InputTypeError, ReadingNote
-from coterie.cli import completion, demo, evaluate, fit, label, methods, predict, report
-from coterie.cli.parser import DashedParser, option_names, version
+from coterie.cli.parser import DashedParser, version
 from coterie.cli.stopping import stopped_by_signals
 
 
 class Command(NamedTuple):
-    """What a command does, the line about it, and its options."""
+    """A command's module, which is imported when the command is used, and the line about it."""
 
-    run: Callable[[list[str]], None]
+    module: str
     help: str
-    parser: Callable[[Sequence[str]], DashedParser]
 
+    def parser(self, words: Sequence[str]) -> DashedParser:
+        """The options."""
+        made: DashedParser = importlib.import_module(self.module).parser(words)
+        return made
 
-def _complete(words: list[str]) -> None:
-    shell = completion.parser(words).parse(words).shell
-    print(
-        completion.script(shell, {name: option_names(it.parser([])) for name, it in COMMANDS.items()}), end=""
-    )
+    def run(self, words: list[str]) -> None:
+        """Do it."""
+        importlib.import_module(self.module).run(words)
 
 
 COMMANDS = {
-    "demo": Command(demo.run, demo.HELP, demo.parser),
-    "fit": Command(fit.run, fit.HELP, fit.parser),
-    "predict": Command(predict.run, predict.HELP, predict.parser),
-    "evaluate": Command(evaluate.run, evaluate.HELP, evaluate.parser),
-    "report": Command(report.run, report.HELP, report.parser),
-    "label": Command(label.run, label.HELP, label.parser),
-    "methods": Command(methods.run, methods.HELP, methods.parser),
-    "completion": Command(_complete, completion.HELP, completion.parser),
+    name: Command(f"coterie.cli.{name}", text)
+    for name, text in (
+        ("demo", "cluster scikit-learn's digits in three ways and compare; with l2c, sets of points"),
+        ("fit", "cluster a data set, or learn to, and write the run's folder"),
+        ("predict", "assign new samples to a run's clusters, or cluster a new set"),
+        ("evaluate", "compare a clustering with known labels"),
+        ("report", "write one HTML page about a run"),
+        ("label", "ask which pairs belong together, on a local page"),
+        ("methods", "list the methods"),
+        ("completion", "print a script that completes commands and options"),
+    )
 }
 
 _BAD_INPUT = 2

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from coterie.cli.parser import DashedParser, make_parser
+from coterie.cli.parser import DashedParser, make_parser, option_names
 
-HELP = "print a script that completes commands and options"
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -19,6 +18,14 @@ def parser(words: Sequence[str]) -> DashedParser:
     )
     made.add_argument("shell", choices=SHELLS, metavar="SHELL", help=f"one of {', '.join(SHELLS)}")
     return made
+
+
+def run(words: list[str]) -> None:
+    """Print the script."""
+    from coterie.cli import COMMANDS  # which knows this command too
+
+    shell = parser(words).parse(words).shell
+    print(script(shell, {name: option_names(it.parser([])) for name, it in COMMANDS.items()}), end="")
 
 
 def script(shell: str, options: Mapping[str, Sequence[str]]) -> str:

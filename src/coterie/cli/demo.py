@@ -21,7 +21,6 @@ from coterie.data.readers.images import load_pillow
 from coterie.methods.ccn import CCN
 from coterie.metrics import clustering_accuracy, dominant_clusters, nmi, purity
 
-HELP = "cluster scikit-learn's digits in three ways and compare; with l2c, sets of points"
 N_PAIRS = 500
 N_LABELS = 100
 N_IMAGES = 1000

@@ -14,8 +14,6 @@ from coterie.data.labels import encode_labels
 from coterie.data.readers import names_in_common, read_label_table
 from coterie.metrics import clustering_accuracy, dominant_clusters, nmi, purity
 
-HELP = "compare a clustering with known labels"
-
 
 def parser(words: Sequence[str]) -> DashedParser:
     """The options."""

@@ -63,7 +63,6 @@ from coterie.metrics import clustering_accuracy, nmi
 from coterie.params import parameters_of
 from coterie.report.findings import loss_in_words
 
-HELP = "cluster a data set, or learn to, and write the run's folder"
 TRACKED = "tracked"
 # supervision, by its name in `fit`
 _OPTION_OF = {"y": "--labels", "pairs": "--pairs", "similarity": "--similarity"}

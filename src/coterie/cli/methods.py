@@ -9,8 +9,6 @@ from typing import Any
 from coterie.cli.parser import DashedParser, make_parser
 from coterie.methods.registry import Listed, list_methods
 
-HELP = "list the methods"
-
 
 def parser(words: Sequence[str]) -> DashedParser:
     """The options."""

@@ -97,7 +97,11 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         text = action.help or ""
         if action.default in (None, argparse.SUPPRESS) or action.nargs == 0 or "(default:" in text:
             return text
-        return f"{text} (default: {str(action.default).lower() if action.type is None else action.default})"
+        return f"{text} (default: {_written(action.default)})"
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class _Finder(argparse.ArgumentParser):
@@ -142,7 +146,7 @@ def option_names(parser: DashedParser) -> list[str]:
 def add_method_options(parser: DashedParser, declared: type[TrainingParams]) -> list[str]:
     """Options for the parameters that a method declares; returns their names."""
     known = [one for one in parameters_of(declared).values() if one.option]
-    group = parser.add_argument_group(summary_of(declared))
+    group = parser.add_argument_group(summary_of(declared).rstrip("."))
     for one in known:
         names = [f"--{name}" for name in (one.name, one.also) if name]
         default = one.default if one.option_default is None else one.option_default

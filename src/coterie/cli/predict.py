@@ -23,8 +23,6 @@ from coterie.cli.reading import add_reading_options, reading_options
 from coterie.cli.run_folder import load_labeller, read_metadata
 from coterie.data import read_samples
 
-HELP = "assign new samples to a run's clusters, or cluster a new set"
-
 
 def parser(words: Sequence[str]) -> DashedParser:
     """The options."""

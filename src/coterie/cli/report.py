@@ -12,7 +12,6 @@ from coterie.data.files import atomic_write
 from coterie.data.readers import labels_of
 from coterie.report.html import ReportInput, render_report
 
-HELP = "write one HTML page about a run"
 FILE = "report.html"
 
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from types import FrameType
 
 from coterie._errors import Interrupted
-from coterie.engine.checkpoint import stop_signals_caught
+from coterie._signals import stop_signals_caught
 
 
 def stopped_by_signals() -> AbstractContextManager[None]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from coterie._errors import InputError, Interrupted
+from coterie._signals import stop_signals_caught
 from coterie.data.locks import held
 from coterie.engine.loop import Run
 from coterie.engine.run_state import RUN_STATE, pack_run, under, unpack_run
@@ -22,10 +22,6 @@ from coterie.engine.training import FinishedRun, Session
 
 FILE_NAME = "checkpoint.safetensors"
 LOCK_NAME = "lock"
-# what asks a process to stop: Ctrl-C, a scheduler, and a terminal that closes (Windows has none of the last)
-STOP_SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
 _SESSION_STATE = ("seeds", "keep", "how", "n_restarts", "rung", "runs", "history")
 
 
@@ -94,25 +90,6 @@ class Checkpointer:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signal = number
-
-
-def stop_signals() -> list[int]:
-    """Signals to catch: a SIGHUP that is ignored stays so, as nohup wants it."""
-    always = (signal.SIGINT, signal.SIGTERM)
-    return [
-        number for number in STOP_SIGNALS if number in always or signal.getsignal(number) != signal.SIG_IGN
-    ]
-
-
-@contextlib.contextmanager
-def stop_signals_caught(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Let a handler take signals that ask to stop; in the main thread alone, where Python allows it."""
-    with contextlib.ExitStack() as stack:
-        if threading.current_thread() is threading.main_thread():
-            for number in stop_signals():
-                before = signal.signal(number, handler)
-                stack.callback(signal.signal, number, signal.SIG_DFL if before is None else before)
-        yield
 
 
 @contextlib.contextmanager

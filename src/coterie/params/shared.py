@@ -49,9 +49,9 @@ class TrainingParams:
         traced=False,
         option_default=-1,
         text="""
-        Number of processes in which restarts train. None: 1, or what a joblib context says. -1: one for each
-        core. The result does not depend on it.
+        Number of processes in which restarts train; -1: one for each core. The result does not depend on it.
         """,
+        python_text="None: 1, unless a joblib context says otherwise.",
     )
     backbone: str | Callable[..., Any] = param(
         default="auto",

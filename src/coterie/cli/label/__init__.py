@@ -18,7 +18,6 @@ from coterie.cli.reading import reading_words
 from coterie.cli.run_folder import Fitted, load_fitted
 from coterie.data.locks import held
 
-HELP = "ask which pairs belong together, on a local page"
 FILE = "pairs.csv"
 
 
