@@ -302,7 +302,7 @@ def test_a_signal_after_the_last_step_is_not_lost(make_task: MakeTask, tmp_path:
 def test_a_platform_without_hangups(
     make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coterie.engine.checkpoint.STOP_SIGNALS", (signal.SIGINT, signal.SIGTERM))
+    monkeypatch.setattr("coterie._signals.STOP_SIGNALS", (signal.SIGINT, signal.SIGTERM))
     before = signal.getsignal(signal.SIGHUP)
     with Checkpointer(tmp_path, "same", make_task()).active():
         assert signal.getsignal(signal.SIGHUP) == before
