@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from coterie._types import Batch, BatchPlan, Output, Rows
 from coterie.data import LabelBatches, Sampler
 from coterie.engine.assessment import Assessment, assess
-from coterie.engine.loop import start_run
+from coterie.engine.loop import Run, start_run
 from coterie.engine.objective import Modules, Objective, Phase
 from coterie.engine.task import Task
 from coterie.losses.ccl import ccl_matrix
@@ -234,3 +234,19 @@ class SetTerms(Objective):
 
 def set_network(seed: int) -> SetNetwork:
     return seeded(lambda: SetNetwork(6).double(), seed)
+
+
+class Stop(Exception):
+    """Stands for whatever ends a process."""
+
+
+class StopAfter:
+    """Ends the session after so many steps, counted over restarts."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def on_step(self, run: Run) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Stop

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.engine.tasks import AllParts, TwoTerms, centred, noisy_network
+from tests.engine.tasks import AllParts, Stop, StopAfter, TwoTerms, centred, noisy_network
 from torch import Generator, Tensor
 
 from coterie import DamagedFileError, InputError, Interrupted
@@ -27,22 +27,6 @@ from coterie.nn import Network
 MakeTask = Callable[..., Task]
 SEEDS = [11, 12]
 STEPS = 7  # of each restart, at 3 an epoch: the last epoch is cut short
-
-
-class Stop(Exception):
-    """Stands for whatever ends a process."""
-
-
-class StopAfter:
-    """Ends the session after so many steps, counted over restarts."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def on_step(self, run: Run) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise Stop
 
 
 class Raise:

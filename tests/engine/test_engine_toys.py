@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
-from tests.engine.tasks import SetNetwork, evaluate
+from tests.engine.tasks import SetNetwork, Stop, StopAfter, evaluate
 from tests.engine.toys import TOYS, MeanTeacher, TwoHeads, squash, stretch, toy_task, two_heads
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -27,22 +27,6 @@ from coterie.nn import ClusterNetwork
 
 SEEDS = [11, 12, 13, 14, 15]
 HOWS = ("sequential", "stacked", "successive-halving")
-
-
-class Stop(Exception):
-    """Stands for whatever ends a process."""
-
-
-class StopAfter:
-    """Ends the session after so many steps."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def on_step(self, run: Run) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise Stop
 
 
 def trained(task: Task) -> Run:

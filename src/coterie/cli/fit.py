@@ -161,7 +161,7 @@ def _parser(name: str, init: NeuralEstimator | None) -> tuple[DashedParser, list
     add_reading_options(made)
     made.add_argument("--config", action="config", metavar="FILE", help="YAML file of these options")
     names = add_method_options(made, params_of(name))
-    if type(init) is find_method(name):
+    if init is not None and type(init) is find_method(name):
         made.set_defaults(_as_in(init, names))
     return made, names
 

@@ -59,7 +59,7 @@ def safe_for_spreadsheets(rows: Iterable[Row]) -> Iterator[Row]:
     "'=1+1"
     """
     for name, *rest in rows:
-        yield ("'" + name if name.startswith(_FORMULA) else name, *rest)  # type: ignore[misc]  # as it was
+        yield ("'" + name if name.startswith(_FORMULA) else name, *rest)  # type: ignore[misc]  # the rest keeps its types
 
 
 def write_labels(path: Path, rows: Iterable[Row]) -> Counter[int]:

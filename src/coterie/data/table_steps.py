@@ -89,7 +89,7 @@ class TableSteps:
             It gives no such thing.
         """
         try:
-            steps = tuple(_step_from(one) for one in found)  # type: ignore[attr-defined]  # what if not
+            steps = tuple(_step_from(one) for one in found)  # type: ignore[attr-defined]  # a file may hold anything
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise InputError(f"steps must be those of a table, got {found!r:.60}") from error
         return cls(steps)

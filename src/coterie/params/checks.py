@@ -77,10 +77,11 @@ def describe(choices: Sequence[object], types: Sequence[Any], bounds: Range) -> 
     """What is accepted, in words."""
     numbers = (int, float)
     words = [_CALLED[kind] + (str(bounds) if kind in numbers else "") for kind in types]
-    return _listed([*words, *(repr(choice) for choice in choices)])
+    return alternatives([*words, *(repr(choice) for choice in choices)])
 
 
-def _listed(words: Sequence[str]) -> str:
+def alternatives(words: Sequence[str]) -> str:
+    """Words as a list that ends with "or"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 

@@ -2,11 +2,13 @@
 
 import inspect
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from coterie.params.checks import alternatives
 
 if TYPE_CHECKING:
     from coterie.params.declare import Parameter
@@ -63,11 +65,7 @@ def type_in_words(parameter: "Parameter") -> str:
     types = [_TYPES.get(kind, getattr(kind, "__name__", str(kind)).lower()) for kind in parameter.types]
     flags = ["bool"] if True in parameter.choices else []
     last = ["None"] if None in parameter.choices else []
-    return _alternatives([*types, *flags, *words, *last])
-
-
-def _alternatives(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+    return alternatives([*types, *flags, *words, *last])
 
 
 def _quoted(value: object) -> str:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from coterie._errors import InputError
 from coterie.data.ids import RowIds
+from coterie.data.readers.dialect import is_number
 
 Array = npt.NDArray[Any]
 
@@ -163,16 +164,8 @@ def _may_name(name: str, values: tuple[str, ...]) -> bool:
     """Whether a column looks as if it named samples: by its name, or by words that are all different."""
     if _is_id_name(name):
         return True
-    words = any(not _is_number(value) for value in values)
+    words = any(not is_number(value) for value in values)
     return words and len(set(values)) == len(values) > 1
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _numbered(table: LabelTable, n_rows: int) -> str | None:
@@ -203,7 +196,7 @@ def _named(table: LabelTable, names: Sequence[str]) -> str | None:
     best = max(enough, key=lambda name: (found[name], _is_id_name(name)))
     rivals = [name for name in enough if name != best and found[name] == found[best]]
     _refuse_rivals(table, best, [] if _is_id_name(best) else rivals)
-    if not _is_id_name(best) and all(map(_is_number, names)):
+    if not _is_id_name(best) and all(map(is_number, names)):
         _warn_of_column(table, best, "ids")
     return best
 
