@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coterie import ADC, CCN, DDC, CollapseWarning, Pairs
-from coterie.data.pair_cliques import different_samples
+from coterie.data.pairs.cliques import different_samples
 
 X = np.random.default_rng(0).normal(size=(40, 6))
 FIVE = Pairs([(i, j, -1) for i, j in combinations([3, 8, 10, 20, 31], 2)])

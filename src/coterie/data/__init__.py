@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from coterie.data.batches import ClassBatches, LabelBatches, PairBatches, RowBatches, Sampler
 from coterie.data.files import atomic_write
-from coterie.data.pair_links import Conflict
-from coterie.data.pairs import Pairs
+from coterie.data.pairs import Conflict, Pairs
 from coterie.data.readers import ReadOptions, Samples, TableOptions, read_array, read_labels, read_samples
 from coterie.data.sets import GivenSets, SetBatches
 

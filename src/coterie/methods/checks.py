@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from coterie._errors import CollapseWarning, InputError, InputTypeError
 from coterie.data import Pairs
 from coterie.data.labels import encode_labels
-from coterie.data.pair_cliques import different_samples
+from coterie.data.pairs.cliques import different_samples
 
 _SHOWN = 10
 

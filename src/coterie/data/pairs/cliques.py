@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from coterie.data.pair_arrays import Ints
-from coterie.data.pair_links import Links
-from coterie.data.pairs import Pairs
+from coterie.data.pairs.arrays import Ints
+from coterie.data.pairs.links import Links
+from coterie.data.pairs.pairs import Pairs
 
 # of the groups with most dissimilar pairs: a clique is searched among these, from each of the first few
 _MOST_GROUPS = 2_000

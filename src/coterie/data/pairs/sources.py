@@ -14,7 +14,7 @@ from coterie._checks import check_int
 from coterie._errors import InputError, InputTypeError
 from coterie.data.checks import RandomState, as_array, check_real, generator, one_dim
 from coterie.data.labels import encode_labels
-from coterie.data.pair_arrays import (
+from coterie.data.pairs.arrays import (
     LARGEST_INDEX,
     Bools,
     Ints,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from coterie.data.pair_arrays import LARGEST_INDEX, Ints, Signs, decode_ranges, pair_keys
+from coterie.data.pairs.arrays import LARGEST_INDEX, Ints, Signs, decode_ranges, pair_keys
 
 _SHORTEST_CHAIN = 3
 

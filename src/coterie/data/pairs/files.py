@@ -12,7 +12,7 @@ import numpy as np
 from coterie._errors import InputError
 from coterie.data.files import atomic_write
 from coterie.data.ids import RowIds
-from coterie.data.pair_arrays import KINDS, KINDS_TEXT, LARGEST_INDEX, UNKNOWN_HINT, Ints, Signs
+from coterie.data.pairs.arrays import KINDS, KINDS_TEXT, LARGEST_INDEX, UNKNOWN_HINT, Ints, Signs
 from coterie.data.readers import check_file, text_rows
 from coterie.data.readers.parquet import load_arrow
 
