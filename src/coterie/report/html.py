@@ -15,11 +15,16 @@ from coterie.data.arrays import SampleArray
 from coterie.data.labels import encode_labels
 from coterie.methods.clusterer import NeuralClusterer
 from coterie.metrics import clustering_accuracy, nmi, purity
-from coterie.report.figures import contingency_table, embedding_map
+from coterie.report.figures import (
+    cluster_sizes,
+    contingency_table,
+    embedding_map,
+    loss_curves,
+    similarity_matrix,
+)
 from coterie.report.findings import UNSURE, Findings, find, find_warnings, loss_in_words
 from coterie.report.pictures import figure_png, figure_svg
 from coterie.report.renderers import pictures_of
-from coterie.report.run_figures import cluster_sizes, loss_curves, similarity_matrix
 
 # what keeps the page small and quick: rows on the maps and in the matrix, clusters with examples, examples
 _MAP_ROWS = 1500
