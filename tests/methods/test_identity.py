@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import os
 import signal
 import subprocess
@@ -96,6 +98,8 @@ PAIRS: list[tuple[Any, Any]] = [
     (forward_by(torch.relu), forward_by(torch.tanh)),
     (np.zeros(3), np.ones(3)),
     ({1, 2}, {1, 3}),
+    (int | str, int | bytes),
+    (list[int], list[str]),
 ]
 
 
@@ -111,6 +115,22 @@ def test_a_global_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert identity_of("augment", by_global) != before
     monkeypatch.setitem(by_global.__globals__, "STRENGTH", 0.1)
     assert identity_of("augment", by_global) == before
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_packages_of_any_environment_count_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """A lock in a function's globals stands for all that has no digest."""
+    name = folder.replace("-", "_")
+    module = f"import threading\nLOCK = threading.Lock()\ndef {name}(x, generator):\n    return LOCK and x\n"
+    for place, refused in ((tmp_path / folder, False), (tmp_path / "project", True)):
+        place.mkdir()
+        (place / f"{place.name}_{name}.py").write_text(module)
+        monkeypatch.syspath_prepend(place)
+        views = getattr(importlib.import_module(f"{place.name}_{name}"), name)
+        with pytest.raises(InputError) if refused else contextlib.nullcontext():
+            identity_of("augment", views)
 
 
 def test_the_same_in_another_process(tmp_path: Path) -> None:

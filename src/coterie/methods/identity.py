@@ -7,6 +7,7 @@ so that its ``__getstate__`` can leave out a counter or a cache.
 
 from __future__ import annotations
 
+import copyreg
 import dis
 import functools
 import hashlib
@@ -44,7 +45,9 @@ _NO_CODE = {
     "__firstlineno__",
     "__slotnames__",
 }
-_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_STDLIB = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
+# folders of packages, those of other environments that PYTHONPATH or a .pth file names included
+_PACKAGES = {"site-packages", "dist-packages"}
 _OURS = __name__.split(".")[0]
 
 
@@ -191,8 +194,9 @@ class _Digest:
     def _add_reduced(self, given: Any) -> None:
         """Any other object, by what it would be copied from."""
         self._add(type(given))
+        reduce = copyreg.dispatch_table.get(type(given))
         try:
-            parts = given.__reduce_ex__(2)
+            parts: Any = given.__reduce_ex__(2) if reduce is None else reduce(given)
         except TypeError as error:  # a lock, a file, a socket
             raise _Unknown(
                 f"an object of type {type(given).__module__}.{type(given).__qualname__}"
@@ -242,5 +246,5 @@ def _is_installed(module: str | None) -> bool:
         return True
     if root == "__main__":
         return False
-    file = getattr(sys.modules.get(root), "__file__", None)
-    return file is not None and str(file).startswith(_INSTALLED)
+    file = str(getattr(sys.modules.get(root), "__file__", None))
+    return file.startswith(_STDLIB) or not _PACKAGES.isdisjoint(Path(file).parts)

@@ -54,8 +54,8 @@ def save(estimator: NeuralEstimator, path: str | Path) -> None:
     >>> _ = model.fit(X, y)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     coterie.save(model, f"{folder}/model")
-    ...     (coterie.load(f"{folder}/model").predict(X) == model.labels_).all()
-    np.True_
+    ...     np.array_equal(coterie.load(f"{folder}/model").predict(X), model.labels_)
+    True
     """
     method = method_of(estimator)
     check_is_fitted(estimator, "network_")
