@@ -101,6 +101,11 @@ class TableBatches:
         for number in range(EVALUATION_STEPS):
             yield self._plan(rng, self.sizes[number % len(self.sizes)])
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the tables planned last, without their number."""
+        return tuple(self._items.shape[1:])
+
     def take(self, rows: Rows) -> Tensor:
         """The tables planned last."""
         return self._items[torch.from_numpy(rows)]

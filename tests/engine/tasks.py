@@ -33,6 +33,10 @@ class Points:
 
     rows: Tensor
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.rows.shape[1:])
+
     def __len__(self) -> int:
         return len(self.rows)
 

@@ -251,6 +251,11 @@ class ScaledSource:
     def __len__(self) -> int:
         return len(self._items)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+        return tuple(self._items.shape[1:])
+
     def _make_resident(self) -> Tensor | None:
         """On an accelerator, data that fits lives there: copying each batch costs more than the step."""
         if self._device.type == "cpu" or not isinstance(self._items, np.ndarray):

@@ -19,9 +19,7 @@ from coterie.data.batches import Sampler, StatefulSampler
 from coterie.engine.objective import Modules, Phase
 from coterie.engine.recipe import clear_gradients, is_plateau
 from coterie.engine.task import Task, global_terms, mean_terms
-from coterie.nn import Network
-
-EMBED_BATCH = 1000
+from coterie.nn import Network, rows_at_once
 
 
 @dataclass
@@ -209,13 +207,13 @@ def set_sampler_state(task: Task, run: Run, state: dict[str, Tensor]) -> None:
 
 def _embed(task: Task, network: Network) -> Tensor:
     """Embeddings (n, e), float32, of all training rows in their order; each process computes them all."""
-    rows = np.arange(len(task.source))
+    rows, together = np.arange(len(task.source)), rows_at_once(task.source.shape)
     before = network.training
     network.eval()
     with torch.no_grad():
         parts = [
-            network.named(network(task.source.take(rows[start : start + EMBED_BATCH])))["embedding"]
-            for start in range(0, len(rows), EMBED_BATCH)
+            network.named(network(task.source.take(rows[start : start + together])))["embedding"]
+            for start in range(0, len(rows), together)
         ]
     network.train(before)
     return torch.cat(parts).float()

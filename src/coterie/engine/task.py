@@ -20,7 +20,10 @@ from coterie.nn import Network
 
 
 class Source(Protocol):
-    """Where rows come from: float32 tensors on the training device."""
+    """Where rows come from: float32 tensors on the training device, each of one shape."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
 
     def __len__(self) -> int: ...
 

@@ -36,6 +36,8 @@ from coterie.params import parameters
 from coterie.params.adc import ADCParams
 
 PLATEAU_EPOCHS = 5
+# two walks' worth of views through six convolutions: MNIST at 14x14 was clustered as well as at 28x28
+USUAL_PIXELS = 320
 
 
 @dataclass(frozen=True)
@@ -296,6 +298,8 @@ class ADC(ADCParams, ClusterMixin, NeuralClusterer):
     ((2, 10), torch.Size([10, 128]))
     """
 
+    _usual_pixels = USUAL_PIXELS
+
     def fit(self, X: Any, y: Any = None, *, pairs: Pairs | None = None) -> Self:
         """Cluster X.
 
@@ -340,9 +344,7 @@ class ADC(ADCParams, ClusterMixin, NeuralClusterer):
 
     def _make_network(self, seed: int) -> CentroidNetwork:
         """A fresh float32 network with centroids for samples as in ``fit``, a function of the seed alone."""
-        backbone = self._own_backbone()
-        if isinstance(backbone, str) and backbone == "auto":
-            backbone = _auto_backbone(self.sample_shape_)
+        backbone = self._choose_backbone(_auto_backbone)
         network = build_centroid_network(
             backbone, self.sample_shape_, self.n_outputs_, seed, self._per_cluster
         )

@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
@@ -47,7 +47,7 @@ from coterie.methods.forward import Pick, embedding, map_samples
 from coterie.methods.identity import identity_of
 from coterie.methods.samples import check_modality, check_sample_shape, check_samples, modality_of
 from coterie.methods.turns import own_random_numbers
-from coterie.nn import Network
+from coterie.nn import Averaged, BackboneSpec, Network, auto_backbone, averaged_shape, block_for
 from coterie.params import check_parameters, parameters_of, refuse_unknown
 from coterie.params.shared import TrainingParams
 
@@ -101,12 +101,16 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     """
 
     _saved_fields: ClassVar[tuple[str, ...]] = (
-        *("modality_", "table_steps_", "n_features_in_"),
+        *("modality_", "table_steps_", "n_features_in_", "max_pixels_"),
         *("loss_", "history_", "runs_"),
     )
 
+    # what max_pixels="auto" stands for; None: all
+    _usual_pixels: ClassVar[int | None] = None
     scaling_: Scaling
     modality_: str
+    # bound that the network was built with; None: none
+    max_pixels_: int | None
     # what is done to the columns of a table, as `TableSteps.as_json` gives it; None of other samples
     table_steps_: list[dict[str, Any]] | None
     _start: NeuralEstimator | None = None
@@ -230,11 +234,21 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             return None
         return default_augment(self.sample_shape_, self.modality_)
 
-    def _own_backbone(self) -> Any:
-        """The caller's network; with "auto", the one that the modality names where it names one."""
-        if isinstance(self.backbone, str) and self.backbone == AUTO:
-            return find_modality(self.modality_).backbone or AUTO
-        return self.backbone
+    def _choose_backbone(self, usual: Callable[[tuple[int, ...]], str] = auto_backbone) -> BackboneSpec:
+        """The caller's network; with "auto", that of the modality or the usual one at the working size."""
+        if not (isinstance(self.backbone, str) and self.backbone == AUTO):
+            return cast(BackboneSpec, self.backbone)
+        block = block_for(self.sample_shape_, self.max_pixels_)
+        name = find_modality(self.modality_).backbone or usual(averaged_shape(self.sample_shape_, block))
+        return name if block == 1 else Averaged(name, block)
+
+    def _working_pixels(self) -> int | None:
+        """The largest number of pixels that the network is to see."""
+        if self._start is not None:
+            return self._start.max_pixels_
+        if self.max_pixels == AUTO:
+            return self._usual_pixels if self.preset == "default" else None
+        return cast("int | None", self.max_pixels)
 
     def _restarts_or(self, usual: int) -> int:
         """The number of restarts asked for; with "auto" the usual one, or 1 where all begin alike."""
@@ -257,6 +271,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _train(self, samples: SampleArray, plan: Training) -> Self:
         """Train all restarts, keep the one of lowest loss and describe the clustering it gives."""
+        self.max_pixels_ = self._working_pixels()
         runtime = make_runtime(self.device, self.precision)
         scaling = self._start.scaling_ if self._start else plan.scaling or fit_scaling(samples, self.scale)
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))

@@ -107,6 +107,7 @@ class CCN(CCNParams, NeuralClusterer):
 
     # its pairs have said what belongs together
     _merges_outputs = False
+    _usual_pixels = 32 * 32
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -136,7 +136,7 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
 
     def _make_network(self, seed: int) -> ClusterNetwork:
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
-        network = build_network(self._own_backbone(), self.sample_shape_, self.n_outputs_, seed)
+        network = build_network(self._choose_backbone(), self.sample_shape_, self.n_outputs_, seed)
         return channels_last(network.float())
 
     def _describe(self, samples: SampleArray) -> None:

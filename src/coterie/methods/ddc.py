@@ -132,6 +132,8 @@ class DDC(DDCParams, ClusterMixin, NeuralClusterer):
     ((2, 10), 4, 3)
     """
 
+    _usual_pixels = 32 * 32
+
     def fit(self, X: Any, y: Any = None, *, pairs: Pairs | None = None) -> Self:
         """Cluster X.
 
@@ -183,14 +185,11 @@ class DDC(DDCParams, ClusterMixin, NeuralClusterer):
 
     def _make_network(self, seed: int) -> ClusterNetwork:
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
-        backbone = self._own_backbone()
-        if isinstance(backbone, str) and backbone == "auto":
-            backbone = self._auto_backbone()
+        backbone = self._choose_backbone(self._auto_backbone)
         return channels_last(build_network(backbone, self.sample_shape_, self.n_outputs_, seed).float())
 
-    def _auto_backbone(self) -> str:
+    def _auto_backbone(self, shape: tuple[int, ...]) -> str:
         """The paper's network for images it can take, else what other methods take."""
-        shape = self.sample_shape_
         if len(shape) == 1:
             return PRESET_OF[self.preset].vector_backbone
         if len(shape) <= 3 and min(shape[-2:]) >= SMALLEST_IMAGE and max(shape[-2:]) <= LARGEST_IMAGE:

@@ -66,6 +66,7 @@ _FIELDS: dict[str, Callable[[object], bool]] = {
     "modality_": lambda value: isinstance(value, str),
     "table_steps_": _are_steps,
     "n_features_in_": _is_positive,
+    "max_pixels_": lambda value: value is None or _is_positive(value),
     "loss_": _is_finite,
     "history_": _are_records,
     "runs_": _are_records,

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from coterie._errors import InputError
 from coterie.data.arrays import ScaledSource
 from coterie.engine.runtime import choose_threads, torch_threads
-from coterie.nn import Network, has_convolutions
+from coterie.nn import Network, has_convolutions, rows_at_once
 
-PREDICT_BATCH = 1000
 # matrix products of fewer rows take other kernels, and a sample's numbers would depend on its company
 ROWS_TOGETHER = 8
 # a network's outputs for scaled rows, by name, and what is wanted of them
@@ -53,14 +52,15 @@ def map_samples(
     """
     device = next(network.parameters()).device
     multiple = 1 if has_convolutions(network) else ROWS_TOGETHER
+    together = rows_at_once(source.shape)
     result: npt.NDArray[Any] = np.empty(0)
     with (
         torch_threads(choose_threads(threads, network, device)),
         torch.inference_mode(),
         eval_mode(network),
     ):
-        for start in range(0, len(source), PREDICT_BATCH):
-            rows = source.take(slice(start, start + PREDICT_BATCH))
+        for start in range(0, len(source), together):
+            rows = source.take(slice(start, start + together))
             given = outputs(network, _fill_up(rows, multiple))
             _refuse_overflow(given, start)
             found = pick(given)[: len(rows)].cpu().numpy()

@@ -47,7 +47,8 @@ def from_file(
         A field or a tensor is not as `save` writes it.
     """
     # models were saved without these once
-    meta = {"modality_": modality_of_shape(meta["sample_shape"]), "table_steps_": None} | meta
+    modality = modality_of_shape(meta["sample_shape"])
+    meta = {"modality_": modality, "table_steps_": None, "max_pixels_": None} | meta
     check_fields(meta)
     check_tensors(tensors)
     params = dict(meta["params"])

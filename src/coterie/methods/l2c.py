@@ -30,7 +30,7 @@ from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import choose_threads, torch_threads
 from coterie.engine.storage import read_tensors
 from coterie.losses.l2c import class_weights, l2c_terms, pair_cross_entropy, same_matrices, true_counts
-from coterie.methods.base import FloatArray, IntArray, NeuralEstimator, Training
+from coterie.methods.base import AUTO, FloatArray, IntArray, NeuralEstimator, Training
 from coterie.methods.checks import check_labels
 from coterie.methods.follow import follow_sample
 from coterie.methods.forward import eval_mode
@@ -351,7 +351,7 @@ class L2C(L2CParams, NeuralEstimator):
     def _make_network(self, seed: int) -> SetNetwork:
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
         network = build_set_network(
-            self._own_backbone(),
+            self._choose_backbone(lambda shape: AUTO),
             self.sample_shape_,
             self.max_clusters,
             seed,

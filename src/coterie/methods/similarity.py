@@ -235,7 +235,7 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
     def _make_network(self, seed: int) -> PairNetwork:
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
         network = build_pair_network(
-            self._own_backbone(), self.sample_shape_, self.hidden_features, self.symmetric, seed
+            self._choose_backbone(), self.sample_shape_, self.hidden_features, self.symmetric, seed
         )
         return channels_last(network.float())
 

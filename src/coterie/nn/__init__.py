@@ -1,5 +1,6 @@
 """Networks: backbones with a known embedding width, heads, and how to build them from a name or a module."""
 
+from coterie.nn.averaged import Averaged, AveragedBackbone, averaged_shape, block_for
 from coterie.nn.backbone import Backbone
 from coterie.nn.build import BACKBONES, BackboneSpec, GivenBackbone, auto_backbone, build_backbone
 from coterie.nn.centroids import CentroidNetwork, build_centroid_network
@@ -14,6 +15,7 @@ from coterie.nn.network import (
     build_pair_network,
     channels_last,
     has_convolutions,
+    rows_at_once,
 )
 from coterie.nn.pair_head import PairHead
 from coterie.nn.resnet import PreActResNet, ResNet
@@ -29,6 +31,8 @@ __all__ = [
     "MLP",
     "VCNN",
     "VGG",
+    "Averaged",
+    "AveragedBackbone",
     "Backbone",
     "BackboneSpec",
     "CentroidNetwork",
@@ -48,6 +52,8 @@ __all__ = [
     "SetNetwork",
     "SyncBatchNorm",
     "auto_backbone",
+    "averaged_shape",
+    "block_for",
     "build_backbone",
     "build_centroid_network",
     "build_network",
@@ -56,4 +62,5 @@ __all__ = [
     "channels_last",
     "convert_batchnorm",
     "has_convolutions",
+    "rows_at_once",
 ]

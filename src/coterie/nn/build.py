@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from coterie._errors import InputError, InputTypeError
+from coterie.nn.averaged import Averaged, AveragedBackbone, averaged_shape
 from coterie.nn.backbone import Backbone, Shape, flat_size, sample_shape_of, with_channel
 from coterie.nn.ddc import DDCConvolutions, DDCPerceptron
 from coterie.nn.lenet import LeNet
@@ -20,7 +21,7 @@ from coterie.nn.resnet import PreActResNet, ResNet
 from coterie.nn.vcnn import VCNN
 from coterie.nn.vgg import VGG
 
-BackboneSpec = str | nn.Module | Callable[[], nn.Module]
+BackboneSpec = str | Averaged | nn.Module | Callable[[], nn.Module]
 
 BACKBONES: Mapping[str, Callable[[Shape], Backbone]] = MappingProxyType(
     {
@@ -127,7 +128,7 @@ def build_backbone(spec: BackboneSpec, sample_shape: Sequence[int]) -> Backbone:
 
     Parameters
     ----------
-    spec : "auto", a name, an nn.Module or a callable
+    spec : "auto", a name, an Averaged, an nn.Module or a callable
         A name is one of ``BACKBONES``. A module is deep-copied and keeps its weights. A callable is
         called without arguments at each build and returns a module.
     sample_shape : sequence of int
@@ -155,6 +156,8 @@ def build_backbone(spec: BackboneSpec, sample_shape: Sequence[int]) -> Backbone:
     shape = sample_shape_of(sample_shape)
     if isinstance(spec, str):
         return _named(spec)(shape) if spec != "auto" else BACKBONES[auto_backbone(shape)](shape)
+    if isinstance(spec, Averaged):
+        return AveragedBackbone(_named(spec.name)(averaged_shape(shape, spec.block)), spec.block)
     if isinstance(spec, nn.Module):
         return GivenBackbone(spec, shape)
     if callable(spec):

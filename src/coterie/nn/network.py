@@ -20,6 +20,10 @@ _Module = TypeVar("_Module", bound=nn.Module)
 _Headed = TypeVar("_Headed", "ClusterNetwork", "PairNetwork")
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+# of one layer's values outside training: channels that it is taken to have, bytes, and rows at the most
+CHANNELS = 64
+ROWS_BYTES = 256 * 2**20
+MOST_ROWS = 1_000
 
 
 class Network(nn.Module):
@@ -234,6 +238,29 @@ def has_convolutions(network: nn.Module) -> bool:
     True
     """
     return any(isinstance(part, _CONVOLUTIONS) for part in network.modules())
+
+
+def rows_at_once(sample_shape: Sequence[int]) -> int:
+    """Samples that go through a network together outside training, so many that memory stays bounded.
+
+    Parameters
+    ----------
+    sample_shape : sequence of int
+
+    Returns
+    -------
+    int
+        A multiple of 8, at most 1,000.
+
+    Examples
+    --------
+    >>> rows_at_once((28, 28)), rows_at_once((3, 128, 128)), rows_at_once((10,))
+    (1000, 64, 1000)
+    """
+    # a convolution on the full grid holds about so many channels and copies
+    pixels = sample_shape[-1] * sample_shape[-2] if len(sample_shape) > 1 else 1
+    fitting = ROWS_BYTES // (4 * CHANNELS * pixels) // 8 * 8
+    return max(8, min(MOST_ROWS, fitting))
 
 
 def channels_last(network: _Module) -> _Module:

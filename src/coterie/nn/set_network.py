@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from coterie._errors import InputError
+from coterie.nn.averaged import Averaged, AveragedBackbone, averaged_shape
 from coterie.nn.backbone import Backbone, Shape, flat_size, image_shape, with_channel
 from coterie.nn.build import BackboneSpec, build_backbone
 from coterie.nn.network import Network
@@ -136,6 +137,8 @@ def build_item_network(spec: BackboneSpec, sample_shape: Shape) -> Backbone:
     """
     if isinstance(spec, str) and spec == "auto":
         return ItemVectors(sample_shape) if len(sample_shape) == 1 else ItemCNN(sample_shape)
+    if isinstance(spec, Averaged) and spec.name == "auto":
+        return AveragedBackbone(ItemCNN(averaged_shape(sample_shape, spec.block)), spec.block)
     return build_backbone(spec, sample_shape)
 
 

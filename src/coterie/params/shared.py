@@ -60,6 +60,16 @@ class TrainingParams:
         text='Network below the output layer, by name. "auto": chosen from the kind and shape of X.',
         python_text=MODULES,
     )
+    max_pixels: int | Literal["auto"] | None = param(
+        default="auto",
+        check=Range(64),
+        shapes_network=True,
+        text="""
+        Images and spectrograms of more pixels are averaged over blocks of pixels, by the network with
+        backbone="auto", until they have at most so many. "auto": as many as let 10,000 samples train in
+        minutes on a CPU, with the default preset, otherwise all. None: all.
+        """,
+    )
     preset: Literal["default", "paper", "code"] = param(
         default="default",
         shapes_network=True,

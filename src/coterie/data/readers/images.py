@@ -21,9 +21,7 @@ SUFFIXES = (
     *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff"),
     ".webp",
 )
-# Images of one size stay as they are up to the first side; those that must be resized get the second one,
-# for which a small network suffices.
-LARGEST_SIDE = 256
+# Images of one size stay as they are up to this side; others are resized to it: minutes on a CPU are enough.
 USUAL_SIDE = 64
 _ORIENTATION = 0x0112
 _TURNED_SIDEWAYS = (5, 6, 7, 8)
@@ -138,7 +136,7 @@ def _common_shape(
     colour = bool(like.get("colour", any(header.colour for header in headers)))
     found = Counter(header.size for header in headers)
     earlier = like.get("size")
-    size = options.image_size or (_usual_size(found) if earlier is None else (earlier[0], earlier[1]))
+    size = options.image_size or (_size_for(found, options) if earlier is None else (earlier[0], earlier[1]))
     n_others = len(headers) - found[size]
     if n_others and options.strict and options.image_size is None:
         raise InputError(
@@ -169,9 +167,9 @@ def _common_depth(folder: Path, headers: Mapping[str, _Header], options: ReadOpt
     return depth
 
 
-def _usual_size(found: Counter[tuple[int, int]]) -> tuple[int, int]:
-    """The size that all share, or the median of theirs made small."""
-    if len(found) == 1 and max(next(iter(found))) <= LARGEST_SIDE:
+def _size_for(found: Counter[tuple[int, int]], options: ReadOptions) -> tuple[int, int]:
+    """The size that all share, or the median of theirs, made small unless `strict` leaves images alone."""
+    if len(found) == 1 and options.strict:
         return next(iter(found))
     height, width = np.median(list(found.elements()), axis=0)
     factor = min(1.0, USUAL_SIDE / max(height, width))
