@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
+MOST_LINES = 450
 FORBIDDEN = {"torchvision", "torchaudio", "timm", "lightly", "pickle", "joblib", "dill", "cloudpickle"}
 
 
@@ -32,3 +33,9 @@ def test_forbidden_packages(file: Path) -> None:
     # what goes to a fit's own worker processes and back never comes from a file
     own = {"pickle", "joblib", "cloudpickle"} if file.name in ("pool.py", "sharing.py") else set()
     assert not {name.partition(".")[0] for name in imported(file)} & (FORBIDDEN - own)
+
+
+def test_files_are_short_enough_to_read() -> None:
+    files = [*SOURCES, *(ROOT / "tests").rglob("*.py")]
+    lines = {str(file.relative_to(ROOT)): file.read_text().count("\n") for file in files}
+    assert {file: n for file, n in lines.items() if n > MOST_LINES} == {}

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from coterie._errors import Interrupted
+
 # what asks a process to stop: Ctrl-C, a scheduler, and a terminal that closes (Windows has none of the last)
 STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -31,3 +33,12 @@ def stop_signals_caught(handler: Callable[[int, FrameType | None], None]) -> Ite
                 before = signal.signal(number, handler)
                 stack.callback(signal.signal, number, signal.SIG_DFL if before is None else before)
         yield
+
+
+def stopped_by_signals() -> contextlib.AbstractContextManager[None]:
+    """Raise `Interrupted` where Ctrl-C, SIGTERM or SIGHUP arrives inside; training has its own handlers."""
+    return stop_signals_caught(_stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Interrupted(f"stopped by {signal.Signals(number).name}")

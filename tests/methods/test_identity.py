@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from coterie import CCN, InputError
-from coterie.methods import turns
+from coterie.engine import runtime
 from coterie.methods.identity import identity_of
 
 X = np.random.default_rng(0).normal(size=(40, 6))
@@ -186,7 +186,7 @@ def test_a_fit_in_a_forked_child_does_not_wait_for_ever() -> None:
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with turns._ONE_AT_A_TIME:
+        with runtime._ONE_AT_A_TIME:
             held.set()
             done.wait()
 

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import NamedTuple
 
 from coterie._errors import InputError, InputTypeError, ReadingNote
+from coterie._signals import stopped_by_signals
 from coterie.cli.parser import DashedParser, version
-from coterie.cli.stopping import stopped_by_signals
 
 
 class Command(NamedTuple):

@@ -16,8 +16,7 @@ from typing import Any
 from coterie._errors import DamagedFileError, InputError, Interrupted, WriteError
 from coterie.cli.reading import are_reading_options, options_of_run
 from coterie.data import Pairs, Samples, read_samples
-from coterie.data.files import atomic_write
-from coterie.data.locks import held
+from coterie.data.files import atomic_write, held
 from coterie.engine.checkpoint import LOCK_NAME, remove_checkpoints, saved_checkpoints
 from coterie.methods.base import NeuralEstimator
 from coterie.methods.clusterer import NeuralClusterer

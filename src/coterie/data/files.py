@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Files that several processes use: written whole or not at all, and places that one holds at a time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
+
+from filelock import FileLock, Timeout
 
 from coterie._errors import InputError, WriteError
 
@@ -76,6 +78,47 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.close(descriptor)
         with suppress(OSError):  # what was raised before says more
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def held(path: Path, taken: str) -> Iterator[None]:
+    """Hold the lock at a path, or raise at once.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder has to exist.
+    taken : str
+        What the error says where another process holds the lock.
+
+    Raises
+    ------
+    InputError
+        Another process holds the lock.
+    OSError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, held(Path(folder, "lock"), "in use"):
+    ...     with held(Path(folder, "lock"), "in use"):
+    ...         pass
+    Traceback (most recent call last):
+    coterie._errors.InputError: in use
+    """
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+        while not path.exists():  # the one who held it before has removed it
+            lock.release()
+            lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(taken) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _cannot_write(path: str | os.PathLike[str], target: Path, error: OSError) -> WriteError:

@@ -13,7 +13,7 @@ from typing import Any
 
 from coterie._errors import InputError, Interrupted
 from coterie._signals import stop_signals_caught
-from coterie.data.locks import held
+from coterie.data.files import held
 from coterie.engine.loop import Run
 from coterie.engine.run_state import RUN_STATE, pack_run, under, unpack_run
 from coterie.engine.storage import read_tensors, write_tensors

@@ -38,7 +38,7 @@ from coterie.engine.pool import count_workers
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import SEED_STRIDE, choose_how, run_session
-from coterie.engine.runtime import Runtime, choose_threads, make_runtime, torch_threads
+from coterie.engine.runtime import Runtime, choose_threads, make_runtime, own_random_numbers, torch_threads
 from coterie.engine.task import Task
 from coterie.engine.trackers import EpochLog, Tracking
 from coterie.engine.training import FinishedRun, Session
@@ -46,7 +46,6 @@ from coterie.methods.checks import as_random_state
 from coterie.methods.forward import Pick, embedding, map_samples
 from coterie.methods.identity import identity_of
 from coterie.methods.samples import check_modality, check_sample_shape, check_samples, modality_of
-from coterie.methods.turns import own_random_numbers
 from coterie.nn import Averaged, BackboneSpec, Network, auto_backbone, averaged_shape, block_for
 from coterie.params import check_parameters, parameters_of, refuse_unknown
 from coterie.params.shared import TrainingParams

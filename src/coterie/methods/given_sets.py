@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,28 @@ from coterie.losses.l2c import true_counts
 from coterie.methods.samples import refuse_masked
 
 
-def check_set(number: int, one: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+def check_sets(
+    sets: Any,
+) -> tuple[tuple[npt.NDArray[Any], ...], tuple[npt.NDArray[np.int64], ...]]:
+    """Samples of each set, and its codes (n,) or its matrix (n, n); see `L2C.fit_sets`.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        They are no list of (X, known), or the samples of two sets differ in shape.
+    """
+    if not isinstance(sets, Sequence) or not sets:
+        raise InputError("sets: a list of at least one (X, known) is expected")
+    parts, known = zip(*(_check_set(number, one) for number, one in enumerate(sets)), strict=True)
+    shapes = sorted({part.shape[1:] for part in parts})
+    if len(shapes) > 1:
+        raise InputError(
+            f"sets: samples of shape {shapes[0]} and of shape {shapes[1]}; the same shape is expected"
+        )
+    return parts, known
+
+
+def _check_set(number: int, one: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """Samples of one set, and its codes (n,) or its matrix (n, n)."""
     try:
         X, known = one

@@ -32,11 +32,10 @@ from coterie.engine.storage import read_tensors
 from coterie.losses.l2c import class_weights, l2c_terms, pair_cross_entropy, same_matrices, true_counts
 from coterie.methods.base import AUTO, FloatArray, IntArray, NeuralEstimator, Training
 from coterie.methods.checks import check_labels
-from coterie.methods.follow import follow_sample
 from coterie.methods.forward import eval_mode
 from coterie.methods.from_file import from_file
-from coterie.methods.given_sets import check_groups, check_set
-from coterie.methods.merge import merge_subsets
+from coterie.methods.given_sets import check_groups, check_sets
+from coterie.methods.large_sets import follow_sample, merge_subsets
 from coterie.methods.noise import find_noise
 from coterie.methods.samples import change_values
 from coterie.methods.table_rows import choose_count, table_rows
@@ -230,14 +229,7 @@ class L2C(L2CParams, NeuralEstimator):
         >>> model.predict(sets[0][0]).shape
         (20,)
         """
-        if not isinstance(sets, Sequence) or not sets:
-            raise InputError("sets: a list of at least one (X, known) is expected")
-        parts, known = zip(*(check_set(number, one) for number, one in enumerate(sets)), strict=True)
-        shapes = sorted({part.shape[1:] for part in parts})
-        if len(shapes) > 1:
-            raise InputError(
-                f"sets: samples of shape {shapes[0]} and of shape {shapes[1]}; the same shape is expected"
-            )
+        parts, known = check_sets(sets)
         samples = self._check_samples(np.concatenate(parts), reset=True)
         self._check_training(len(samples))
         for number, one in enumerate(known):

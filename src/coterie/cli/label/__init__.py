@@ -16,7 +16,7 @@ from coterie.cli.neighbor_space import NeighborSpace
 from coterie.cli.parser import DashedParser, make_parser
 from coterie.cli.reading import reading_words
 from coterie.cli.run_folder import Fitted, load_fitted
-from coterie.data.locks import held
+from coterie.data.files import held
 
 FILE = "pairs.csv"
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from coterie.methods.merge import merge_subsets
+from coterie.methods.large_sets import merge_subsets
 from coterie.metrics import clustering_accuracy
 
 

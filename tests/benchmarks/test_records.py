@@ -1,0 +1,119 @@
+"""Records follow the schema, and the pages and figures show what they hold."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks.suites import SUITES
+from tests.benchmarks.quick import quick
+
+from benchmarks import datasets, figures, record, run, tables
+
+
+def test_committed_records_follow_the_schema() -> None:
+    for path in sorted(record.RESULTS.glob("**/*.json")):
+        found = record.read(path)
+        assert found["suite"] in SUITES, path
+        named = [found["method"], found["data"], found["variant"], f"draw{found['draw']}"]
+        stem = "-".join(part for part in named if part)
+        assert path == record.RESULTS / found["suite"] / f"{stem}.json"
+        assert path.stat().st_size < 100_000, path
+
+
+def test_results_page_is_what_the_records_give() -> None:
+    assert tables.PAGE.read_text(encoding="utf-8") == tables.page(record.read_all()), "run `make tables`"
+
+
+def test_a_row_for_the_mean_over_alphabets() -> None:
+    one = next(
+        each for each in record.read_all() if each["suite"] == "omniglot" and each["method"] == "k-means"
+    )
+    pair = [one | {"metrics": {"target_accuracy": value}, "variant": str(value)} for value in (0.5, 0.7)]
+    rows = tables.table("omniglot", [*pair, pair[0] | {"method": "spn"}])
+    assert [row for row in rows if "mean of" in row] == [
+        "| omniglot | mean of 2 alphabets | k-means | 1 (0) | 60.0 ± 14.1 | "
+        f"{one['seconds']:.0f} ± 0 | 21.7 % / 0.353 (on pixels) |"
+    ]
+
+
+def test_a_result_with_the_same_settings_is_not_run_again(
+    mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--methods", "cross-entropy", "--sizes", "3")
+    quick("labels", tmp_path, *arguments)
+    (path,) = tmp_path.glob("labels/*.json")
+    before = path.stat().st_mtime_ns
+    quick("labels", tmp_path, *arguments)
+    assert "0 run, 0 failed" in capsys.readouterr().err
+    assert path.stat().st_mtime_ns == before
+    quick("labels", tmp_path, *arguments, "--set", "max_steps=5")
+    assert path.stat().st_mtime_ns > before
+    assert record.read(path)["resolved"]["steps"] == 5
+
+
+def test_figures_of_records(mnist: Path, tmp_path: Path) -> None:
+    for suite in ("pairs", "outputs", "noise"):
+        quick(suite, tmp_path / "results", "--methods", "ccn-kcl")
+    written = figures.draw(tmp_path / "results", tmp_path / "figures")
+    assert len(written) == 4
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
+    assert figures.draw(tmp_path / "nothing", tmp_path / "figures") == []
+
+
+def test_schema_names_every_fault(valid: dict[str, Any], tmp_path: Path) -> None:
+    broken = copy.deepcopy(valid)
+    del broken["suite"]
+    broken["draw"] = "3"
+    broken["machine"]["colour"] = "grey"
+    broken["departures"] = [1]
+    with pytest.raises(record.RecordError) as caught:
+        record.validate(broken)
+    message = str(caught.value)
+    for fault in ("suite is missing", "record.draw: int", "colour is not in", "record.departures[0]: str"):
+        assert fault in message
+    path = tmp_path / "broken.json"
+    path.write_text(json.dumps(broken))
+    with pytest.raises(record.RecordError, match=r"broken\.json"):
+        record.read(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"metrics": {}}, "at least one metric"),
+        ({"metrics": {"loss": float("nan")}}, "loss: not finite"),
+        ({"date": "yesterday"}, "ISO date"),
+        ({"schema": 0}, "1 is expected"),
+        ({"seconds": True}, "float is expected"),
+    ],
+)
+def test_schema_refuses_content(valid: dict[str, Any], changes: dict[str, Any], fault: str) -> None:
+    with pytest.raises(record.RecordError, match=fault):
+        record.validate(valid | changes)
+
+
+def test_unknown_commit_is_allowed(valid: dict[str, Any]) -> None:
+    record.validate(valid | {"commit": {"revision": None, "dirty": None}})
+
+
+def test_missing_data_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(datasets.VARIABLE, raising=False)
+    assert run.main(["labels", "--quick", "--out", str(tmp_path)]) == 2
+    assert "COTERIE_DATA is not set" in capsys.readouterr().err
+    monkeypatch.setenv(datasets.VARIABLE, str(tmp_path))
+    assert run.main(["labels", "--quick", "--out", str(tmp_path)]) == 2
+    assert "no folder mnist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--methods", "magic"], ["--data", "magic"]])
+def test_unknown_names_are_refused(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run.main(["labels", "--quick", "--out", str(tmp_path), *arguments]) == 2
+    assert "magic" in capsys.readouterr().err
