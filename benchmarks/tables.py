@@ -212,6 +212,16 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("coterie: largest memory / the array", "coterie_arrays", digits=2),
         metric("pandas: the same", "pandas_arrays", digits=2),
     ),
+    "minutes": (
+        metric("rows", "rows", digits=0),
+        metric("ACC", "accuracy"),
+        metric("k-means on pixels, ACC", "kmeans_accuracy"),
+        metric("points above", "points_above_kmeans", digits=1),
+        metric("wall, s", "wall_seconds", digits=0),
+        metric("processor, s", "processor_seconds", digits=0),
+        metric("memory of all processes, MiB", "peak_mib", digits=0),
+        metric("load of the machine", "load", digits=1),
+    ),
     "omniglot": (
         metric("ACC %", "target_accuracy", 100, 1),
         metric("NMI (arithmetic)", "target_nmi_arithmetic"),

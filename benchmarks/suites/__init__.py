@@ -18,6 +18,7 @@ from benchmarks.suites.l2c_tables import L2C_TABLES
 from benchmarks.suites.l2c_unseen import L2C_CHARACTERS, L2C_IMAGES, L2C_SPEAKERS
 from benchmarks.suites.label_rule import LABEL_RULE
 from benchmarks.suites.memmap import MEMMAP
+from benchmarks.suites.minutes import MINUTES
 from benchmarks.suites.omniglot import OMNIGLOT
 from benchmarks.suites.pair_head import PAIR_HEAD
 from benchmarks.suites.pair_losses import PAIR_LOSSES
@@ -33,7 +34,7 @@ SUITES: dict[str, Suite] = {
         *(*DDC_SUITES, DDC_RACING, DDC_WATCHED),
         *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, PAIR_HEAD),
         *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_CHARACTERS, L2C_METRICS, L2C_TABLES),
-        *(STEP, PAIR_LOSSES, AUGMENT, RESTARTS, MEMMAP, READ_TABLE, LABEL_RULE),
+        *(STEP, PAIR_LOSSES, AUGMENT, RESTARTS, MEMMAP, READ_TABLE, LABEL_RULE, MINUTES),
     )
 }
 

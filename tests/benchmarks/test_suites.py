@@ -30,6 +30,7 @@ SLOW = {
     "ddc-watched",
     "label-rule",
     "read-table",
+    "minutes",
 }
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 

@@ -1,0 +1,94 @@
+"""A command with all processes that it starts: seconds, processor seconds, and memory at the most."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+SAMPLED_EVERY = 0.5
+
+
+def measure(
+    command: Sequence[str], folder: Path, environment: dict[str, str] | None = None
+) -> dict[str, float]:
+    """Run a command and its children to their end.
+
+    Parameters
+    ----------
+    command : sequence of str
+    folder : Path
+        Where it runs.
+    environment : dict, optional
+        Variables beside those of this process.
+
+    Returns
+    -------
+    dict
+        "wall_seconds"; "processor_seconds" of all processes; "peak_mib", the largest sum of their
+        proportional set sizes (a page that several share counts once); "load", the mean over the run of the
+        machine's load average, of which the command itself is a part.
+
+    Raises
+    ------
+    RuntimeError
+        The command failed.
+    """
+    before, start = _processor_seconds(), time.monotonic()
+    with (
+        subprocess.Popen(
+            command, cwd=folder, env=os.environ | (environment or {}), stdout=subprocess.PIPE, text=True
+        ) as process,
+        _watched(process.pid) as seen,
+    ):
+        text, _ = process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed with exit code {process.returncode}: {text}")
+    return {
+        "wall_seconds": time.monotonic() - start,
+        "processor_seconds": _processor_seconds() - before,
+        "peak_mib": max(one for one, _ in seen) / 2**20,
+        "load": sum(load for _, load in seen) / len(seen),
+    }
+
+
+def _processor_seconds() -> float:
+    """Of all children that have ended, and theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@contextlib.contextmanager
+def _watched(pid: int) -> Iterator[list[tuple[int, float]]]:
+    """Bytes of a process and its descendants, and the machine's load, again and again."""
+    seen, ended = [(tree_bytes(pid), os.getloadavg()[0])], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(SAMPLED_EVERY):
+            seen.append((tree_bytes(pid), os.getloadavg()[0]))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def tree_bytes(pid: int) -> int:
+    """Proportional set size of a process and its descendants; 0 for those that have ended."""
+    own = 0
+    children: list[int] = []
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                own = 1024 * int(line.split()[1])
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children += map(int, (task / "children").read_text().split())
+    return own + sum(map(tree_bytes, children))
