@@ -49,13 +49,15 @@ def test_a_plateau_takes_epochs_and_steps() -> None:
 
 
 def test_optimizers_take_the_recipe_s_numbers() -> None:
-    parameters = [nn.Parameter(torch.zeros(2))]
+    parameters = [("weight", nn.Parameter(torch.zeros(2)))]
     sgd = dataclasses.replace(BASE, momentum=0.9, weight_decay=0.01).make_optimizer(parameters)
     adam = dataclasses.replace(BASE, optimizer="adam", weight_decay=0.02).make_optimizer(parameters)
     assert isinstance(sgd, torch.optim.SGD)
     assert isinstance(adam, torch.optim.Adam)
-    assert (sgd.defaults["lr"], sgd.defaults["momentum"], sgd.defaults["weight_decay"]) == (0.1, 0.9, 0.01)
-    assert (adam.defaults["lr"], adam.defaults["weight_decay"]) == (0.1, 0.02)
+    (group,) = sgd.param_groups
+    assert (group["lr"], group["momentum"], group["weight_decay"]) == (0.1, 0.9, 0.01)
+    (group,) = adam.param_groups
+    assert (group["lr"], group["weight_decay"]) == (0.1, 0.02)
 
 
 def test_the_rate_warms_up_and_falls_every_so_many_steps() -> None:
@@ -65,11 +67,57 @@ def test_the_rate_warms_up_and_falls_every_so_many_steps() -> None:
 
 
 def test_betas_and_adadelta() -> None:
-    parameters = [nn.Parameter(torch.zeros(2))]
+    parameters = [("weight", nn.Parameter(torch.zeros(2)))]
     adam = dataclasses.replace(BASE, optimizer="adam", betas=(0.8, 0.9)).make_optimizer(parameters)
     assert adam.defaults["betas"] == (0.8, 0.9)
-    adadelta = dataclasses.replace(BASE, optimizer="adadelta").make_optimizer(parameters)
+    adadelta = dataclasses.replace(BASE, optimizer="adadelta", rho=0.95).make_optimizer(parameters)
     assert isinstance(adadelta, torch.optim.Adadelta)
+    assert adadelta.defaults["rho"] == 0.95
+
+
+def test_weight_decay_by_name() -> None:
+    network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    recipe = dataclasses.replace(
+        BASE, weight_decay=0.5, decay_by_name=((r"0\.weight", 0.1), (r".*bias", 0.0))
+    )
+    optimizer = recipe.make_optimizer(network.named_parameters())
+    decays = {id(one): group["weight_decay"] for group in optimizer.param_groups for one in group["params"]}
+    assert {name: decays[id(one)] for name, one in network.named_parameters()} == {
+        "0.weight": 0.1,
+        "0.bias": 0.0,
+        "1.weight": 0.5,
+        "1.bias": 0.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (0, 1e-06),
+        (1, 6.380938663295831e-06),
+        (100, 9.78955410447455e-06),
+        (500, 6.168654401699486e-05),
+        (999, 0.00040000000208332816),
+        (1000, 0.00040100000000000004),
+        (2000, 0.0007956457192605722),
+        (3000, 0.000800963681705038),
+    ],
+)
+def test_the_logistic_warm_up_is_the_released_code_s(step: int, expected: float) -> None:
+    """Values that the code of ADC gave for a rate of 8e-4 and 2,000 steps; it goes on behind them."""
+    recipe = dataclasses.replace(BASE, learning_rate=8e-4, warmup_steps=2000, warmup="logistic")
+    assert recipe.learning_rate_at(step, 10_000) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_dampened_gradient_counts_less_after_the_first_step() -> None:
+    """As Torch7's SGD: v_1 = g, then v_t = momentum * v + (1 - dampening) * g; here g stays the same."""
+    weight = nn.Parameter(torch.zeros(1))
+    optimizer = dataclasses.replace(BASE, momentum=0.9, dampening=0.9).make_optimizer([("weight", weight)])
+    for _ in range(3):
+        weight.grad = torch.ones(1)
+        optimizer.step()
+    # each step moves by 0.1, where without dampening the three move by 0.1, 0.19 and 0.271
+    assert weight.item() == pytest.approx(-0.3, rel=1e-6)
 
 
 def test_gradients_are_clipped_at_their_joint_norm() -> None:

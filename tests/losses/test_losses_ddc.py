@@ -116,6 +116,17 @@ def test_the_bandwidth_is_that_of_the_vectors(case: Case) -> None:
     close(gaussian_kernel(hidden, VARIANTS[1]), expected.tolist())
 
 
+@pytest.mark.parametrize("options", VARIANTS, ids=str)
+def test_the_bandwidth_may_come_from_other_rows(options: DDCOptions) -> None:
+    """The kernel's exponents keep their ratios; their scale is that of the other rows' distances."""
+    hidden, other = (random_rows(12, 3, seed)[0].detach() for seed in (2, 5))
+    exponents = gaussian_kernel(hidden, options, other).log()
+    squared = (hidden[:, None] - hidden).square().sum(-1)
+    theirs = (other[:, None] - other).square().sum(-1)
+    wanted = squared / theirs[0, 1] * gaussian_kernel(other, options)[0, 1].log()
+    torch.testing.assert_close(exponents, wanted)
+
+
 @pytest.mark.parametrize("reduction", ["mean", "paper"])
 @pytest.mark.parametrize("divergence", [cs_divergence, kl_divergence])
 def test_gradcheck_of_divergences(divergence: Any, reduction: str) -> None:

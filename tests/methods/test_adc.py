@@ -278,7 +278,9 @@ def test_kmeans_starts_the_centroids_again(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(set(seeds)) == 2
 
 
-@pytest.mark.parametrize(("preset", "per_cluster"), [("default", 1), ("paper", 1), ("code", 4)])
+@pytest.mark.parametrize(
+    ("preset", "per_cluster"), [("default", 1), ("paper", 1), ("paper-mnist", 1), ("code", 4)]
+)
 def test_presets_fit(preset: str, per_cluster: int) -> None:
     X, _ = blobs(40)
     model = quick(preset=preset, batch_size=20).fit(X)
@@ -404,7 +406,12 @@ BAD: list[tuple[dict[str, Any], Any, type[Exception], str]] = [
         "weights must have names among .* got 'alpha'",
     ),
     ({"weights": {"visit": -1.0}}, X40, InputError, r"weights\['visit'\] must be a finite number >= 0"),
-    ({"preset": "fast"}, X40, InputError, "preset must be 'default', 'paper' or 'code', got 'fast'"),
+    (
+        {"preset": "fast"},
+        X40,
+        InputError,
+        "preset must be 'default', 'paper', 'paper-mnist' or 'code', got 'fast'",
+    ),
     ({}, np.where(X40 > 5, np.nan, X40), InputError, "X: Input X contains NaN"),
 ]
 

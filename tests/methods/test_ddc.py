@@ -7,12 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import make_blobs, make_circles
 
 import coterie
 from coterie import DDC, CollapseWarning, InputError, Pairs
+from coterie._types import Batch, Output
+from coterie.data.batches import RowBatches
+from coterie.engine.objective import Phase
+from coterie.losses import ddc
+from coterie.methods.ddc import LOSS_FORMS, DDCObjective
 from coterie.metrics import align_clusters, clustering_accuracy, map_clusters
 from coterie.nn import DDCConvolutions, DDCPerceptron
+from coterie.params.ddc import TERMS
 
 Digits = Any
 QUICK: dict[str, Any] = {"n_clusters": 10, "n_restarts": 1, "max_steps": 20, "random_state": 0}
@@ -203,7 +210,36 @@ def test_the_paper_s_preset_is_the_paper_s(digits: Digits) -> None:
     images = make(preset="paper").fit(X.reshape(-1, 8, 8))
     assert vectors.history_[0]["learning_rate"] == 1e-5
     assert images.history_[0]["learning_rate"] == 1e-3
-    assert vectors.history_[0]["orthogonality"] > 100  # a sum over 4,950 pairs
+    literal = make(preset="paper", loss_form="paper").fit(X)
+    assert vectors.history_[0]["orthogonality"] < 1  # a mean, as in the released code
+    assert literal.history_[0]["orthogonality"] > 100  # a sum over 4,950 pairs
+
+
+def test_the_paper_s_bandwidth_of_vectors_is_of_the_first_layer(digits: Digits) -> None:
+    X, _ = digits
+    networks = {preset: make(preset=preset).fit(X).network_ for preset in ("paper", "code")}
+    assert "first" in networks["paper"].outputs
+    assert "first" not in networks["code"].outputs
+    assert "first" not in make(preset="paper").fit(X.reshape(-1, 8, 8)).network_.outputs
+    hidden, logits, first = networks["paper"](torch.from_numpy(X[:50]).float())
+    assert first.shape == (50, 200)
+    output = Output({"embedding": hidden, "logits": logits, "first": first})
+    options = LOSS_FORMS["code"]
+    objective = DDCObjective(RowBatches(50, 50), (Phase("all", None, dict.fromkeys(TERMS, 1.0)),), options)
+    found = objective.terms(output, Batch(torch.arange(50)))
+    for name, value in ddc(hidden, output.prob, bandwidth_from=first).items():
+        torch.testing.assert_close(found[name], value)
+    assert not torch.equal(found["divergence"], ddc(hidden, output.prob)["divergence"])
+
+
+def test_runs_by_the_paper_do_not_race(digits: Digits) -> None:
+    X, _ = digits
+    kinds = {
+        preset: {run["how"] for run in make(preset=preset, n_restarts=4, max_steps=16).fit(X).runs_}
+        for preset in ("default", "paper")
+    }
+    assert kinds["default"] == {"successive-halving"}
+    assert "successive-halving" not in kinds["paper"]
 
 
 def test_batches_hold_two_rows_of_each_cluster(digits: Digits) -> None:
@@ -265,7 +301,7 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"divergence": "js"}, ValueError, "divergence must be 'cs' or 'kl', got 'js'"),
     ({"balance": "equal"}, ValueError, "balance must be True or False, got 'equal'"),
     ({"bandwidth": -1}, ValueError, "bandwidth must be a finite number > 0, got -1"),
-    ({"loss_form": "mean"}, ValueError, "loss_form must be 'code', 'paper' or None, got 'mean'"),
+    ({"loss_form": "mean"}, ValueError, "loss_form must be 'code' or 'paper', got 'mean'"),
     ({"weights": [1, 1, 1]}, TypeError, "weights must be a dict or None"),
     ({"weights": {"l1": 1}}, ValueError, "weights must have names among divergence, orthogonality, corners"),
     ({"weights": {"corners": -1}}, ValueError, r"weights\['corners'\] must be a finite number >= 0"),

@@ -91,7 +91,7 @@ def start_run(task: Task, index: int, seed: int) -> Run:
     auxiliary = task.objective.make_auxiliary(network)
     if auxiliary is not None:
         auxiliary.to(task.runtime.device).requires_grad_(False).train(task.objective.auxiliary_training)
-    optimizer = task.recipe.make_optimizer(network.parameters())
+    optimizer = task.recipe.make_optimizer(network.named_parameters())
     return Run(index, seed, network, optimizer, task.objective.sampler, auxiliary)
 
 
@@ -174,7 +174,7 @@ def _enter(task: Task, run: Run, phase: Phase) -> None:
         task.runtime.seed(seed)
         _set_parameters(task, run.network, phase, phase.on_enter(embed, seed))
     if phase.reset_optimizer:
-        run.optimizer = task.recipe.make_optimizer(run.network.parameters())
+        run.optimizer = task.recipe.make_optimizer(run.network.named_parameters())
 
 
 def _set_parameters(task: Task, network: Network, phase: Phase, values: Mapping[str, Tensor]) -> None:

@@ -35,7 +35,7 @@ def unpack_run(task: Task, meta: Mapping[str, Any], tensors: Mapping[str, Tensor
 def load_run(task: Task, run: Run, meta: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """Put a run into a packed state, whatever it is in."""
     run.network.load_state_dict(under(tensors, "network/"))
-    run.optimizer = task.recipe.make_optimizer(run.network.parameters())
+    run.optimizer = task.recipe.make_optimizer(run.network.named_parameters())
     _restore_optimizer(run.optimizer, under(tensors, "optimizer/"))
     auxiliary = under(tensors, "auxiliary/")
     for name, value in _auxiliary_tensors(run):

@@ -42,7 +42,7 @@ class Stack:
         for place, network in enumerate(networks):
             for name, one in _tensors(network):
                 one.data = weights[name].data[place]
-        self._optimizer = task.recipe.make_optimizer(self._parameters.values())
+        self._optimizer = task.recipe.make_optimizer(self._parameters.items())
         alike = zip(*(parameters_of(run.optimizer) for run in runs), strict=True)
         for stacked, parameters in zip(parameters_of(self._optimizer), alike, strict=True):
             states = [run.optimizer.state[one] for run, one in zip(runs, parameters, strict=True)]

@@ -87,6 +87,7 @@ def ddc(  # noqa: PLR0913 - the published contract names these arguments
     reduction: str = "mean",
     divergence: str = "cs",
     sizes: str = "equal",
+    bandwidth_from: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """The three terms of the DDC loss, to be minimised (equation 4 of Kampffmeyer et al. 2019).
 
@@ -111,6 +112,8 @@ def ddc(  # noqa: PLR0913 - the published contract names these arguments
     sizes : {"equal", "free"}
         "free" takes `column_orthogonality` and `raised_corners` in place of the paper's terms, which favour
         clusters of equal size.
+    bandwidth_from : float tensor of shape (n, f), optional
+        Rows whose distances give the bandwidth: those of the first layer in section 4.6. None: `hidden`.
 
     Returns
     -------
@@ -139,14 +142,21 @@ def ddc(  # noqa: PLR0913 - the published contract names these arguments
     """
     options = DDCOptions(bandwidth, bandwidth_rule, reduction, divergence, sizes)
     p = check_prob(p)
-    hidden = _check_hidden(hidden, p)
+    hidden = _check_hidden("hidden", hidden, p)
+    if bandwidth_from is not None:
+        bandwidth_from = _check_hidden("bandwidth_from", bandwidth_from, p)
     with full_precision(p):
-        return ddc_terms(hidden, p, options)
+        return ddc_terms(hidden, p, options, bandwidth_from)
 
 
-def ddc_terms(hidden: Tensor, p: Tensor, options: DDCOptions = DEFAULT_OPTIONS) -> dict[str, Tensor]:
+def ddc_terms(
+    hidden: Tensor,
+    p: Tensor,
+    options: DDCOptions = DEFAULT_OPTIONS,
+    bandwidth_from: Tensor | None = None,
+) -> dict[str, Tensor]:
     """Unchecked `ddc`, for every training step; call it outside autocast."""
-    kernel = gaussian_kernel(hidden, options)
+    kernel = gaussian_kernel(hidden, options, bandwidth_from)
     between = cs_divergence if options.divergence == "cs" else kl_divergence
     equal = options.sizes == "equal"
     right_angles, closeness = (orthogonality, corners) if equal else (column_orthogonality, raised_corners)
@@ -157,18 +167,21 @@ def ddc_terms(hidden: Tensor, p: Tensor, options: DDCOptions = DEFAULT_OPTIONS) 
     }
 
 
-def gaussian_kernel(hidden: Tensor, options: DDCOptions = DEFAULT_OPTIONS) -> Tensor:
+def gaussian_kernel(
+    hidden: Tensor, options: DDCOptions = DEFAULT_OPTIONS, bandwidth_from: Tensor | None = None
+) -> Tensor:
     """``exp(-|h_q - h_l|^2 / (2 sigma^2))``: rows (n, e) -> (n, n) in [0, 1] (section 3.1.1)."""
-    # Centred: far from the origin the products of rows would swamp their distances.
-    centred = hidden - hidden.mean(dim=0).detach()
-    squared = _squared_distances(centred)
+    squared = _squared_distances(hidden)
+    measured = squared if bandwidth_from is None else _squared_distances(bandwidth_from)
     step = -(-len(hidden) // MEDIAN_ROWS)
-    variance = _variance(squared.detach()[::step, ::step], options).clamp_min(variance_floor(hidden.detach()))
-    return torch.exp(squared / (-2 * variance))
+    variance = _variance(measured.detach()[::step, ::step], options)
+    return torch.exp(squared / (-2 * variance.clamp_min(variance_floor(hidden.detach()))))
 
 
 def _squared_distances(rows: Tensor) -> Tensor:
     """Rows (n, e) -> (n, n), exactly zero on the diagonal."""
+    # Centred: far from the origin the products of rows would swamp their distances.
+    rows = rows - rows.mean(dim=0).detach()
     norms = rows.square().sum(dim=1)
     squared = (norms[:, None] + norms - 2 * rows @ rows.T).clamp_min(0)
     return squared - squared.diagonal().diag_embed()
@@ -343,19 +356,19 @@ def _over_clusters(pairs: Tensor, reduction: str) -> Tensor:
     return total / max(1, k * (k - 1) // 2) if reduction == "mean" else total / k
 
 
-def _check_hidden(hidden: object, p: Tensor) -> Tensor:
+def _check_hidden(name: str, hidden: object, p: Tensor) -> Tensor:
     """The hidden rows (n, e), checked against `p`, in its type."""
     if not isinstance(hidden, Tensor):
-        raise InputTypeError(f"hidden must be a torch tensor, got {type(hidden).__name__}.")
+        raise InputTypeError(f"{name} must be a torch tensor, got {type(hidden).__name__}.")
     if not hidden.is_floating_point():
-        raise InputTypeError(f"hidden must have a float dtype, got {hidden.dtype}.")
+        raise InputTypeError(f"{name} must have a float dtype, got {hidden.dtype}.")
     if hidden.ndim != 2 or len(hidden) != len(p) or hidden.numel() == 0:
         raise InputError(
-            f"hidden must have shape ({len(p)}, e) to match the rows of p, got {tuple(hidden.shape)}."
+            f"{name} must have shape ({len(p)}, e) to match the rows of p, got {tuple(hidden.shape)}."
         )
     if hidden.device != p.device:
-        raise InputError(f"hidden must be on the device of p ({p.device}), got {hidden.device}.")
-    check_dense("hidden", hidden)
+        raise InputError(f"{name} must be on the device of p ({p.device}), got {hidden.device}.")
+    check_dense(name, hidden)
     if not bool(hidden.detach().isfinite().all()):
-        raise InputError("hidden must be finite, got NaN or inf: look for a diverged network or NaN inputs.")
+        raise InputError(f"{name} must be finite, got NaN or inf: look for a diverged network or NaN inputs.")
     return hidden.to(p.dtype)

@@ -188,6 +188,8 @@ class Preset:
         terms have shaped the embedding, k-means finds clusters there that it did not find before.
     per_pair : bool
         Whether each pair of the transformation loss has its own cross entropy, as in equation 4.
+    close_centroids : bool
+        Whether several centroids of a cluster begin around one centre, as in the released code.
     """
 
     recipe: Recipe
@@ -199,14 +201,17 @@ class Preset:
     resets_optimizer: bool = False
     rounds: int = 1
     per_pair: bool = True
+    close_centroids: bool = False
 
 
+# Of the weights of the network and of the head; biases and centroids have none.
+_DECAY = ((r"backbone\..*weight", 1e-3), (r"head\.weight", 1e-4))
 _PAPER_RECIPE = Recipe(
     "adam",
     learning_rate=8e-4,
     betas=(0.8, 0.9),
     batch_size=100,
-    weight_decay=1e-3,
+    decay_by_name=_DECAY,
     max_epochs=1,
     # the paper never says how long it trains: three of its drops of the rate are seen through
     step_range=(30_000, 30_000),
@@ -214,6 +219,8 @@ _PAPER_RECIPE = Recipe(
     drop_factor=1 / 3,
     warmup_steps=2_000,
 )
+
+_PAPER = Preset(_PAPER_RECIPE, Weights(), n_views=4, per_cluster=1, warm_up=(5_000, 0.5))
 
 PRESET_OF = {
     "default": Preset(
@@ -236,14 +243,22 @@ PRESET_OF = {
         resets_optimizer=True,
         rounds=2,
     ),
-    "paper": Preset(_PAPER_RECIPE, Weights(), n_views=4, per_cluster=1, warm_up=(5_000, 0.5)),
+    "paper": _PAPER,
+    # section 3.5
+    "paper-mnist": dataclasses.replace(
+        _PAPER,
+        recipe=dataclasses.replace(_PAPER_RECIPE, warmup_steps=1_000),
+        weights=Weights(visit=0.8, view_visit=0.8),
+    ),
     "code": Preset(
         dataclasses.replace(
             _PAPER_RECIPE,
             learning_rate=2e-4,
             step_range=(200_000, 200_000),
             drop_every=5_000,
+            drop_factor=0.33,
             warmup_steps=1_000,
+            warmup="logistic",
         ),
         Weights(
             visit=0.5,
@@ -257,6 +272,7 @@ PRESET_OF = {
         per_cluster=4,
         warm_up=(0, 0.0),
         per_pair=False,
+        close_centroids=True,
     ),
 }
 
@@ -345,8 +361,9 @@ class ADC(ADCParams, ClusterMixin, NeuralClusterer):
     def _make_network(self, seed: int) -> CentroidNetwork:
         """A fresh float32 network with centroids for samples as in ``fit``, a function of the seed alone."""
         backbone = self._choose_backbone(_auto_backbone)
+        close = PRESET_OF[self.preset].close_centroids
         network = build_centroid_network(
-            backbone, self.sample_shape_, self.n_outputs_, seed, self._per_cluster
+            backbone, self.sample_shape_, self.n_outputs_, seed, self._per_cluster, close
         )
         return channels_last(network.float())
 

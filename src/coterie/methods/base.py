@@ -48,9 +48,10 @@ from coterie.methods.identity import identity_of
 from coterie.methods.samples import check_modality, check_sample_shape, check_samples, modality_of
 from coterie.nn import Averaged, BackboneSpec, Network, auto_backbone, averaged_shape, block_for
 from coterie.params import check_parameters, parameters_of, refuse_unknown
-from coterie.params.shared import TrainingParams
+from coterie.params.shared import How, TrainingParams
 
-_HEAD = "head."
+# layers above the features, which are fresh where their shapes differ
+_FRESH = ("head.", "hidden.")
 
 # in place of a number or a name that the caller leaves to the method
 AUTO = "auto"
@@ -75,6 +76,8 @@ class Training:
         How many of the best restarts `_adopt` and `_describe_restarts` get.
     scaling : Scaling or None
         That of another estimator's samples in place of one fitted to X.
+    how : str or None
+        How restarts run, in place of the estimator's `restarts`.
     """
 
     objective: Objective
@@ -84,6 +87,7 @@ class Training:
     supervision: str
     keep: int = 1
     scaling: Scaling | None = None
+    how: How | None = None
 
 
 class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, TrainingParams):
@@ -280,7 +284,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         with own_random_numbers(runtime):
             threads = choose_threads(self.threads, self._make_network(0), runtime.device)
             with torch_threads(threads):
-                fresh = Session(seeds, plan.keep, choose_how(task, self.restarts, seeds))
+                fresh = Session(seeds, plan.keep, choose_how(task, plan.how or self.restarts, seeds))
                 traced = "" if self.checkpoint_dir is None else self._fingerprint(samples, plan)
                 session = self._run(task, fresh, traced)
             self._adopt(session.kept, runtime.device)
@@ -354,7 +358,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         fits = {
             name: value for name, value in given.items() if name in own and value.shape == own[name].shape
         }
-        missing = [name for name in own if name not in fits and not name.startswith(_HEAD)]
+        missing = [name for name in own if name not in fits and not name.startswith(_FRESH)]
         if missing:
             raise InputError(
                 f"start_from: its network (backbone={self._start.backbone!r}) has no {missing[0]} "

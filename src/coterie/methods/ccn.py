@@ -20,13 +20,22 @@ from sklearn.utils import Tags
 from coterie._errors import InputError, SimilarityWarning
 from coterie.data import Pairs
 from coterie.data.arrays import SampleArray, data_digest
+from coterie.data.augment import Augment
 from coterie.data.batches import LabelBatches, PairBatches, Sampler
 from coterie.engine.objective import OnEnter
 from coterie.engine.recipe import Recipe
 from coterie.engine.training import FinishedRun
 from coterie.losses.inputs import check_margin
 from coterie.methods.base import AUTO, IntArray, Training
-from coterie.methods.ccn_presets import DEFAULTS, MANY_PAIRS, PAPER_AND_CODE, TRANSFER, Preset
+from coterie.methods.ccn_presets import (
+    CROPS,
+    DEFAULTS,
+    HIDDEN_FEATURES,
+    MANY_PAIRS,
+    PAPER_AND_CODE,
+    TRANSFER,
+    Preset,
+)
 from coterie.methods.checks import check_labels, check_pairs, pair_columns, warn_of_classes
 from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.kmeans_start import KMeansHead
@@ -39,6 +48,7 @@ from coterie.methods.transfer import (
     spectral_start,
 )
 from coterie.metrics import dominant_clusters
+from coterie.nn import ClusterNetwork, build_network, channels_last
 from coterie.params import parameters
 from coterie.params.ccn import CCNParams
 
@@ -93,6 +103,8 @@ class CCN(CCNParams, NeuralClusterer):
         each of several restarts has its own "n_clusters" and "n_dominant", whose spread is the estimate's.
     classes_ : array
         Distinct known labels; only after a fit with y.
+    hidden_features_ : int
+        Width of the layer between features and outputs; 0: none.
 
     Examples
     --------
@@ -105,6 +117,7 @@ class CCN(CCNParams, NeuralClusterer):
     (2, 10)
     """
 
+    _saved_fields = (*NeuralClusterer._saved_fields, "hidden_features_")
     # its pairs have said what belongs together
     _merges_outputs = False
     _usual_pixels = 32 * 32
@@ -149,6 +162,8 @@ class CCN(CCNParams, NeuralClusterer):
         samples = self._check_samples(X, reset=True)
         self._check_common(len(samples))
         self._check_own()
+        is_released = similarity is not None and self.preset != "default"
+        self.hidden_features_ = self._width_or(HIDDEN_FEATURES if is_released else 0)
         if similarity is not None:
             return self._fit_transfer(samples, y, pairs, similarity)
         supervision = self._check_supervision(len(samples), y, pairs)
@@ -213,10 +228,27 @@ class CCN(CCNParams, NeuralClusterer):
         n_restarts = self._restarts_or(1)
         state = labeler.network.state_dict().values()
         supervision = data_digest(*(np.atleast_1d(value.cpu().numpy()) for value in state))
-        training = Training(objective, recipe, n_restarts, self._choose_augment(True), supervision)
+        training = Training(objective, recipe, n_restarts, self._transfer_views(), supervision)
         # each restart estimates the number of clusters
         keep = n_restarts if self.over_clustering else 1
         return self._train(samples, dataclasses.replace(training, keep=keep, scaling=similarity.scaling_))
+
+    def _transfer_views(self) -> Augment | None:
+        """The views of each batch, which the similarity network sees too."""
+        if self.preset != "default" and self.augment == AUTO and self.modality_ == "image":
+            return CROPS
+        return self._choose_augment(True)
+
+    def _make_network(self, seed: int) -> ClusterNetwork:
+        """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
+        network = build_network(
+            self._choose_backbone(), self.sample_shape_, self.n_outputs_, seed, self.hidden_features_
+        )
+        return channels_last(network.float())
+
+    def _width_or(self, usual: int) -> int:
+        """Width of the layer between features and outputs; with "auto" the usual one."""
+        return usual if self.hidden_features == AUTO else int(self.hidden_features)
 
     def _describe_restarts(self, samples: SampleArray, kept: Sequence[FinishedRun]) -> None:
         """Clusters of each kept restart, used and dominant, into its entry of `runs_`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from coterie.data.augment_images import ImageViews
 from coterie.engine.recipe import Recipe
 from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
 
@@ -23,18 +24,23 @@ class Preset:
     after_another: float = 1.0
 
 
-# The paper names neither rate nor length of training; those of its Torch7 code stand in both presets.
+# The paper names neither rate nor length of training; those of its Torch7 code stand in both presets. Torch7
+# dampens every gradient by the momentum unless told otherwise: its rate of 0.01 is one of 0.001 elsewhere.
 _TORCH7 = Recipe(
     "sgd",
     learning_rate=0.01,
     momentum=0.9,
+    dampening=0.9,
     weight_decay=5e-4,
     batch_size=32,
     max_epochs=100,
     drops=(0.25, 0.5, 0.75),
     drop_factor=0.5,
 )
-_CCL_PAPER = Recipe("sgd", learning_rate=0.1, batch_size=100, max_epochs=30, drops=(1 / 3, 2 / 3))
+# The paper does not name the momentum; the released code has 0.9 wherever it takes SGD.
+_CCL_PAPER = Recipe(
+    "sgd", learning_rate=0.1, momentum=0.9, batch_size=100, max_epochs=30, drops=(1 / 3, 2 / 3)
+)
 _CCL_CODE = Recipe("adam", learning_rate=1e-3, batch_size=100, max_epochs=30, drops=(1 / 3, 2 / 3))
 _FROM_LABELS = Recipe(
     "adam",
@@ -45,8 +51,8 @@ _FROM_LABELS = Recipe(
     drops=(0.5, 0.75),
     patience=10,
 )
-# The Torch7 code's rate and decay for a sum over 16 pairs, restated for a mean, so that they stay right when
-# the batch size is another.
+# The Torch7 code's rate, without its dampening, and decay for a sum over 16 pairs, restated for a mean, so
+# that they stay right when the batch size is another.
 _SUMMED = 16
 _FROM_PAIRS = Recipe(
     "sgd",
@@ -76,7 +82,10 @@ _CCL_FROM_MANY_PAIRS = Recipe(
 )
 MANY_PAIRS = 5_000
 
-# Epochs, rate and its drop are those of the paper's supplement and code.
+# Epochs, rate and its drop are those of the paper's supplement and code; the layer between features and
+# outputs, and the crops of 0.85 to 1 of an image's area, are those of the code.
+HIDDEN_FEATURES = 512
+CROPS = ImageViews(crop=1 - 0.85**0.5)
 _TRANSFER = Recipe("adam", learning_rate=1e-3, batch_size=100, max_epochs=150, drops=(2 / 3,))
 TRANSFER = {
     "default": Preset(dataclasses.replace(_TRANSFER, step_range=(600, 6_000))),

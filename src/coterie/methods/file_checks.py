@@ -73,6 +73,7 @@ _FIELDS: dict[str, Callable[[object], bool]] = {
     "n_clusters_": _is_count,
     "n_dominant_": _is_count,
     "n_outputs_": _is_positive,
+    "hidden_features_": _is_count,
     "n_clusters_estimate_": lambda value: value is None or _is_names(value),
     "classes_": _is_array,
     "feature_names_in_": _is_array,

@@ -48,7 +48,8 @@ def from_file(
     """
     # models were saved without these once
     modality = modality_of_shape(meta["sample_shape"])
-    meta = {"modality_": modality, "table_steps_": None, "max_pixels_": None} | meta
+    added = {"modality_": modality, "table_steps_": None, "max_pixels_": None, "hidden_features_": 0}
+    meta = added | meta
     check_fields(meta)
     check_tensors(tensors)
     params = dict(meta["params"])

@@ -58,7 +58,8 @@ _ROUNDING = 1e-12  # of values of 1
 DEFAULT = Recipe(
     "adam", learning_rate=1e-3, batch_size=32, max_epochs=12, drops=(0.5, 0.75, 0.9), drop_factor=0.3
 )
-PAPER = Recipe("adadelta", learning_rate=5.0, batch_size=200, max_epochs=1000)
+# rho as in Keras, where the paper's network was trained
+PAPER = Recipe("adadelta", learning_rate=5.0, rho=0.95, batch_size=200, max_epochs=1000)
 
 
 class L2CObjective(Objective):

@@ -1,7 +1,7 @@
 """Similarity networks: from known classes to the question whether two samples are of one class.
 
-Hsu, Lv and Kira, "Learning to cluster in order to transfer across domains and tasks" (2018); Hsu, Lv,
-Schlosser, Odom and Kira, "A probabilistic constrained clustering for transfer learning and image category
+Hsu, Lv and Kira, "Learning to cluster in order to transfer across domains and tasks", arXiv:1711.10125; Hsu,
+Lv, Schlosser, Odom and Kira, "A probabilistic constrained clustering for transfer learning and image category
 discovery", arXiv:1806.11078.
 """
 
@@ -92,8 +92,8 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
     """
     It is trained on the pairs of known classes and answers for samples of any class: with
     ``CCN.fit(X, similarity=...)`` it stands in for the labels that new data do not have. The features of both
-    samples go side by side through Linear, batch norm, ReLU, Linear (section B of arXiv:1806.11078), computed
-    without concatenating them: `coterie.nn.PairHead`.
+    samples go side by side through Linear, batch norm, ReLU, Linear (the released code of arXiv:1806.11078,
+    after arXiv:1711.10125), computed without concatenating them: `coterie.nn.PairHead`.
 
     Some classes are held out of the training. On their pairs a temperature is fitted, after which the
     probabilities are calibrated, and the threshold is chosen above which a pair counts as similar.

@@ -241,7 +241,7 @@ def nmi(y_true: ArrayLike, y_pred: ArrayLike, *, average: str = "arithmetic") ->
 
 
 def dominant_clusters(labels: ArrayLike, n_clusters: int) -> int:
-    """Count the clusters that hold at least n / n_clusters samples (section 4 of Hsu et al. 2018).
+    """Count the clusters that hold at least n / n_clusters samples (arXiv:1711.10125).
 
     With many more clusters than classes it estimates the number of classes. Near the true number it
     undercounts: even perfect clusters of a nearly balanced set are partly smaller than n / n_clusters.

@@ -14,6 +14,9 @@ from coterie.nn.backbone import Backbone
 from coterie.nn.build import BackboneSpec
 from coterie.nn.network import ClusterNetwork, build_network, reorder
 
+# Of the released code's start, in each coordinate.
+_CENTRE_SPREAD, _CENTROID_SPREAD = 0.3, 0.01
+
 
 class CentroidNetwork(ClusterNetwork):
     """A backbone, a linear head, and centroids that pass through the same head.
@@ -24,6 +27,9 @@ class CentroidNetwork(ClusterNetwork):
     n_clusters : int
     per_cluster : int
         Centroids of each cluster.
+    close : bool
+        Whether those of a cluster begin around one centre, as in the released code: the centre from
+        N(0, 0.3^2), its centroids within 0.01 of it in each coordinate. Otherwise each begins at random.
 
     Attributes
     ----------
@@ -41,12 +47,18 @@ class CentroidNetwork(ClusterNetwork):
     outputs = ("embedding", "logits", "centroids", "centroid_logits")
     shared_outputs = frozenset({"centroids", "centroid_logits"})
 
-    def __init__(self, backbone: Backbone, n_clusters: int, per_cluster: int = 1) -> None:
+    def __init__(
+        self, backbone: Backbone, n_clusters: int, per_cluster: int = 1, close: bool = False
+    ) -> None:
         super().__init__(backbone, n_clusters)
         if per_cluster < 1:
             raise InputError(f"per_cluster: expected a positive number, got {per_cluster}")
         width = backbone.out_features
-        self.centroids = nn.Parameter(torch.randn(n_clusters * per_cluster, width) / width**0.5)
+        if close:
+            centroids = _around_centres(n_clusters, per_cluster, width)
+        else:
+            centroids = torch.randn(n_clusters * per_cluster, width) / width**0.5
+        self.centroids = nn.Parameter(centroids)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map x ``(b, *sample_shape)`` to embedding (b, e), logits (b, k), centroids (m, e), their logits."""
@@ -63,8 +75,20 @@ class CentroidNetwork(ClusterNetwork):
         reorder(self.centroids, places.ravel())
 
 
+def _around_centres(n_clusters: int, per_cluster: int, width: int) -> Tensor:
+    """Centroids (n_clusters * per_cluster, width), those of each cluster close to each other."""
+    centres = _CENTRE_SPREAD * torch.randn(n_clusters, 1, width)
+    offsets = _CENTROID_SPREAD * (2 * torch.rand(n_clusters, per_cluster, width) - 1)
+    return (centres + offsets).flatten(0, 1)
+
+
 def build_centroid_network(
-    spec: BackboneSpec, sample_shape: Sequence[int], n_clusters: int, seed: int, per_cluster: int = 1
+    spec: BackboneSpec,
+    sample_shape: Sequence[int],
+    n_clusters: int,
+    seed: int,
+    per_cluster: int = 1,
+    close: bool = False,
 ) -> CentroidNetwork:
     """Build a network with centroids whose initial weights depend on the seed alone: see `build_network`.
 
@@ -77,7 +101,7 @@ def build_centroid_network(
     plain = build_network(spec, sample_shape, n_clusters, seed)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(seed))
-        network = CentroidNetwork(plain.backbone, n_clusters, per_cluster)
+        network = CentroidNetwork(plain.backbone, n_clusters, per_cluster, close)
     network.head.load_state_dict(plain.head.state_dict())
     like = plain.head.weight
     return network.to(device=like.device, dtype=like.dtype)

@@ -92,7 +92,16 @@ class DDCPerceptron(Backbone):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (b, ...) with n_features numbers per sample to the embedding (b, out_features)."""
-        embedding: Tensor = self.layers(x.flatten(1))
+        return self.rest(self.first(x))
+
+    def first(self, x: Tensor) -> Tensor:
+        """Map x (b, ...) to the output of the first layer, behind its ReLU."""
+        out: Tensor = self.layers[:2](x.flatten(1))
+        return out
+
+    def rest(self, first: Tensor) -> Tensor:
+        """Map the output of the first layer to the embedding (b, out_features)."""
+        embedding: Tensor = self.layers[2:](first)
         return embedding
 
     def make_head(self, n_clusters: int) -> nn.Linear:

@@ -61,10 +61,15 @@ class ClusterNetwork(Network):
     ----------
     backbone : Backbone
     n_clusters : int
+    hidden_features : int, default=0
+        Width of a layer with batch norm and ReLU between the backbone and the head, whose output is then the
+        embedding; 0: none.
 
     Attributes
     ----------
     backbone : Backbone
+    hidden : nn.Module
+        The identity where there is no hidden layer.
     head : nn.Linear
 
     Examples
@@ -77,27 +82,37 @@ class ClusterNetwork(Network):
 
     outputs: tuple[str, ...] = ("embedding", "logits")
 
-    def __init__(self, backbone: Backbone, n_clusters: int) -> None:
+    def __init__(self, backbone: Backbone, n_clusters: int, hidden_features: int = 0) -> None:
         super().__init__()
         if n_clusters < 1:
             raise InputError(f"n_clusters: expected a positive number, got {n_clusters}")
         self.backbone = backbone
-        self.head = backbone.make_head(n_clusters)
+        if hidden_features:
+            self.hidden: nn.Module = _hidden_layer(backbone.out_features, hidden_features)
+            self.head = nn.Linear(hidden_features, n_clusters)
+        else:
+            self.hidden = nn.Identity()
+            self.head = backbone.make_head(n_clusters)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map x ``(b, *sample_shape)`` to the embedding (b, out_features) and the logits (b, n_clusters)."""
+        """Map x ``(b, *sample_shape)`` to the embedding (b, e) and the logits (b, n_clusters)."""
         embedding = self.embed(x)
         return embedding, self.head(embedding)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Map x ``(b, *sample_shape)`` to the embedding (b, out_features) alone."""
-        embedding: Tensor = self.backbone(x)
+        """Map x ``(b, *sample_shape)`` to the embedding (b, e) alone."""
+        embedding: Tensor = self.hidden(self.backbone(x))
         return embedding
 
     def rename_clusters(self, names: npt.NDArray[np.int64]) -> None:
         """Give cluster c the number ``names[c]``, a permutation of shape (n_clusters,), in place."""
         for parameter in self.head.parameters():
             reorder(parameter, names)
+
+
+def _hidden_layer(before: int, after: int) -> nn.Sequential:
+    """Linear, batch norm, which would subtract a bias again, and ReLU."""
+    return nn.Sequential(nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU())
 
 
 def reorder(parameter: nn.Parameter, names: npt.NDArray[np.int64]) -> None:
@@ -151,7 +166,7 @@ class PairNetwork(Network):
 
 
 def build_network(
-    spec: BackboneSpec, sample_shape: Sequence[int], n_clusters: int, seed: int
+    spec: BackboneSpec, sample_shape: Sequence[int], n_clusters: int, seed: int, hidden_features: int = 0
 ) -> ClusterNetwork:
     """Build a network whose initial weights depend on the seed alone; the head is always fresh.
 
@@ -165,6 +180,8 @@ def build_network(
     sample_shape : sequence of int
     n_clusters : int
     seed : int
+    hidden_features : int, default=0
+        As in `ClusterNetwork`.
 
     Returns
     -------
@@ -177,7 +194,9 @@ def build_network(
     >>> torch.equal(first.head.weight, second.head.weight)
     True
     """
-    return _from_seed(lambda: ClusterNetwork(build_backbone(spec, sample_shape), n_clusters), seed)
+    return _from_seed(
+        lambda: ClusterNetwork(build_backbone(spec, sample_shape), n_clusters, hidden_features), seed
+    )
 
 
 def build_pair_network(
@@ -210,14 +229,16 @@ def build_pair_network(
 
 
 def _from_seed(make: Callable[[], _Headed], seed: int) -> _Headed:
-    """Make a network from a seed of its own, its head with the dtype and on the device of its backbone."""
+    """Make a network from a seed of its own, all of it with the dtype and on the device of its backbone."""
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would seed the generators of all GPUs too, which are not restored here.
         torch.default_generator.manual_seed(int(seed))
         network = make()
     like = next((p for p in network.backbone.parameters() if p.is_floating_point()), None)
     if like is not None:
-        network.head.to(device=like.device, dtype=like.dtype)
+        for part in network.children():
+            if part is not network.backbone:
+                part.to(device=like.device, dtype=like.dtype)
     return network
 
 

@@ -41,6 +41,11 @@ class SetLSTM(nn.Module):
     n_samples : int or None
         Samples of a set, for explicit distances.
 
+    Notes
+    -----
+    The gates are torch's, with the logistic function; Keras of the paper's time had a hard sigmoid, which the
+    fused LSTM does not offer. Input and recurrent weights and the open forget gates begin as in Keras.
+
     Examples
     --------
     >>> network = SetLSTM(2, max_clusters=3, width=16, depth=2)

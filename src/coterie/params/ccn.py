@@ -50,6 +50,16 @@ class CCNParams(ClustererParams):
         does `fit` accept both y and pairs.
         """,
     )
+    hidden_features: int | Literal["auto"] = param(
+        default="auto",
+        check=Range(0),
+        shapes_network=True,
+        text="""
+        Width of a layer with batch norm and ReLU between the features and the output layer; 0: none.
+        "auto": 512, as in the released code, with a similarity network and the presets "paper" and "code";
+        otherwise 0.
+        """,
+    )
     n_restarts: int | Literal["auto"] = param(
         default="auto",
         check=Range(1),
@@ -88,7 +98,8 @@ class CCNParams(ClustererParams):
         text="""
         Random views of each training batch, drawn anew at every step. "auto": with a similarity
         network, and with the default preset and little supervision (as for `n_restarts`), small
-        rotations, zooms and shifts of images and noise on vectors; otherwise none.
+        rotations, zooms and shifts of images and noise on vectors; random crops of images with a similarity
+        network and the presets "paper" and "code"; otherwise none.
         """,
         python_text="""
         A callable maps a scaled batch and a torch.Generator to a batch of the same shape.

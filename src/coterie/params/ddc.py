@@ -29,13 +29,13 @@ class DDCParams(ClustererParams):
     divergence: Literal["cs", "kl"] = param(
         default="cs", text="Cauchy-Schwarz, or the symmetrised Kullback-Leibler divergence."
     )
-    loss_form: Literal["code", "paper"] | None = param(
-        default=None,
+    loss_form: Literal["code", "paper"] = param(
+        default="code",
         text="""
         How the terms are scaled and the kernel's bandwidth is computed: as in the released code
         (means over pairs, bandwidth from squared distances) or literally as the paper prints them
-        (sums, bandwidth from distances); see `coterie.losses.ddc`. None: "paper" with that preset,
-        otherwise "code".
+        (sums, bandwidth from distances), where the inner products of rows count thousands of times
+        as much; see `coterie.losses.ddc`.
         """,
     )
     balance: bool = param(
@@ -60,7 +60,14 @@ class DDCParams(ClustererParams):
         paper, or 1 after `start_from`.
         """,
     )
-    restarts: How = param(default="successive-halving", text=RESTARTS)
+    restarts: How | None = param(  # type: ignore[assignment]  # None stands for one of the other names
+        default=None,
+        text=RESTARTS
+        + """
+        None: "successive-halving" with the default preset; otherwise "auto", as all runs were trained to
+        their end.
+        """,
+    )
     backbone: str | Callable[..., Any] = param(
         default="auto",
         metavar="NAME",
@@ -76,8 +83,9 @@ class DDCParams(ClustererParams):
         default="default",
         shapes_network=True,
         text="""
-        Steps as tuned here for minutes on a CPU; those of the paper (70,000); or as the defaults of
-        the released code (100 epochs, gradients clipped at a norm of 5).
+        Steps as tuned here for minutes on a CPU; those of the paper (70,000), with its bandwidth of
+        vectors, which follows from the first layer; or as the defaults of the released code (100 epochs,
+        gradients clipped at a norm of 5).
         """,
     )
     batch_size: int | None = param(

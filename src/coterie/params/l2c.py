@@ -109,8 +109,8 @@ class L2CParams(TrainingParams):
         default="default",
         shapes_network=True,
         text="""
-        Adam, 1,200 steps of 32 sets (16 of images); or the paper's Adadelta with rate 5.0 and 200
-        sets (25).
+        Adam, 1,200 steps of 32 sets (16 of images); or the paper's Adadelta with rate 5.0, rho 0.95 and 200
+        sets (25). The gates of "lstm" are logistic in both, where the paper's Keras had hard sigmoids.
         """,
     )
     batch_size: int | None = param(
