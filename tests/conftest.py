@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,18 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 from tests.browser import Browser
+
+from coterie.data import modality
+from coterie.data.readers import registry as readers
+from coterie.methods import registry as methods
+from coterie.report import renderers
+
+REGISTRIES: tuple[tuple[Any, str], ...] = (
+    (methods, "_REGISTERED"),
+    (modality, "_KNOWN"),
+    (readers, "_READERS"),
+    (renderers, "_RENDERERS"),
+)
 
 Digits = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
 
@@ -26,6 +40,13 @@ def hangups_count() -> None:
     """A run under nohup ignores SIGHUP, and so would every process that a test starts."""
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(autouse=True)
+def registries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test or a guide registers is known until its end."""
+    for module, name in REGISTRIES:
+        monkeypatch.setattr(module, name, copy.copy(getattr(module, name)))
 
 
 @pytest.fixture(scope="session")

@@ -63,8 +63,7 @@ def test_an_installed_method_is_listed_without_its_import(installed: Path) -> No
     assert "information" not in call(None, "methods").stdout
 
 
-def test_a_registered_method_keeps_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_REGISTERED", {})
+def test_a_registered_method_keeps_the_contract() -> None:
     coterie.register("other", Other)
     coterie.register("other", Other)
     check_method(Other, max_steps=5)

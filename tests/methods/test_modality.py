@@ -19,9 +19,7 @@ from coterie.cli.label.session import LabelingSession
 from coterie.data import ReadOptions, Samples, modality, read_samples
 from coterie.data.augment_sounds import SoundViews
 from coterie.data.modality import Modality, find_modality, register_modality
-from coterie.data.readers import registry
 from coterie.data.readers.registry import Reader, ending_in, register_reader
-from coterie.report import renderers
 from coterie.report.html import ReportInput, render_report
 from coterie.report.renderers import pictures_of, register_renderer
 
@@ -137,11 +135,8 @@ def test_low_pitches_are_shown_below(sounds: Path) -> None:
 
 
 @pytest.fixture
-def walks(monkeypatch: pytest.MonkeyPatch) -> str:
+def walks() -> str:
     """Walks: files of numbers that end in .walk, read, varied and drawn by functions of their own."""
-    monkeypatch.setattr(modality, "_KNOWN", dict(modality._KNOWN))
-    monkeypatch.setattr(registry, "_READERS", list(registry._READERS))
-    monkeypatch.setattr(renderers, "_RENDERERS", dict(renderers._RENDERERS))
 
     def read(folder: Path, files: Sequence[Path], options: ReadOptions) -> Samples:
         values = np.stack([np.loadtxt(file, dtype=np.float32) for file in files])
