@@ -59,6 +59,14 @@ def test_the_bound_is_a_parameter() -> None:
         DDC(max_pixels=10).fit(images(40, 40))
 
 
+def test_images_with_colours_take_another_network() -> None:
+    names = [
+        type(fitted(ADC, images(*shape), **more).network_.backbone).__name__
+        for shape, more in (((16, 16), {}), ((3, 16, 16), {}), ((3, 16, 16), {"preset": "paper"}))
+    ]
+    assert names == ["VCNN", "LeNet", "VCNN"]
+
+
 def test_vectors_have_no_working_size() -> None:
     assert block_of(fitted(DDC, images(5000))) == 1
 

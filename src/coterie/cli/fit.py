@@ -64,6 +64,8 @@ from coterie.params import parameters_of
 from coterie.report.findings import loss_in_words
 
 TRACKED = "tracked"
+# of a first look: the rest of a minute reads and writes files
+QUICK = "40s"
 # supervision, by its name in `fit`
 _OPTION_OF = {"y": "--labels", "pairs": "--pairs", "similarity": "--similarity"}
 _DESCRIPTION = (
@@ -86,6 +88,8 @@ def run(words: list[str]) -> None:
     folder = Path(options.out)
     check_run(folder, options.resume, options.overwrite)
     check_threshold(options.threshold)
+    if options.quick:
+        options.time_limit = _quick(options.time_limit)
     earlier = None if init is None else read_metadata(options.init)
     samples = read_samples(options.data, reading_options(options, earlier))
     params = {key: getattr(options, key) for key in names}
@@ -99,6 +103,13 @@ def run(words: list[str]) -> None:
         results, summary = _write_run(folder, estimator, samples, options)
         write_metadata(folder, _metadata(words, options, samples, earlier))
     print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
+
+
+def _quick(time_limit: object) -> str:
+    """The time limit of a first look, which takes no other one."""
+    if time_limit is not None:
+        raise InputError("--quick, --time-limit: one of them is expected")
+    return QUICK
 
 
 def _choose(words: Sequence[str]) -> tuple[str, NeuralEstimator | None]:
@@ -155,6 +166,9 @@ def _parser(name: str, init: NeuralEstimator | None) -> tuple[DashedParser, list
     made.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
     made.add_argument(
         "--threshold", type=float, default=0.0, metavar="P", help="label rows less certain than P as -1"
+    )
+    made.add_argument(
+        "--quick", action="store_true", help=f"a first look within a minute: --time-limit {QUICK}"
     )
     made.add_argument("--safe_csv", action="store_true", help=SAFE_CSV)
     made.add_argument("--json", action="store_true", help="print the results as JSON")

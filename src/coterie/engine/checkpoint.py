@@ -7,9 +7,12 @@ import dataclasses
 import signal
 import time
 from collections.abc import Iterator
+from os import PathLike
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from torch import Tensor
 
 from coterie._errors import InputError, Interrupted
 from coterie._signals import stop_signals_caught
@@ -22,7 +25,7 @@ from coterie.engine.training import FinishedRun, Session
 
 FILE_NAME = "checkpoint.safetensors"
 LOCK_NAME = "lock"
-_SESSION_STATE = ("seeds", "keep", "how", "n_restarts", "rung", "runs", "history")
+_SESSION_STATE = ("seeds", "keep", "how", "n_restarts", "rung", "decision", "runs", "history")
 
 
 class Checkpointer:
@@ -142,6 +145,30 @@ def save_session(path: Path, fingerprint: str, session: Session) -> None:
     write_tensors(path, "checkpoint", tensors, meta)
 
 
+def saved_decision(folder: str | PathLike[str], fingerprint: str) -> dict[str, Any]:
+    """What a time limit led to in the fit that has a checkpoint in a folder; empty where there is none.
+
+    Raises
+    ------
+    InputError, DamagedFileError
+        As `load_session`.
+    """
+    path = Path(folder) / FILE_NAME
+    found: dict[str, Any] = _read(path, fingerprint)[1].get("decision", {}) if path.exists() else {}
+    return found
+
+
+def _read(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and JSON data of a checkpoint, which has to be of this fit."""
+    tensors, meta = read_tensors(path, "checkpoint")
+    if meta["fingerprint"] != fingerprint:
+        raise InputError(
+            f"checkpoint_dir: {path} belongs to a fit with other parameters or other data; "
+            "give the same ones to go on with it, or another folder to start afresh"
+        )
+    return tensors, meta
+
+
 def load_session(path: Path, fingerprint: str, task: Task) -> Session:
     """Read a session back; the runs under way continue exactly where they were.
 
@@ -152,12 +179,7 @@ def load_session(path: Path, fingerprint: str, task: Task) -> Session:
     DamagedFileError
         The file cannot be read.
     """
-    tensors, meta = read_tensors(path, "checkpoint")
-    if meta["fingerprint"] != fingerprint:
-        raise InputError(
-            f"checkpoint_dir: {path} belongs to a fit with other parameters or other data; "
-            "give the same ones to go on with it, or another folder to start afresh"
-        )
+    tensors, meta = _read(path, fingerprint)
     known = set(meta).issuperset(_SESSION_STATE)
     if not known or not all(set(entry).issuperset(RUN_STATE) for entry in meta["live"]):
         raise InputError(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from torch import Tensor, nn
 
@@ -167,6 +169,17 @@ class Objective(ABC):
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """The last phase's weighted sum: what ranks restarts."""
         return self.phases[-1].total(terms)
+
+    def shortened(self, share: float) -> Self:
+        """A copy whose phases take this share of their steps."""
+        copied = copy.copy(self)
+        copied.phases = tuple(
+            phase
+            if phase.steps is None
+            else dataclasses.replace(phase, steps=max(1, round(share * phase.steps)))
+            for phase in self.phases
+        )
+        return copied
 
     def phase_at(self, step: int) -> int:
         """Number of the phase to which a step belongs, if none before it has ended early."""

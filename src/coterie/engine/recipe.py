@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Iterable
@@ -91,6 +92,13 @@ class Recipe:
             low, high = self.step_range
             steps = steps_per_epoch * max(1, round(min(max(steps, low), high) / steps_per_epoch))
         return steps
+
+    def shortened(self, steps: int, before: int) -> Recipe:
+        """The same course of the learning rate over `steps` steps in place of those `before`."""
+        share = steps / before
+        every = None if self.drop_every is None else max(1, round(share * self.drop_every))
+        warm_up = round(share * self.warmup_steps)
+        return dataclasses.replace(self, max_steps=steps, drop_every=every, warmup_steps=warm_up)
 
     def learning_rate_at(self, step: int, total: int) -> float:
         """Learning rate of a step: a function of the step alone, so a resumed run needs no more state."""

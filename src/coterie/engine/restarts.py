@@ -189,6 +189,7 @@ def _describe(session: Session) -> None:
     for info in session.runs:
         info["duplicate_of"] = doubles.get(info["restart"])
         info["chosen"] = info["restart"] == session.kept[0].index
+        info |= session.decision
 
 
 def _duplicates(session: Session) -> dict[int, int]:

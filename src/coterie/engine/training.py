@@ -45,6 +45,8 @@ class Session:
         Restarts asked for; as many may be replaced.
     rung : int
         Racing: how often the worse half has gone.
+    decision : dict
+        What a time limit has led to, as JSON data; empty without one.
     runs : list of dict
         One flat dict per restart that has ended.
     history : list of dict
@@ -64,6 +66,7 @@ class Session:
     how: str = "sequential"
     n_restarts: int = 0
     rung: int = 0
+    decision: dict[str, Any] = field(default_factory=dict)
     runs: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
     kept: list[FinishedRun] = field(default_factory=list)

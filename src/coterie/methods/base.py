@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
+import sys
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,12 +34,13 @@ from coterie.data.augment import Augment
 from coterie.data.modality import find_modality
 from coterie.data.views import default_augment
 from coterie.engine.checkpoint import Checkpointer
+from coterie.engine.clock import Announcement
 from coterie.engine.loop import Callback
 from coterie.engine.objective import Objective
 from coterie.engine.pool import count_workers
 from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import SEED_STRIDE, choose_how, run_session
+from coterie.engine.restarts import choose_how, run_session
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, own_random_numbers, torch_threads
 from coterie.engine.task import Task
 from coterie.engine.trackers import EpochLog, Tracking
@@ -45,9 +48,11 @@ from coterie.engine.training import FinishedRun, Session
 from coterie.methods.checks import as_random_state
 from coterie.methods.forward import Pick, embedding, map_samples
 from coterie.methods.identity import identity_of
+from coterie.methods.in_time import plan_in_time, seeds_from
 from coterie.methods.samples import check_modality, check_sample_shape, check_samples, modality_of
 from coterie.nn import Averaged, BackboneSpec, Network, auto_backbone, averaged_shape, block_for
 from coterie.params import check_parameters, parameters_of, refuse_unknown
+from coterie.params.duration import seconds_of
 from coterie.params.shared import How, TrainingParams
 
 # layers above the features, which are fresh where their shapes differ
@@ -253,6 +258,10 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             return self._usual_pixels if self.preset == "default" else None
         return cast("int | None", self.max_pixels)
 
+    def _seconds_to_train(self) -> float | None:
+        """The time that the restarts may take; None: any."""
+        return seconds_of(self.time_limit)
+
     def _restarts_or(self, usual: int) -> int:
         """The number of restarts asked for; with "auto" the usual one, or 1 where all begin alike."""
         if self.n_restarts == "auto":
@@ -279,14 +288,15 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         scaling = self._start.scaling_ if self._start else plan.scaling or fit_scaling(samples, self.scale)
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(samples, scaling, runtime.device)
-        task = Task(source, plan.objective, plan.recipe, runtime, self._first_network, plan.augment)
-        seeds = [base + SEED_STRIDE * number for number in range(plan.n_restarts)]
         with own_random_numbers(runtime):
             threads = choose_threads(self.threads, self._make_network(0), runtime.device)
             with torch_threads(threads):
-                fresh = Session(seeds, plan.keep, choose_how(task, plan.how or self.restarts, seeds))
                 traced = "" if self.checkpoint_dir is None else self._fingerprint(samples, plan)
-                session = self._run(task, fresh, traced)
+                plan, decision = plan_in_time(self, source, plan, base, traced)
+                task = self._task(source, plan, runtime)
+                seeds = seeds_from(base, plan.n_restarts)
+                how = choose_how(task, plan.how or self.restarts, seeds)
+                session = self._run(task, Session(seeds, plan.keep, how, decision=decision), traced)
             self._adopt(session.kept, runtime.device)
         self.scaling_ = scaling
         self.loss_ = session.kept[0].loss
@@ -296,6 +306,27 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if len(session.kept) > 1:
             self._describe_restarts(samples, session.kept)
         return self
+
+    def _task(self, source: ScaledSource, plan: Training, runtime: Runtime) -> Task:
+        return Task(source, plan.objective, plan.recipe, runtime, self._first_network, plan.augment)
+
+    def _say(self, runtime: Runtime, text: str) -> None:
+        """Say something on standard error, where progress is shown."""
+        if self._shows_progress(runtime) and text:
+            print(f"coterie: {text}", file=sys.stderr)
+
+    def _takes_averages(self) -> bool:
+        """Whether samples are images, of which a network of the library's choice may see averages."""
+        return isinstance(self.backbone, str) and self.backbone == AUTO and len(self.sample_shape_) in (2, 3)
+
+    def _size_in_words(self) -> str:
+        """Size of images, and that at which the network sees them."""
+        if len(self.sample_shape_) not in (2, 3):
+            return ""
+        size = "{}x{}".format(*self.sample_shape_[-2:])
+        block = block_for(self.sample_shape_, self.max_pixels_) if self._takes_averages() else 1
+        small = "{}x{}".format(*averaged_shape(self.sample_shape_, block)[-2:])
+        return size if block == 1 else f"{size} averaged to {small}"
 
     def _adopt(self, kept: Sequence[FinishedRun], device: torch.device) -> None:
         """Take over the best restarts, best first: the first one's network predicts."""
@@ -329,9 +360,12 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _watch(self, stack: contextlib.ExitStack, task: Task, session: Session) -> list[Callback]:
         """The progress bar, and the trackers where some were asked for."""
-        watching: list[Callback] = [
-            stack.enter_context(ProgressBar(task, session, self._shows_progress(task.runtime)))
-        ]
+        shown = self._shows_progress(task.runtime)
+        watching: list[Callback] = [stack.enter_context(ProgressBar(task, session, shown))]
+        if shown:
+            n_workers = self._count_workers(task, session)
+            say = functools.partial(self._say, task.runtime)
+            watching.append(Announcement(task, session, n_workers, self._size_in_words(), say))
         if self._tracking is not None:
             log = EpochLog(self._tracking, session, task.runtime, self.get_params())
             watching.append(stack.enter_context(log))

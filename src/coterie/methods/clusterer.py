@@ -22,7 +22,7 @@ from coterie.data.readers import Samples
 from coterie.engine.restarts import SEED_STRIDE
 from coterie.engine.training import FinishedRun
 from coterie.methods.base import AUTO, FloatArray, IntArray, NeuralEstimator, Training
-from coterie.methods.count import MOST_OUTPUTS, Probe, estimate_n_clusters
+from coterie.methods.count import MOST_OUTPUTS, PROBES, Probe, estimate_n_clusters
 from coterie.methods.ensemble import align_members, check_vote
 from coterie.methods.forward import argmax, softmax
 from coterie.metrics import dominant_clusters, vote_shares
@@ -81,6 +81,11 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
             raise InputError(f"n_clusters={self.n_clusters} must be <= n_samples={n_samples}")
         check_vote(self.vote, self.n_restarts)
 
+    def _seconds_to_train(self) -> float | None:
+        """With "auto", half of the limit: clusters are counted in the other half."""
+        seconds = super()._seconds_to_train()
+        return seconds / 2 if seconds is not None and self.n_clusters == AUTO else seconds
+
     def _restarts_or(self, usual: int) -> int:
         """With "auto", at least as many restarts as vote."""
         n_restarts = super()._restarts_or(usual)
@@ -125,6 +130,8 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
             model.set_params(random_state=(int(self.random_state) + SEED_STRIDE * (number + 1)) % 2**32)
         else:
             model.set_params(random_state=self.random_state)  # of which a clone has a copy
+        seconds = self._seconds_to_train()
+        model.set_params(time_limit=None if seconds is None else seconds / PROBES)
         if self.checkpoint_dir is not None:
             folder = Path(self.checkpoint_dir) / f"{n_outputs}-outputs-{number}"
             model.set_params(checkpoint_dir=str(folder))

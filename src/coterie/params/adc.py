@@ -69,8 +69,8 @@ class ADCParams(ClustererParams):
         metavar="NAME",
         shapes_network=True,
         text="""
-        Network below the output layer, by name. "auto": the paper's VCNN for images from 8 pixels, otherwise
-        an MLP.
+        Network below the output layer, by name. "auto": the paper's VCNN for images from 8 pixels, or with
+        the default preset a LeNet with batch norm for those with colours; otherwise an MLP.
         """,
         python_text=MODULES,
     )

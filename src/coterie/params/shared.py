@@ -8,6 +8,7 @@ import numpy as np
 
 from coterie.params.checks import Range, check_device, check_jobs, check_seed
 from coterie.params.declare import param, parameters
+from coterie.params.duration import check_duration
 
 How = Literal["auto", "sequential", "stacked", "successive-halving"]
 RESTARTS = """
@@ -92,6 +93,16 @@ class TrainingParams:
         default=None,
         check=Range(1),
         text="Optimisation steps of one restart; overrides `max_epochs`.",
+    )
+    time_limit: float | str | None = param(
+        default=None,
+        check=check_duration,
+        metavar="TIME",
+        text="""
+        Time that `fit` is to take, such as 90s, 10min or 1.5h, or seconds. After a few timed steps the
+        number of restarts, their steps and the size of images are cut down until they fit; what was given
+        up is said and stored in `runs_`. None: no limit, and nothing depends on a measurement.
+        """,
     )
     augment: Literal["auto", "none"] | Callable[..., Any] = param(
         default="auto",
