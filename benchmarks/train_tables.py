@@ -106,6 +106,11 @@ class TableBatches:
         """Shape of the tables planned last, without their number."""
         return tuple(self._items.shape[1:])
 
+    reads_ahead = False
+
+    def expect(self, rows: Rows) -> None:
+        """The tables are there."""
+
     def take(self, rows: Rows) -> Tensor:
         """The tables planned last."""
         return self._items[torch.from_numpy(rows)]

@@ -37,6 +37,11 @@ class Points:
     def shape(self) -> tuple[int, ...]:
         return tuple(self.rows.shape[1:])
 
+    reads_ahead = False
+
+    def expect(self, rows: Rows) -> None:
+        """Nothing has to be read."""
+
     def __len__(self) -> int:
         return len(self.rows)
 

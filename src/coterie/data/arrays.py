@@ -17,6 +17,7 @@ from torch import Tensor
 
 from coterie._errors import InputError, InputTypeError
 from coterie._types import Rows
+from coterie.data.file_rows import FileRows
 from coterie.data.pixels import BYTES, FLOATS, depth_of, has_colour, is_picture, picture_array
 from coterie.data.records import record_values, sample_columns
 
@@ -95,7 +96,7 @@ class DatasetRows:
             )
 
 
-SampleArray = Array | DatasetRows
+SampleArray = Array | DatasetRows | FileRows
 
 
 def is_dataset(X: object) -> bool:
@@ -269,6 +270,16 @@ class ScaledSource:
         """On a CPU, few data are scaled once, when rows are first drawn at random: steps are short there."""
         is_small = self._device.type == "cpu" and 4 * math.prod(self._items.shape) <= SCALED_BYTES
         return self.take(slice(None)) if is_small and isinstance(self._items, np.ndarray) else None
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether it helps to say with `expect` which rows are drawn next."""
+        return isinstance(self._items, FileRows)
+
+    def expect(self, rows: Rows | slice) -> None:
+        """Begin to read rows that are drawn soon."""
+        if isinstance(self._items, FileRows):
+            self._items.expect(rows)
 
     def take(self, rows: Rows | slice) -> Tensor:
         """Scaled rows, float32 of shape (len(rows), ...)."""

@@ -113,7 +113,10 @@ def _step(task: Task, run: Run, modules: Modules) -> None:
     """One optimisation step, a function of the run's seed and step number alone."""
     task.recipe.set_rates(run.optimizer, run.step, task.total_steps)
     seed = step_seed(run.seed, run.step)
-    terms = mean_terms(global_terms(task, modules, plan_of(task, run), seed, training=True))
+    plan = plan_of(task, run)
+    if task.source.reads_ahead:
+        _expect_next(task, run)
+    terms = mean_terms(global_terms(task, modules, plan, seed, training=True))
     loss = task.objective.phases[run.entered - 1].total(terms)
     clear_gradients(run.optimizer)
     torch.autograd.backward(loss)
@@ -122,9 +125,16 @@ def _step(task: Task, run: Run, modules: Modules) -> None:
     finish_step(task, run, modules, terms, loss)
 
 
-def plan_of(task: Task, run: Run) -> BatchPlan:
-    """The global batch of a run's next step."""
-    epoch, position = divmod(run.step, task.steps_per_epoch)
+def _expect_next(task: Task, run: Run) -> None:
+    """Let the source begin to read the batch after the next one."""
+    if run.step + 1 < task.total_steps:
+        rows = plan_of(task, run, ahead=1).rows
+        task.source.expect(task.runtime.share(rows).reshape(-1))
+
+
+def plan_of(task: Task, run: Run, ahead: int = 0) -> BatchPlan:
+    """The global batch of a run's next step, or of one so many steps later."""
+    epoch, position = divmod(run.step + ahead, task.steps_per_epoch)
     return run.sampler.plan(run.seed, epoch, position)
 
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from coterie._errors import InputError, InputTypeError
 from coterie.data.arrays import SampleArray, from_tensor, is_dataset, read_dataset
+from coterie.data.file_rows import FileRows
 from coterie.data.modality import find_modality, modality_of_shape
 from coterie.data.readers import Samples
 from coterie.methods.tables import check_steps, encode_frame, is_encoded, is_frame
@@ -30,10 +31,15 @@ def check_samples(estimator: Any, X: Any, reset: bool) -> SampleArray:
         if encoded is not None:
             return encoded
     named = reset or not (isinstance(X, Samples) or is_encoded(estimator))
-    samples = read_dataset(values) if is_dataset(values) else _check_array(estimator, values, reset, named)
+    samples = _read_rows(values) if is_dataset(values) else _check_array(estimator, values, reset, named)
     if reset:
         _refuse_channels_last(samples.shape)
     return samples
+
+
+def _read_rows(values: Any) -> SampleArray:
+    """Rows that are read when they are drawn: a reader's own, or those of a data set."""
+    return values if isinstance(values, FileRows) else read_dataset(values)
 
 
 def modality_of(X: Any, sample_shape: tuple[int, ...]) -> str:

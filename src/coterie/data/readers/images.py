@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from coterie._errors import InputError, ReadingNote
-from coterie.data.pixels import BYTES, FLOATS, depth_of, has_colour, picture_array
+from coterie.data.file_rows import read_rows
+from coterie.data.pixels import FLOATS, depth_of, has_colour, picture_array
 from coterie.data.readers.options import Broken, ReadOptions, Samples
 
 SUFFIXES = (
@@ -69,18 +71,33 @@ def read_images(folder: Path, files: Sequence[Path], options: ReadOptions) -> Sa
             headers[name] = _header(image)
     broken.check(folder, len(files), options.skip_broken)
     size, colour = _common_shape(folder, list(headers.values()), options)
-    depth = _common_depth(folder, headers, options)
-    kind = np.uint8 if depth == BYTES else np.float32
-    values = np.empty((len(headers), *((3, *size) if colour else size)), dtype=kind)
-    kept: list[str] = []
-    for name in headers:
-        with broken.noting(name), _opened(names[name]) as image:
-            values[len(kept)] = picture_array(_upright(image, size), size, colour, depth)
-            kept.append(name)
+    decode = DecodeImage(size, colour, _common_depth(folder, headers, options))
+    rows, kept = read_rows(folder, list(headers), decode, broken.noting, options.skip_broken)
     broken.check(folder, len(files), options.skip_broken)
     broken.warn(folder, len(files))
-    how = {"size": list(size), "colour": colour, "depth": depth}
-    return Samples(values[: len(kept)], tuple(kept), how, tuple(broken.reasons), "image")
+    how = {"size": list(size), "colour": colour, "depth": decode.depth}
+    return Samples(rows, tuple(kept), how, tuple(broken.reasons), "image")
+
+
+@dataclass(frozen=True)
+class DecodeImage:
+    """Decodes an image file to an array of one size and form.
+
+    Attributes
+    ----------
+    size : (height, width)
+    colour : bool
+    depth : {8, 16, 32}
+        Bits of a value, as `picture_array` takes them.
+    """
+
+    size: tuple[int, int]
+    colour: bool
+    depth: int
+
+    def __call__(self, path: Path) -> npt.NDArray[Any]:
+        with _opened(path) as image:
+            return picture_array(_upright(image, self.size), self.size, self.colour, self.depth)
 
 
 def load_pillow() -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from scipy.signal import resample_poly
 
 from coterie._errors import InputError, ReadingNote
 from coterie.data.audio import log_mel
+from coterie.data.file_rows import read_rows
 from coterie.data.readers.options import Broken, ReadOptions, Samples
 
 SUFFIXES = (".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".wav")
@@ -60,16 +62,34 @@ def read_sounds(folder: Path, files: Sequence[Path], options: ReadOptions) -> Sa
             headers[name] = (found.samplerate, found.frames)
     broken.check(folder, len(files), options.skip_broken)
     rate, length = _common_form(folder, list(headers.values()), options)
-    pictures: dict[str, npt.NDArray[np.float32]] = {}
-    for name in headers:
-        with broken.noting(name, soundfile.LibsndfileError):
-            samples, own = soundfile.read(str(names[name]), dtype="float32", always_2d=True)
-            pictures[name] = _picture(_fit(_resampled(samples.mean(axis=1), own, rate), length), rate)
+    decode = DecodeSound(rate, length)
+    rows, kept = read_rows(folder, list(headers), decode, broken.noting, options.skip_broken)
     broken.check(folder, len(files), options.skip_broken)
     broken.warn(folder, len(files))
     how = {"rate": rate, "length": length}
-    values = np.stack(list(pictures.values()))
-    return Samples(values, tuple(pictures), how, tuple(broken.reasons), "sound")
+    return Samples(rows, tuple(kept), how, tuple(broken.reasons), "sound")
+
+
+@dataclass(frozen=True)
+class DecodeSound:
+    """Decodes a sound file to a log-mel picture of one length.
+
+    Attributes
+    ----------
+    rate, length : int
+        Samples a second, and samples.
+    """
+
+    rate: int
+    length: int
+
+    def __call__(self, path: Path) -> npt.NDArray[np.float32]:
+        soundfile = _soundfile()
+        try:
+            samples, own = soundfile.read(str(path), dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise InputError(str(error)) from error
+        return _picture(_fit(_resampled(samples.mean(axis=1), own, self.rate), self.length), self.rate)
 
 
 def _soundfile() -> Any:
