@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test test-random test-lowest test-newest lint types tables docs docs-check
+.PHONY: demo test test-random test-lowest test-newest lint types tables pictures docs docs-check
 demo: .venv/ready
 	$(BIN)/coterie demo
 
@@ -42,6 +42,11 @@ types: .venv/ready
 
 tables: .venv/ready
 	$(BIN)/python -m benchmarks.tables
+
+# screenshots of a real run, for the README and the docs
+pictures: .venv/ready
+	@sh .ci/browser
+	$(BIN)/python -m docs.pictures
 
 # runs every guide: minutes
 docs: .venv/docs

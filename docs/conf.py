@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +14,9 @@ from sphinx.util.docutils import SphinxDirective
 
 import coterie
 from coterie.cli import COMMANDS
+
+# the gallery finds its order there
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "coterie"
 author = "the authors of coterie"
@@ -49,7 +53,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "guides",
     "filename_pattern": r"\.py$",
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery.place_of",
     "remove_config_comments": True,
     "show_memory": False,
     # its page would load scripts from elsewhere
@@ -58,9 +62,9 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
 }
 
-# of the command line's help, whatever terminal the build has
+# the width of the command line's help does not depend on the terminal of the build
 os.environ["COLUMNS"] = "100"
-# a guide's output is what it prints, and no progress of loading weights
+# the output of a guide does not show the progress of loading weights
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 
@@ -76,15 +80,13 @@ class CommandHelp(SphinxDirective):
 
 
 def link_names(app: Sphinx, page: str, source: list[str]) -> None:
-    """Let names of this library in a Markdown page lead to where they are documented, and unmeasured numbers
-    nowhere.
-    """
+    """Link the names of this library in a Markdown page, and remove the links of unmeasured numbers."""
     source[0] = re.sub(r'\[(not measured yet)\]\(results\.md#[^"]*"[^"]*"\)', r"\1", source[0])
     source[0] = re.sub(r"(?<![`}])`(coterie\.[\w.]+)`(?!`)", r"{py:obj}`\1`", source[0])
 
 
 def show_all_figures(app: Sphinx, page: str, source: list[str]) -> None:
-    """Put figures that the page of figures does not speak of at its end."""
+    """Append the figures that the page of figures does not mention."""
     if page == "figures":
         for path in sorted(Path(app.srcdir, "figures").glob("*.png")):
             if path.name not in source[0]:
@@ -93,7 +95,7 @@ def show_all_figures(app: Sphinx, page: str, source: list[str]) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """Add what is this site's own."""
+    """Register the directive and the handlers of this site."""
     app.add_directive("command-help", CommandHelp)
     app.connect("source-read", link_names)
     app.connect("source-read", show_all_figures)

@@ -1,4 +1,4 @@
-"""Checks of numbers that all floors share; each error names the argument, what came and what is expected."""
+"""Checks of numbers for all floors; an error names the argument, what it must be, and what it got."""
 
 from __future__ import annotations
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 
 class InputError(ValueError):
-    """An argument has the wrong value; the message names the argument, what came and what is expected."""
+    """An argument has the wrong value; the message names the argument, what it must be, and what it got."""
 
 
 class InputTypeError(TypeError):
-    """An argument has the wrong type; the message names the argument, what came and what is expected."""
+    """An argument has the wrong type; the message names the argument, what it must be, and what it got."""
 
 
 class ConflictError(InputError):

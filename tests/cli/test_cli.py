@@ -134,13 +134,13 @@ def test_a_similarity_network_learns_and_helps(
     assert len(table("run/labels.csv")) == 1 + int((y >= 6).sum())
     code, _, err = call(*fit, "--overwrite", "--similarity", "run")
     assert code == 2
-    assert "--similarity: run holds a CCN, no similarity network" in err
+    assert "--similarity: run must hold a similarity network, got a CCN" in err
     code, _, err = call(*fit, "--overwrite", "--similarity", "spn", "--labels", "source.csv")
     assert code == 2
-    assert "y, pairs, similarity: one of them is expected" in err
+    assert "fit needs one of y, pairs and similarity" in err
     code, _, err = call("predict", "spn", "target.npy")
     assert code == 2
-    assert "RUN: spn holds a SimilarityNetwork, which has no clusters" in err
+    assert "RUN: spn must hold a model with clusters, got a SimilarityNetwork" in err
 
 
 @pytest.mark.parametrize("method", ["ccn", "similarity", "l2c"])
@@ -148,7 +148,7 @@ def test_a_method_without_its_labels(folder: Path, call: Call, method: str) -> N
     code, _, err = call("fit", "x.npy", "--method", method, "--out", "run")
     assert code == 2
     assert "--labels" in err
-    assert "required" in err
+    assert "requires one of" in err
 
 
 def test_labels_with_gaps(folder: Path, call: Call, digits: Digits) -> None:
@@ -244,17 +244,23 @@ def fit_words(data: str, told: Sequence[str], *words: str) -> list[str]:
 
 LABELS = ("--labels", "y.npy")
 BAD = [
-    (["nonsense"], "unknown command 'nonsense'; one of demo, fit"),
+    (["nonsense"], "unknown command 'nonsense'; choose one of demo, fit"),
     (fit_words("missing.npy", LABELS), "missing.npy cannot be read: No such file"),
-    (fit_words("ragged.csv", LABELS), "ragged.csv, line 2: 2 entries where the first line has 3"),
+    (fit_words("ragged.csv", LABELS), "ragged.csv, line 2 must have 3 entries, as the first line, got 2"),
     (fit_words("words.csv", LABELS), "words.csv, line 2, column '2': must be a number"),
     (fit_words("objects.npy", LABELS), "objects.npy cannot be read as .npy"),
     (fit_words("nan.npy", LABELS), "X: Input X contains NaN"),
     (fit_words("x.txt", LABELS), "x.txt cannot be read"),
-    (fit_words("x.npy", ()), "one of --labels, --pairs, --similarity is required by --method ccn"),
-    (fit_words("x.npy", (*LABELS, "--pairs", "pairs.csv")), "y, pairs: one of them is expected"),
-    (fit_words("x.npy", ("--labels", "short.csv")), "y: 2 labels for n_samples=150"),
-    (fit_words("x.npy", ("--labels", "unknown.csv")), "y: none of its 150 labels is known"),
+    (fit_words("x.npy", ()), "--method ccn requires one of --labels, --pairs, --similarity"),
+    (fit_words("x.npy", (*LABELS, "--pairs", "pairs.csv")), "fit takes one of y and pairs"),
+    (
+        fit_words("x.npy", ("--labels", "short.csv")),
+        "y must have one label per row of X, n_samples=150, got 2",
+    ),
+    (
+        fit_words("x.npy", ("--labels", "unknown.csv")),
+        "y must have at least one known label, but all 150 are unknown",
+    ),
     (fit_words("x.npy", ("--labels", "table.csv")), "its first line must call one of them label"),
     (fit_words("x.npy", ("--pairs", "columns.csv")), "columns.csv"),
     (fit_words("x.npy", ("--pairs", "past.csv")), "pair (0, 150)"),
@@ -283,11 +289,11 @@ BAD = [
     (fit_words("x.npy", LABELS, "--backbone", "lenett"), "did you mean 'lenet'"),
     (fit_words("x.npy", LABELS, "--device", "gpu"), "device: 'gpu' cannot be used"),
     (fit_words("x.npy", LABELS, "--random-state", "-1"), "--random-state must be an int"),
-    (fit_words("x.npy", LABELS, "--resume", "--overwrite"), "--resume, --overwrite: one of them"),
+    (fit_words("x.npy", LABELS, "--resume", "--overwrite"), "--resume and --overwrite must not be combined"),
     (fit_words("x.npy", LABELS, "second.npy"), "unrecognized arguments: second.npy"),
     (["fit", "x.npy", *LABELS], "the following arguments are required: --out"),
     (["fit", "--out", "new"], "the following arguments are required: DATA"),
-    (["fit", "x.npy", *LABELS, "--out", "x.npy"], "--out: x.npy is a file"),
+    (["fit", "x.npy", *LABELS, "--out", "x.npy"], "--out: x.npy must be a folder, but it is a file"),
     (["fit", "x.npy", *LABELS, "--out", "x.npy/below"], "--out: x.npy/below cannot be made"),
     (["fit", "x.npy", *LABELS, "--out", "/proc/new"], "--out: /proc/new cannot be made"),
     (
@@ -304,7 +310,10 @@ BAD = [
     (["predict", "run"], "the following arguments are required: DATA"),
     (["evaluate", "y.npy", "--labels", "missing.csv"], "missing.csv cannot be read"),
     (["evaluate", "y.npy", "--labels", "short.csv"], "--labels: 2 labels for 150 rows of y.npy"),
-    (["evaluate", "unknown.csv", "--labels", "y.npy"], "none of its 150 labels is known"),
+    (
+        ["evaluate", "unknown.csv", "--labels", "y.npy"],
+        "y must have at least one known label, but all 150 are unknown",
+    ),
     (["evaluate", "y.npy"], "the following arguments are required: --labels"),
     (["demo", "--random-state", "x"], "--random-state: Expected int"),
     (["methods", "x"], "unrecognized arguments: x"),

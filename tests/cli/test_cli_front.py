@@ -57,7 +57,7 @@ def test_a_folder_of_images(images: Path, call: Call, table: Table) -> None:
     (images / "broken.png").write_text("no image")
     code, _, err = call("predict", "run", "images")
     assert code == 2
-    assert "broken.png (not an image); --skip-broken leaves them out" in err
+    assert "broken.png (it is not an image); --skip-broken ignores them" in err
     code, out, err = call("predict", "run", "images", "--skip-broken", "--out", "new.csv")
     assert (code, out) == (0, "wrote new.csv\n")
     assert "1 of 151 files cannot be read" in err
@@ -94,7 +94,10 @@ def test_labels_of_a_broken_file_are_left_out_with_it(images: Path, call: Call) 
     assert (code, "none of" in err) == (0, False)
     assert call("report", "run")[0] == 0
     code, _, err = call("evaluate", "run/labels.csv", "--labels", "named.csv")
-    assert (code, "1 ids are none of the 149 rows, '007.png' for one; left out" in err) == (0, True)
+    assert (
+        code,
+        "1 ids do not belong to any of the 149 rows and are ignored, for example '007.png'" in err,
+    ) == (0, True)
 
 
 def test_pairs_by_file_name(images: Path, call: Call) -> None:
@@ -125,12 +128,12 @@ def test_image_size_and_strict(images: Path, call: Call) -> None:
     words = ["fit", "images", "--labels", "named.csv", "--out", "run", *QUICK, "--max-steps", "3"]
     code, _, err = call(*words, "--strict")
     assert code == 2
-    assert "1 of 151 images are not of size 8x8; with --strict all have to be" in err
+    assert "all images must have the size 8x8 with --strict, but 1 of 151 differ" in err
     assert call(*words, "--strict", "--image-size", "6x7")[0] == 0
     assert coterie.load("run/model").sample_shape_ == (6, 7)
     code, _, err = call(*words, "--image-size", "6", "--overwrite")
     assert code == 2
-    assert "--image-size: '6'; a height and a width such as 32x32" in err
+    assert "--image-size='6' must be a height and a width, such as 32x32" in err
 
 
 def test_threshold_leaves_rows_unassigned(folder: Path, call: Call, table: Table) -> None:
@@ -152,10 +155,10 @@ def test_threshold_leaves_rows_unassigned(folder: Path, call: Call, table: Table
     for threshold in ("1.5", "-1"):
         code, _, err = call("predict", "run", "x.npy", "--threshold", threshold)
         assert code == 2
-        assert "a probability in 0..1 is expected" in err
+        assert "must be in 0..1" in err
 
 
-@pytest.mark.filterwarnings("default:.*the labels are taken in the order of the samples")
+@pytest.mark.filterwarnings("default:.*the labels are used in the order of the samples")
 def test_parquet_in_and_out(folder: Path, call: Call, table: Table, digits: Digits) -> None:
     X, _ = digits
     ids = [f"row {number}" for number in range(len(X))]
@@ -205,7 +208,7 @@ def test_json(folder: Path, call: Call) -> None:
     code, out, _ = call("predict", "run", "x.npy", "--out", "new.csv", "--json")
     assert json.loads(out) == {"out": "new.csv", "sizes": found["sizes"], "unassigned": 0}
     code, _, err = call("predict", "run", "x.npy", "--json")
-    assert (code, "--json: needs --out" in err) == (2, True)
+    assert (code, "--json needs --out" in err) == (2, True)
     listed = json.loads(call("methods", "--json")[1])
     listed = {one["name"]: one for one in listed}
     assert listed["ccn"]["papers"] == ["arXiv:1511.06321", "arXiv:1806.11078"]
@@ -242,7 +245,7 @@ def test_init_starts_from_another_run(folder: Path, call: Call) -> None:
     )
     assert after["ACC"] > before["ACC"] - 0.1 > 0.6
     code, _, err = call("fit", "x.npy", *LABELS, "--out", "third", "--init", "nowhere", *few)
-    assert (code, "no model file at nowhere/model" in err) == (2, True)
+    assert (code, "nowhere/model does not exist; it must be a model file" in err) == (2, True)
     assert not Path("third").exists()
 
 
@@ -263,7 +266,7 @@ def test_init_goes_on_by_the_method_of_the_run(folder: Path, call: Call) -> None
     assert isinstance(third, coterie.DDC)
     assert (third.n_outputs_, third.backbone) == (5, "mlp")
     code, out, err = call("fit", "x.npy", *LABELS, "--init", "first", *fast, "--out", "none")
-    assert (code, out, "--labels: ddc takes none" in err) == (2, "", True)
+    assert (code, out, "--method ddc does not accept --labels" in err) == (2, "", True)
     other = [*more, "--method", "ccn", "--n-clusters", "7", "--backbone", "mlp", "--out", "fourth"]
     assert call("fit", "x.npy", *other)[0] == 0
     assert isinstance(coterie.load("fourth/model"), coterie.CCN)
@@ -331,7 +334,7 @@ def test_a_fit_that_cannot_begin_leaves_no_folder(folder: Path, call: Call) -> N
     np.save("one.npy", np.ones((1, 3)))
     code, _, err = call("fit", "one.npy", "--method", "ddc", "--out", "run")
     assert (code, err.count("\n")) == (2, 1)
-    assert "n_samples=1; at least 2 samples are expected" in err
+    assert "n_samples=1 must be >= 2" in err
     assert not Path("run").exists()
 
 
@@ -348,7 +351,7 @@ def test_completion(folder: Path, call: Call) -> None:
     assert (code, err) == (0, "")
     assert completions(script, "coterie", "") == list(COMMANDS)
     assert completions(script, "coterie", "ev") == ["evaluate"]
-    assert completions(script, "coterie", "fit", "--max") == ["--max-epochs", "--max-steps"]
+    assert completions(script, "coterie", "fit", "--max") == ["--max-epochs", "--max-pixels", "--max-steps"]
     assert sorted(completions(script, "coterie", "fit", "x.")) == ["x.csv", "x.idx", "x.npy"]
     assert call("completion", "zsh")[1].endswith(script)
     fish = call("completion", "fish")[1]

@@ -38,7 +38,7 @@ def test_a_run_gives_its_scaling_or_its_embedding(digits: Any) -> None:
     large = CCN(**quick).fit(wide, y)
     np.testing.assert_allclose(NeighborSpace(wide, large)[ROWS], large.transform(wide[ROWS]), rtol=1e-6)
     with pytest.raises(
-        InputError, match=r"--neighbors: samples of 1,088 numbers, more than 1,024; --init RUN"
+        InputError, match=r"--neighbors: samples must have at most 1,024 numbers, got 1,088; give --init RUN"
     ):
         NeighborSpace(wide, None)
 

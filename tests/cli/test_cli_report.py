@@ -27,10 +27,10 @@ def test_report(folder: Path, call: Call, digits: Any) -> None:
 
     Path("x.npy").rename("moved.npy")
     code, _, err = call("report", "run")
-    assert (code, "x.npy, to which run was fitted, is gone; give its new place" in err) == (2, True)
+    assert (code, "x.npy, which no longer exists; give its new path" in err) == (2, True)
     assert call("report", "run", "--data", "moved.npy")[0] == 0
     np.save("x.npy", digits[0][:100])
     code, _, err = call("report", "run")
-    assert (code, "x.npy has 100 rows, the fit had 150" in err) == (2, True)
+    assert (code, "x.npy must be the data of the fit, which had 150 rows, got 100 rows" in err) == (2, True)
     code, _, err = call("report", "nowhere")
-    assert (code, "no model file at nowhere/model" in err) == (2, True)
+    assert (code, "nowhere/model does not exist; it must be a model file" in err) == (2, True)

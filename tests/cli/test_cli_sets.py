@@ -82,10 +82,13 @@ def test_options_and_results_of_a_fit(folder: Path, call: Call) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["fit", "x.npy", "--out", "new", *QUICK], "--labels is required by --method l2c"),
-        (["fit", "x.npy", "--pairs", "pairs.csv", "--out", "new", *QUICK], "--pairs: l2c takes none"),
-        (["report", "run"], "RUN: run holds a L2C, which has no clusters"),
-        (["predict", "run", "one.npy"], "X: n_samples=1; a set of at least 2 samples is expected"),
+        (["fit", "x.npy", "--out", "new", *QUICK], "--method l2c requires one of --labels"),
+        (
+            ["fit", "x.npy", "--pairs", "pairs.csv", "--out", "new", *QUICK],
+            "--method l2c does not accept --pairs",
+        ),
+        (["report", "run"], "RUN: run must hold a model with clusters, got a L2C"),
+        (["predict", "run", "one.npy"], "n_samples=1 must be >= 2: a set needs two samples"),
         (["demo", "--method", "ddc"], "--method: invalid choice: 'ddc'"),
     ],
 )

@@ -107,7 +107,7 @@ def test_large_integers_keep_their_digits(dtype: str) -> None:
 
 
 def test_values_whose_squares_overflow_are_named() -> None:
-    with pytest.raises(InputError, match="X: values so large"):
+    with pytest.raises(InputError, match="X must be small enough"):
         fit_scaling(RNG.normal(size=(9, 2)) * 1e300, True)
 
 
@@ -168,10 +168,14 @@ def test_a_data_set_gives_what_its_array_gives(labelled: bool, as_tensor: bool) 
 @pytest.mark.parametrize(
     ("rows", "error", "message"),
     [
-        ([], InputError, "X: the data set is empty"),
-        ([1.0, 2.0], InputError, "X: the data set's samples are single numbers"),
-        (["a", "b"], InputTypeError, "X: samples of type"),
-        ([np.array([1j])], InputTypeError, "X: samples of type complex128"),
+        ([], InputError, "X must hold at least one sample"),
+        ([1.0, 2.0], InputError, "X must hold samples of one or more axes"),
+        (["a", "b"], InputTypeError, "X must hold arrays or tensors of real numbers, got samples of type"),
+        (
+            [np.array([1j])],
+            InputTypeError,
+            "X must hold arrays or tensors of real numbers, got samples of type complex128",
+        ),
     ],
 )
 def test_data_sets_that_cannot_serve(rows: list[Any], error: type[Exception], message: str) -> None:
@@ -183,8 +187,8 @@ def test_data_sets_that_cannot_serve(rows: list[Any], error: type[Exception], me
     ("sample", "message"),
     [
         (np.ones(3), r"X: sample 1 has shape \(3,\), sample 0 has \(2,\); they must agree"),
-        (np.array([1, np.nan]), "X: sample 1 contains NaN or infinity"),
-        (np.array([1, np.inf]), "X: sample 1 contains NaN or infinity"),
+        (np.array([1, np.nan]), "X must be finite, but sample 1 contains NaN or infinity"),
+        (np.array([1, np.inf]), "X must be finite, but sample 1 contains NaN or infinity"),
     ],
 )
 def test_an_odd_item_is_named(sample: npt.NDArray[np.float64], message: str) -> None:
@@ -212,7 +216,7 @@ def test_tensors_become_arrays() -> None:
     tensor = torch.rand(3, 2, requires_grad=True)
     assert (from_tensor(tensor) == tensor.detach().numpy()).all()
     assert from_tensor(tensor.bfloat16()).dtype == np.float32
-    with pytest.raises(InputTypeError, match=r"X: a sparse tensor.*to_dense"):
+    with pytest.raises(InputTypeError, match=r"X must be a dense tensor.*to_dense"):
         from_tensor(torch.eye(3).to_sparse())
 
 

@@ -177,14 +177,14 @@ def test_recipes() -> None:
         (
             "objects",
             (1, 8, 8),
-            "augment: hue and saturation need images of 3 channels, got 1; 'digits' takes",
+            "augment needs images of 3 channels to change hue and saturation, got 1; 'digits' accepts",
         ),
-        ("objects", (8, 8), "need images of 3 channels, got 1"),
-        ("digits", (10,), r"augment: samples of shape \(10,\); images \(h, w\) or \(c, h, w\) are expected"),
+        ("objects", (8, 8), "needs images of 3 channels to change hue and saturation, got 1"),
+        ("digits", (10,), r"augment needs images of shape \(h, w\) or \(c, h, w\), got shape \(10,\)"),
         (
             "letters",
             (8, 8),
-            "augment: 'letters'; one of auto, digits, digits-paper, objects, sounds, none or a call",
+            "augment='letters' must be one of auto, digits, digits-paper, objects, sounds, none, or a call",
         ),
     ],
 )
@@ -194,7 +194,7 @@ def test_recipes_that_do_not_suit_are_refused(name: str, shape: tuple[int, ...],
 
 
 def test_colours_of_grey_images_are_refused_at_the_call_too() -> None:
-    with pytest.raises(InputError, match="need images of 3 channels, got 1"):
+    with pytest.raises(InputError, match="needs images of 3 channels to change hue and saturation, got 1"):
         ALL(torch.zeros(2, 1, 8, 8), generator())
 
 

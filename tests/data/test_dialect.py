@@ -149,7 +149,7 @@ def test_options_say_what_is_not_to_be_detected(tmp_path: Path) -> None:
 
 def test_row_names_of_r_have_no_name(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text('"a","b"\n"x",1,2\n"y",3,4\n')
-    with pytest.warns(UserWarning, match="column without a name is taken as ids"):
+    with pytest.warns(UserWarning, match="column without a name is used as ids"):
         samples = read_samples(tmp_path / "t.csv")
     assert (samples.ids, np.asarray(samples.X).tolist()) == (("x", "y"), [[1, 2], [3, 4]])
 
@@ -157,16 +157,16 @@ def test_row_names_of_r_have_no_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a,b\n1,2\n3\n", "line 3: 1 entries where the first line has 2"),
-        ("a,b\n1,2\n\n3,4,5\n", "line 4: 3 entries where the first line has 2"),
-        ('a,b\n"1\n2",2\n3\n', "line 4: 1 entries"),
+        ("a,b\n1,2\n3\n", "line 3 must have 2 entries, as the first line, got 1"),
+        ("a,b\n1,2\n\n3,4,5\n", "line 4 must have 2 entries, as the first line, got 3"),
+        ('a,b\n"1\n2",2\n3\n', "line 4 must have 2 entries"),
         ("a,b\n1,2\nx,4\n5,6\n\n7,inf\n", "line 3, column 'a': must be a number, as most .* got 'x'"),
         ("a,b\n1,2\n\n3,-inf\n", "line 4, column 'b': must be finite, got -inf"),
         ("1,2\n3,1e999\n", "line 2, column '2': must be finite, got inf"),
         ("a;b\n1;2,5\n3;4.5\n", "line 2, column 'b': must be a number, as most .* got '2,5'"),
         ('a,b\n1,"2\n', "line 2: unexpected end of data"),
         ("a\0b\n", "must be a file of text; it holds bytes of value 0"),
-        ("\n \n", "is empty; rows of values are expected"),
+        ("\n \n", "is empty; it must hold rows of values"),
     ],
 )
 def test_errors_name_line_and_column(tmp_path: Path, text: str, words: str) -> None:

@@ -57,7 +57,7 @@ def test_codes_and_classes(y: Any, codes: list[int], classes: list[Any]) -> None
 @pytest.mark.parametrize("text", ["-1", "nan", "NaN", "?", "None", "<NA>"])
 def test_texts_that_may_be_meant_as_unknown_draw_a_warning(text: str) -> None:
     with pytest.warns(
-        UserWarning, match=f"y: the text {re.escape(repr(text))} is taken as a class; write None"
+        UserWarning, match=f"y: the text {re.escape(repr(text))} is read as a class; write None"
     ):
         codes, classes = encode_labels(["b", text, "c"])
     assert (len(set(codes.tolist())), text in classes) == (3, True)
@@ -78,18 +78,18 @@ def test_one_column_is_taken_with_scikit_learn_s_warning() -> None:
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        ([], "y: empty"),
-        ([-1, -1], "y: none of its 2 labels is known"),
-        ([None, None], "y: none of its 2 labels is known"),
-        ([NAN, -1], "y: none of its 2 labels is known"),
-        (np.zeros((3, 2)), r"y: ndarray .*\(3, 2\)"),
-        (5, "y: int"),
-        ("abc", "y: str"),
-        ({"a": 1}, "y: dict"),
-        ([(1, 2), (1, 2)], "y: list"),
-        ([[1], [1, 2]], "y: list"),
+        ([], "y must hold one label per row of X, got none"),
+        ([-1, -1], "y must have at least one known label, but all 2 are unknown"),
+        ([None, None], "y must have at least one known label, but all 2 are unknown"),
+        ([NAN, -1], "y must have at least one known label, but all 2 are unknown"),
+        (np.zeros((3, 2)), r"got ndarray .*\(3, 2\)"),
+        (5, "got int"),
+        ("abc", "got str"),
+        ({"a": 1}, "got dict"),
+        ([(1, 2), (1, 2)], "got list"),
+        ([[1], [1, 2]], "got list"),
         ([1.0, np.inf], "Input y contains infinity"),
-        (np.array([1j, 2]), "y: ndarray .*[Cc]omplex"),
+        (np.array([1j, 2]), "got ndarray .*[Cc]omplex"),
     ],
 )
 def test_what_is_no_column_of_labels(y: Any, message: str) -> None:
@@ -99,5 +99,5 @@ def test_what_is_no_column_of_labels(y: Any, message: str) -> None:
 
 @pytest.mark.parametrize("y", [[1, "a"], [True, "a"], np.array([1, "a"], dtype=object)])
 def test_types_that_do_not_sort(y: Any) -> None:
-    with pytest.raises(InputTypeError, match="y: labels of types that cannot be sorted together"):
+    with pytest.raises(InputTypeError, match="y must hold labels of one type"):
         encode_labels(y)

@@ -73,15 +73,15 @@ def test_idx_of_every_type(tmp_path: Path, name: str, code: int, dtype: str) -> 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("x.dat", b"1,2", r"no known extension; expected one of \.csv, \.tsv, .* \.npy, \.npz, \.idx"),
+        ("x.dat", b"1,2", r"must have one of the extensions \.csv, \.tsv, .* \.npy, \.npz, \.idx"),
         ("x.csv.gz", b"1,2\n", r"cannot be unpacked \(damaged, or no gzip\)"),
         ("x.npy", b"", r"cannot be read as \.npy"),
         ("x.npy", b"not an array at all", r"cannot be read as \.npy \(damaged"),
         ("x.npz", b"not an archive", r"cannot be read as \.npz \(damaged"),
-        ("x.csv", b"", "is empty; rows of values are expected"),
-        ("x.csv", b"a,b\n", r"holds no samples; its shape is \(0, 2\)"),
-        ("x.csv", b"a,b\n1,2\n3\n", "line 3: 1 entries where the first line has 2"),
-        ("x.csv", b"1,2\n\n3,4,5\n", "line 3: 3 entries where the first line has 2"),
+        ("x.csv", b"", "is empty; it must hold rows of values"),
+        ("x.csv", b"a,b\n", r"must hold at least one sample, got shape \(0, 2\)"),
+        ("x.csv", b"a,b\n1,2\n3\n", "line 3 must have 2 entries, as the first line, got 1"),
+        ("x.csv", b"1,2\n\n3,4,5\n", "line 3 must have 2 entries, as the first line, got 3"),
         ("x.csv", b"1,two\n3,4\n", "line 1, column '2': must be a number, as most .*, got 'two'"),
         ("x.csv", b"1,2\0\n", "must be a file of text"),
         ("x.idx", b"", "is not in idx format"),
@@ -94,7 +94,11 @@ def test_idx_of_every_type(tmp_path: Path, name: str, code: int, dtype: str) -> 
             r"is truncated: shape \(4, 3\) of float32 needs 60 bytes.*59",
         ),
         ("x.idx", idx_bytes(X, 0x0D, ">f4") + b"\0", r"is too long: shape \(4, 3\) .* it has 61"),
-        ("x.idx", idx_bytes(np.zeros((0, 3)), 0x08, ">u1"), r"holds no samples; its shape is \(0, 3\)"),
+        (
+            "x.idx",
+            idx_bytes(np.zeros((0, 3)), 0x08, ">u1"),
+            r"must hold at least one sample, got shape \(0, 3\)",
+        ),
         ("x.idx.gz", b"\0\0\x08\1", "cannot be unpacked"),
         ("x.idx.gz", gzip.compress(idx_bytes(X, 0x08, ">u1"), mtime=0)[:-9], "cannot be unpacked"),
     ],
@@ -157,7 +161,7 @@ def test_arrays_must_hold_numbers(tmp_path: Path, array: Any) -> None:
 @pytest.mark.parametrize("array", [np.float64(3.0), np.zeros((0, 2))])
 def test_arrays_must_hold_samples(tmp_path: Path, array: Any) -> None:
     np.savez(tmp_path / "x.npz", array)
-    with pytest.raises(InputError, match=r"x\.npz holds no samples; its shape is"):
+    with pytest.raises(InputError, match=r"x\.npz must hold at least one sample, got shape"):
         read_array(tmp_path / "x.npz")
 
 
@@ -166,7 +170,7 @@ def test_files_that_cannot_be_opened(tmp_path: Path, read: Any) -> None:
     with pytest.raises(InputError, match=r"x.npy cannot be read: No such file or directory"):
         read(tmp_path / "x.npy")
     (tmp_path / "folder.npy").mkdir()
-    with pytest.raises(InputError, match=r"folder.npy is a directory; expected a file"):
+    with pytest.raises(InputError, match=r"folder.npy must be a file, got a directory"):
         read(tmp_path / "folder.npy")
 
 
@@ -211,9 +215,9 @@ def test_csv_labels(tmp_path: Path, text: str, expected: list[Any], kind: str) -
     ("text", "words"),
     [
         ("", "y.csv is empty"),
-        ("label\n", "y.csv holds no labels"),
+        ("label\n", "y.csv must hold labels, got none"),
         ("0,1\n2,3\n", "several columns: its first line must call one of them label, got 0, 1"),
-        ("id,label\n0\n", "line 2: 1 entries where the header has 2"),
+        ("id,label\n0\n", "line 2 must have 2 entries, as the header, got 1"),
         ('"a\n', "line 1: unexpected end of data"),
     ],
 )

@@ -17,7 +17,7 @@ from coterie.data.readers import LabelTable, names_in_common, read_label_table
 
 XYZ = ("x", "y", "z")
 VALUES = np.array([5, 6, 7])
-BY_ORDER = "y.csv: the labels are taken in the order of the samples, since "
+BY_ORDER = "y.csv: the labels are used in the order of the samples, because "
 
 
 def table(columns: dict[str, Any], values: Any = VALUES) -> LabelTable:
@@ -66,7 +66,7 @@ def test_the_order_serves_with_a_warning(columns: Any, names: Any, words: str) -
 def test_numbers_that_may_mean_something_else_are_joined_with_a_warning(
     columns: Any, names: Any, what: str
 ) -> None:
-    with pytest.warns(UserWarning, match=f"joined by the column '[a-z]+', whose values are taken as {what}"):
+    with pytest.warns(UserWarning, match=f"joined by the column '[a-z]+', whose values are read as {what}"):
         assert table(columns).for_rows(names, 3).tolist() == [6, 7, 5]
 
 
@@ -102,7 +102,10 @@ def test_labels_that_find_no_row(columns: Any, names: Any, words: str) -> None:
 
 def test_labels_of_other_rows_are_left_out() -> None:
     found = table({"id": ("y", "broken", "x")})
-    with pytest.warns(UserWarning, match=r"y.csv: 1 ids are none of the 2 rows, 'broken' for one"):
+    with pytest.warns(
+        UserWarning,
+        match=r"y.csv: 1 ids do not belong to any of the 2 rows and are ignored, for example 'broken'",
+    ):
         assert found.for_rows(("x", "y"), 2, strict=False).tolist() == [7, 5]
     assert found.for_rows(("x", "y"), 2, left_out=["broken"]).tolist() == [7, 5]
 

@@ -46,7 +46,7 @@ def test_rates_and_lengths_are_brought_together_with_a_word(tmp_path: Path) -> N
         samples: Any = read_samples(tmp_path).X
     assert np.abs(samples[0] - samples[1])[:36, 2:-2].max() < 12  # the same tone; only what is faint differs
     assert (samples.mean(axis=2).argmax(axis=1) == samples[0].mean(axis=1).argmax()).all()
-    with pytest.raises(InputError, match=f"{words}; with --strict all have to be alike"):
+    with pytest.raises(InputError, match=f"all sounds must be alike with --strict, but {words}"):
         read_samples(tmp_path, ReadOptions(strict=True))
 
 
@@ -72,7 +72,7 @@ def test_broken_sounds(tmp_path: Path) -> None:
     (tmp_path / "b.wav").write_bytes(b"RIFF")
     with pytest.raises(InputError, match=r"1 of 2 files cannot be read: b.wav \(.*\); --skip-broken"):
         read_samples(tmp_path)
-    with pytest.warns(UserWarning, match="b.wav .*; left out"):
+    with pytest.warns(UserWarning, match="b.wav .*; they are ignored"):
         assert read_samples(tmp_path, ReadOptions(skip_broken=True)).ids == ("a.wav",)
     (tmp_path / "a.wav").unlink()
     with pytest.raises(InputError, match="1 of 1 files cannot be read"):
@@ -95,7 +95,7 @@ def test_sounds_that_are_not_finite(tmp_path: Path, value: float) -> None:
     wrong[7] = value
     soundfile.write(tmp_path / "b.wav", wrong, 8000, subtype="FLOAT")
     with pytest.raises(
-        InputError, match=r"1 of 2 files cannot be read: b.wav \(its samples are not finite\)"
+        InputError, match=r"1 of 2 files cannot be read: b.wav \(its samples must be finite\)"
     ):
         read_samples(tmp_path)
 

@@ -75,7 +75,7 @@ def test_parquet_labels(tmp_path: Path) -> None:
         ({"a": [{"b": 1}]}, "column 'a' must hold numbers, words or dates, got dict"),
         ({"a": [[1.0], [1.0, 2.0]]}, "row 1, column 'a': must be a list of 1 numbers"),
         ({"a": [[1.0, None]]}, "row 0, column 'a': must hold finite numbers"),
-        ({"id": [1]}, "has no column of numbers; its columns are id"),
+        ({"id": [1]}, "must have a column of numbers, got id"),
     ],
 )
 def test_parquet_that_is_no_table_of_numbers(tmp_path: Path, columns: Any, words: str) -> None:
@@ -89,7 +89,7 @@ def test_damaged_and_ambiguous_tables(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"t.parquet cannot be read as Parquet"):
         read_samples(tmp_path / "t.parquet")
     (tmp_path / "t.csv").write_text("id,ID,a\n1,2,3\n")
-    with pytest.raises(InputError, match="2 columns are called id"):
+    with pytest.raises(InputError, match="at most one column called id, got 2"):
         read_samples(tmp_path / "t.csv")
     pq.write_table(pa.table({"a": [1], "b": [1]}), tmp_path / "y.parquet")
     with pytest.raises(InputError, match="one of them must be called label, got a, b"):
@@ -102,9 +102,9 @@ def test_new_tables_have_the_columns_of_the_old(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("b,c\n2,5\n")
     (tmp_path / "plain.csv").write_text("1,2\n")
     how = read_samples(tmp_path / "old.csv").reading
-    with pytest.warns(UserWarning, match="columns that the fit did not use are left out: c"):
+    with pytest.warns(UserWarning, match="columns that the fit did not use are ignored: c"):
         assert np.asarray(read_samples(tmp_path / "new.csv", ReadOptions(like=how)).X).tolist() == [[1, 2]]
-    with pytest.raises(InputError, match="has the columns b, c; a, b are expected, as in the fit"):
+    with pytest.raises(InputError, match="must have the columns a, b, as in the fit, got b, c"):
         read_samples(tmp_path / "other.csv", ReadOptions(like=how))
     for like in (how, {"modality": "vectors"}):
         assert len(read_samples(tmp_path / "plain.csv", ReadOptions(like=like)).X) == 1
@@ -145,8 +145,8 @@ def test_what_pandas_writes_comes_back(tmp_path: Path, columns: Any, index: Any,
         ),
         ("0,1,2,3\n5,2,1,1\n", 1, "the first line 0,1,2,3 is taken as a header"),
         (",0,1\n3,5,2\n", 1, "the first line ,0,1 is taken as a header"),
-        ("Unnamed: 0,a\n3,5\n", 1, "column Unnamed: 0 is taken as ids, as pandas writes its index"),
-        (",a\n3,5\n", 1, "column without a name is taken as ids, as pandas writes its index"),
+        ("Unnamed: 0,a\n3,5\n", 1, "column Unnamed: 0 is used as ids, as pandas writes its index"),
+        (",a\n3,5\n", 1, "column without a name is used as ids, as pandas writes its index"),
     ],
 )
 def test_what_pandas_wrote_is_said(tmp_path: Path, text: str, n_rows: int, words: str) -> None:
@@ -160,7 +160,7 @@ def test_what_pandas_wrote_is_said(tmp_path: Path, text: str, n_rows: int, words
 
 def test_a_comma_at_the_end_of_each_line_is_no_index(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b,\n1,2,\n")
-    with pytest.warns(UserWarning, match="column '3': left out, for it has no values"):
+    with pytest.warns(UserWarning, match="column '3': ignored, because it has no values"):
         samples = read_samples(tmp_path / "t.csv")
     assert (samples.ids, np.asarray(samples.X).tolist()) == (None, [[1, 2]])
 

@@ -50,7 +50,7 @@ def test_numbers_of_groups_that_do_not_hold_a_set_are_left_out() -> None:
     batches = SetBatches(np.repeat(np.arange(5), 5), 12, 30, max_clusters=5)
     assert batches.counts == (3, 4, 5)
     assert batches.same_prior == pytest.approx(same_prior((3, 4, 5), 12))
-    with pytest.raises(InputError, match="set_size: 26, but no 5 groups of y hold as many samples"):
+    with pytest.raises(InputError, match="set_size=26 must be <= the number of samples in 5 groups of y"):
         SetBatches(np.repeat(np.arange(5), 5), 26, 30, max_clusters=5)
 
 

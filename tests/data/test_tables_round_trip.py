@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from coterie.data import Samples, read_samples
@@ -107,6 +107,7 @@ def test_polars(tmp_path_factory: Any, suffix: str, table: Any) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(table=tables())
+@example(table=([".0", "1", "000"], ["X"], [[0.0, 5.5, 1.0]]))
 def test_excel_in_german(tmp_path_factory: Any, table: Any) -> None:
     """A byte order mark, semicolons, decimal commas, Windows line ends: seen in two columns or more."""
     ids, names, columns = table

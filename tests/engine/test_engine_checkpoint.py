@@ -256,7 +256,7 @@ def test_a_folder_that_cannot_be_made_is_named(make_task: MakeTask, tmp_path: Pa
     file = tmp_path / "file"
     file.write_text("")
     for folder in (file, file / "below", Path("/proc/none")):
-        with pytest.raises(InputError, match=f"checkpoint_dir: {folder} is no folder"):
+        with pytest.raises(InputError, match=f"checkpoint_dir: {folder} must be a writable folder"):
             session_in(folder, make_task())
 
 

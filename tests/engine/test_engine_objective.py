@@ -127,7 +127,7 @@ def test_no_views_means_plain_rows(make_task: MakeTask) -> None:
 def test_views_without_augment_are_refused(make_task: MakeTask) -> None:
     objective = Recorder()
     objective.n_views = 2
-    with pytest.raises(InputError, match="augment: none, but the objective compares 2 views"):
+    with pytest.raises(InputError, match="augment must not be None: the objective compares 2 views"):
         trained(make_task(objective=objective))
 
 
@@ -227,13 +227,13 @@ def test_a_fresh_optimizer_forgets(make_task: MakeTask) -> None:
 @pytest.mark.parametrize("values", [{"none": torch.ones(10)}, {"weight": torch.ones(3)}])
 def test_on_enter_may_set_parameters_alone(make_task: MakeTask, values: dict[str, Tensor]) -> None:
     phases = (Phase("only", None, {"first": 1.0}, on_enter=lambda embed, seed: values),)
-    with pytest.raises(InputError, match="on_enter: phase only gave"):
+    with pytest.raises(InputError, match="on_enter of phase only must give parameters"):
         trained(make_task(objective=Recorder(phases=phases), make_network=lambda seed: Plain()))
 
 
 def test_only_the_last_phase_has_no_end() -> None:
     phases = (Phase("one", None, {"first": 1.0}), Phase("two", None, {"first": 1.0}))
-    with pytest.raises(InputError, match="phases: steps=None"):
+    with pytest.raises(InputError, match="phases: steps must be a number"):
         Recorder(phases=phases)
 
 

@@ -96,7 +96,7 @@ def test_foreign_files(tmp_path: Path) -> None:
 
 
 def test_another_kind_is_refused(file: Path) -> None:
-    with pytest.raises(DamagedFileError, match="holds a model, a checkpoint is expected"):
+    with pytest.raises(DamagedFileError, match="must hold a checkpoint, got a model"):
         read_tensors(file, "checkpoint")
 
 

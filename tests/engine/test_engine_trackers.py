@@ -125,11 +125,13 @@ def test_tensorboard_s_own_files(tmp_path: Path) -> None:
 
 def test_trackers_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
     model = CCN()
-    with pytest.raises(InputError, match=r"trackers: 'tensorbored'; one of .*tensorboard.* is expected"):
+    with pytest.raises(InputError, match=r"trackers: 'tensorbored' must be one of .*tensorboard"):
         model.log_with("tensorbored")
-    with pytest.raises(InputTypeError, match="trackers: int; names or accelerate's GeneralTracker"):
+    with pytest.raises(
+        InputTypeError, match="trackers must be names or accelerate's GeneralTracker, got int"
+    ):
         model.log_with(3)
-    with pytest.raises(InputError, match="folder: None; a folder for the files of tensorboard is expected"):
+    with pytest.raises(InputError, match="folder must name a folder for the files of tensorboard, got None"):
         model.log_with("tensorboard")
     monkeypatch.setattr("coterie.engine.trackers.get_available_trackers", list)
     with pytest.raises(ImportError, match="tensorboard is not installed: pip install tensorboard"):

@@ -157,7 +157,7 @@ def test_what_cannot_travel_is_trained_here(make_task: MakeTask) -> None:
         with lock:
             return noisy_network(seed)
 
-    with pytest.warns(UserWarning, match=r"n_jobs: cannot pickle .*lock.*; the fit goes on in one process"):
+    with pytest.warns(UserWarning, match=r"n_jobs: cannot pickle .*lock.*; the fit continues in one process"):
         session = finished(dataclasses.replace(task, make_network=locked), "sequential", 2, 3)
     assert_same(session, finished(task, "sequential", 1, 3))
 

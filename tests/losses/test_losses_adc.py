@@ -191,7 +191,7 @@ BAD: list[tuple[Callable[[], Tensor], type[Exception], str]] = [
     (lambda: sparsity(A, reduction=""), InputError, "reduction must be .* got ''"),
     (lambda: norm(A[0]), InputError, r"z must have two axes.* got shape \(3,\)"),
     (lambda: transformation(A, A, A, A[:, :2]), InputError, "logits and logits_aug must have the same width"),
-    (lambda: transformation(A, B, A, A), InputError, "2, 4, 2, 2 rows; as many of each are expected"),
+    (lambda: transformation(A, B, A, A), InputError, "same number of rows, got 2, 4, 2, 2"),
 ]
 
 

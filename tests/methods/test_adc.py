@@ -381,10 +381,10 @@ BAD: list[tuple[dict[str, Any], Any, type[Exception], str]] = [
         {"augment": "objects"},
         images(),
         InputError,
-        "augment: hue and saturation need images of 3 channels, got 1",
+        "augment needs images of 3 channels to change hue and saturation, got 1",
     ),
     ({"augment": "digits"}, X40, InputError, r"augment: samples of shape \(5,\); images"),
-    ({"augment": nan_views}, X40, InputError, "augment: gave NaN or infinity; finite values are expected"),
+    ({"augment": nan_views}, X40, InputError, "augment must give finite values, got NaN or infinity"),
     ({"augment": cut_views}, X40, InputError, r"augment: gave \(80, 4\) for a batch of shape \(80, 5\)"),
     (
         {"augment": "letters"},
@@ -425,7 +425,7 @@ def test_bad_input(params: dict[str, Any], X: Any, error: type[Exception], messa
 @pytest.mark.parametrize(
     ("pairs", "error", "message"),
     [
-        ([(0, 1)], InputTypeError, "pairs: list; coterie.Pairs is expected"),
+        ([(0, 1)], InputTypeError, "pairs must be coterie.Pairs, .* got list"),
         (Pairs([0], [99], [1]), InputError, "99"),
         (Pairs([0, 1, 0], [1, 2, 2], [1, 1, -1]), InputError, "contradict"),
     ],

@@ -94,7 +94,7 @@ def test_balance_learns_from_views_first(digits: Digits) -> None:
     assert [phase.steps for phase in model._phases(1, has_pairs=False)] == [0, None]
     assert "view_walker" in model.history_[0]
     assert "view_walker" not in make(max_steps=5).fit(X).history_[0]
-    with pytest.raises(InputError, match='augment: "none" with balance'):
+    with pytest.raises(InputError, match='augment must be "auto" or a callable with balance'):
         make(balance=True, augment="none").fit(X)
 
 
@@ -184,7 +184,7 @@ def test_pairs_are_learnt_beside_the_clusters(digits: Digits) -> None:
 
 def test_pairs_are_checked(digits: Digits) -> None:
     X, _ = digits
-    with pytest.raises(TypeError, match=r"pairs: list; coterie\.Pairs is expected"):
+    with pytest.raises(TypeError, match=r"pairs must be coterie\.Pairs, .* got list"):
         make().fit(X, pairs=[(0, 1)])  # type: ignore[arg-type]
     with pytest.raises(coterie.ConflictError):
         make().fit(X, pairs=Pairs([0, 1, 0], [1, 2, 2], [1, 1, -1]))
@@ -245,7 +245,7 @@ def test_runs_by_the_paper_do_not_race(digits: Digits) -> None:
 def test_batches_hold_two_rows_of_each_cluster(digits: Digits) -> None:
     X, _ = digits
     assert len(make(n_clusters=60, max_epochs=2, max_steps=None).fit(X).history_) == 2
-    with pytest.raises(ValueError, match="batch_size: 19 for n_clusters=10; at least two rows"):
+    with pytest.raises(ValueError, match="batch_size=19 must be >= 20, two rows for each of n_clusters=10"):
         make(batch_size=19).fit(X)
 
 
@@ -274,7 +274,7 @@ def test_fewer_distinct_rows_than_clusters_are_refused(X: Any) -> None:
 
 def test_one_cluster_warns(digits: Digits) -> None:
     X, _ = digits
-    with pytest.warns(CollapseWarning, match="n_clusters=1: all rows are one cluster"):
+    with pytest.warns(CollapseWarning, match="n_clusters=1 puts all rows into one cluster"):
         model = make(n_clusters=1).fit(X)
     assert not model.labels_.any()
 

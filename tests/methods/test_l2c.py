@@ -229,7 +229,7 @@ def test_a_warning_where_there_may_be_more_clusters() -> None:
 
 @pytest.mark.parametrize("shipped", ["points2d", "points2d-10"], indirect=True)
 def test_bad_sets(shipped: L2C) -> None:
-    with pytest.raises(InputError, match="n_samples=1; a set of at least 2 samples is expected"):
+    with pytest.raises(InputError, match="n_samples=1 must be >= 2"):
         shipped.predict([[0.0, 0.0]])
     with pytest.raises(InputError, match="X has 3 features, but L2C is expecting 2"):
         shipped.predict(np.zeros((4, 3)))
@@ -243,9 +243,9 @@ def test_bad_fits() -> None:
     X, y = groups()
     with pytest.raises(InputError, match="requires y to be passed, but the target y is None"):
         L2C(**QUICK).fit(X)
-    with pytest.raises(InputError, match="y: 59 labels for n_samples=60"):
+    with pytest.raises(InputError, match="y must have one label per row of X, n_samples=60, got 59"):
         L2C(**QUICK).fit(X, y[:59])
-    with pytest.raises(InputError, match="no 1 groups of y hold as many samples"):
+    with pytest.raises(InputError, match="the number of samples in 1 groups of y"):
         L2C(**QUICK | {"max_clusters": 1, "set_size": 30}).fit(X, y)
     with pytest.raises(InputTypeError, match="max_clusters"):
         L2C(**QUICK | {"max_clusters": 2.5}).fit(X, y)
@@ -269,7 +269,7 @@ def test_sets_of_small_groups_are_smaller_with_a_warning() -> None:
         warned = L2C(**smaller).fit(X, y)
     asked = L2C(**smaller, set_size=10).fit(X, y)
     assert warned.loss_ == asked.loss_
-    with pytest.raises(InputError, match="set_size: 72, but no 3 groups of y hold as many samples"):
+    with pytest.raises(InputError, match="set_size=72 must be <= the number of samples in 3 groups of y"):
         L2C(network="lstm", distance="euclidean", max_clusters=3, max_steps=2).fit(X, y)
 
 
@@ -278,18 +278,21 @@ def test_bad_given_sets() -> None:
     codes = np.array([0, 0, 1, 1, 2, 2])
     cases: list[tuple[Any, str]] = [
         ([], "at least one"),
-        ([(points[:1], codes[:1])], r"sets\[0\]: samples of shape \(1, 2\); at least 2 samples"),
+        ([(points[:1], codes[:1])], r"sets\[0\] must hold at least 2 samples, got shape \(1, 2\)"),
         ([(points, codes), (points, codes[:5])], r"sets\[1\]: 5 labels for 6 samples"),
-        ([(points, np.arange(6))], r"sets\[0\]: 6 groups; at most max_clusters=3"),
-        ([(points, np.full((6, 6), 2))], r"sets\[0\]: a matrix of shape \(6, 6\); a symmetric one"),
-        ([(points, codes), (points[:, :1], codes)], "the same shape is expected"),
+        ([(points, np.arange(6))], r"sets\[0\] must have at most max_clusters=3 groups, got 6"),
+        (
+            [(points, np.full((6, 6), 2))],
+            r"sets\[0\]: the matrix must be symmetric, of 1, -1 and 0, got shape \(6, 6\)",
+        ),
+        ([(points, codes), (points[:, :1], codes)], "must hold samples of one shape"),
     ]
     for sets, message in cases:
         with pytest.raises(InputError, match=message):
             L2C(**QUICK).fit_sets(sets)
     with pytest.raises(InputError, match="at least two sets of each size"):
         L2C(**QUICK, network="lstm").fit_sets([(points, codes)])
-    with pytest.raises(InputTypeError, match=r"sets\[0\]: float; \(X, known\) is expected"):
+    with pytest.raises(InputTypeError, match=r"sets\[0\] must be a tuple \(X, known\), got float"):
         L2C(**QUICK).fit_sets([1.0])  # type: ignore[list-item]
     with pytest.raises(InputError, match="NaN"):
         L2C(**QUICK).fit_sets([(np.where(points > 0, np.nan, points), codes)])

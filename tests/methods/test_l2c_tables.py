@@ -105,7 +105,7 @@ def test_equal_rows_are_one_cluster_with_a_warning(model: L2C, X: Any) -> None:
 @pytest.mark.parametrize(
     ("X", "error", "words"),
     [
-        ([[1.0, 2.0]], InputError, "n_samples=1; a set of at least 2"),
+        ([[1.0, 2.0]], InputError, "n_samples=1 must be >= 2"),
         ([[1.0, np.inf], [0.0, 1.0]], InputError, "X must be finite or NaN, got inf in row 0, column 1"),
         ([["a"], ["b"]], InputTypeError, "X must be a table of numbers"),
         (np.zeros((0, 2)), InputError, "at least one row"),

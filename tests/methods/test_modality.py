@@ -195,7 +195,7 @@ def test_a_model_of_an_unknown_kind_says_what_to_do(
         model = small(DDC).fit(Samples(RNG.normal(size=(20, 3)), modality="walk"))
         save(model, tmp_path / "model")
     with pytest.raises(
-        InputError, match="model of the modality 'walk', which is not known; import the package"
+        InputError, match="model of the modality 'walk', which is not registered; import the package"
     ):
         load(tmp_path / "model")
 

@@ -171,7 +171,7 @@ def test_save_and_load(fitted: SimilarityNetwork, tmp_path: Path) -> None:
         assert getattr(loaded, name) == getattr(fitted, name)
     assert loaded.get_params() == fitted.get_params()
     settings: dict[str, Any] = {"n_clusters": 5, "max_steps": 5, "random_state": 0, "over_clustering": True}
-    with pytest.warns(coterie.SimilarityWarning, match="X: 20 rows are fewer than a batch of 100"):
+    with pytest.warns(coterie.SimilarityWarning, match="X has n_samples=20, fewer than batch_size=100"):
         first, second = (CCN(**settings).fit(X, similarity=spn) for spn in (fitted, loaded))
     np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
 
@@ -198,9 +198,9 @@ X, Y = groups(0, 4, 6)
     ("y", "message"),
     [
         (None, "SimilarityNetwork requires y to be passed"),
-        (np.zeros(24), r"y: one class \(.*\); at least 2 are expected"),
-        (np.arange(24), "y: each of its 24 classes has one row; no pair is similar"),
-        (Y[:-1], "y: 23 labels for n_samples=24"),
+        (np.zeros(24), r"y must have at least 2 classes, or no pair is dissimilar, got one"),
+        (np.arange(24), "y must have a class of two or more rows, or no pair is similar"),
+        (Y[:-1], "y must have one label per row of X, n_samples=24, got 23"),
     ],
 )
 def test_bad_labels(y: Any, message: str) -> None:
@@ -211,11 +211,11 @@ def test_bad_labels(y: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["a"] * 23, r"groups: shape \(23,\); one group a row, shape \(24,\), is expected"),
-        (np.arange(24) % 2, r"groups: class .* is in .*0.*, .*1.*; one known group is expected"),
-        ([None, *["a"] * 23], "groups: class .* is in unknown, 'a'; one known group"),
-        (Y, "groups: each holds one class; two in one are expected"),
-        (5, r"groups: shape \(\); one group a row"),
+        (["a"] * 23, r"groups must have shape \(24,\), one group per row, got \(23,\)"),
+        (np.arange(24) % 2, r"groups: class .* must be in one known group, got .*0.*, .*1"),
+        ([None, *["a"] * 23], "groups: class .* must be in one known group, got unknown, 'a'"),
+        (Y, "groups must include one of two or more classes"),
+        (5, r"groups must have shape \(24,\), one group per row, got \(\)"),
     ],
 )
 def test_bad_groups(given: Any, message: str) -> None:
@@ -224,25 +224,27 @@ def test_bad_groups(given: Any, message: str) -> None:
 
 
 def test_groups_are_of_labels() -> None:
-    with pytest.raises(InputError, match="groups: given with pairs; they are expected with y alone"):
+    with pytest.raises(InputError, match="groups must be given with y, not with pairs"):
         quick().fit(X, pairs=Pairs([0, 0], [1, 9], [1, -1]), groups=Y)
 
 
 def test_a_class_with_one_row_is_warned_of() -> None:
     labels = [f"class {code}" for code in Y]
     labels[0] = "alone"
-    with pytest.warns(UserWarning, match="y: 1 of 5 classes have one row \\('alone' for one\\)") as caught:
+    with pytest.warns(
+        UserWarning, match="y: 1 of 5 classes have one row \\(for example 'alone'\\)"
+    ) as caught:
         quick(max_steps=2).fit(X, labels)
     assert caught[0].filename == __file__
 
 
 def test_bad_pairs() -> None:
-    with pytest.raises(InputError, match="pairs: 1 similar and 0 dissimilar; both are expected"):
+    with pytest.raises(InputError, match="pairs must hold both kinds, got 1 similar and 0 dissimilar"):
         quick().fit(X, pairs=Pairs([0], [1], [1]))
-    with pytest.raises(InputError, match="y, pairs: one of them is expected"):
+    with pytest.raises(InputError, match="fit takes one of y and pairs"):
         quick().fit(X, Y, pairs=Pairs([0, 0], [1, 9], [1, -1]))
     wrong: Any = [(0, 1)]
-    with pytest.raises(InputTypeError, match=r"pairs: list; coterie.Pairs is expected"):
+    with pytest.raises(InputTypeError, match=r"pairs must be coterie.Pairs, .* got list"):
         quick().fit(X, pairs=wrong)
 
 
@@ -263,11 +265,13 @@ def test_bad_parameters(params: dict[str, Any], message: str) -> None:
 
 
 def test_bad_rows_of_pairs(fitted: SimilarityNetwork) -> None:
-    with pytest.raises(InputError, match="i, j: 1 and 2 rows; as many of both"):
+    with pytest.raises(InputError, match="i and j must have the same length, got 1 and 2"):
         fitted.predict_proba_pairs(X, [0], [1, 2])
     with pytest.raises(InputError, match=r"j: rows 24\.\.24 must lie in 0\.\.23"):
         fitted.predict_proba_pairs(X, [0], [24])
-    with pytest.raises(InputTypeError, match=r"i: an array of shape \(1,\) and type float64"):
+    with pytest.raises(
+        InputTypeError, match=r"i must be row numbers of shape \(m,\), got shape \(1,\) and type float64"
+    ):
         fitted.predict_proba_pairs(X, [0.5], [1])
     with pytest.raises(InputError, match="X has 3 features, but SimilarityNetwork is expecting 16"):
         fitted.predict_proba_pairs(X[:, :3], [0], [1])

@@ -93,11 +93,13 @@ def test_starts_that_do_not_fit(digits: Digits) -> None:
     with pytest.raises(NotFittedError):
         CCN().start_from(CCN())
     first = CCN(**QUICK, max_steps=5).fit(X, y)
-    with pytest.raises(InputError, match=r"start_from: samples had shape \(64,\), X has \(32,\)"):
+    with pytest.raises(
+        InputError, match=r"X must hold samples of the shape of start_from, \(64,\), got \(32,\)"
+    ):
         CCN(**QUICK, max_steps=5).start_from(first).fit(X[:, :32], y)
     images = X.reshape(-1, 8, 8)
     other = CCN(**QUICK, max_steps=5).fit(images, y)
-    names = r"start_from: its network \(backbone='auto'\) has no .* \(backbone='lenet-code'\)"
+    names = r"start_from .* same form: backbone='lenet-code' has a .* its backbone='auto' lacks"
     with pytest.raises(InputError, match=names):
         CCN(**QUICK, max_steps=5, backbone="lenet-code").start_from(other).fit(images, y)
 

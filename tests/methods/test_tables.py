@@ -115,7 +115,7 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="row 1, column 'size': must be a number, as in the fit, got 'x'"):
         model.predict(frame.iloc[:2].assign(size=["1", "x"]))
     plain = fitted(DDC, RNG.normal(size=(40, 4)))
-    with pytest.raises(InputError, match="X: must hold numbers alone, as in fit"):
+    with pytest.raises(InputError, match="X: must hold only numbers, as in fit"):
         plain.predict(frame)
     frame.iloc[:40].to_csv(tmp_path / "t.csv", index=False)
     frame.assign(colour="green").to_csv(tmp_path / "new.csv", index=False)

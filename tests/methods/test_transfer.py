@@ -145,27 +145,31 @@ def test_one_answer_for_every_pair_is_said_before_training() -> None:
 
 
 def test_bad_input(spn: SimilarityNetwork) -> None:
-    with pytest.raises(InputError, match=r"X: samples of shape \(15,\), but similarity was .*\(16,\)"):
+    with pytest.raises(
+        InputError, match=r"X must hold samples of shape \(16,\), on which similarity was fitted, got \(15,\)"
+    ):
         quick().fit(TARGET[:, :15], similarity=spn)
-    with pytest.raises(InputError, match="X: uint8, but similarity was fitted on other numbers"):
+    with pytest.raises(
+        InputError, match="X must hold other numbers than uint8, on which similarity was fitted, got uint8"
+    ):
         quick().fit(TARGET.astype(np.uint8), similarity=spn)
-    with pytest.raises(InputError, match="y, pairs, similarity: one of them is expected"):
+    with pytest.raises(InputError, match="fit needs one of y, pairs and similarity"):
         quick().fit(TARGET, TRUTH, similarity=spn)
-    with pytest.raises(InputError, match="y, pairs, similarity: one of them is expected"):
+    with pytest.raises(InputError, match="fit needs one of y, pairs and similarity"):
         quick().fit(TARGET, pairs=Pairs([0], [1], [1]), similarity=spn)
-    with pytest.raises(InputError, match="cross_entropy_weight: above 0 with similarity"):
+    with pytest.raises(InputError, match="cross_entropy_weight must be 0 with similarity"):
         quick(cross_entropy_weight=1.0).fit(TARGET, similarity=spn)
-    with pytest.raises(InputError, match='pair_weight: "confidence" is expected with similarity alone'):
+    with pytest.raises(InputError, match='pair_weight="confidence" needs similarity in fit'):
         quick(pair_weight="confidence").fit(TARGET, TRUTH)
     with pytest.raises(NotFittedError):
         quick().fit(TARGET, similarity=SimilarityNetwork())
     wrong: Any = KMeans()
-    with pytest.raises(InputTypeError, match=r"similarity: KMeans; a fitted coterie\.SimilarityNetwork"):
+    with pytest.raises(InputTypeError, match=r"similarity must be a fitted coterie\..*, got KMeans"):
         quick().fit(TARGET, similarity=wrong)
 
 
 def test_a_target_smaller_than_a_batch_is_warned_of(spn: SimilarityNetwork) -> None:
-    with pytest.warns(SimilarityWarning, match="X: 40 rows are fewer than a batch of 100") as caught:
+    with pytest.warns(SimilarityWarning, match="X has n_samples=40, fewer than batch_size=100") as caught:
         quick(max_steps=2).fit(TARGET[:40], similarity=spn)
     assert caught[0].filename == __file__
 
@@ -180,7 +184,7 @@ def test_clusters_begin_with_what_the_similarity_network_says(spn: SimilarityNet
     )
     single = quick(**params, head_init="similarity", n_clusters=1).fit(TARGET, similarity=spn)
     assert set(single.labels_) == {0}
-    with pytest.raises(InputError, match='head_init: "similarity" is expected with similarity alone'):
+    with pytest.raises(InputError, match='head_init="similarity" needs similarity in fit'):
         quick(head_init="similarity").fit(TARGET, TRUTH)
 
 

@@ -197,7 +197,7 @@ def test_networks_stack_for_restarts_in_one_pass() -> None:
 
 
 def test_n_clusters_must_be_positive() -> None:
-    with pytest.raises(InputError, match="n_clusters: expected a positive number, got 0"):
+    with pytest.raises(InputError, match="n_clusters=0 must be >= 1"):
         ClusterNetwork(MLP(3), 0)
 
 
@@ -222,10 +222,10 @@ def test_has_convolutions() -> None:
 
 def test_unknown_name_lists_and_suggests() -> None:
     names = ", ".join(BACKBONES)
-    message = f"backbone: unknown name 'LeNet5', expected one of auto, {names}; did you mean 'lenet'?"
+    message = f"backbone='LeNet5' must be one of auto, {names}; did you mean 'lenet'?"
     with pytest.raises(InputError, match=re.escape(message)):
         build_backbone("LeNet5", (28, 28))
-    with pytest.raises(InputError, match=r"unknown name 'xyzzy', expected one of [^;]*$"):
+    with pytest.raises(InputError, match=r"backbone='xyzzy' must be one of [^;]*$"):
         build_backbone("xyzzy", (28, 28))
 
 
@@ -263,7 +263,7 @@ def test_image_networks_refuse_smaller_images_and_only_those(name: str, smallest
 
 
 def test_auto_refuses_items_of_many_axes() -> None:
-    with pytest.raises(InputError, match=r"backbone: 'auto' takes samples of shape .* got \(2, 3, 4, 5\)"):
+    with pytest.raises(InputError, match=r"backbone='auto' needs samples of shape .* got \(2, 3, 4, 5\)"):
         build_backbone("auto", (2, 3, 4, 5))
 
 
@@ -308,7 +308,9 @@ def test_module_that_cannot_be_copied() -> None:
 def test_callables_that_do_not_fit() -> None:
     with pytest.raises(InputError, match=r"the callable must return an nn.Module, got NoneType"):
         build_backbone(cast(Callable[[], nn.Module], lambda: None), (4,))
-    with pytest.raises(InputError, match="a callable is called without arguments, but missing a required"):
+    with pytest.raises(
+        InputError, match="the callable must accept a call without arguments, but missing a required"
+    ):
         build_backbone(cast(Callable[[], nn.Module], nn.Linear), (4,))
 
 
@@ -322,7 +324,7 @@ def test_an_error_inside_the_callable_passes_through() -> None:
 
 @pytest.mark.parametrize("spec", [None, 3, ("mlp",)])
 def test_other_types(spec: object) -> None:
-    with pytest.raises(InputTypeError, match=f"backbone: expected 'auto', .* got {type(spec).__name__}"):
+    with pytest.raises(InputTypeError, match=f"backbone must be 'auto', .* got {type(spec).__name__}"):
         build_backbone(cast(BackboneSpec, spec), (4,))
 
 

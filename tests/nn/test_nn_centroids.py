@@ -55,5 +55,5 @@ def test_a_given_module_keeps_its_type() -> None:
 
 
 def test_refusal() -> None:
-    with pytest.raises(InputError, match="per_cluster: expected a positive number, got 0"):
+    with pytest.raises(InputError, match="per_cluster=0 must be >= 1"):
         CentroidNetwork(MLP(4), 3, per_cluster=0)

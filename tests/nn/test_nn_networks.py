@@ -32,7 +32,7 @@ def test_mlp_flattens_images() -> None:
 
 @pytest.mark.parametrize(("n_features", "hidden"), [(10, ()), (0, (4,)), (4, (3, 0))])
 def test_mlp_refuses_empty_layers(n_features: int, hidden: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match="n_features, hidden: expected a positive width"):
+    with pytest.raises(InputError, match="n_features must be positive, and hidden"):
         MLP(n_features, hidden)
 
 
@@ -62,7 +62,7 @@ def test_lenet_parameter_counts() -> None:
 
 
 def test_lenet_refuses_other_paddings() -> None:
-    with pytest.raises(InputError, match="padding: expected 0 or 2, got 1"):
+    with pytest.raises(InputError, match="padding=1 must be 0 or 2"):
         LeNet((28, 28), padding=1)
 
 
@@ -177,11 +177,11 @@ def test_resnet_shortcut_skips_pixels_and_adds_empty_channels() -> None:
 
 
 def test_unknown_forms() -> None:
-    with pytest.raises(InputError, match="form: expected one of resnet20, resnet32, resnet-stl, got 'x'"):
+    with pytest.raises(InputError, match="form='x' must be one of resnet20, resnet32, resnet-stl"):
         ResNet((3, 32, 32), "x")
-    with pytest.raises(InputError, match="name: expected one of vggxs, vggs, vgg8, vgg11, vgg16, got 'vgg9'"):
+    with pytest.raises(InputError, match="name='vgg9' must be one of vggxs, vggs, vgg8, vgg11, vgg16"):
         VGG((3, 32, 32), "vgg9")
-    with pytest.raises(InputError, match="depth: expected 18 or 101, got 50"):
+    with pytest.raises(InputError, match="depth=50 must be 18 or 101"):
         PreActResNet((3, 32, 32), 50)
 
 
@@ -209,5 +209,5 @@ def test_shapes_of_items() -> None:
     assert flat_size((3, 4, 5)) == 60
     assert image_shape((5, 7), "net", 5) == (1, 5, 7)
     for wrong in ((), (0,), (3, -1, 4)):
-        with pytest.raises(InputError, match="sample_shape: expected one or more positive sizes"):
+        with pytest.raises(InputError, match="sample_shape must be one or more positive sizes"):
             sample_shape_of(wrong)

@@ -110,7 +110,9 @@ def test_the_matrix_is_projected_to_psd() -> None:
 def test_explicit_distances_fix_the_size_of_sets() -> None:
     network = lstm(distance="full", n_samples=9).eval()
     assert network(sets())[1].shape == (3, 9, 10)
-    with pytest.raises(InputError, match="sets of 8 samples; 9 as in fit are expected"):
+    with pytest.raises(
+        InputError, match="X must hold sets of 9 samples, as in fit, with explicit distances, got sets of 8"
+    ):
         network(sets(8))
 
 
@@ -140,9 +142,9 @@ def test_weights_follow_from_the_seed() -> None:
 
 
 def test_bad_names() -> None:
-    with pytest.raises(InputError, match="network: 'gru'; one of 'attention', 'lstm', 'table' is expected"):
+    with pytest.raises(InputError, match="network='gru' must be one of 'attention', 'lstm', 'table'"):
         build_set_network("auto", (2,), 3, seed=0, kind="gru")
-    with pytest.raises(InputError, match="distance: 'cosine'"):
+    with pytest.raises(InputError, match="distance='cosine'"):
         build_set_network("auto", (2,), 3, seed=0, kind="lstm", distance="cosine")
-    with pytest.raises(InputError, match="distance: 'full'; 'implicit' is expected with network='attention'"):
+    with pytest.raises(InputError, match="distance='full' must be 'implicit' with network='attention'"):
         build_set_network("auto", (2,), 3, seed=0, distance="full")

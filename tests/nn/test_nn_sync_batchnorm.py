@@ -115,7 +115,7 @@ def check_half(rank: int) -> None:
 
 def check_refusal(rank: int) -> None:
     layer = convert_batchnorm(nn.BatchNorm1d(2))
-    with pytest.raises(ValueError, match="expected more than 1 value per channel in the global batch"):
+    with pytest.raises(ValueError, match="the global batch must hold more than 1 value per channel"):
         layer(torch.randn(1 - rank, 2))
 
 
@@ -167,5 +167,5 @@ def test_conversion_keeps_shared_layers_shared_and_other_norms_alone() -> None:
 
 
 def test_vectors_without_a_batch_axis_are_refused() -> None:
-    with pytest.raises(ValueError, match="expected an input of 2 or more dimensions, got 1"):
+    with pytest.raises(ValueError, match="input must have 2 or more dimensions, got 1"):
         SyncBatchNorm(3)(torch.zeros(3))

@@ -112,10 +112,10 @@ def test_points_are_coloured_by_cluster_and_paler_where_uncertain() -> None:
 @pytest.mark.parametrize(
     ("points", "proba", "message"),
     [
-        ([[0, 0, 0]], [[1.0]], "points: shape"),
-        ([[0, 0]], [[1.0], [1.0]], "proba: shape"),
-        ([[0, 0]], [[1.5]], "proba: shape"),
-        ([[0, np.nan]], [[1.0]], "points: finite"),
+        ([[0, 0, 0]], [[1.0]], "points must have shape"),
+        ([[0, 0]], [[1.0], [1.0]], "proba must have shape"),
+        ([[0, 0]], [[1.5]], "proba must have shape"),
+        ([[0, np.nan]], [[1.0]], "points must be finite"),
     ],
 )
 def test_clustered_points_refuse(points: Any, proba: Any, message: str) -> None:
@@ -124,7 +124,7 @@ def test_clustered_points_refuse(points: Any, proba: Any, message: str) -> None:
 
 
 def test_contingency_refuses_wrong_names() -> None:
-    with pytest.raises(InputError, match="class_names: 1"):
+    with pytest.raises(InputError, match="class_names must have one per row, 1"):
         contingency_table([[1, 2]], class_names=["a", "b"])
 
 
@@ -160,7 +160,7 @@ def test_examples_in_colour() -> None:
 
 @pytest.mark.parametrize("shape", [(4, 2, 8, 8), (3, 8, 8)])
 def test_examples_need_images(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match="samples: "):
+    with pytest.raises(InputError, match="samples must have shape"):
         top_examples(np.zeros(shape), np.eye(4))
 
 
@@ -188,14 +188,14 @@ def test_losses_against_scores_marks_the_chosen_run() -> None:
 
 @pytest.mark.parametrize("rows", [[[0.5, 0.5]], [[0.5, 0.6, 0.1]], [[1.5, -0.5, 0.0]]])
 def test_simplex_refuses(rows: list[list[float]]) -> None:
-    with pytest.raises(InputError, match="probabilities: rows of three"):
+    with pytest.raises(InputError, match="probabilities must have rows of three"):
         simplex_map(rows, [0])
 
 
 def test_more_figures_refuse() -> None:
-    with pytest.raises(InputError, match="labels: 1 are expected"):
+    with pytest.raises(InputError, match="labels must have one per row, 1"):
         simplex_map([[1.0, 0.0, 0.0]], [0, 1])
-    with pytest.raises(InputError, match="a square matrix and a label per row"):
+    with pytest.raises(InputError, match="kernel must be square, with one label per row"):
         kernel_matrix(np.eye(3), [0, 1])
-    with pytest.raises(InputError, match="got 2, 1"):
+    with pytest.raises(InputError, match="got 2 and 1"):
         losses_against_scores([1.0, 2.0], [1.0])

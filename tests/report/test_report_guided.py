@@ -73,10 +73,10 @@ def test_what_is_refused() -> None:
     model, X = fitted()
     with pytest.raises(InputError, match=r"cluster must be an int in 0\.\.2, got 3"):
         guided_backpropagation(model, X, cluster=3)
-    with pytest.raises(InputError, match="X: samples of shape"):
+    with pytest.raises(InputError, match="X must hold samples of shape"):
         guided_backpropagation(model, X[:, :4])
     with pytest.raises(NotFittedError):
         guided_backpropagation(DDC(), X)
     tanh = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Tanh())
-    with pytest.raises(InputError, match="no ReLU layer"):
+    with pytest.raises(InputError, match="must have a network with ReLU layers"):
         guided_backpropagation(fitted(CCN, backbone=tanh)[0], X)

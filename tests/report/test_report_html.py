@@ -222,7 +222,7 @@ def test_figures_of_a_run() -> None:
     assert len(axes[1].lines) == 3
     heights = [getattr(bar, "get_height")() for bar in cluster_sizes([4, 0], [1, 0]).patches]  # noqa: B009
     assert heights == [3, 0, 1, 0]
-    with pytest.raises(ValueError, match="history: no epoch with a loss"):
+    with pytest.raises(ValueError, match="history must hold at least one epoch with a loss"):
         loss_curves([], chosen=0)
-    with pytest.raises(ValueError, match=r"probabilities: finite rows of shape \(n, k\)"):
+    with pytest.raises(ValueError, match=r"probabilities must be finite, of shape \(n, k\)"):
         similarity_matrix([[np.nan]])

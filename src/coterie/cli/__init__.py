@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(version())
         return 0
     if words[0] not in COMMANDS:
-        return _complain(f"unknown command {words[0]!r}; one of {', '.join(COMMANDS)} is expected")
+        return _complain(f"unknown command {words[0]!r}; choose one of {', '.join(COMMANDS)}")
     return _run(words[0], words[1:])
 
 

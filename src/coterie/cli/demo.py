@@ -103,7 +103,7 @@ def write_images(folder: Path) -> None:
         folder.mkdir(parents=True)
     except OSError as error:
         raise InputError(
-            f"--images: {folder} cannot be made: {error.strerror}; a new folder is expected"
+            f"--images: {folder} cannot be created: {error.strerror}; choose a new folder"
         ) from error
     for number, image in enumerate(load_digits().images[:N_IMAGES]):
         pillow.fromarray((image * 15).astype(np.uint8)).save(folder / f"{number:04}.png")

@@ -19,7 +19,7 @@ def parser(words: Sequence[str]) -> DashedParser:
     """The options."""
     made = make_parser(
         "evaluate",
-        "Compare a clustering with known labels. Rows of unknown label or without a cluster are left out.",
+        "Compare a clustering with known labels. Rows of unknown label or without a cluster are ignored.",
     )
     made.add_argument(
         "clusters", metavar="LABELS", type=str, help="file of clusters, such as the labels.csv of a run"
@@ -44,10 +44,14 @@ def run(words: list[str]) -> None:
     names = names_in_common(table, known)
     codes, _ = encode_labels(known.for_rows(names, len(clusters), strict=False))
     if len(clusters) != len(codes):
-        raise InputError(f"--labels: {len(codes)} labels for {len(clusters)} rows of {options.clusters}")
+        raise InputError(
+            f"--labels must have one label per row of {options.clusters}, {len(clusters)}, got {len(codes)}"
+        )
     scored = (codes >= 0) & (clusters >= 0)
     if not scored.any():
-        raise InputError(f"LABELS: no row of {options.clusters} has both a cluster and a known label")
+        raise InputError(
+            f"LABELS must hold the known label of at least one row of {options.clusters} that has a cluster"
+        )
     found, true = clusters[scored], codes[scored]
     n_clusters = len(np.unique(found))
     scores = {

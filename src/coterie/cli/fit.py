@@ -187,7 +187,7 @@ def _supervision(
     told: dict[str, Any] = {}
     needs_one = estimator.__sklearn_tags__().target_tags.required
     if options.labels is not None and options.label is not None:
-        raise InputError("--labels, --label: one of them is expected")
+        raise InputError("--labels and --label must not be combined; give one of them")
     if options.labels is not None:
         told["y"] = labels_of(options.labels, samples)
     elif samples.labels is not None and needs_one:
@@ -199,10 +199,10 @@ def _supervision(
     # where y is there for scikit-learn's conventions alone, labels would be left out unseen
     accepted = [name for name in inspect.signature(estimator.fit).parameters if needs_one or name != "y"]
     for key in told.keys() - set(accepted):
-        raise InputError(f"{_OPTION_OF[key]}: {options.method} takes none")
+        raise InputError(f"--method {options.method} does not accept {_OPTION_OF[key]}")
     if needs_one and not told:
         asked = ", ".join(option for key, option in _OPTION_OF.items() if key in accepted)
-        raise InputError(f"one of {asked} is required by --method {options.method}")
+        raise InputError(f"--method {options.method} requires one of {asked}")
     return told
 
 

@@ -97,7 +97,7 @@ def write_csv_rows(stream: Any, header: Sequence[str], rows: Iterable[Sequence[o
 def check_threshold(value: float) -> float:
     """A probability, or an error that names the option."""
     if not (math.isfinite(value) and 0 <= value <= 1):
-        raise InputError(f"--threshold: {value}; a probability in 0..1 is expected")
+        raise InputError(f"--threshold={value} must be in 0..1")
     return value
 
 

@@ -41,8 +41,8 @@ class NeighborSpace:
             self._scaling = fitted.scaling_ if fitted else fit_scaling(samples, standardise=True)
         elif fitted is None:
             raise InputError(
-                f"--neighbors: samples of {size:,} numbers, more than {LARGEST_ITEM:,}; --init RUN is "
-                "expected, whose embedding tells which are near"
+                f"--neighbors: samples must have at most {LARGEST_ITEM:,} numbers, got {size:,}; give "
+                "--init RUN, and neighbors are found in the embedding of that run"
             )
         else:
             self._run = fitted

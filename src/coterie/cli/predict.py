@@ -59,7 +59,7 @@ def run(words: list[str]) -> None:
     asked = metadata.get("threshold", 0.0) if options.threshold is None else options.threshold
     threshold = check_threshold(asked)
     if options.out is None and options.json:
-        raise InputError("--json: needs --out, which takes the labels")
+        raise InputError("--json needs --out, the file for the labels")
     if options.out is not None:
         check_new(Path(options.out), options.overwrite)
     samples = read_samples(options.data, reading_options(options, metadata))

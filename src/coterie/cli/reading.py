@@ -148,7 +148,7 @@ def _names(option: str, text: str | None) -> tuple[str, ...]:
 def _size(text: str) -> tuple[int, int]:
     parts = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
     if parts is None:
-        raise InputError(f"--image-size: {text!r}; a height and a width such as 32x32 are expected")
+        raise InputError(f"--image-size={text!r} must be a height and a width, such as 32x32")
     height, width = int(parts[1]), int(parts[2])
     if height * width > _MOST_PIXELS:
         raise InputError(f"--image-size: {text} must have at most {_MOST_PIXELS} pixels; give a smaller size")

@@ -45,7 +45,9 @@ def run(words: list[str]) -> None:
     labels = options.labels or metadata.get("labels")
     truth = None if labels is None else labels_of(labels, samples)
     if truth is not None and len(truth) != len(samples.X):
-        raise InputError(f"--labels: {len(truth)} labels for {len(samples.X)} rows of {data}")
+        raise InputError(
+            f"--labels must have one label per row of {data}, {len(samples.X)}, got {len(truth)}"
+        )
     said = {
         name: str(metadata[name]) for name in ("command", "version", "pairs", "labels") if metadata.get(name)
     }

@@ -51,9 +51,9 @@ _READING: dict[str, Any] = {
 def check_run(run: Path, resume: bool, overwrite: bool) -> None:
     """Raise where the options do not fit what is at the run's place."""
     if resume and overwrite:
-        raise InputError("--resume, --overwrite: one of them is expected")
+        raise InputError("--resume and --overwrite must not be combined; give one of them")
     if run.exists() and not run.is_dir():
-        raise InputError(f"--out: {run} is a file; a folder is expected")
+        raise InputError(f"--out: {run} must be a folder, but it is a file")
     saved = saved_checkpoints(run / CHECKPOINT)
     found = bool(saved) or any((run / name).exists() for name in (MODEL, LABELS, HISTORY))
     if found and not (resume or overwrite):
@@ -82,7 +82,7 @@ def opened_run(run: Path, overwrite: bool) -> Iterator[None]:
             if _is_main():
                 stack.enter_context(held(folder / _RUN_LOCK, taken))
         except OSError as error:
-            raise InputError(f"--out: {run} cannot be made: {error.strerror}") from error
+            raise InputError(f"--out: {run} cannot be created: {error.strerror}") from error
         try:
             if overwrite and _is_main():
                 remove_checkpoints(folder)
@@ -125,7 +125,7 @@ def read_pairs(path: str, hard: bool, ids: Sequence[str] | None = None) -> Pairs
 
 def _clusterer(found: NeuralEstimator, run: str | Path) -> NeuralClusterer:
     if not isinstance(found, NeuralClusterer):
-        raise InputError(f"RUN: {run} holds a {type(found).__name__}, which has no clusters")
+        raise InputError(f"RUN: {run} must hold a model with clusters, got a {type(found).__name__}")
     return found
 
 
@@ -139,7 +139,7 @@ def load_similarity(run: str | Path) -> SimilarityNetwork:
     """The similarity network of a run of ``--method similarity``."""
     found = load(Path(run) / MODEL)
     if not isinstance(found, SimilarityNetwork):
-        raise InputError(f"--similarity: {run} holds a {type(found).__name__}, no similarity network")
+        raise InputError(f"--similarity: {run} must hold a similarity network, got a {type(found).__name__}")
     return found
 
 
@@ -159,7 +159,7 @@ def read_metadata(run: str | Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise DamagedFileError(f"{path} is damaged: {error}") from error
     if not isinstance(found, dict):
-        raise DamagedFileError(f"{path} is damaged: it holds no names and values")
+        raise DamagedFileError(f"{path} is damaged: it must hold names and values")
     _check_metadata(path, found)
     return found
 
@@ -217,8 +217,8 @@ def load_fitted(run: str | Path, given: str | None) -> Fitted:
         samples = read_samples(data, options_of_run(metadata))
     if len(samples.X) != len(estimator.labels_):
         raise InputError(
-            f"--data: {data} has {len(samples.X)} rows, the fit had {len(estimator.labels_)}; the same "
-            "data are expected"
+            f"--data: {data} must be the data of the fit, which had {len(estimator.labels_)} rows, "
+            f"got {len(samples.X)} rows"
         )
     return Fitted(estimator, metadata, data, samples)
 
@@ -226,7 +226,9 @@ def load_fitted(run: str | Path, given: str | None) -> Fitted:
 def _data_of(run: str | Path, given: str | None, metadata: Mapping[str, Any]) -> str:
     path = given or metadata.get("data")
     if path is None:
-        raise InputError(f"--data: {run} does not say what it was fitted to; a path is expected")
+        raise InputError(f"--data is required: {run} does not say what it was fitted to")
     if given is None and not Path(path).exists():
-        raise InputError(f"--data: {path}, to which {run} was fitted, is gone; give its new place")
+        raise InputError(
+            f"--data is required: {run} was fitted to {path}, which no longer exists; give its new path"
+        )
     return str(path)

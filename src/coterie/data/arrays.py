@@ -71,7 +71,7 @@ class DatasetRows:
                 f"X: sample {number} has shape {sample.shape}, sample 0 has {self.shape[1:]}; they must agree"
             )
         if sample.dtype.kind == "f" and not np.isfinite(sample).all():
-            raise InputError(f"X: sample {number} contains NaN or infinity; finite values are expected")
+            raise InputError(f"X must be finite, but sample {number} contains NaN or infinity")
         return sample
 
     def _value(self, number: int) -> Any:
@@ -91,8 +91,8 @@ class DatasetRows:
         """Raise where some images hold floats and others do not: their ranges mean different things."""
         if (depth == FLOATS) != (self._depth == FLOATS):
             raise InputError(
-                f"X: sample {number} is an image of {depth} bits a value, sample 0 of {self._depth}; convert "
-                "them to one form"
+                f"X must hold images of one depth, but sample {number} has {depth} bits per value and "
+                f"sample 0 has {self._depth}; convert them to one depth"
             )
 
 
@@ -110,7 +110,7 @@ def from_tensor(X: object) -> Any:
     if not isinstance(X, Tensor):
         return X
     if X.layout != torch.strided:
-        raise InputTypeError("X: a sparse tensor; a dense one is expected: X.to_dense()")
+        raise InputTypeError("X must be a dense tensor, got a sparse one; call X.to_dense() first")
     X = X.detach().cpu()
     return X.float().numpy() if X.dtype == torch.bfloat16 else X.numpy()  # numpy has no bfloat16
 
@@ -126,16 +126,14 @@ def read_dataset(dataset: Dataset) -> DatasetRows:
         Its samples are no arrays of real numbers.
     """
     if len(dataset) == 0:
-        raise InputError("X: the data set is empty; at least one sample is expected")
+        raise InputError("X must hold at least one sample, got an empty data set")
     rows = DatasetRows(dataset)
     if rows.dtype.kind not in "biuf":
         raise InputTypeError(
-            f"X: samples of type {rows.dtype}; arrays or tensors of real numbers are expected"
+            f"X must hold arrays or tensors of real numbers, got samples of type {rows.dtype}"
         )
     if rows.ndim < 2:
-        raise InputError(
-            "X: the data set's samples are single numbers; arrays of one axis or more are expected"
-        )
+        raise InputError("X must hold samples of one or more axes, got a data set of single numbers")
     return rows
 
 
@@ -188,7 +186,7 @@ def fit_scaling(samples: SampleArray, standardise: bool) -> Scaling:
         mean = near + sum(_total(chunk - near, axes) for chunk in chunks(samples)) / count
         variance = sum(_total((chunk - mean) ** 2, axes) for chunk in chunks(samples)) / count
     if not np.isfinite(variance).all():
-        raise InputError("X: values so large that their squares overflow; divide them by a constant first")
+        raise InputError("X must be small enough that squares do not overflow; divide it by a constant first")
     deviation = np.sqrt(variance)
     # a constant feature carries nothing and its rounding error must not be blown up to unit variance
     constant = deviation <= 1e-12 * np.maximum(np.abs(mean), 1e-300)

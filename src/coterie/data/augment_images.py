@@ -98,13 +98,13 @@ class ImageViews:
         """Raise where samples of this shape are no images, or lack the colours that the views change."""
         if len(sample_shape) not in (2, 3):
             raise InputError(
-                f"augment: samples of shape {tuple(sample_shape)}; images (h, w) or (c, h, w) are expected"
+                f"augment needs images of shape (h, w) or (c, h, w), got shape {tuple(sample_shape)}"
             )
         channels = sample_shape[0] if len(sample_shape) == 3 else 1
         if self.needs_colour and channels != 3:
             raise InputError(
-                f"augment: hue and saturation need images of 3 channels, got {channels}; "
-                "'digits' takes any number"
+                f"augment needs images of 3 channels to change hue and saturation, got {channels}; "
+                "'digits' accepts any number of channels"
             )
 
     def _matrices(self, x: Tensor, generator: Generator) -> Tensor:

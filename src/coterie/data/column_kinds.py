@@ -17,7 +17,7 @@ from coterie._errors import InputError, InputTypeError
 Floats = npt.NDArray[np.float64]
 Place = Callable[[int], str]
 
-MOST_WORDS = 50  # a column of more different words is left out
+MOST_WORDS = 50  # a column of more different words is ignored
 _FLAGS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
 _FLAG_SETS = ({"true", "false"}, {"yes", "no"})
 # of several that read every value, none is right for sure
@@ -72,7 +72,7 @@ def classify(name: str, column: Any, place: Place) -> Kind:
     """
     dtype = column.dtype
     if not column.notna().any() and len(column):
-        return Kind("left out", "left out, for it has no values")
+        return Kind("ignored", "ignored, because it has no values")
     if pd.api.types.is_bool_dtype(dtype):
         return Kind("flag", "True and False became 1 and 0")
     if pd.api.types.is_complex_dtype(dtype):
@@ -138,9 +138,9 @@ def _classify_words(texts: Any, n_known: int) -> Kind:
     if len(forms) == 1:
         return Kind("date", "dates became days since 1970", form=forms[0])
     if forms:
-        return Kind("left out", f"left out, for its dates may be {' or '.join(forms)}; 2026-01-31 is clear")
+        return Kind("ignored", f"ignored, because its dates may be {' or '.join(forms)}; 2026-01-31 is clear")
     if len(texts) > MOST_WORDS or len(texts) == n_known > 2:
-        return Kind("left out", f"left out, for it has {len(texts)} different words in {n_known} values")
+        return Kind("ignored", f"ignored, because it has {len(texts)} different words in {n_known} values")
     words = tuple(sorted(texts))
     shown = ", ".join(words[:5]) + ", ..." * (len(words) > 5)
     return Kind("words", f"{len(words)} words became columns of 0 and 1 ({shown})", words=words)

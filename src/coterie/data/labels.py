@@ -46,17 +46,19 @@ def encode_labels(y: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     """
     values = _as_column(y)
     if len(values) == 0:
-        raise InputError("y: empty; one label per row of X is expected")
+        raise InputError("y must hold one label per row of X, got none")
     known = ~(_unknown(values) | _masked(y, len(values)))
     if values.dtype.kind == "f" and np.isinf(values[known]).any():
         raise InputError("Input y contains infinity or a value too large for dtype('float64').")
     if not known.any():
-        raise InputError(f"y: none of its {len(values)} labels is known (-1, None and NaN mean unknown)")
+        raise InputError(
+            f"y must have at least one known label, but all {len(values)} are unknown (-1, None or NaN)"
+        )
     codes = np.full(len(values), -1, dtype=np.int64)
     try:
         classes, codes[known] = np.unique(values[known], return_inverse=True)
     except TypeError as error:
-        raise InputTypeError(f"y: labels of types that cannot be sorted together ({error})") from error
+        raise InputTypeError(f"y must hold labels of one type, which can be sorted ({error})") from error
     _warn_of_texts(classes)
     return codes, classes
 
@@ -73,7 +75,7 @@ def _as_column(y: Any) -> npt.NDArray[Any]:
         return np.asarray(column_or_1d(y, warn=True))
     except (TypeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(f"y: {kind} ({reason}); one label per row of X, shape (n,), is expected") from error
+        raise InputError(f"y must hold one label per row of X, shape (n,), got {kind} ({reason})") from error
 
 
 def _masked(y: Any, n: int) -> npt.NDArray[np.bool_]:
@@ -88,8 +90,8 @@ def _warn_of_texts(classes: npt.NDArray[Any]) -> None:
     texts = [value for value in classes.tolist() if isinstance(value, str) and value.lower() in _LIKE_UNKNOWN]
     if texts:
         warnings.warn(
-            f"y: the text {texts[0]!r} is taken as a class; write None, NaN or the number -1 where a "
-            "label is unknown",
+            f"y: the text {texts[0]!r} is read as a class; write None, NaN or the number -1 for an unknown "
+            "label",
             stacklevel=3,
         )
 

@@ -74,7 +74,7 @@ def _as_floats(image: Any) -> Any:
     """A grey image of more than 8 bits as one of floats; whole numbers of 16 bits from 0 to 255."""
     values = np.asarray(image, dtype=np.float64)
     if not np.isfinite(values).all():
-        raise InputError("its pixels are not finite")
+        raise InputError("its pixels must be finite")
     if depth_of(image) == WIDE:
         values = values / 257
     floats = image.convert("L").convert("F")

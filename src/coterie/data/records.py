@@ -41,8 +41,8 @@ def sample_columns(record: Record) -> tuple[str, ...]:
     usual = [name for wanted in _USUAL for name in vectors if name.lower() == wanted]
     if len(vectors) > 1 and not usual:
         raise InputError(
-            f"X: samples have several columns of vectors ({', '.join(vectors)}); one is expected, or one "
-            f"called {', '.join(_USUAL)}: X.select_columns([...]) picks it"
+            f"X must have one column of vectors, or one called {', '.join(_USUAL)}, got "
+            f"{', '.join(vectors)}; choose one with X.select_columns([...])"
         )
     if vectors:
         return ((usual or vectors)[0],)
@@ -50,7 +50,7 @@ def sample_columns(record: Record) -> tuple[str, ...]:
         name for name, value in record.items() if _is_number(value) and name.lower() not in _NO_FEATURES
     ]
     if not numbers:
-        raise InputError(f"X: samples have no column of numbers; their columns are {', '.join(record)}")
+        raise InputError(f"X must have a column of numbers, got {', '.join(record)}")
     return tuple(numbers)
 
 

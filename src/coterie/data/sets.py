@@ -69,8 +69,8 @@ class SetBatches:
         self.counts = _possible_counts(self._held, n_samples, check_int("max_clusters", max_clusters, low=1))
         if not self.counts:
             raise InputError(
-                f"set_size: {n_samples}, but no {max_clusters} groups of y hold as many samples; a smaller "
-                "set_size or more labelled samples are expected"
+                f"set_size={n_samples} must be <= the number of samples in {max_clusters} groups of y; "
+                "give a smaller set_size or more labelled samples"
             )
 
     @property

@@ -87,7 +87,7 @@ def shapes2d(
 
 def _check_range(n_clusters: tuple[int, int]) -> tuple[int, int]:
     if not isinstance(n_clusters, Sequence) or len(n_clusters) != 2:
-        raise InputError(f"n_clusters: {n_clusters!r}; a smallest and a largest number are expected")
+        raise InputError(f"n_clusters={n_clusters!r} must be a smallest and a largest number")
     fewest = check_int("n_clusters[0]", n_clusters[0], low=1)
     return fewest, check_int("n_clusters[1]", n_clusters[1], low=fewest)
 

@@ -29,7 +29,7 @@ class ColumnStep:
     Attributes
     ----------
     column : str
-    kind : {"number", "flag", "date", "duration", "words", "list", "left out"}
+    kind : {"number", "flag", "date", "duration", "words", "list", "ignored"}
     form : str
         How dates are written, where they are text.
     median : float
@@ -56,7 +56,7 @@ class ColumnStep:
     @property
     def n_columns(self) -> int:
         """How many columns of numbers it gives."""
-        own = {"words": len(self.words), "list": self.width, "left out": 0}.get(self.kind, 1)
+        own = {"words": len(self.words), "list": self.width, "ignored": 0}.get(self.kind, 1)
         return own + 6 * self.cyclic + self.marked
 
 
@@ -105,16 +105,16 @@ class TableSteps:
         return sum(step.n_columns for step in self.columns)
 
 
-_KINDS = ("number", "flag", "date", "duration", "words", "list", "left out")
+_KINDS = ("number", "flag", "date", "duration", "words", "list", "ignored")
 
 
 def _step_from(found: dict[str, Any]) -> ColumnStep:
     step = ColumnStep(**{**found, "words": tuple(found.get("words", ()))})
     texts = (step.column, step.kind, step.form, *step.words)
     if not all(isinstance(text, str) for text in texts) or step.kind not in _KINDS:
-        raise TypeError("texts are expected")
+        raise TypeError("values must be texts")
     if not np.isfinite(step.median) or type(step.width) is not int or not 0 < step.width < 10**7:
-        raise ValueError("numbers are expected")
+        raise ValueError("values must be numbers")
     return dataclasses.replace(step, marked=bool(step.marked), cyclic=bool(step.cyclic))
 
 
@@ -129,7 +129,7 @@ def fit_steps(
     """Find out what is to be done to the columns of a frame.
 
     Numbers stay. True and false, yes and no become 1 and 0; dates become days since 1970; text of at most 50
-    different words becomes a column of 0 and 1 for each. Other text and columns without values are left out.
+    different words becomes a column of 0 and 1 for each. Other text and columns without values are ignored.
     Missing numbers become the median of their column; where more than 5% are missing, a further column marks
     them.
 
@@ -184,7 +184,7 @@ def _fit_column(name: str, column: Any, cyclic_dates: bool, place: Place) -> tup
     said = [found.note] if found.note else []
     n_missing = int(column.isna().sum())
     said += _id_like(name, column, found.kind, n_missing)
-    if found.kind == "left out":
+    if found.kind == "ignored":
         return ColumnStep(name, found.kind), said
     if found.kind == "list":
         return ColumnStep(name, found.kind, width=found.width), said

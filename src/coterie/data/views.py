@@ -68,7 +68,7 @@ def recipe_for(name: str, sample_shape: Sequence[int], modality: str = "vectors"
             return FeatureJitter()
         name = "objects" if len(sample_shape) == 3 and sample_shape[0] == 3 else "digits"
     if name not in RECIPES:
-        raise InputError(f"augment: {name!r}; one of auto, {', '.join(RECIPES)} or a callable is expected")
+        raise InputError(f"augment={name!r} must be one of auto, {', '.join(RECIPES)}, or a callable")
     found = RECIPES[name]
     if found is not None:
         found.check_shape(sample_shape)

@@ -103,9 +103,7 @@ def _lock(folder: Path) -> Iterator[None]:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(held(folder / LOCK_NAME, taken))
         except OSError as error:
-            raise InputError(
-                f"checkpoint_dir: {folder} is no folder that can be written ({error})"
-            ) from error
+            raise InputError(f"checkpoint_dir: {folder} must be a writable folder ({error})") from error
         yield
 
 
@@ -164,7 +162,7 @@ def _read(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], dict[str, An
     if meta["fingerprint"] != fingerprint:
         raise InputError(
             f"checkpoint_dir: {path} belongs to a fit with other parameters or other data; "
-            "give the same ones to go on with it, or another folder to start afresh"
+            "give the same ones to resume it, or another folder to start again"
         )
     return tensors, meta
 
@@ -184,7 +182,7 @@ def load_session(path: Path, fingerprint: str, task: Task) -> Session:
     if not known or not all(set(entry).issuperset(RUN_STATE) for entry in meta["live"]):
         raise InputError(
             f"checkpoint_dir: {path} was written by another version of coterie; finish the fit with that, "
-            "or give another folder to start afresh"
+            "or give another folder to start again"
         )
     session = Session(**{name: meta[name] for name in _SESSION_STATE})
     for number, entry in enumerate(meta["kept"]):

@@ -194,8 +194,8 @@ def _set_parameters(task: Task, network: Network, phase: Phase, values: Mapping[
         parameter = parameters.get(name)
         if parameter is None or parameter.shape != value.shape:
             raise InputError(
-                f"on_enter: phase {phase.name} gave {name} of shape {tuple(value.shape)}; parameters of "
-                "the network in their own shapes are expected"
+                f"on_enter of phase {phase.name} must give parameters of the network in their own shapes, "
+                f"got {name} of shape {tuple(value.shape)}"
             )
         with torch.no_grad():
             parameter.copy_(value)

@@ -119,7 +119,7 @@ class Objective(ABC):
         self.sampler = sampler
         self.phases = tuple(phases) or (Phase("training", None, dict(weights or {})),)
         if any(phase.steps is None for phase in self.phases[:-1]):
-            raise InputError("phases: steps=None for one that is not the last; a number is expected")
+            raise InputError("phases: steps must be a number for all phases but the last, got None")
         names = dict.fromkeys(name for phase in self.phases for name in phase.weights)
         self.weights = {name: self.phases[-1].weights.get(name, 0.0) for name in names}
 

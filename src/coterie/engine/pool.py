@@ -87,8 +87,8 @@ class Pool:
         self._deaths += 1
         if self._deaths > MOST_DEATHS:
             raise InputError(
-                f"n_jobs: {self._deaths} worker processes died in a row, perhaps for lack of memory; use a "
-                f"smaller n_jobs ({str(error).splitlines()[0]})"
+                f"n_jobs: {self._deaths} worker processes died in a row, perhaps because memory ran out; "
+                f"use a smaller n_jobs ({str(error).splitlines()[0]})"
             ) from error
         self._executor.shutdown(wait=True, kill_workers=True)
         self._executor = self._start()

@@ -61,13 +61,13 @@ def run_session(task: Task, session: Session, callbacks: Sequence[Callback] = ()
             try:
                 pool = stack.enter_context(Pool(task, n_workers))
             except CANNOT_TRAVEL as error:
-                warnings.warn(f"n_jobs: {error}; the fit goes on in one process", stacklevel=2)
+                warnings.warn(f"n_jobs: {error}; the fit continues in one process", stacklevel=2)
                 _run(task, session, callbacks, here)
             else:
                 _run(task, session, callbacks, PoolTrainer(task, pool), n_workers)
     if not session.kept:
         raise InputError(
-            f"all {len(session.seeds)} restarts diverged to a loss that is not finite: "
+            f"all {len(session.seeds)} restarts diverged: their loss is not finite; "
             "check the values and the scale of X, or train with a lower learning_rate"
         )
     _describe(session)

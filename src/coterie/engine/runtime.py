@@ -152,14 +152,14 @@ def make_runtime(device: str | torch.device = "auto", precision: str = "float32"
 def _check_device(device: str | torch.device) -> torch.device:
     if not isinstance(device, str | torch.device):
         raise InputTypeError(
-            f"device: {device!r} of type {type(device).__name__}; 'auto' or a name is expected"
+            f"device must be 'auto' or the name of a device, got {device!r} of type {type(device).__name__}"
         )
     try:
         chosen = torch.device(device)
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise InputError(
-            f"device: {device!r} cannot be used on this machine ({error}); 'auto' always can"
+            f"device: {device!r} cannot be used on this machine ({error}); use 'auto'"
         ) from error
     return chosen
 

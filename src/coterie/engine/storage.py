@@ -78,7 +78,7 @@ def read_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[s
     """
     path = Path(path)
     if not path.is_file():
-        raise DamagedFileError(f"path: no {kind} file at {path}")
+        raise DamagedFileError(f"path: {path} does not exist; it must be a {kind} file")
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
@@ -89,7 +89,7 @@ def read_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[s
     if found != FORMAT:
         raise DamagedFileError(f"path: {path} {_stranger(found)}")
     if header.get("kind") != kind:
-        raise DamagedFileError(f"path: {path} holds a {header.get('kind')}, a {kind} is expected")
+        raise DamagedFileError(f"path: {path} must hold a {kind}, got a {header.get('kind')}")
     if header.get("sha256") != _digest(tensors, header.get("meta", "")):
         raise DamagedFileError(f"path: {path} is damaged: its checksum does not match its content")
     return tensors, _read_meta(path, header.get("meta", ""))
@@ -101,5 +101,5 @@ def _read_meta(path: Path, text: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise DamagedFileError(f"path: {path} is damaged: its JSON cannot be read ({error})") from error
     if not isinstance(meta, dict):
-        raise DamagedFileError(f"path: {path} is damaged: its JSON holds no names and values")
+        raise DamagedFileError(f"path: {path} is damaged: its JSON must hold names and values")
     return meta

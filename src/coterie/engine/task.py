@@ -155,7 +155,7 @@ def share_of_samples(task: Task, plan: BatchPlan, seed: int, *, training: bool) 
 def _augments(augment: Augment | Sequence[Augment] | None, n_views: int) -> Sequence[Augment]:
     """One augmentation for all views, or as many as there are views."""
     if augment is None:
-        raise InputError(f"augment: none, but the objective compares {n_views} views of each sample")
+        raise InputError(f"augment must not be None: the objective compares {n_views} views of each sample")
     augments = (augment,) if callable(augment) else augment
     if len(augments) not in (1, n_views):
         raise InputError(
@@ -170,7 +170,7 @@ def _augmented(augment: Augment, samples: Tensor, generator: Generator) -> Tenso
     if not isinstance(views, Tensor) or views.shape != samples.shape:
         came = tuple(views.shape) if isinstance(views, Tensor) else type(views).__name__
         raise InputError(
-            f"augment: gave {came} for a batch of shape {tuple(samples.shape)}; the same is expected"
+            f"augment must give a batch of shape {tuple(samples.shape)}, as it received, got {came}"
         )
     return views
 

@@ -44,14 +44,14 @@ class Tracking:
     def _check_name(self, tracker: Any) -> None:
         if not isinstance(tracker, str):
             raise InputTypeError(
-                f"trackers: {type(tracker).__name__}; names or accelerate's GeneralTracker are expected"
+                f"trackers must be names or accelerate's GeneralTracker, got {type(tracker).__name__}"
             )
         if tracker not in LOGGER_TYPE_TO_CLASS:
-            raise InputError(f"trackers: {tracker!r}; one of {', '.join(LOGGER_TYPE_TO_CLASS)} is expected")
+            raise InputError(f"trackers: {tracker!r} must be one of {', '.join(LOGGER_TYPE_TO_CLASS)}")
         if tracker not in [str(name) for name in get_available_trackers()]:
             raise ImportError(f"trackers: {tracker} is not installed: pip install {tracker}")
         if LOGGER_TYPE_TO_CLASS[tracker].requires_logging_directory and self.folder is None:
-            raise InputError(f"folder: None; a folder for the files of {tracker} is expected")
+            raise InputError(f"folder must name a folder for the files of {tracker}, got None")
 
 
 class EpochLog:

@@ -187,8 +187,8 @@ def transformation(
     _check_pair("logits", logits, "logits_aug", logits_aug)
     if not len(z) == len(z_aug) == len(logits) == len(logits_aug):
         raise InputError(
-            f"z, z_aug, logits, logits_aug: {len(z)}, {len(z_aug)}, {len(logits)}, {len(logits_aug)} rows; "
-            "as many of each are expected"
+            "z, z_aug, logits, logits_aug must have the same number of rows, got "
+            f"{len(z)}, {len(z_aug)}, {len(logits)}, {len(logits_aug)}."
         )
     with full_precision(z):
         rows = _widened(torch.cat([z, z_aug]))

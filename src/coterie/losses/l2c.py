@@ -151,22 +151,22 @@ def _check_outputs(count_proba: Tensor, assignments: Sequence[Tensor]) -> None:
     """P(k) and one assignment for each k, of shapes that belong together."""
     for name, tensor in (("count_proba", count_proba), *_named(assignments)):
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
-            raise InputTypeError(f"{name}: a floating point tensor is expected, got {_came(tensor)}")
+            raise InputTypeError(f"{name} must be a floating point tensor, got {_came(tensor)}")
         check_dense(name, tensor)
         check_alike("count_proba", count_proba, name, tensor)
         if not bool(torch.isfinite(tensor).all()):
-            raise InputError(f"{name}: NaN or infinity; finite probabilities are expected")
+            raise InputError(f"{name} must be finite, got NaN or infinity")
     if count_proba.dim() != 2 or len(assignments) != count_proba.shape[1]:
         raise InputError(
-            f"count_proba, assignments: shape {tuple(count_proba.shape)} and {len(assignments)} assignments; "
-            "(N, k_max) and k_max of them are expected"
+            "count_proba must have shape (N, k_max) and assignments must hold k_max tensors, got shape "
+            f"{tuple(count_proba.shape)} and {len(assignments)} tensors"
         )
     n = assignments[0].shape[1] if assignments[0].dim() == 3 else 0
     for k, (name, part) in enumerate(_named(assignments), start=1):
         if part.shape != (len(count_proba), n, k) or n < 2:
             raise InputError(
-                f"{name}: shape {tuple(part.shape)}; (N, n, {k}) with N={len(count_proba)} and the same n, "
-                "at least 2, for all k is expected"
+                f"{name} must have shape (N, n, {k}) with N={len(count_proba)} and the same n >= 2 for all "
+                f"k, got {tuple(part.shape)}"
             )
 
 
@@ -181,7 +181,7 @@ def _came(value: object) -> str:
 def _check_labels(labels: Tensor, count_proba: Tensor, n: int) -> tuple[Tensor, Tensor]:
     """Matrices (N, n, n) of 1, -1, 0 and the true counts (N,), 0 where unknown."""
     if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.is_complex():
-        raise InputTypeError(f"labels: an integer tensor is expected, got {_came(labels)}")
+        raise InputTypeError(f"labels must be an integer tensor, got {_came(labels)}")
     check_dense("labels", labels)
     sets, k_max = count_proba.shape
     if labels.shape == (sets, n):
@@ -192,12 +192,12 @@ def _check_labels(labels: Tensor, count_proba: Tensor, n: int) -> tuple[Tensor, 
             raise InputError("labels: matrices of same/different must be symmetric, of 1, -1 and 0")
     else:
         raise InputError(
-            f"labels: shape {tuple(labels.shape)}; ({sets}, {n}) or ({sets}, {n}, {n}) is expected"
+            f"labels must have shape ({sets}, {n}) or ({sets}, {n}, {n}), got {tuple(labels.shape)}"
         )
     counts = true_counts(same)
     if int(counts.amax()) > k_max:
         raise InputError(
-            f"labels: {int(counts.amax())} groups in one set; at most the {k_max} of count_proba are expected"
+            f"labels must have at most {k_max} groups in a set, as count_proba has, got {int(counts.amax())}"
         )
     return same, counts
 

@@ -286,7 +286,7 @@ class _Finite:
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
         views = self.augment(x, generator)
         if isinstance(views, Tensor) and not bool(views.isfinite().all()):
-            raise InputError("augment: gave NaN or infinity; finite values are expected")
+            raise InputError("augment must give finite values, got NaN or infinity")
         return views
 
 
@@ -376,8 +376,7 @@ class ADC(ADCParams, ClusterMixin, NeuralClusterer):
         distinct = count_distinct(samples, self.n_outputs_)
         if distinct < self.n_outputs_:
             raise InputError(
-                f"n_clusters: {self.n_outputs_}, but X has {distinct} distinct rows; at most as many "
-                "clusters are expected"
+                f"n_clusters={self.n_outputs_} must be <= the number of distinct rows of X, {distinct}"
             )
 
     def _phases(self, total: int, *, has_pairs: bool) -> tuple[Phase, ...]:

@@ -232,7 +232,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Every parameter by its declaration, and the number of samples."""
         check_parameters(self)
         if n_samples < 2:
-            raise InputError(f"X: n_samples={n_samples}; at least 2 samples are expected to train a network")
+            raise InputError(f"n_samples={n_samples} must be >= 2 to train a network")
 
     def _choose_augment(self, wanted: bool) -> Augment | None:
         """The caller's views, or with "auto" the usual ones for this shape where they are wanted."""
@@ -385,7 +385,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             return network
         if self._start.sample_shape_ != self.sample_shape_:
             raise InputError(
-                f"start_from: samples had shape {self._start.sample_shape_}, X has {self.sample_shape_}"
+                f"X must hold samples of the shape of start_from, {self._start.sample_shape_}, "
+                f"got {self.sample_shape_}"
             )
         given = self._start.network_.state_dict()
         own = network.state_dict()
@@ -395,8 +396,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         missing = [name for name in own if name not in fits and not name.startswith(_FRESH)]
         if missing:
             raise InputError(
-                f"start_from: its network (backbone={self._start.backbone!r}) has no {missing[0]} "
-                f"of the shape of this one's (backbone={self.backbone!r}); networks of one form are expected"
+                f"start_from must have a network of the same form: backbone={self.backbone!r} has a "
+                f"{missing[0]} that its backbone={self._start.backbone!r} lacks, or has in another shape"
             )
         network.load_state_dict(own | fits)
         return network

@@ -199,17 +199,17 @@ class CCN(CCNParams, NeuralClusterer):
     ) -> Self:
         """Cluster samples of which nothing is known but what a similarity network says."""
         if y is not None or pairs is not None:
-            raise InputError("y, pairs, similarity: one of them is expected")
+            raise InputError("fit needs one of y, pairs and similarity")
         if self.cross_entropy_weight > 0:
-            raise InputError("cross_entropy_weight: above 0 with similarity; 0 is expected without labels")
+            raise InputError("cross_entropy_weight must be 0 with similarity, which needs no labels")
         check_similarity(similarity, samples, self.sample_shape_)
         self._choose_n_outputs(samples, len(samples) // 2, similarity=similarity)
         preset = TRANSFER[self.preset]
         recipe = self._override(preset.recipe)
         if len(samples) < recipe.batch_size:
             warnings.warn(
-                f"X: {len(samples)} rows are fewer than a batch of {recipe.batch_size}: the similarity "
-                "network takes its batch statistics from these few",
+                f"X has n_samples={len(samples)}, fewer than batch_size={recipe.batch_size}: the similarity "
+                "network computes its batch statistics from these few samples",
                 SimilarityWarning,
                 stacklevel=3,
             )
@@ -263,16 +263,16 @@ class CCN(CCNParams, NeuralClusterer):
         check_margin(self.margin)
         if self.n_clusters == AUTO and self.cross_entropy_weight > 0:
             raise InputError(
-                f'n_clusters: "{AUTO}" with cross_entropy_weight above 0, where clusters are classes; their '
-                "number is expected"
+                "n_clusters must be a number with cross_entropy_weight above 0, where clusters are classes, "
+                f'got "{AUTO}"'
             )
 
     def _check_supervision(self, n_samples: int, y: Any, pairs: Pairs | None) -> _Supervision:
         """Exactly one source of similarity; y beside pairs only for the cross entropy."""
         if self.head_init == "similarity":
-            raise InputError('head_init: "similarity" is expected with similarity alone')
+            raise InputError('head_init="similarity" needs similarity in fit')
         if self.pair_weight == "confidence":
-            raise InputError('pair_weight: "confidence" is expected with similarity alone')
+            raise InputError('pair_weight="confidence" needs similarity in fit')
         if y is None and pairs is None:
             raise InputError(
                 "CCN requires y to be passed, but the target y is None; pass labels of some rows as y, "
@@ -282,17 +282,17 @@ class CCN(CCNParams, NeuralClusterer):
             check_pairs(pairs, n_samples, self.n_clusters)
         combined = self.cross_entropy_weight > 0
         if y is not None and pairs is not None and not combined:
-            raise InputError("y, pairs: one of them is expected; both only with cross_entropy_weight above 0")
+            raise InputError("fit takes one of y and pairs; both only with cross_entropy_weight above 0")
         if y is None and combined:
-            raise InputError("cross_entropy_weight: above 0, but y is None; labels of some rows are expected")
+            raise InputError("cross_entropy_weight above 0 needs labels of some rows, got y=None")
         return _Supervision(self._check_labels(n_samples, y) if y is not None else None, pairs)
 
     def _check_labels(self, n_samples: int, y: Any) -> npt.NDArray[np.int64]:
         codes, self.classes_ = check_labels(y, n_samples)
         if self.cross_entropy_weight > 0 and len(self.classes_) > int(self.n_clusters):
             raise InputError(
-                f"n_clusters: {self.n_clusters}; at least the {len(self.classes_)} classes of y are expected "
-                "with cross_entropy_weight above 0"
+                f"n_clusters={self.n_clusters} must be >= {len(self.classes_)}, the number of classes of "
+                "y, with cross_entropy_weight above 0"
             )
         warn_of_classes(self.classes_, self.n_clusters)
         return codes

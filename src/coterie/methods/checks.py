@@ -28,7 +28,7 @@ def check_labels(y: object, n_samples: int) -> tuple[npt.NDArray[np.int64], npt.
     """Codes of labels, one for each sample, and the classes that they stand for."""
     codes, classes = encode_labels(y)
     if len(codes) != n_samples:
-        raise InputError(f"y: {len(codes)} labels for n_samples={n_samples} rows of X; as many are expected")
+        raise InputError(f"y must have one label per row of X, n_samples={n_samples}, got {len(codes)}")
     return codes, classes
 
 
@@ -70,7 +70,7 @@ def check_pairs(pairs: object, n_samples: int, n_clusters: object = None) -> Pai
     """
     if not isinstance(pairs, Pairs):
         raise InputTypeError(
-            f"pairs: {type(pairs).__name__}; coterie.Pairs is expected, e.g. Pairs(i, j, same)"
+            f"pairs must be coterie.Pairs, for example Pairs(i, j, same), got {type(pairs).__name__}"
         )
     pairs.check_rows(n_samples)
     if pairs.hard:

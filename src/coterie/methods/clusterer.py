@@ -155,7 +155,7 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
         if self.n_clusters_ < self.n_outputs_ and not self.over_clustering:
             warnings.warn(
                 f"{self.n_clusters_} of n_clusters={self.n_outputs_} clusters are used: try more restarts, "
-                "more pairs or labels, or a smaller n_clusters; where n_clusters is only an upper bound, "
+                "more pairs or labels, or a smaller n_clusters; if n_clusters is only an upper bound, "
                 "pass over_clustering=True",
                 CollapseWarning,
                 stacklevel=5,

@@ -208,18 +208,16 @@ class DDC(DDCParams, ClusterMixin, NeuralClusterer):
         distinct = count_distinct(samples, self.n_outputs_)
         if distinct < self.n_outputs_:
             raise InputError(
-                f"n_clusters: {self.n_outputs_} for {distinct} distinct rows; at most as many are expected"
+                f"n_clusters={self.n_outputs_} must be <= the number of distinct rows of X, {distinct}"
             )
         needed = ROWS_A_CLUSTER * self.n_outputs_
         if self.batch_size is not None and self.batch_size < needed:
             raise InputError(
-                f"batch_size: {self.batch_size} for n_clusters={self.n_outputs_}; at least two rows for each "
-                f"cluster, {needed}, are expected"
+                f"batch_size={self.batch_size} must be >= {needed}, two rows for each of "
+                f"n_clusters={self.n_outputs_}"
             )
         if self.n_outputs_ == 1:
-            _warn(
-                "n_clusters=1: all rows are one cluster, there is nothing to separate and nothing is learnt"
-            )
+            _warn("n_clusters=1 puts all rows into one cluster: there is nothing to learn")
         elif len(samples) < needed:
             _warn(
                 f"X has n_samples={len(samples)}, fewer than two for each of n_clusters={self.n_outputs_}: "
@@ -247,7 +245,7 @@ class DDC(DDCParams, ClusterMixin, NeuralClusterer):
             return super()._choose_augment(wanted)
         if self.augment == "none":
             raise InputError(
-                'augment: "none" with balance, which learns from views; "auto" or a callable is expected'
+                'augment must be "auto" or a callable with balance, which learns from views, got "none"'
             )
         return recipe_for("auto", self.sample_shape_, self.modality_)
 

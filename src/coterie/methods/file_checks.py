@@ -123,10 +123,10 @@ def check_scaling(offset: Tensor, factor: Tensor, sample_shape: tuple[int, ...])
 def check_shapes(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
     """Raise where weights are not those of a network, before one is made as large as a file claims."""
     for name in sorted(state.keys() ^ wanted.keys()):
-        raise DamagedFileError(f"its weights do not match its parameters: {name} is in one of them alone")
+        raise DamagedFileError(f"its weights do not match its parameters: {name} is missing from one of them")
     for name, value in state.items():
         if value.shape != wanted[name].shape:
             raise DamagedFileError(
-                f"its weights {name} have shape {tuple(value.shape)}, its parameters ask for "
+                f"its weights {name} have shape {tuple(value.shape)}, its parameters need "
                 f"{tuple(wanted[name].shape)}"
             )

@@ -56,7 +56,8 @@ def from_file(
     if params.get("backbone") == OWN_BACKBONE:
         if backbone is None:
             raise InputError(
-                "backbone: the model was fitted with a network of your own; load(path, backbone=...) needs it"
+                "backbone is required: the model was fitted with your own network; "
+                "call load(path, backbone=...)"
             )
         params["backbone"] = backbone
     unknown = params.keys() - kind().get_params().keys()
@@ -97,7 +98,7 @@ def _load_network(estimator: NeuralEstimator, tensors: dict[str, Tensor], number
     try:
         return estimator._load_network(state, make_runtime(estimator.device).device)
     except RuntimeError as error:
-        raise InputError(f"backbone: does not match the saved weights: {error}") from error
+        raise InputError(f"backbone must match the saved weights: {error}") from error
 
 
 def _usable_device(device: str) -> str:
@@ -105,6 +106,7 @@ def _usable_device(device: str) -> str:
     if device == "auto" or device == "cpu" or torch.accelerator.is_available():
         return device
     warnings.warn(
-        f"device: the model was fitted on {device!r}, which is not here; 'auto' is used", stacklevel=4
+        f"device: the model was fitted on {device!r}, which this machine does not have; 'auto' is used",
+        stacklevel=4,
     )
     return "auto"

@@ -26,13 +26,11 @@ def check_sets(
         They are no list of (X, known), or the samples of two sets differ in shape.
     """
     if not isinstance(sets, Sequence) or not sets:
-        raise InputError("sets: a list of at least one (X, known) is expected")
+        raise InputError("sets must be a list of at least one (X, known)")
     parts, known = zip(*(_check_set(number, one) for number, one in enumerate(sets)), strict=True)
     shapes = sorted({part.shape[1:] for part in parts})
     if len(shapes) > 1:
-        raise InputError(
-            f"sets: samples of shape {shapes[0]} and of shape {shapes[1]}; the same shape is expected"
-        )
+        raise InputError(f"sets must hold samples of one shape, got {shapes[0]} and {shapes[1]}")
     return parts, known
 
 
@@ -41,11 +39,13 @@ def _check_set(number: int, one: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.
     try:
         X, known = one
     except (TypeError, ValueError) as error:
-        raise InputTypeError(f"sets[{number}]: {type(one).__name__}; (X, known) is expected") from error
+        raise InputTypeError(
+            f"sets[{number}] must be a tuple (X, known), got {type(one).__name__}"
+        ) from error
     refuse_masked(X, f"sets[{number}]: X")
     samples = np.asarray(X)
     if samples.ndim < 2 or len(samples) < 2:
-        raise InputError(f"sets[{number}]: samples of shape {samples.shape}; at least 2 samples are expected")
+        raise InputError(f"sets[{number}] must hold at least 2 samples, got shape {samples.shape}")
     values = np.asarray(known)
     if values.ndim == 2 and values.shape[1] != 1:
         matrix = _check_matrix(number, values)
@@ -53,7 +53,7 @@ def _check_set(number: int, one: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.
         matrix = encode_labels(known)[0]
     if len(matrix) != len(samples):
         raise InputError(
-            f"sets[{number}]: {len(matrix)} labels for {len(samples)} samples; as many are expected"
+            f"sets[{number}] must have one label per sample, got {len(matrix)} for {len(samples)} samples"
         )
     return samples, matrix
 
@@ -62,7 +62,7 @@ def _check_matrix(number: int, values: npt.NDArray[Any]) -> npt.NDArray[np.int64
     good = values.shape[0] == values.shape[1] and bool(np.isin(values, (-1, 0, 1)).all())
     if not good or not bool((values == values.T).all()):
         raise InputError(
-            f"sets[{number}]: a matrix of shape {values.shape}; a symmetric one of 1, -1 and 0 is expected"
+            f"sets[{number}]: the matrix must be symmetric, of 1, -1 and 0, got shape {values.shape}"
         )
     matrix = values.astype(np.int64)
     np.fill_diagonal(matrix, 1)
@@ -75,4 +75,4 @@ def check_groups(number: int, known: npt.NDArray[np.int64], max_clusters: int) -
     else:
         count = len(np.unique(known[known >= 0]))
     if count > max_clusters:
-        raise InputError(f"sets[{number}]: {count} groups; at most max_clusters={max_clusters} are expected")
+        raise InputError(f"sets[{number}] must have at most max_clusters={max_clusters} groups, got {count}")

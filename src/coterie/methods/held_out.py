@@ -19,14 +19,14 @@ HELD_OUT_SEED = 0
 def check_classes(codes: npt.NDArray[np.int64], classes: npt.NDArray[Any]) -> None:
     """At least two classes, and some with two rows; classes with one row are warned of."""
     if len(classes) < 2:
-        raise InputError(f"y: one class ({classes[0]!r}); at least 2 are expected, or no pair is dissimilar")
+        raise InputError(f"y must have at least 2 classes, or no pair is dissimilar, got one: {classes[0]!r}")
     single = np.flatnonzero(np.bincount(codes[codes >= 0]) == 1)
     if len(single) == len(classes):
-        raise InputError(f"y: each of its {len(classes)} classes has one row; no pair is similar")
+        raise InputError("y must have a class of two or more rows, or no pair is similar")
     if len(single):
         warnings.warn(
-            f"y: {len(single)} of {len(classes)} classes have one row ({classes[single[0]]!r} for one): they "
-            "make no similar pair",
+            f"y: {len(single)} of {len(classes)} classes have one row (for example {classes[single[0]]!r}), "
+            "so they make no similar pair",
             UserWarning,
             stacklevel=4,
         )
@@ -35,15 +35,13 @@ def check_classes(codes: npt.NDArray[np.int64], classes: npt.NDArray[Any]) -> No
 def check_groups(groups: Any, codes: Codes, classes: npt.NDArray[Any]) -> Codes:
     """Codes of the groups, one for each row, where every class is in one of them."""
     if len(np.shape(groups)) != 1 or len(groups) != len(codes):
-        raise InputError(
-            f"groups: shape {np.shape(groups)}; one group a row, shape ({len(codes)},), is expected"
-        )
+        raise InputError(f"groups must have shape ({len(codes)},), one group per row, got {np.shape(groups)}")
     of_row, names = encode_labels(groups)
     for code in range(len(classes)):
         found = np.unique(of_row[codes == code])
         if len(found) > 1 or found[0] < 0:
             where = ", ".join("unknown" if group < 0 else repr(names[group]) for group in found)
-            raise InputError(f"groups: class {classes[code]!r} is in {where}; one known group is expected")
+            raise InputError(f"groups: class {classes[code]!r} must be in one known group, got {where}")
     return of_row
 
 
@@ -54,7 +52,7 @@ def without_lone_classes(codes: Codes, groups: Codes) -> Codes:
         if len(np.unique(codes[inside])) == 1:
             codes = np.where(inside, -1, codes)
     if (codes < 0).all():
-        raise InputError("groups: each holds one class; two in one are expected, or no pair is dissimilar")
+        raise InputError("groups must include one of two or more classes, or no pair is dissimilar")
     return codes
 
 

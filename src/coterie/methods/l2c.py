@@ -239,7 +239,7 @@ class L2C(L2CParams, NeuralEstimator):
         sampler = GivenSets(known, recipe.batch_size)
         if self.network == "lstm" and sampler.smallest_batch < 2:
             raise InputError(
-                "sets: a batch of one set; at least two sets of each size are expected with network='lstm', "
+                "sets must hold at least two sets of each size with network='lstm', "
                 "whose batch norm takes statistics over sets"
             )
         return self._learn(samples, sampler, recipe, data_digest(*known))
@@ -325,7 +325,7 @@ class L2C(L2CParams, NeuralEstimator):
         check_is_fitted(self, "network_")
         samples = self._check_samples(X, reset=False)
         if len(samples) < 2:
-            raise InputError("X: n_samples=1; a set of at least 2 samples is expected")
+            raise InputError("n_samples=1 must be >= 2: a set needs two samples")
         count_proba, assignments = self._cluster(samples)
         count_proba[len(samples) :] = 0
         if bool((samples[:] == samples[:1]).all()):

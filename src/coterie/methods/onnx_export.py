@@ -149,7 +149,7 @@ def export_onnx(estimator: NeuralClusterer, path: str | Path, X: Any = None) -> 
     """
     if not isinstance(estimator, NeuralClusterer):
         raise InputTypeError(
-            f"estimator: {type(estimator).__name__}; CCN, DDC or ADC is expected, which assign single samples"
+            f"estimator must assign single samples, as CCN, DDC and ADC do, got {type(estimator).__name__}"
         )
     check_is_fitted(estimator, "network_")
     if missing := [name for name in NEEDED if find_spec(name) is None]:
@@ -165,7 +165,7 @@ def export_onnx(estimator: NeuralClusterer, path: str | Path, X: Any = None) -> 
     if error > _LARGE_ERROR:
         warnings.warn(
             f"path: a probability of the ONNX graph differs by {error:.2g} from predict_proba; check its "
-            "results on samples of your own, or keep the model",
+            "results on your own samples, or use the saved model",
             UserWarning,
             stacklevel=2,
         )
@@ -214,8 +214,8 @@ def _write(portable: PortableClusterer, example: Tensor, file: Path) -> None:
         except torch.onnx.OnnxExporterError as error:
             reason = str(error.__cause__ or error).strip().partition("\n")[0]
             raise InputError(
-                f"backbone: a network that cannot be expressed in ONNX: {reason}; one whose way does not "
-                "depend on the values it sees is expected"
+                f"backbone cannot be exported to ONNX: {reason}; its control flow must not "
+                "depend on input values"
             ) from error
 
 

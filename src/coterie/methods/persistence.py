@@ -123,7 +123,7 @@ def load(path: str | Path, backbone: Any = None) -> NeuralEstimator:
         raise DamagedFileError(f"path: {path} is damaged: {error}") from error
     except _FORGED as error:
         raise DamagedFileError(
-            f"path: {path} is damaged: it holds what no model writes ({type(error).__name__}: {error})"
+            f"path: {path} is damaged: no model of coterie has this content ({type(error).__name__}: {error})"
         ) from error
 
 
@@ -145,8 +145,8 @@ def _check_modality(path: str | Path, meta: Mapping[str, Any]) -> None:
     name = meta.get("modality_", "vectors")
     if isinstance(name, str) and not is_known_modality(name):
         raise InputError(
-            f"path: {path} holds a model of the modality {name!r}, which is not known; import the package "
-            "that registers it"
+            f"path: {path} holds a model of the modality {name!r}, which is not registered; import the "
+            "package that registers it"
         )
 
 
@@ -170,5 +170,5 @@ def _plain_param(name: str, value: Any) -> Any:
 def _plain_array(name: str, values: npt.NDArray[Any]) -> dict[str, Any]:
     listed = values.tolist()
     if not all(isinstance(value, str | int | float | bool) for value in listed):
-        raise InputTypeError(f"{name}: only numbers and strings can be saved; found {values.dtype}")
+        raise InputTypeError(f"{name} must hold numbers or strings to be saved, got {values.dtype}")
     return {"values": listed, "dtype": values.dtype.str if values.dtype.kind != "O" else "object"}

@@ -46,7 +46,9 @@ def register(name: str, method: type[NeuralEstimator]) -> None:
         raise InputTypeError(f"method must be a class derived from NeuralClusterer, got {method!r}")
     known = find_method(name) if name in METHODS else _REGISTERED.get(name, method)
     if known is not method:
-        raise InputError(f"name={name!r} is that of {known.__module__}.{known.__qualname__}; choose another")
+        raise InputError(
+            f"name={name!r} is already used by {known.__module__}.{known.__qualname__}; choose another"
+        )
     _REGISTERED[name] = method
 
 

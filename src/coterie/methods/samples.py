@@ -73,7 +73,7 @@ def check_sample_shape(estimator: BaseEstimator, samples: SampleArray, expected:
             f"X has {shape[0]} features, but {type(estimator).__name__} is expecting {expected[0]} "
             "features as input"
         )
-    raise InputError(f"X: samples of shape {shape}; shape {expected} as in fit is expected")
+    raise InputError(f"X must hold samples of shape {expected}, as in fit, got {shape}")
 
 
 def _check_array(estimator: BaseEstimator, X: Any, reset: bool, named: bool) -> npt.NDArray[Any]:

@@ -167,7 +167,7 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
         recipe = self._override(RECIPES[self.preset])
         if pairs is not None:
             if groups is not None:
-                raise InputError("groups: given with pairs; they are expected with y alone")
+                raise InputError("groups must be given with y, not with pairs")
             sampler, held, digest = self._from_pairs(len(samples), y, pairs, recipe)
         else:
             sampler, held, digest = self._from_labels(len(samples), y, groups, recipe)
@@ -201,7 +201,7 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
         samples = self._check_samples(X, reset=False)
         first, second = _check_rows("i", i, len(samples)), _check_rows("j", j, len(samples))
         if len(first) != len(second):
-            raise InputError(f"i, j: {len(first)} and {len(second)} rows; as many of both are expected")
+            raise InputError(f"i and j must have the same length, got {len(first)} and {len(second)}")
         embedding = torch.from_numpy(self._embed(samples))
         head, device = self.network_.head, next(self.network_.parameters()).device
         with torch.inference_mode():
@@ -282,11 +282,12 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
         self, n_samples: int, y: Any, pairs: Pairs, recipe: Recipe
     ) -> tuple[Sampler, list[BatchPlan], str]:
         if y is not None:
-            raise InputError("y, pairs: one of them is expected")
+            raise InputError("fit takes one of y and pairs")
         check_pairs(pairs, n_samples)
         if not (pairs.n_similar and pairs.n_dissimilar):
             raise InputError(
-                f"pairs: {pairs.n_similar} similar and {pairs.n_dissimilar} dissimilar; both are expected"
+                f"pairs must hold both kinds, got {pairs.n_similar} similar and {pairs.n_dissimilar} "
+                "dissimilar"
             )
         size = max(1, recipe.batch_size // 2)
         train, held = split_pairs(pairs, self.held_out)
@@ -347,8 +348,7 @@ def _check_rows(name: str, rows: npt.ArrayLike, n_samples: int) -> Tensor:
     numbers = np.asarray(rows)
     if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and len(numbers)):
         raise InputTypeError(
-            f"{name}: an array of shape {numbers.shape} and type {numbers.dtype}; row numbers of shape (m,) "
-            "are expected"
+            f"{name} must be row numbers of shape (m,), got shape {numbers.shape} and type {numbers.dtype}"
         )
     if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < n_samples:
         raise InputError(

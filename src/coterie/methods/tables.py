@@ -100,7 +100,7 @@ def _steps_for(estimator: Any, frame: Any, reset: bool) -> tuple[TableSteps, Any
     if reset:
         estimator.table_steps_ = steps.as_json()
     elif steps.changes:
-        raise InputError(f"must hold numbers alone, as in fit; {notes[0]}")
+        raise InputError(f"must hold only numbers, as in fit; {notes[0]}")
     return steps, frame, notes
 
 

@@ -103,19 +103,18 @@ def check_similarity(
     """
     if not isinstance(similarity, SimilarityNetwork):
         raise InputTypeError(
-            f"similarity: {type(similarity).__name__}; a fitted coterie.SimilarityNetwork is expected"
+            f"similarity must be a fitted coterie.SimilarityNetwork, got {type(similarity).__name__}"
         )
     check_is_fitted(similarity, "network_")
     if similarity.sample_shape_ != sample_shape:
         raise InputError(
-            f"X: samples of shape {sample_shape}, but similarity was fitted on samples of shape "
-            f"{similarity.sample_shape_}; the same is expected"
+            f"X must hold samples of shape {similarity.sample_shape_}, on which similarity was fitted, got "
+            f"{sample_shape}"
         )
     if similarity.bytes_ != (samples.dtype == np.uint8):
         kind = "uint8" if similarity.bytes_ else "other numbers than uint8"
         raise InputError(
-            f"X: {samples.dtype}, but similarity was fitted on {kind}, which have another scale; the same "
-            "kind is expected"
+            f"X must hold {kind}, on which similarity was fitted, got {samples.dtype}: the scales differ"
         )
     return similarity
 
@@ -189,8 +188,8 @@ def similar_share(
     if not FEWEST_SIMILAR <= share <= MOST_SIMILAR:
         warnings.warn(
             f"similarity: of {total} pairs of X it calls {share:.2%} similar and {1 - share:.2%} dissimilar: "
-            "a clustering cannot follow from one answer for (almost) every pair; look at report_ of the "
-            "similarity network, and whether X is of the kind that it was trained on",
+            "(almost) every pair has the same answer, from which no clustering follows; check report_ of the "
+            "similarity network, and that X is of the kind on which it was trained",
             SimilarityWarning,
             stacklevel=4,
         )

@@ -47,7 +47,7 @@ def sample_shape_of(sample_shape: Sequence[int]) -> Shape:
     """
     shape = tuple(int(size) for size in sample_shape)
     if not shape or min(shape) < 1:
-        raise InputError(f"sample_shape: expected one or more positive sizes, got {tuple(sample_shape)}")
+        raise InputError(f"sample_shape must be one or more positive sizes, got {tuple(sample_shape)}")
     return shape
 
 

@@ -78,7 +78,7 @@ class GivenBackbone(Backbone):
         except _MISFIT as error:
             raise InputError(
                 f"backbone: the given {type(module).__name__} cannot be copied: {error}; "
-                "a callable that makes a fresh network works too"
+                "pass a callable that makes a fresh network instead"
             ) from error
         self.out_features = _dry_run(self.module, shape)
 
@@ -113,7 +113,7 @@ def auto_backbone(sample_shape: Sequence[int]) -> str:
     shape = sample_shape_of(sample_shape)
     if len(shape) > 3:
         raise InputError(
-            f"backbone: 'auto' takes samples of shape (d,), (h, w) or (c, h, w), got {shape}; "
+            f"backbone='auto' needs samples of shape (d,), (h, w) or (c, h, w), got {shape}; "
             "pass a name, a module or a callable"
         )
     if len(shape) == 1 or min(shape[-2:]) < 14:
@@ -163,7 +163,7 @@ def build_backbone(spec: BackboneSpec, sample_shape: Sequence[int]) -> Backbone:
     if callable(spec):
         return GivenBackbone(_called(spec), shape)
     raise InputTypeError(
-        "backbone: expected 'auto', a name, an nn.Module or a callable that returns one, "
+        "backbone must be 'auto', a name, an nn.Module or a callable that returns one, "
         f"got {type(spec).__name__}"
     )
 
@@ -174,7 +174,7 @@ def _named(name: str) -> Callable[[Shape], Backbone]:
         return BACKBONES[name]
     nearest = difflib.get_close_matches(name.lower(), ["auto", *BACKBONES], n=1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise InputError(f"backbone: unknown name {name!r}, expected one of auto, {', '.join(BACKBONES)}{hint}")
+    raise InputError(f"backbone={name!r} must be one of auto, {', '.join(BACKBONES)}{hint}")
 
 
 def _called(factory: Callable[[], nn.Module]) -> nn.Module:
@@ -182,7 +182,9 @@ def _called(factory: Callable[[], nn.Module]) -> nn.Module:
     try:
         inspect.signature(factory).bind()
     except TypeError as error:
-        raise InputError(f"backbone: a callable is called without arguments, but {error}") from error
+        raise InputError(
+            f"backbone: the callable must accept a call without arguments, but {error}"
+        ) from error
     except ValueError:
         pass  # Some compiled callables have no signature to look at.
     module = factory()

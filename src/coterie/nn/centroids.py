@@ -52,7 +52,7 @@ class CentroidNetwork(ClusterNetwork):
     ) -> None:
         super().__init__(backbone, n_clusters)
         if per_cluster < 1:
-            raise InputError(f"per_cluster: expected a positive number, got {per_cluster}")
+            raise InputError(f"per_cluster={per_cluster} must be >= 1")
         width = backbone.out_features
         if close:
             centroids = _around_centres(n_clusters, per_cluster, width)

@@ -49,7 +49,7 @@ class LeNet(Backbone):
     ) -> None:
         super().__init__()
         if padding not in _SMALLEST:
-            raise InputError(f"padding: expected 0 or 2, got {padding!r}")
+            raise InputError(f"padding={padding!r} must be 0 or 2")
         channels, height, width = image_shape(sample_shape, "lenet", _SMALLEST[padding])
         self.features = nn.Sequential(
             *_convolution(channels, 20, padding),

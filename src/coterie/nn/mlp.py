@@ -42,7 +42,7 @@ class MLP(Backbone):
         widths = (int(n_features), *(int(width) for width in hidden))
         if len(widths) < 2 or min(widths) < 1:
             raise InputError(
-                "n_features, hidden: expected a positive width and one or more positive layer widths, "
+                "n_features must be positive, and hidden must be one or more positive widths, "
                 f"got {n_features} and {tuple(hidden)}"
             )
         self.layers = nn.Sequential(

@@ -85,7 +85,7 @@ class ClusterNetwork(Network):
     def __init__(self, backbone: Backbone, n_clusters: int, hidden_features: int = 0) -> None:
         super().__init__()
         if n_clusters < 1:
-            raise InputError(f"n_clusters: expected a positive number, got {n_clusters}")
+            raise InputError(f"n_clusters={n_clusters} must be >= 1")
         self.backbone = backbone
         if hidden_features:
             self.hidden: nn.Module = _hidden_layer(backbone.out_features, hidden_features)

@@ -56,7 +56,7 @@ class PreActResNet(Backbone):
     def __init__(self, sample_shape: Sequence[int], depth: int = 18) -> None:
         super().__init__()
         if depth not in _DEPTHS:
-            raise InputError(f"depth: expected 18 or 101, got {depth!r}")
+            raise InputError(f"depth={depth!r} must be 18 or 101")
         counts, bottleneck = _DEPTHS[depth]
         channels, _, _ = image_shape(sample_shape, f"preact{depth}", _SMALLEST)
         self.stem = nn.Conv2d(channels, _STEM, 3, padding=1, bias=False)
@@ -107,7 +107,7 @@ class ResNet(Backbone):
     def __init__(self, sample_shape: Sequence[int], form: str = "resnet20") -> None:
         super().__init__()
         if form not in _FORMS:
-            raise InputError(f"form: expected one of {', '.join(_FORMS)}, got {form!r}")
+            raise InputError(f"form={form!r} must be one of {', '.join(_FORMS)}")
         widths, count, is_large = _FORMS[form]
         channels, _, _ = image_shape(sample_shape, form, _SMALLEST)
         self.stem = nn.Sequential(

@@ -95,8 +95,8 @@ class SetLSTM(nn.Module):
         if self.distance is not None:
             if hidden.shape[1] != self.n_samples:
                 raise InputError(
-                    f"X: sets of {hidden.shape[1]} samples; {self.n_samples} as in fit are expected with "
-                    "explicit distances"
+                    f"X must hold sets of {self.n_samples} samples, as in fit, with explicit "
+                    f"distances, got sets of {hidden.shape[1]}"
                 )
             hidden = self.distance(hidden)
         before = hidden
@@ -115,7 +115,7 @@ class SetLSTM(nn.Module):
 def make_distance(kind: str, width: int) -> PairDistance | None:
     """The distance block that a name stands for; None for the implicit distance."""
     if kind not in DISTANCES:
-        raise InputError(f"distance: {kind!r}; one of {', '.join(map(repr, DISTANCES))} is expected")
+        raise InputError(f"distance={kind!r} must be one of {', '.join(map(repr, DISTANCES))}")
     return None if kind == "implicit" else PairDistance(kind, width)
 
 

@@ -189,9 +189,9 @@ def build_set_network(  # noqa: PLR0913 - what is embedded, and how it is cluste
     (1, 3)
     """
     if kind not in SET_NETWORKS:
-        raise InputError(f"network: {kind!r}; one of {', '.join(map(repr, SET_NETWORKS))} is expected")
+        raise InputError(f"network={kind!r} must be one of {', '.join(map(repr, SET_NETWORKS))}")
     if kind != "lstm" and distance != "implicit" and distance in DISTANCES:
-        raise InputError(f"distance: {distance!r}; 'implicit' is expected with network={kind!r}")
+        raise InputError(f"distance={distance!r} must be 'implicit' with network={kind!r}")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(seed))
         backbone = build_item_network(spec, sample_shape)

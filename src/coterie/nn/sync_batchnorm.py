@@ -75,7 +75,7 @@ class SyncBatchNorm(_BatchNorm):
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() < 2:
-            raise ValueError(f"expected an input of 2 or more dimensions, got {input.dim()}")
+            raise ValueError(f"input must have 2 or more dimensions, got {input.dim()}")
 
 
 def convert_batchnorm(module: _Module) -> _Module:
@@ -164,7 +164,7 @@ def _global_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     # Only a process with one value must look at the global count, which waits for the device.
     if local < 2 and int(count) < 2:
         raise ValueError(
-            f"expected more than 1 value per channel in the global batch, got shape {tuple(x.shape)}"
+            f"the global batch must hold more than 1 value per channel, got shape {tuple(x.shape)}"
         )
     mean = totals[:-1] / count
     deviation = x - _per_channel(mean, x)

@@ -53,7 +53,7 @@ class VGG(Backbone):
     def __init__(self, sample_shape: Sequence[int], name: str = "vgg8") -> None:
         super().__init__()
         if name not in _STAGES:
-            raise InputError(f"name: expected one of {', '.join(_STAGES)}, got {name!r}")
+            raise InputError(f"name={name!r} must be one of {', '.join(_STAGES)}")
         stages = _STAGES[name]
         shrink = 2 ** len(stages)
         channels, height, width = image_shape(sample_shape, name, shrink)

@@ -146,7 +146,7 @@ def _about_training(history: Sequence[dict[str, Any]], runs: Sequence[dict[str, 
     said = []
     diverged = [run for run in runs if run.get("stopped") == "diverged"]
     if diverged:
-        said.append(f"{len(diverged)} of {len(runs)} restarts diverged and were left out.")
+        said.append(f"{len(diverged)} of {len(runs)} restarts diverged and were ignored.")
     chosen = next((run["restart"] for run in runs if run.get("chosen")), 0)
     losses = [epoch["loss"] for epoch in history if epoch.get("restart", 0) == chosen]
     if len(losses) >= 5 and losses[-2] - losses[-1] > 0.02 * abs(losses[0] - losses[-1]):

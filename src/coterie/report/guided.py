@@ -82,7 +82,7 @@ def _positive_gradients(network: nn.Module) -> Iterator[None]:
     """Let a network's ReLU layers pass on positive gradients alone."""
     layers = [module for module in network.modules() if isinstance(module, nn.ReLU)]
     if not layers:
-        raise InputError("estimator: its network has no ReLU layer; guided back-propagation needs them")
+        raise InputError("estimator must have a network with ReLU layers; guided back-propagation needs them")
     hooks = [layer.register_full_backward_hook(_keep_positive) for layer in layers]
     try:
         yield

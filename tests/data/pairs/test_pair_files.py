@@ -40,7 +40,7 @@ def test_files_that_are_not_there(
         read(file)
     with pytest.raises(InputError, match=f"cannot write .*pairs.{suffix}: No such file"):
         write(Pairs([0], [1], [1]), file)
-    with pytest.raises(InputError, match="is a directory"):
+    with pytest.raises(InputError, match="must be a file, got a directory"):
         read(tmp_path)
 
 
@@ -63,13 +63,13 @@ def test_csv_takes_other_columns_words_and_blank_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "is empty; rows of values are expected"),
+        ("", "is empty; it must hold rows of values"),
         ("\n\n", "is empty"),
         ("i,j,same\n", "at least one pair, got none"),
-        ("i,j\n0,1\n", "has no column same; expected i, j, same, got i, j"),
-        ("0,1,1\n", "has no column i, j, same; expected i, j, same, got 0, 1, 1"),
-        ("i,j,same\n0,1,1\n0,2\n", "line 3: 2 entries where the header has 3"),
-        ("i,j,same\n0,1,1\n\n0,2,1,9\n", "line 4: 4 entries where the header has 3"),
+        ("i,j\n0,1\n", "must have the columns i, j, same, got i, j"),
+        ("0,1,1\n", "must have the columns i, j, same, got 0, 1, 1"),
+        ("i,j,same\n0,1,1\n0,2\n", "line 3 must have 3 entries, as the header, got 2"),
+        ("i,j,same\n0,1,1\n\n0,2,1,9\n", "line 4 must have 3 entries, as the header, got 4"),
         ("i,j,same\n0,one,1\n", "line 2: j must be a row number, got 'one'"),
         ("i,j,same\n0.5,1,1\n", "line 2: i must be a row number, got '0.5'"),
         ("i,j,same\n0,-1,1\n", r"line 2: j must be in 0\.\.2147483647, got -1"),
@@ -89,7 +89,7 @@ def test_csv_errors_name_the_file_and_the_line(tmp_path: Path, text: str, words:
 def test_csv_contradictions_stay_conflicts(tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
     file.write_text("i,j,same\n0,1,1\n1,0,-1\n")
-    with pytest.raises(ConflictError, match=r"bad.csv: pair \(0, 1\) is both"):
+    with pytest.raises(ConflictError, match=r"bad.csv: pair \(0, 1\) must not be both"):
         Pairs.from_csv(file)
 
 
@@ -106,10 +106,10 @@ def test_parquet_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"bad.parquet cannot be read as Parquet"):
         Pairs.from_parquet(file)
     pd.DataFrame({"i": [0], "j": [1]}).to_parquet(file)
-    with pytest.raises(InputError, match=r"bad.parquet has no column same; expected i, j, same, got i, j"):
+    with pytest.raises(InputError, match=r"bad.parquet must have the columns i, j, same, got i, j"):
         Pairs.from_parquet(file)
     pd.DataFrame({"i": [0, None], "j": [1, 2], "same": [1, 1]}).to_parquet(file)
-    with pytest.raises(InputError, match=r"bad.parquet: column i has 1 empty entries"):
+    with pytest.raises(InputError, match=r"bad.parquet: column i must have no empty entries, got 1"):
         Pairs.from_parquet(file)
     pd.DataFrame({"i": [0.5], "j": [1], "same": [1]}).to_parquet(file)
     with pytest.raises(InputTypeError, match=r"bad.parquet: i must hold integers"):

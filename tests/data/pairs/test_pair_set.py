@@ -102,7 +102,7 @@ def test_the_arguments_are_not_kept() -> None:
             [1, 2],
             [1, 0],
             InputError,
-            "got 0 at position 1; a pair of which nothing is known .* is left out",
+            "got 0 at position 1; unknown pairs .* are ignored",
         ),
         ([0], [1], [2], InputError, r"same must hold 1, True, .* \(similar\) .* got 2 at position 0$"),
         ([0], [1], [np.nan], InputError, "got nan at position 0"),
@@ -113,9 +113,15 @@ def test_the_arguments_are_not_kept() -> None:
             [1, 5, 0],
             [1, 1, -1],
             ConflictError,
-            r"pair \(0, 1\) is both: similar at position 0, dissim",
+            r"pair \(0, 1\) must not be both similar and dissimilar",
         ),
-        ([1, 0], [0, 1], [-1, 1], ConflictError, r"dissimilar at position 0, similar at position 1 \(1 such"),
+        (
+            [1, 0],
+            [0, 1],
+            [-1, 1],
+            ConflictError,
+            r"dissimilar at position 0 and similar at position 1 \(1 such",
+        ),
     ],
 )
 def test_bad_input_is_refused_by_name(i: Any, j: Any, same: Any, error: type[Exception], words: str) -> None:
@@ -192,7 +198,7 @@ def test_sample_draws_in_order() -> None:
 def test_union_merges_and_refuses() -> None:
     first, second = Pairs([0, 1], [1, 2], [1, -1]), Pairs([3, 0], [4, 1], [1, 1])
     assert list(as_dict(first.union(second))) == [(0, 1), (1, 2), (3, 4)]
-    with pytest.raises(ConflictError, match=r"pair \(0, 1\) is both"):
+    with pytest.raises(ConflictError, match=r"pair \(0, 1\) must not be both"):
         first.union(Pairs([0], [1], [-1]))
     with pytest.raises(InputTypeError, match="other must be a Pairs, got list"):
         first.union([0, 1])  # type: ignore[arg-type]  # the refusal is what is tested

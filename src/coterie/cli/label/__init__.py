@@ -75,7 +75,7 @@ def _alone(path: Path) -> Iterator[None]:
             stack.enter_context(held(lock, taken))
         except OSError as error:
             raise InputError(
-                f"--pairs: {path} cannot be written: {error.strerror}; make its folder"
+                f"--pairs: {path} cannot be written: {error.strerror}; create its folder first"
             ) from error
         stack.callback(lock.unlink, missing_ok=True)
         yield
@@ -84,7 +84,7 @@ def _alone(path: Path) -> Iterator[None]:
 def _sitting(fitted: Fitted, path: Path) -> LabelingSession:
     estimator, samples = fitted.estimator, fitted.samples
     if len(samples.X) < 2:
-        raise InputError(f"--data: {fitted.data} has one row; two are expected")
+        raise InputError(f"--data: {fitted.data} must have at least 2 rows to compare, got 1")
     probabilities = estimator.predict_proba(samples.X)
     answers = read_answers(path, samples.ids, len(samples.X))
     asked = [row for group in answers.groups() for row in group]

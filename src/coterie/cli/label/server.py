@@ -78,15 +78,15 @@ class _Handler(BaseHTTPRequestHandler):
         elif name == "state":
             self._send_json(self.server.session.state())
         else:
-            self._refuse(HTTPStatus.NOT_FOUND, "nothing here")
+            self._refuse(HTTPStatus.NOT_FOUND, "no such page")
 
     def do_POST(self) -> None:
         """Answers, undoing and the end."""
         name, body = self._name(), self._body()
         if name is None or name not in ("answer", "undo", "stop"):
-            self._refuse(HTTPStatus.NOT_FOUND, "nothing here")
+            self._refuse(HTTPStatus.NOT_FOUND, "no such page")
         elif body is None:
-            self._refuse(HTTPStatus.BAD_REQUEST, "a JSON object from this page is expected")
+            self._refuse(HTTPStatus.BAD_REQUEST, "the request must be a JSON object sent by this page")
         else:
             self._act(name, body)
 

@@ -24,7 +24,7 @@ KINDS = {
 }
 # why 0 is refused where no kind is -1: it may be meant as dissimilar
 UNKNOWN_HINT = (
-    "; a pair of which nothing is known (0) is left out, but only where dissimilar pairs are -1: "
+    "; unknown pairs (0) are ignored, but only where dissimilar pairs are -1: "
     "write -1 or False for a dissimilar pair"
 )
 KINDS_TEXT = "1, true, yes or same (similar), or -1, false, no or different (dissimilar)"
@@ -122,7 +122,8 @@ def first_of_each(low: Ints, high: Ints, kinds: Signs) -> Ints:
         earlier = first[inverse[later]]
         words = ("similar", "dissimilar") if kinds[earlier] == 1 else ("dissimilar", "similar")
         raise ConflictError(
-            f"pair ({low[later]}, {high[later]}) is both: {words[0]} at position {earlier}, {words[1]} at "
+            f"pair ({low[later]}, {high[later]}) must not be both {words[0]} and {words[1]}: it is "
+            f"{words[0]} at position {earlier} and {words[1]} at "
             f"position {later} ({len(wrong)} such contradictions)"
         )
     return np.sort(first)

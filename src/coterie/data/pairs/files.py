@@ -23,13 +23,15 @@ def read_csv(path: str | os.PathLike[str], ids: Iterable[object] | None = None) 
     rows = ((line, cells) for line, cells in text_rows(path) if any(cells))
     header = next(rows, None)
     if header is None:
-        raise InputError(f"{path} is empty; expected a header with the columns i, j, same")
+        raise InputError(f"{path} is empty; it must begin with a header that names the columns i, j, same")
     width = len(header[1])
     places = _columns(path, [name.strip().lower() for name in header[1]])
     i, j, same, lines = [], [], [], []
     for line, cells in rows:
         if len(cells) != width:
-            raise InputError(f"{path}, line {line}: {len(cells)} entries where the header has {width}")
+            raise InputError(
+                f"{path}, line {line} must have {width} entries, as the header, got {len(cells)}"
+            )
         i.append(_read_row(path, line, "i", cells[places[0]], known))
         j.append(_read_row(path, line, "j", cells[places[1]], known))
         same.append(_read_kind(path, line, cells[places[2]]))
@@ -68,7 +70,7 @@ def read_parquet(path: str | os.PathLike[str], ids: Iterable[object] | None = No
     i, j, same = (table[name] for name in ("i", "j", "same"))
     for name, column in (("i", i), ("j", j), ("same", same)):
         if column.null_count:
-            raise InputError(f"{path}: column {name} has {column.null_count} empty entries")
+            raise InputError(f"{path}: column {name} must have no empty entries, got {column.null_count}")
     if ids is None:
         return _sorted(i.to_numpy(), j.to_numpy(), same.to_numpy())
     known = RowIds(ids)
@@ -106,9 +108,7 @@ def _names(i: Ints, j: Ints, ids: Iterable[object] | None) -> tuple[list[Any], l
 def _columns(path: str | os.PathLike[str], names: list[str]) -> tuple[int, int, int]:
     missing = [name for name in ("i", "j", "same") if name not in names]
     if missing:
-        raise InputError(
-            f"{path} has no column {', '.join(missing)}; expected i, j, same, got {', '.join(names)}"
-        )
+        raise InputError(f"{path} must have the columns i, j, same, got {', '.join(names)}")
     return names.index("i"), names.index("j"), names.index("same")
 
 

@@ -43,7 +43,7 @@ def read_binary(file: Path, names: tuple[str, ...]) -> Array:
         return read_idx(file)
     if is_binary(name):
         return read_numpy(file, names)
-    raise InputError(f"{file} has no known extension; expected one of {BINARY_FORMATS}, .csv, .parquet")
+    raise InputError(f"{file} must have one of the extensions {BINARY_FORMATS}, .csv, .parquet")
 
 
 def checked_numbers(file: Path, found: Array) -> Array:
@@ -51,7 +51,7 @@ def checked_numbers(file: Path, found: Array) -> Array:
     if found.dtype.kind not in "biuf":
         raise InputError(f"{file} must hold numbers, got dtype {found.dtype}")
     if found.ndim == 0 or found.size == 0:
-        raise InputError(f"{file} holds no samples; its shape is {found.shape}")
+        raise InputError(f"{file} must hold at least one sample, got shape {found.shape}")
     return found
 
 

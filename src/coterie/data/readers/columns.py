@@ -67,7 +67,7 @@ def find_roles(
         left |= _left_labels(file, called, label, left)
     features = tuple(p for p in asked or range(width) if p is not None and p not in left)
     if not features:
-        raise InputError(f"{file} has no column of numbers; its columns are {', '.join(called)}")
+        raise InputError(f"{file} must have a column of numbers, got {', '.join(called)}")
     return Roles(place, label, features)
 
 
@@ -78,12 +78,12 @@ def _wanted_places(
     missing = [name for name in wanted if name not in called]
     if missing:
         raise InputError(
-            f"{file} has the columns {_shown(called)}; {_shown(list(wanted))} are expected, as in the fit"
+            f"{file} must have the columns {_shown(list(wanted))}, as in the fit, got {_shown(called)}"
         )
     further = [name for place, name in enumerate(called) if name not in wanted and place not in others]
     if further:
         warnings.warn(
-            f"{file}: columns that the fit did not use are left out: {_shown(further)}", stacklevel=7
+            f"{file}: columns that the fit did not use are ignored: {_shown(further)}", stacklevel=7
         )
     return tuple(called.index(name) for name in wanted)
 
@@ -133,14 +133,14 @@ def _id_place(file: Path, called: list[str], named: bool, options: TableOptions)
     ]
     if len(found) > 1:
         raise InputError(
-            f"{file}: {len(found)} columns are called {ID_NAME}; at most one is expected; --id names it"
+            f"{file} must have at most one column called {ID_NAME}, got {len(found)}; choose one with --id"
         )
     if found:
         return found[0]
     place = 0 if lower[0] in FIRST_NAMES else len(lower) - 1 if lower[-1] == LAST_NAME else None
     if place is not None and len(called) > 1:
         shown = called[place] or "without a name"
-        warnings.warn(f"{file}: column {shown} is taken as ids, as pandas writes its index", stacklevel=6)
+        warnings.warn(f"{file}: column {shown} is used as ids, as pandas writes its index", stacklevel=6)
         return place
     return None
 
@@ -153,8 +153,8 @@ def _left_labels(file: Path, called: list[str], label: int | None, left: set[int
     if found:
         names = ", ".join(called[place] for place in sorted(found))
         warnings.warn(
-            f"{file}: column {names} is not used as a feature; --label takes it as the classes, --drop "
-            "leaves it out without this warning",
+            f"{file}: column {names} is not used as a feature; pass it to --label if it holds the classes, "
+            "or to --drop to ignore it without this warning",
             stacklevel=6,
         )
     return found

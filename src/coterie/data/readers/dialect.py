@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from coterie._errors import InputError, ReadingNote
+from coterie.data.readers.columns import ID_NAME
 from coterie.data.readers.options import TableOptions
 from coterie.data.readers.paths import check_file
 
@@ -176,7 +177,7 @@ def _refuse_rest(file: Path, encoding: str, sep: str, quote: str) -> NoReturn:
     """Raise where no row could be read at all."""
     for _ in rows_of(file, encoding, sep, quote):
         pass
-    raise InputError(f"{file} is empty; rows of values are expected")
+    raise InputError(f"{file} is empty; it must hold rows of values")
 
 
 def _is_tsv(file: Path) -> bool:
@@ -264,7 +265,9 @@ def _share_of_numbers(rows: Sequence[Row], sep: str) -> float:
 
 
 def _has_decimal_commas(rows: Sequence[Row]) -> bool:
-    cells = [cell for _, row in rows for cell in row]
+    """Whether some entry has a decimal comma and none a decimal point; ids may look like either."""
+    ids = {place for place, name in enumerate(rows[0][1]) if name.strip().lower() == ID_NAME}
+    cells = [cell for _, row in rows for place, cell in enumerate(row) if place not in ids]
     return any(map(_DECIMAL_COMMA.fullmatch, cells)) and not any(map(_DECIMAL_POINT.fullmatch, cells))
 
 

@@ -134,7 +134,7 @@ def _check_widths(file: Path, dialect: Dialect) -> None:
     for line, cells in _data_rows(file, dialect):
         if len(cells) != dialect.width:
             raise InputError(
-                f"{file}, line {line}: {len(cells)} entries where the first line has {dialect.width}"
+                f"{file}, line {line} must have {dialect.width} entries, as the first line, got {len(cells)}"
             )
 
 
@@ -153,7 +153,7 @@ def _read_json_lines(file: Path, options: TableOptions, wanted: Wanted) -> Frame
     except (ValueError, EOFError, OSError) as error:
         _name_line(file, error)
     if not isinstance(values, pd.DataFrame) or not len(values.columns):
-        raise InputError(f"{file} is empty; one JSON object a line is expected")
+        raise InputError(f"{file} is empty; it must hold one JSON object per line")
     return _named(file, values, options, wanted, "line")
 
 
@@ -183,7 +183,7 @@ def _with_index(file: Path, found: Any, options: TableOptions) -> TableOptions:
     taken = options.id is not None or any(name.strip().lower() == ID_NAME for name in found.column_names)
     if len(named) != 1 or taken or named[0] in (*options.features, *options.drop):
         return options
-    warnings.warn(f"{file}: column {named[0]} is taken as ids, as pandas writes its index", stacklevel=6)
+    warnings.warn(f"{file}: column {named[0]} is used as ids, as pandas writes its index", stacklevel=6)
     return dataclasses.replace(options, id=named[0])
 
 

@@ -122,9 +122,9 @@ def _opened(file: Path) -> Iterator[Any]:
             with Image.open(file) as image:
                 yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError("more pixels than an image should have") from error
+        raise InputError("it has more pixels than an image should have") from error
     except Image.UnidentifiedImageError as error:
-        raise InputError("not an image") from error
+        raise InputError("it is not an image") from error
     except OSError as error:
         raise InputError(error.strerror or str(error)) from error
     except (SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:  # as its decoders raise
@@ -157,8 +157,8 @@ def _common_shape(
     n_others = len(headers) - found[size]
     if n_others and options.strict and options.image_size is None:
         raise InputError(
-            f"{folder}: {n_others} of {len(headers)} images are not of size {size[0]}x{size[1]}; with "
-            "--strict all have to be, or --image-size has to name one for them"
+            f"{folder}: all images must have the size {size[0]}x{size[1]} with --strict, but {n_others} of "
+            f"{len(headers)} differ; --image-size resizes them"
         )
     if n_others and options.image_size is None and earlier is None:
         warnings.warn(
@@ -178,8 +178,9 @@ def _common_depth(folder: Path, headers: Mapping[str, _Header], options: ReadOpt
     if others:
         floats, whole = "floats, whose range is their own", "whole numbers"
         raise InputError(
-            f"{folder}: {others[0]} has pixels of {whole if depth == FLOATS else floats}, others or those of "
-            f"the fit have {floats if depth == FLOATS else whole}; convert them to one form"
+            f"{folder}: all images must have one kind of pixels, but {others[0]} has "
+            f"{whole if depth == FLOATS else floats} and others, or the fit, have "
+            f"{floats if depth == FLOATS else whole}; convert them"
         )
     return depth
 

@@ -103,8 +103,8 @@ class LabelTable:
             )
         if unknown:
             warnings.warn(
-                f"{self.path}: {len(unknown)} ids are none of the {len(rows)} rows, {ids[unknown[0]]!r} for "
-                "one; left out",
+                f"{self.path}: {len(unknown)} ids do not belong to any of the {len(rows)} rows and are "
+                f"ignored, for example {ids[unknown[0]]!r}",
                 stacklevel=3,
             )
         return taken
@@ -146,7 +146,7 @@ class LabelTable:
                 return
             why = f"its column {suspects[0]!r} does not hold the row numbers 0..{n_rows - 1}"
         warnings.warn(
-            f"{self.path}: the labels are taken in the order of the samples, since {why}", stacklevel=3
+            f"{self.path}: the labels are used in the order of the samples, because {why}", stacklevel=3
         )
 
     def _line(self, place: int) -> str:
@@ -204,8 +204,8 @@ def _named(table: LabelTable, names: Sequence[str]) -> str | None:
 def _warn_of_column(table: LabelTable, name: str, what: str) -> None:
     """Say by which column labels are joined where numbers may also mean something else."""
     warnings.warn(
-        f"{table.path}: the labels are joined by the column {name!r}, whose values are taken as {what}; "
-        "call it id, or leave it out",
+        f"{table.path}: the labels are joined by the column {name!r}, whose values are read as {what}; "
+        "rename it to id, or remove it",
         stacklevel=5,
     )
 
@@ -215,8 +215,8 @@ def _refuse_rivals(table: LabelTable, best: str, rivals: list[str]) -> None:
     for name in rivals:
         if table.columns[name] != table.columns[best]:
             raise InputError(
-                f"{table.path}: the columns {best!r} and {name!r} both hold ids of the samples; call the "
-                "right one id"
+                f"{table.path}: the columns {best!r} and {name!r} both hold ids of the samples; rename the "
+                "right one to id"
             )
 
 
@@ -239,7 +239,7 @@ def check_one_label_each(path: str | os.PathLike[str], found: Array) -> Array:
     if found.ndim != 1:
         raise InputError(f"{path} must hold one label per sample, shape (n,), got shape {found.shape}")
     if not len(found):
-        raise InputError(f"{path} holds no labels")
+        raise InputError(f"{path} must hold labels, got none")
     return found
 
 

@@ -146,7 +146,7 @@ class Broken:
             shown = name.encode("utf-8", "backslashreplace").decode()
             with self.noting(shown):
                 if shown != name:
-                    raise InputError("its name is not UTF-8; rename it")
+                    raise InputError("its name must be UTF-8; rename it")
                 check_regular(file)
                 found[name] = file
         return found
@@ -154,14 +154,14 @@ class Broken:
     def check(self, folder: Path, n_files: int, skip: bool) -> None:
         """Raise where files are broken and may not be skipped, or where none is left."""
         if self.reasons and not skip:
-            raise InputError(f"{self._text(folder, n_files)}; --skip-broken leaves them out")
+            raise InputError(f"{self._text(folder, n_files)}; --skip-broken ignores them")
         if len(self.reasons) == n_files:
             raise InputError(self._text(folder, n_files))
 
     def warn(self, folder: Path, n_files: int) -> None:
         """Say which files were left out."""
         if self.reasons:
-            warnings.warn(f"{self._text(folder, n_files)}; left out", stacklevel=4)
+            warnings.warn(f"{self._text(folder, n_files)}; they are ignored", stacklevel=4)
 
     def _text(self, folder: Path, n_files: int) -> str:
         named = [f"{name} ({reason})" for name, reason in list(self.reasons.items())[:_SHOWN]]

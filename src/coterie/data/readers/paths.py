@@ -16,14 +16,14 @@ def check_regular(file: Path) -> None:
     except (OSError, ValueError) as error:
         raise InputError(getattr(error, "strerror", None) or str(error)) from error
     if not stat.S_ISREG(mode):
-        raise InputError("no regular file but a pipe, a socket or a device")
+        raise InputError("it must be a regular file, got a pipe, a socket or a device")
 
 
 def check_file(path: str | os.PathLike[str]) -> Path:
     """Return the path of a file that can be opened, or raise an error that says why not."""
     file = Path(path)
     if os.path.isdir(file):  # Path.is_dir raises where it may not look
-        raise InputError(f"{path} is a directory; expected a file")
+        raise InputError(f"{path} must be a file, got a directory")
     try:
         check_regular(file)
     except InputError as error:

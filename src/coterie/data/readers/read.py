@@ -157,7 +157,7 @@ def _read_file(file: Path, options: ReadOptions) -> Samples:
     found = _reader_of(file.name)
     if found is None or found.read_file is None:
         formats = ", ".join(reader.formats for reader in readers() if reader.read_file is not None)
-        raise InputError(f"{file} has no known extension; expected one of {formats}")
+        raise InputError(f"{file} must have one of the extensions {formats}")
     return found.read_file(file, options)
 
 
@@ -177,10 +177,10 @@ def _read_folder(folder: Path, options: ReadOptions) -> Samples:
     if len(taken) != 1:
         held = " and ".join(f"{len(found)} {reader.plural}" for reader, found in taken.items())
         held = held or f"{len(files)} files, none of which can be read"
-        raise InputError(f"{folder} holds {held}; a folder of {expected} is expected")
+        raise InputError(f"{folder} must be a folder of {expected}, but it holds {held}")
     (reader, found), *_ = taken.items()
     if len(found) < len(files):
-        warnings.warn(f"{folder}: {len(files) - len(found)} other files were left out", stacklevel=4)
+        warnings.warn(f"{folder}: {len(files) - len(found)} files of other kinds are ignored", stacklevel=4)
     assert reader.read_folder is not None
     return reader.read_folder(folder, found, options)
 

@@ -113,7 +113,7 @@ def _common_form(folder: Path, headers: Sequence[tuple[int, int]], options: Read
         return rate, length
     said = _differences(headers, rate, length)
     if options.strict:
-        raise InputError(f"{folder}: {said}; with --strict all have to be alike")
+        raise InputError(f"{folder}: all sounds must be alike with --strict, but {said}")
     warnings.warn(f"{folder}: {said}", ReadingNote, stacklevel=4)
     return rate, length
 
@@ -135,7 +135,7 @@ def _differences(headers: Sequence[tuple[int, int]], rate: int, length: int) -> 
 
 def _resampled(samples: npt.NDArray[np.float32], own: int, rate: int) -> npt.NDArray[np.float32]:
     if not np.isfinite(samples).all():
-        raise InputError("its samples are not finite")
+        raise InputError("its samples must be finite")
     if own == rate or not len(samples):
         return samples
     up, down = _resampling_factors(own, rate)

@@ -26,7 +26,7 @@ def read_table(file: Path, options: ReadOptions) -> Samples:
     like = dict(options.like or {})
     frame = read_frame(file, options.table, like.get("columns"))
     if not len(frame.values):
-        raise InputError(f"{file} holds no samples; its shape is {frame.values.shape}")
+        raise InputError(f"{file} must hold at least one sample, got shape {frame.values.shape}")
     places = _places(file, frame, like)
     features = frame.values.iloc[:, places]
     names = None if frame.names is None else [frame.names[place] for place in places]
@@ -50,7 +50,7 @@ def read_table(file: Path, options: ReadOptions) -> Samples:
 def _say(file: Path, notes: Sequence[str], strict: bool) -> None:
     """Say what was detected and done, or refuse it."""
     if notes and strict:
-        raise InputError(f"{file}: with --strict nothing is changed, but: {'; '.join(notes)}")
+        raise InputError(f"{file}: --strict does not allow changes: {'; '.join(notes)}")
     for note in notes:
         warnings.warn(f"{file}: {note}", ReadingNote, stacklevel=5)
 
@@ -61,7 +61,7 @@ def _places(file: Path, frame: Frame, like: Facts) -> list[int]:
     steps = like.get("table_steps")
     if steps and len(steps) != len(places):
         raise InputError(
-            f"{file} has {len(places)} columns of features; {len(steps)} are expected, as in the fit"
+            f"{file} must have {len(steps)} columns of features, as in the fit, got {len(places)}"
         )
     return places
 

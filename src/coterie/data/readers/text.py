@@ -13,7 +13,7 @@ def csv_labels(file: Path) -> LabelTable:
     """Labels of a file of one column, or of its column called label, and the other columns."""
     rows = list(text_rows(file))
     if not rows:
-        raise InputError(f"{file} is empty; expected one label per line")
+        raise InputError(f"{file} is empty; it must hold one label per line")
     if max(len(cells) for _, cells in rows) <= 1:
         return LabelTable(typed_labels(_one_column([cells[0].strip() if cells else "" for _, cells in rows])))
     names = [cell.strip() for cell in rows[0][1]]
@@ -25,7 +25,9 @@ def csv_labels(file: Path) -> LabelTable:
         )
     for line, cells in rows[1:]:
         if cells and len(cells) != len(names):
-            raise InputError(f"{file}, line {line}: {len(cells)} entries where the header has {len(names)}")
+            raise InputError(
+                f"{file}, line {line} must have {len(names)} entries, as the header, got {len(cells)}"
+            )
     kept = [(line, cells) for line, cells in rows[1:] if cells]
     place = lower.index("label")
     columns = {

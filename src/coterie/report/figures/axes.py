@@ -25,7 +25,7 @@ def finite(name: str, values: ArrayLike, ndim: int) -> npt.NDArray[Any]:
     """Values as an array, or an error where they are not finite numbers of so many axes."""
     array = np.asarray(values)
     if array.ndim != ndim or array.size == 0:
-        raise InputError(f"{name}: {ndim} axes and at least one value are expected, got shape {array.shape}")
+        raise InputError(f"{name} must have {ndim} axes and at least one value, got shape {array.shape}")
     if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
-        raise InputError(f"{name}: finite numbers are expected")
+        raise InputError(f"{name} must be finite, got NaN or infinity")
     return array

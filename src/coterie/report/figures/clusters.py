@@ -87,8 +87,8 @@ def top_examples(
     images = finite("samples", images, 4 if images.ndim == 4 else 3).astype(np.float64)
     if len(images) != len(rows) or (images.ndim == 4 and images.shape[1] != 3):
         raise InputError(
-            f"samples: ({len(rows)}, h, w) or ({len(rows)}, 3, h, w), as many as probabilities, is expected; "
-            f"got shape {images.shape}"
+            f"samples must have shape ({len(rows)}, h, w) or ({len(rows)}, 3, h, w), one per row of "
+            f"probabilities, got shape {images.shape}"
         )
     check_int("n_examples", n_examples, low=1)
     images = (images - images.min()) / max(float(np.ptp(images)), np.finfo(np.float64).tiny)

@@ -57,7 +57,7 @@ def score_curves(
     >>> plt.close(ax.figure)
     """
     if not curves or not all(runs and all(map(len, runs.values())) for runs in curves.values()):
-        raise InputError("curves: at least one curve, and a score at each of its positions, are expected")
+        raise InputError("curves must hold at least one curve, with a score at each of its positions")
     ax = axes_or_new(ax)
     for name, runs in curves.items():
         positions = sorted(runs)
@@ -101,9 +101,7 @@ def losses_against_scores(losses: ArrayLike, scores: ArrayLike, ax: Axes | None 
     """
     x, y = finite("losses", losses, 1), finite("scores", scores, 1)
     if len(x) != len(y) or len(x) < 2:
-        raise InputError(
-            f"losses, scores: at least 2 of each and equally many are expected, got {len(x)}, {len(y)}"
-        )
+        raise InputError(f"losses and scores must have the same length >= 2, got {len(x)} and {len(y)}")
     ax = axes_or_new(ax)
     ax.scatter(x, y, s=14, color="0.5")
     lowest = int(np.argmin(x))
@@ -159,7 +157,7 @@ def loss_curves(history: Sequence[Mapping[str, Any]], chosen: int, figure: Figur
     """
     terms = loss_terms(history)
     if not terms:
-        raise InputError("history: no epoch with a loss; at least one is expected")
+        raise InputError("history must hold at least one epoch with a loss")
     figure = figure or Figure(figsize=(min(3.2 * len(terms), 9.6), 2.6), layout="constrained")
     for ax, term in zip(np.atleast_1d(figure.subplots(1, len(terms))), terms, strict=True):
         _draw_term(ax, history, term, chosen)

@@ -67,11 +67,10 @@ def embedding_map(
     values, codes = np.unique(np.asarray(labels), return_inverse=True)
     if len(rows) < 2 or len(rows) != len(codes):
         raise InputError(
-            "probabilities, labels: at least 2 rows and as many labels are expected, "
-            f"got {len(rows)} and {len(codes)}"
+            f"probabilities and labels must have the same length >= 2, got {len(rows)} and {len(codes)}"
         )
     if method not in ("t-SNE", "PCA"):
-        raise InputError(f"method: {method!r}; 't-SNE' or 'PCA' is expected")
+        raise InputError(f"method={method!r} must be 't-SNE' or 'PCA'")
     points = _principal(rows) if method == "PCA" else _neighbours(rows, perplexity, random_state)
     ax = axes_or_new(ax)
     palette = plt.get_cmap("tab10" if len(values) <= _PALETTE else "gist_ncar", max(_PALETTE, len(values)))
@@ -132,10 +131,10 @@ def clustered_points(points: ArrayLike, proba: ArrayLike, ax: Axes | None = None
     """
     places, shares = finite("points", points, 2), finite("proba", proba, 2)
     if places.shape[1] != 2:
-        raise InputError(f"points: shape {places.shape}; (n, 2) is expected")
+        raise InputError(f"points must have shape (n, 2), got {places.shape}")
     if len(shares) != len(places) or shares.shape[1] > _PALETTE or shares.min() < 0 or shares.max() > 1:
         raise InputError(
-            f"proba: shape {shares.shape}; ({len(places)}, k) in [0, 1], k at most {_PALETTE}, is expected"
+            f"proba must have shape ({len(places)}, k), k <= {_PALETTE}, values in [0, 1], got {shares.shape}"
         )
     colours = np.array(plt.get_cmap("tab10")(shares.argmax(axis=1)))
     colours[:, 3] = shares.max(axis=1)
@@ -180,11 +179,11 @@ def simplex_map(probabilities: ArrayLike, labels: ArrayLike, ax: Axes | None = N
     values, codes = np.unique(np.asarray(labels), return_inverse=True)
     if rows.shape[1] != 3 or rows.min() < 0 or not np.allclose(rows.sum(axis=1), 1, atol=1e-4):
         raise InputError(
-            f"probabilities: rows of three that sum to 1 are expected, got shape {rows.shape} "
+            f"probabilities must have rows of three that sum to 1, got shape {rows.shape} "
             f"in {rows.min():g}..{rows.max():g}"
         )
     if len(rows) != len(codes):
-        raise InputError(f"labels: {len(rows)} are expected, one per row, got {len(codes)}")
+        raise InputError(f"labels must have one per row, {len(rows)}, got {len(codes)}")
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
     ax = axes_or_new(ax)
     ax.fill(*corners.T, fill=False, edgecolor="0.6", linewidth=0.8)

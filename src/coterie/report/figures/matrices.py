@@ -56,10 +56,10 @@ def contingency_table(
     """
     counts = finite("table", table, 2)
     if (counts < 0).any():
-        raise InputError("table: counts of at least 0 are expected")
+        raise InputError("table must hold counts >= 0")
     names = [str(name) for name in (range(len(counts)) if class_names is None else class_names)]
     if len(names) != len(counts):
-        raise InputError(f"class_names: {len(counts)} are expected, one per row, got {len(names)}")
+        raise InputError(f"class_names must have one per row, {len(counts)}, got {len(names)}")
     order = _staircase(counts) if sort else np.arange(counts.shape[1])
     shown = counts[:, order].T
     ax = axes_or_new(ax)
@@ -115,8 +115,7 @@ def kernel_matrix(kernel: ArrayLike, labels: ArrayLike, ax: Axes | None = None) 
     codes = np.asarray(labels)
     if len({len(codes), *values.shape}) > 1:
         raise InputError(
-            f"kernel, labels: a square matrix and a label per row are expected, got {values.shape} "
-            f"and {len(codes)}"
+            f"kernel must be square, with one label per row, got {values.shape} and {len(codes)}"
         )
     order = np.argsort(codes, kind="stable")
     ax = axes_or_new(ax)
@@ -157,7 +156,7 @@ def similarity_matrix(probabilities: npt.ArrayLike, ax: Axes | None = None) -> A
     """
     rows = np.asarray(probabilities, dtype=np.float64)
     if rows.ndim != 2 or rows.size == 0 or not np.isfinite(rows).all():
-        raise InputError(f"probabilities: finite rows of shape (n, k) are expected, got shape {rows.shape}")
+        raise InputError(f"probabilities must be finite, of shape (n, k), got shape {rows.shape}")
     labels = rows.argmax(axis=1)
     order = np.lexsort((-rows.max(axis=1), labels))
     ax = ax or Figure(figsize=(4.6, 4), layout="constrained").subplots()
