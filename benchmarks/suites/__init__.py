@@ -24,6 +24,7 @@ from benchmarks.suites.pair_head import PAIR_HEAD
 from benchmarks.suites.pair_losses import PAIR_LOSSES
 from benchmarks.suites.read_table import READ_TABLE
 from benchmarks.suites.restarts import RESTARTS
+from benchmarks.suites.start_up import START_UP
 from benchmarks.suites.step import STEP
 from benchmarks.suites.supervised import CIFAR10_SUITE, MNIST_SUITE
 
@@ -34,7 +35,7 @@ SUITES: dict[str, Suite] = {
         *(*DDC_SUITES, DDC_RACING, DDC_WATCHED),
         *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, PAIR_HEAD),
         *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_CHARACTERS, L2C_METRICS, L2C_TABLES),
-        *(STEP, PAIR_LOSSES, AUGMENT, RESTARTS, MEMMAP, READ_TABLE, LABEL_RULE, MINUTES),
+        *(START_UP, STEP, PAIR_LOSSES, AUGMENT, RESTARTS, MEMMAP, READ_TABLE, LABEL_RULE, MINUTES),
     )
 }
 

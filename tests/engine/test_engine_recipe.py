@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
+from typing import Any
 
 import pytest
 import torch
@@ -134,3 +137,34 @@ def test_gradients_are_clipped_at_their_joint_norm() -> None:
     assert norm_after(clipping, 2.0) == pytest.approx(0.5, rel=1e-4)
     assert norm_after(clipping, 0.1) == pytest.approx(0.1 * 3**0.5, rel=1e-6)
     assert norm_after(BASE, 2.0) == pytest.approx(2.0 * 3**0.5, rel=1e-6)
+
+
+@pytest.mark.parametrize("torchs", [torch.optim.Adam, torch.optim.Adadelta, torch.optim.SGD])
+def test_optimizers_do_what_torch_s_do_to_the_last_bit(torchs: Any) -> None:
+    recipe = dataclasses.replace(BASE, optimizer=torchs.__name__.lower(), momentum=0.9, weight_decay=0.01)
+    ours, theirs = (nn.Parameter(torch.linspace(-1, 1, 7)) for _ in range(2))
+    optimizer = recipe.make_optimizer([("weight", ours)])
+    assert isinstance(optimizer, torchs)
+    other = torchs([theirs])
+    other.param_groups[0] |= optimizer.param_groups[0] | {"params": [theirs]}
+    for step in range(5):
+        for parameter in (ours, theirs):
+            parameter.grad = torch.sin(parameter.detach() * step)
+        if step == 3:  # as after a resume
+            optimizer.load_state_dict(optimizer.state_dict())
+        optimizer.step()
+        other.step()
+        assert torch.equal(ours, theirs)
+
+
+def test_a_fit_imports_neither_the_compiler_nor_accelerate() -> None:
+    code = (
+        "import sys, numpy as np, coterie\n"
+        "x = np.random.default_rng(0).normal(size=(60, 4))\n"
+        "for how in ('sequential', 'stacked'):\n"
+        "    coterie.DDC(3, restarts=how, max_steps=2, over_clustering=True).fit(x).predict(x)\n"
+        "heavy = {'torch._dynamo', 'sympy', 'accelerate', 'scipy.signal'}\n"
+        "sys.exit(' '.join(heavy & sys.modules.keys()) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

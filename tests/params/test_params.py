@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -17,8 +18,8 @@ from sklearn.base import clone
 
 import coterie
 from coterie import CCN, DDC, L2C, InputError, InputTypeError
-from coterie.cli import fit
-from coterie.methods.registry import find_method
+from coterie.cli import COMMANDS
+from coterie.methods.registry import find_method, supervision_by_class, supervision_of
 from coterie.params import Parameter, Range, check_parameters, param, parameters, parameters_of
 from coterie.params.checks import check_value
 from coterie.params.methods import METHODS
@@ -41,16 +42,61 @@ def test_declarations_import_no_torch() -> None:
     assert found.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["methods"], ["nonsense"], []])
-def test_what_needs_no_torch_does_not_import_it(words: list[str]) -> None:
-    code = (
-        "import sys, coterie.cli\n"
-        f"coterie.cli.main({words})\n"
-        "heavy = {'torch', 'pandas', 'sklearn', 'matplotlib', 'scipy'}\n"
-        "sys.exit(','.join(heavy & sys.modules.keys()) or 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+FIT = ["fit", "data.npy", "--out", "run"]
+ARGUMENT_ERRORS = [
+    ["nonsense"],
+    ["fit"],
+    [*FIT, "--method", "dcc"],
+    [*FIT, "--n-cluster", "3"],
+    [*FIT, "--method", "ddc", "--n-clusters", "0"],
+    [*FIT, "--method", "ddc", "--labels", "labels.csv"],
+    [*FIT, "--method", "l2c", "--pairs", "pairs.csv"],
+    [*FIT, "--method", "ccn"],
+    [*FIT, "--labels", "labels.csv", "--label", "class"],
+    [*FIT, "--labels", "labels.csv", "--resume", "--overwrite"],
+    [*FIT, "--labels", "labels.csv", "--threshold", "2"],
+    [*FIT, "--labels", "labels.csv", "--sep", "abc"],
+    [*FIT, "--labels", "labels.csv", "--image-size", "0x3"],
+    [*FIT, "--labels", "labels.csv", "--n-jobs", "0"],
+    ["predict", "run", "data.npy", "--json"],
+    ["predict", "run", "data.npy", "--threshold", "-1"],
+    ["evaluate", "labels.csv"],
+    ["report"],
+    ["label", "run", "--port", "x"],
+    ["demo", "--method", "k-means"],
+    ["completion", "tcsh"],
+]
+HELP = [[name, "--help"] for name in COMMANDS] + [["--help"], ["fit", "--method", "l2c", "--help"]]
+
+
+NO_WORK = [["--version"], ["methods"], ["completion", "bash"], *HELP]
+
+
+def _called(commands: list[list[str]]) -> list[tuple[str, int, str]]:
+    """The words of each command, its exit code, and what it imports that is for work alone."""
+    code = """
+import contextlib, io, json, sys, coterie.cli
+found = []
+for words in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()):
+        code = coterie.cli.main(words)
+    heavy = {'torch', 'pandas', 'sklearn', 'matplotlib', 'scipy'} & sys.modules.keys()
+    found.append((' '.join(words), code, ' '.join(sorted(heavy))))
+print(json.dumps(found))
+"""
+    command = [sys.executable, "-c", code, json.dumps(commands)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [tuple(one) for one in json.loads(done.stdout)]
+
+
+@pytest.mark.parametrize(("commands", "expected"), [(NO_WORK, 0), (ARGUMENT_ERRORS, 2)])
+def test_what_needs_no_torch_does_not_import_it(commands: list[list[str]], expected: int) -> None:
+    assert _called(commands) == [(" ".join(words), expected, "") for words in commands]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_declared_supervision_is_what_fit_takes(name: str) -> None:
+    assert supervision_of(name) == supervision_by_class(find_method(name))
 
 
 def test_no_method_stores_a_parameter_by_hand() -> None:
@@ -86,7 +132,7 @@ def test_an_object_is_accepted_by_no_parameter_but_those_that_say_so(method: Any
 
 def test_the_command_line_has_an_option_for_each(method: Any) -> None:
     name = next(known for known in METHODS if find_method(known) is method)
-    help_text = fit.parser(["--method", name]).format_help()
+    help_text = COMMANDS["fit"].parser(["--method", name]).format_help()
     for one in parameters_of(method).values():
         assert (f"  --{one.name.replace('_', '-')}" in help_text) == one.option
 

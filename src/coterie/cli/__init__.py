@@ -16,23 +16,24 @@ from coterie.cli.parser import DashedParser, version
 
 
 class Command(NamedTuple):
-    """A command's module, which is imported when the command is used, and the line about it."""
+    """A command's name and the line about it; its modules are imported when it is used."""
 
-    module: str
+    name: str
     help: str
 
     def parser(self, words: Sequence[str]) -> DashedParser:
         """The options."""
-        made: DashedParser = importlib.import_module(self.module).parser(words)
+        made: DashedParser = importlib.import_module(f"coterie.cli.options.{self.name}").parser(words)
         return made
 
-    def run(self, words: list[str]) -> None:
-        """Do it."""
-        importlib.import_module(self.module).run(words)
+    def run(self, words: Sequence[str]) -> None:
+        """Do it; what does the work, and imports torch for it, comes after the check of the options."""
+        options = self.parser(words).parse(words)
+        importlib.import_module(f"coterie.cli.{self.name}").run(options, words)
 
 
 COMMANDS = {
-    name: Command(f"coterie.cli.{name}", text)
+    name: Command(name, text)
     for name, text in (
         ("demo", "cluster scikit-learn's digits in three ways and compare; with l2c, sets of points"),
         ("fit", "cluster a data set, or learn to, and write the run's folder"),

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from coterie.cli.parser import DashedParser, make_parser, option_names
-
-SHELLS = ("bash", "zsh", "fish")
-
-
-def parser(words: Sequence[str]) -> DashedParser:
-    """The options."""
-    made = make_parser(
-        "completion",
-        'Print a completion script. bash and zsh: eval "$(coterie completion bash)" in the start-up file; '
-        "fish: coterie completion fish | source.",
-    )
-    made.add_argument("shell", choices=SHELLS, metavar="SHELL", help=f"one of {', '.join(SHELLS)}")
-    return made
+from coterie.cli.parser import option_names
 
 
-def run(words: list[str]) -> None:
+def run(options: Any, words: Sequence[str]) -> None:
     """Print the script."""
     from coterie.cli import COMMANDS  # which knows this command too
 
-    shell = parser(words).parse(words).shell
-    print(script(shell, {name: option_names(it.parser([])) for name, it in COMMANDS.items()}), end="")
+    print(script(options.shell, {name: option_names(it.parser([])) for name, it in COMMANDS.items()}), end="")
 
 
 def script(shell: str, options: Mapping[str, Sequence[str]]) -> str:

@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 from coterie._errors import InputError
 from coterie.cli.demo_sets import run_sets
-from coterie.cli.parser import DashedParser, make_parser
+from coterie.cli.options.demo import N_IMAGES
 from coterie.cli.table import format_table
 from coterie.data import Pairs
 from coterie.data.readers.images import load_pillow
@@ -23,32 +23,11 @@ from coterie.metrics import clustering_accuracy, dominant_clusters, nmi, purity
 
 N_PAIRS = 500
 N_LABELS = 100
-N_IMAGES = 1000
 IntArray = npt.NDArray[np.int64]
 
 
-def parser(words: Sequence[str]) -> DashedParser:
-    """The options."""
-    made = make_parser(
-        "demo",
-        "Cluster scikit-learn's digits: k-means, CCN from pairs, CCN from labels. With --method l2c: cluster "
-        "sets of points with the model that comes with coterie.",
-    )
-    made.add_argument("--method", choices=("ccn", "l2c"), default="ccn", help="what to show")
-    made.add_argument(
-        "--images",
-        type=str,
-        default=None,
-        metavar="DIR",
-        help=f"write {N_IMAGES:,} of the digits into a new folder as images instead, to try the commands on",
-    )
-    made.add_argument("--random_state", type=int, default=0, metavar="SEED", help="seed (default: 0)")
-    return made
-
-
-def run(words: list[str]) -> None:
+def run(options: Any, words: Sequence[str]) -> None:
     """Print a comparison, or write images."""
-    options = parser(words).parse(words)
     if options.images is not None:
         write_images(Path(options.images))
         print(f"wrote {N_IMAGES:,} images to {options.images}")

@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from coterie._errors import InputError
-from coterie.cli.parser import DashedParser, make_parser
 from coterie.cli.table import format_table
 from coterie.data.labels import encode_labels
 from coterie.data.readers import names_in_common, read_label_table
 from coterie.metrics import clustering_accuracy, dominant_clusters, nmi, purity
 
 
-def parser(words: Sequence[str]) -> DashedParser:
-    """The options."""
-    made = make_parser(
-        "evaluate",
-        "Compare a clustering with known labels. Rows of unknown label or without a cluster are ignored.",
-    )
-    made.add_argument(
-        "clusters", metavar="LABELS", type=str, help="file of clusters, such as the labels.csv of a run"
-    )
-    made.add_argument(
-        "--labels",
-        required=True,
-        type=str,
-        metavar="FILE",
-        help="file of known labels; empty or -1 is unknown",
-    )
-    made.add_argument("--json", action="store_true", help="print the results as JSON")
-    return made
-
-
-def run(words: list[str]) -> None:
+def run(options: Any, words: Sequence[str]) -> None:
     """Print the scores."""
-    options = parser(words).parse(words)
     table = read_label_table(options.clusters)
     clusters, _ = encode_labels(table.values)
     known = read_label_table(options.labels)

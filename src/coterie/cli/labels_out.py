@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from coterie._errors import InputError
 from coterie.data.files import atomic_write
 from coterie.data.readers import Samples
 from coterie.data.readers.parquet import load_arrow
@@ -22,7 +20,6 @@ from coterie.methods.l2c import L2C
 
 COLUMNS = ("id", "label", "probability", "second", "second_probability")
 UNASSIGNED = -1
-SAFE_CSV = "put a quote before ids that a spreadsheet would compute (those that begin with =, +, -, @)"
 # rows whose probabilities are in memory at a time
 _CHUNK = 50_000
 # how a cell begins that a spreadsheet computes
@@ -92,19 +89,6 @@ def write_csv_rows(stream: Any, header: Sequence[str], rows: Iterable[Sequence[o
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-
-
-def check_threshold(value: float) -> float:
-    """A probability, or an error that names the option."""
-    if not (math.isfinite(value) and 0 <= value <= 1):
-        raise InputError(f"--threshold={value} must be in 0..1")
-    return value
-
-
-def check_new(path: Path, overwrite: bool) -> None:
-    """Raise where a file would be replaced unasked."""
-    if path.exists() and not path.is_dir() and not overwrite:
-        raise InputError(f"--out: {path} exists; --overwrite replaces it")
 
 
 def _counted(rows: Iterable[Row], sizes: Counter[int]) -> Iterator[Row]:

@@ -6,20 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from coterie.cli.parser import DashedParser, make_parser
 from coterie.methods.registry import Listed, list_methods
 
 
-def parser(words: Sequence[str]) -> DashedParser:
-    """The options."""
-    made = make_parser("methods", "List the methods: what each does, and the papers it is from.")
-    made.add_argument("--json", action="store_true", help="print the list as JSON")
-    return made
-
-
-def run(words: list[str]) -> None:
+def run(options: Any, words: Sequence[str]) -> None:
     """Print one line a method."""
-    options = parser(words).parse(words)
     methods = list_methods()
     if options.json:
         print(json.dumps([_as_json(one) for one in methods]))

@@ -8,7 +8,7 @@ import functools
 import os
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version as installed_version
 from typing import Any, NoReturn
 
@@ -31,10 +31,13 @@ class DashedParser(ArgumentParser):
     ----------
     declared : list of Parameter
         Those whose values are checked as an estimator checks them, before anything is read.
+    checks : list of callable
+        Further checks of the options, which raise an InputError.
     """
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         self.declared: list[Parameter] = []
+        self.checks: list[Callable[[Any], object]] = []
         super().__init__(*args, **settings)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
@@ -65,6 +68,8 @@ class DashedParser(ArgumentParser):
         options = self.parse_args([_with_underscores(word) for word in words])
         for one in self.declared:
             one.check_option(getattr(options, one.name))
+        for check in self.checks:
+            check(options)
         return options
 
 
@@ -143,9 +148,14 @@ def option_names(parser: DashedParser) -> list[str]:
     return [_dashed(name) for name in parser._option_string_actions if name.startswith("--")]
 
 
-def add_method_options(parser: DashedParser, declared: type[TrainingParams]) -> list[str]:
-    """Options for the parameters that a method declares; returns their names."""
-    known = [one for one in parameters_of(declared).values() if one.option]
+def method_parameters(declared: type[TrainingParams]) -> dict[str, Parameter]:
+    """The parameters of a method that are options, by name."""
+    return {name: one for name, one in parameters_of(declared).items() if one.option}
+
+
+def add_method_options(parser: DashedParser, declared: type[TrainingParams]) -> None:
+    """Options for the parameters that a method declares."""
+    known = list(method_parameters(declared).values())
     group = parser.add_argument_group(summary_of(declared).rstrip("."))
     for one in known:
         names = [f"--{name}" for name in (one.name, one.also) if name]
@@ -154,7 +164,6 @@ def add_method_options(parser: DashedParser, declared: type[TrainingParams]) -> 
         action = group.add_argument(*names, dest=one.name, type=read, default=default, help=one.text)
         action.metavar = one.metavar or _metavar(one)
     parser.declared += known
-    return [one.name for one in known]
 
 
 def _value(one: Parameter, text: Any) -> Any:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from coterie._errors import DamagedFileError, InputError, Interrupted, WriteError
-from coterie.cli.reading import are_reading_options, options_of_run
+from coterie.cli.options.reading import are_reading_options
+from coterie.cli.reading import options_of_run
 from coterie.data import Pairs, Samples, read_samples
 from coterie.data.files import atomic_write, held
 from coterie.engine.checkpoint import LOCK_NAME, remove_checkpoints, saved_checkpoints
@@ -50,8 +51,6 @@ _READING: dict[str, Any] = {
 
 def check_run(run: Path, resume: bool, overwrite: bool) -> None:
     """Raise where the options do not fit what is at the run's place."""
-    if resume and overwrite:
-        raise InputError("--resume and --overwrite must not be combined; give one of them")
     if run.exists() and not run.is_dir():
         raise InputError(f"--out: {run} must be a folder, but it is a file")
     saved = saved_checkpoints(run / CHECKPOINT)

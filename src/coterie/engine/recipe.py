@@ -7,9 +7,12 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from coterie.engine.optimizers import OPTIMIZERS
 
 # An epoch of a few steps is too noisy to tell a plateau by.
 MIN_STALE_STEPS = 150
@@ -127,12 +130,12 @@ class Recipe:
         for name, parameter in named:
             by_decay.setdefault(self._decay_of(name), []).append(parameter)
         groups = [{"params": each, "weight_decay": decay} for decay, each in by_decay.items()]
-        rate = self.learning_rate
+        own: dict[str, Any] = {"rho": self.rho}
         if self.optimizer == "adam":
-            return torch.optim.Adam(groups, lr=rate, betas=self.betas, fused=True)
-        if self.optimizer == "adadelta":
-            return torch.optim.Adadelta(groups, lr=rate, rho=self.rho)
-        return torch.optim.SGD(groups, lr=rate, momentum=self.momentum, dampening=self.dampening, fused=True)
+            own = {"betas": self.betas, "fused": True}
+        elif self.optimizer == "sgd":
+            own = {"momentum": self.momentum, "dampening": self.dampening, "fused": True}
+        return OPTIMIZERS[self.optimizer](groups, lr=self.learning_rate, **own)
 
     def _decay_of(self, name: str) -> float:
         found = (decay for pattern, decay in self.decay_by_name if re.fullmatch(pattern, name))

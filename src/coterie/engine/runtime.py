@@ -12,7 +12,6 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import torch
 import torch.distributed as dist
-from accelerate import Accelerator, PartialState
 from torch import Tensor, nn
 
 from coterie._errors import InputError, InputTypeError
@@ -52,6 +51,8 @@ class Runtime:
         network.to(self.device)
         if self.world == 1:
             return network
+        from accelerate import Accelerator
+
         convert_batchnorm(network)
         prepared: nn.Module = Accelerator(cpu=self.device.type == "cpu").prepare_model(network)
         return prepared
@@ -142,11 +143,20 @@ def make_runtime(device: str | torch.device = "auto", precision: str = "float32"
     wants_cpu = str(device) == "cpu" or not torch.accelerator.is_available()
     launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if launched:
+        from accelerate import PartialState  # a quarter of a second, which one process does not need
+
         state = PartialState(cpu=wants_cpu)
         return Runtime(state.device, state.process_index, state.num_processes, dtype)
     if str(device) == "auto":
-        return Runtime(torch.device("cpu") if wants_cpu else PartialState().device, precision=dtype)
+        return Runtime(_fastest_device(wants_cpu), precision=dtype)
     return Runtime(_check_device(device), precision=dtype)
+
+
+def _fastest_device(wants_cpu: bool) -> torch.device:
+    found = None if wants_cpu else torch.accelerator.current_accelerator()
+    if found is None:
+        return torch.device("cpu")
+    return torch.device(found.type, torch.accelerator.current_device_index())
 
 
 def _check_device(device: str | torch.device) -> torch.device:

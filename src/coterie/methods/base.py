@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +43,6 @@ from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import choose_how, run_session
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, own_random_numbers, torch_threads
 from coterie.engine.task import Task
-from coterie.engine.trackers import EpochLog, Tracking
 from coterie.engine.training import FinishedRun, Session
 from coterie.methods.checks import as_random_state
 from coterie.methods.forward import Pick, embedding, map_samples
@@ -54,6 +53,9 @@ from coterie.nn import Averaged, BackboneSpec, Network, auto_backbone, averaged_
 from coterie.params import check_parameters, parameters_of, refuse_unknown
 from coterie.params.duration import seconds_of
 from coterie.params.shared import How, TrainingParams
+
+if TYPE_CHECKING:
+    from coterie.engine.trackers import Tracking
 
 # layers above the features, which are fresh where their shapes differ
 _FRESH = ("head.", "hidden.")
@@ -181,6 +183,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         ImportError
             Its package is missing.
         """
+        from coterie.engine.trackers import Tracking  # accelerate, a quarter of a second
+
         self._tracking = Tracking(trackers, folder) if trackers else None
         return self
 
@@ -367,6 +371,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             say = functools.partial(self._say, task.runtime)
             watching.append(Announcement(task, session, n_workers, self._size_in_words(), say))
         if self._tracking is not None:
+            from coterie.engine.trackers import EpochLog
+
             log = EpochLog(self._tracking, session, task.runtime, self.get_params())
             watching.append(stack.enter_context(log))
         return watching

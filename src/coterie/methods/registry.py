@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from coterie._errors import InputError, InputTypeError
 from coterie.params import summary_of
-from coterie.params.methods import METHODS
+from coterie.params.methods import METHODS, Supervision
 from coterie.params.shared import TrainingParams
 
 if TYPE_CHECKING:
@@ -90,6 +90,25 @@ def params_of(name: str) -> type[TrainingParams]:
         As `find_method`.
     """
     return METHODS[name].params if name in METHODS else find_method(name)
+
+
+def supervision_of(name: str) -> Supervision:
+    """What a method's ``fit`` uses beside X; one of the library's own is not imported for it.
+
+    Raises
+    ------
+    InputError
+        As `find_method`.
+    """
+    return METHODS[name].supervision if name in METHODS else supervision_by_class(find_method(name))
+
+
+def supervision_by_class(kind: type[NeuralEstimator]) -> Supervision:
+    """What a class's ``fit`` uses beside X, by its signature and its tags."""
+    required = bool(kind().__sklearn_tags__().target_tags.required)
+    named = inspect.signature(kind.fit).parameters.keys() & {"y", "pairs", "similarity"}
+    # where y is there for scikit-learn's conventions alone, labels would be left out unseen
+    return Supervision(frozenset(named if required else named - {"y"}), required)
 
 
 def find_method(name: str) -> type[NeuralEstimator]:

@@ -10,6 +10,21 @@ from coterie.params.shared import TrainingParams
 from coterie.params.similarity import SimilarityParams
 
 
+class Supervision(NamedTuple):
+    """What an estimator's ``fit`` uses beside X.
+
+    Attributes
+    ----------
+    accepted : frozenset of str
+        Of "y", "pairs" and "similarity".
+    required : bool
+        Whether it needs one of them.
+    """
+
+    accepted: frozenset[str]
+    required: bool
+
+
 class Place(NamedTuple):
     """Where an estimator is.
 
@@ -18,17 +33,27 @@ class Place(NamedTuple):
     module, name : str
     params : type
         Declares its parameters.
+    supervision : Supervision
     """
 
     module: str
     name: str
     params: type[TrainingParams]
+    supervision: Supervision
 
+
+def _one_of(*names: str) -> Supervision:
+    return Supervision(frozenset(names), required=True)
+
+
+_PAIRS = Supervision(frozenset({"pairs"}), required=False)
 
 METHODS = {
-    "adc": Place("coterie.methods.adc", "ADC", ADCParams),
-    "ccn": Place("coterie.methods.ccn", "CCN", CCNParams),
-    "ddc": Place("coterie.methods.ddc", "DDC", DDCParams),
-    "l2c": Place("coterie.methods.l2c", "L2C", L2CParams),
-    "similarity": Place("coterie.methods.similarity", "SimilarityNetwork", SimilarityParams),
+    "adc": Place("coterie.methods.adc", "ADC", ADCParams, _PAIRS),
+    "ccn": Place("coterie.methods.ccn", "CCN", CCNParams, _one_of("y", "pairs", "similarity")),
+    "ddc": Place("coterie.methods.ddc", "DDC", DDCParams, _PAIRS),
+    "l2c": Place("coterie.methods.l2c", "L2C", L2CParams, _one_of("y")),
+    "similarity": Place(
+        "coterie.methods.similarity", "SimilarityNetwork", SimilarityParams, _one_of("y", "pairs")
+    ),
 }

@@ -6,6 +6,7 @@ import contextlib
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from coterie._errors import InputError, Interrupted
 from coterie.cli.label.answers import read_answers
@@ -13,36 +14,14 @@ from coterie.cli.label.selection import representatives
 from coterie.cli.label.server import LabelServer
 from coterie.cli.label.session import LabelingSession
 from coterie.cli.neighbor_space import NeighborSpace
-from coterie.cli.parser import DashedParser, make_parser
-from coterie.cli.reading import reading_words
+from coterie.cli.options.label import FILE
+from coterie.cli.options.reading import reading_words
 from coterie.cli.run_folder import Fitted, load_fitted
 from coterie.data.files import held
 
-FILE = "pairs.csv"
 
-
-def parser(words: Sequence[str]) -> DashedParser:
-    """The options."""
-    made = make_parser(
-        "label",
-        "Serve a page on this machine that asks whether pairs of rows belong together, those first whose "
-        "answer helps most. Answers are kept at once; fit --pairs FILE --closure --neighbors 5 --init RUN "
-        "uses them.",
-    )
-    made.add_argument("run", metavar="RUN", type=str, help="folder that coterie fit wrote")
-    made.add_argument(
-        "--data", type=str, default=None, metavar="DATA", help="data of the fit, where it has moved since"
-    )
-    made.add_argument(
-        "--pairs", type=str, default=None, metavar="FILE", help=f"file of answers (default: {FILE} in RUN)"
-    )
-    made.add_argument("--port", type=int, default=0, metavar="N", help="port (default: a free one)")
-    return made
-
-
-def run(words: list[str]) -> None:
+def run(options: Any, words: Sequence[str]) -> None:
     """Serve until the page's finish button or Ctrl-C; the answers are saved in either case."""
-    options = parser(words).parse(words)
     path = Path(options.run, FILE) if options.pairs is None else Path(options.pairs)
     fitted = load_fitted(options.run, options.data)
     with _alone(path):  # before the answers are read: those of two sessions would overwrite each other

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.signal import resample_poly
 
 from coterie._errors import InputError, ReadingNote
 from coterie.data.audio import log_mel
@@ -138,6 +137,8 @@ def _resampled(samples: npt.NDArray[np.float32], own: int, rate: int) -> npt.NDA
         raise InputError("its samples must be finite")
     if own == rate or not len(samples):
         return samples
+    from scipy.signal import resample_poly  # a tenth of a second, which no other kind of data needs
+
     up, down = _resampling_factors(own, rate)
     return np.asarray(resample_poly(samples, up, down), dtype=np.float32)
 

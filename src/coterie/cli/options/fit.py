@@ -1,0 +1,128 @@
+"""Options of `coterie fit`, those of the method that it is to use among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from coterie._errors import InputError
+from coterie.cli.options.labels import add_label_options
+from coterie.cli.options.reading import add_reading_options
+from coterie.cli.parser import DashedParser, add_method_options, asked_for, make_parser, method_parameters
+from coterie.methods.registry import find_method, method_names, method_of, params_of, supervision_of
+
+if TYPE_CHECKING:
+    from coterie.methods.base import NeuralEstimator
+
+# of a first look: the rest of a minute reads and writes files
+QUICK = "40s"
+# supervision, by its name in an estimator's `fit`
+_OPTION_OF = {"y": "labels", "pairs": "pairs", "similarity": "similarity"}
+_DESCRIPTION = (
+    "Cluster a data set, or learn from labels: with --method l2c to cluster other sets, with --method "
+    "similarity which samples are of one class. "
+    "DATA: an .npy, .npz, .csv, .tsv, .txt, .jsonl, .parquet or idx file, or a folder of images or of sounds."
+)
+
+
+def parser(words: Sequence[str]) -> DashedParser:
+    """The options, those of the method that the words ask for among them."""
+    name, init = _choose(words)
+    made = _parser(name)
+    if init is not None and type(init) is find_method(name):
+        made.set_defaults(_as_in(init))
+    return made
+
+
+def _choose(words: Sequence[str]) -> tuple[str, NeuralEstimator | None]:
+    """The method, and what the fit is to start from: whose method it is, where none is asked for."""
+    place, name = asked_for(words, "init", "method")
+    init = None if place is None else _load(place)
+    if name is None:
+        return "ccn" if init is None else method_of(init), init
+    params_of(name)
+    return name, init
+
+
+def _load(place: str) -> NeuralEstimator:
+    from coterie.cli.run_folder import load_labeller  # torch, which other options do not need
+
+    return load_labeller(place)
+
+
+def _as_in(init: Any) -> dict[str, Any]:
+    """Parameters that a fit takes over from an estimator of its own kind: what its network follows from."""
+    declared = method_parameters(type(init))
+    taken = {"n_clusters": init.n_outputs_} if "n_clusters" in declared else {}
+    return taken | {name: getattr(init, name) for name, one in declared.items() if one.shapes_network}
+
+
+def _parser(name: str) -> DashedParser:
+    made = make_parser("fit", _DESCRIPTION)
+    made.add_argument("data", metavar="DATA", type=str, help="file of samples, one row each, or a folder")
+    made.add_argument("--out", required=True, type=str, metavar="RUN", help="folder of the run")
+    made.add_argument("--method", default=name, metavar="NAME", help=f"one of {', '.join(method_names())}")
+    made.add_argument(
+        "--labels", type=str, default=None, metavar="FILE", help="file of labels; empty or -1 is unknown"
+    )
+    made.add_argument(
+        "--pairs", type=str, default=None, metavar="FILE", help="CSV or parquet with columns i, j, same"
+    )
+    made.add_argument(
+        "--similarity", type=str, default=None, metavar="DIR", help="run of --method similarity"
+    )
+    made.add_argument("--uncertain_pairs", action="store_true", help="pairs may contradict each other")
+    made.add_argument("--closure", action="store_true", help="use the pairs that follow from those given too")
+    made.add_argument(
+        "--neighbors",
+        type=int,
+        default=0,
+        metavar="N",
+        help="let each row of a pair stand for its N nearest too",
+    )
+    made.add_argument(
+        "--init",
+        type=str,
+        default=None,
+        metavar="RUN",
+        help="start from the weights of a run, by its method with its number of clusters and its network",
+    )
+    made.add_argument(
+        "--log_with", type=str, default=None, metavar="NAME", help="tell a tracker of each epoch: tensorboard"
+    )
+    made.add_argument("--resume", action="store_true", help="go on with the run in RUN where it stopped")
+    made.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
+    made.add_argument(
+        "--quick", action="store_true", help=f"a first look within a minute: --time-limit {QUICK}"
+    )
+    add_label_options(made, threshold=0.0)
+    made.add_argument("--json", action="store_true", help="print the results as JSON")
+    add_reading_options(made)
+    made.add_argument("--config", action="config", metavar="FILE", help="YAML file of these options")
+    add_method_options(made, params_of(name))
+    made.checks.append(_check)
+    return made
+
+
+def _check(options: Any) -> None:
+    """Raise where options exclude each other or do not fit the method."""
+    for one, other in (("labels", "label"), ("resume", "overwrite"), ("quick", "time_limit")):
+        if getattr(options, one) and getattr(options, other):
+            names = f"--{one} and --{other.replace('_', '-')}"
+            raise InputError(f"{names} must not be combined; give one of them")
+    supervision = supervision_of(options.method)
+    given = [key for key, option in _OPTION_OF.items() if getattr(options, option) is not None]
+    for key in given:
+        if key not in supervision.accepted:
+            raise InputError(f"--method {options.method} does not accept --{_OPTION_OF[key]}")
+    # a run that is started from may have named a column of classes
+    if not given and options.label is None and options.init is None:
+        check_supervised(options.method, {})
+
+
+def check_supervised(method: str, given: Mapping[str, Any]) -> None:
+    """Raise where a method needs labels, pairs or a similarity network, and none is given."""
+    accepted, required = supervision_of(method)
+    if required and not given:
+        asked = ", ".join(f"--{option}" for key, option in _OPTION_OF.items() if key in accepted)
+        raise InputError(f"--method {method} requires one of {asked}")
