@@ -31,6 +31,7 @@ SIDE = 128
 TUNED, REPORTED = range(50), range(50, 100)
 MIXED_SIDES = (64, 200)
 KMEANS_RESTARTS = 10
+DISTINCT = 1_000
 # rows of a k-means on pixels, which takes minutes of more
 KMEANS_ROWS = 10_000
 DRAWS = (100,)
@@ -96,7 +97,32 @@ def _mnist(rows: int) -> Callable[[Path, int], tuple[Path, dict[str, int]]]:
     return write
 
 
+def _links(files: int) -> Callable[[Path, int], tuple[Path, dict[str, int]]]:
+    """So many files of 32x32 pixels in ten colours: each of a thousand pictures has many names."""
+
+    def write(folder: Path, draw: int) -> tuple[Path, dict[str, int]]:
+        rng = np.random.default_rng(draw)
+        colours = rng.integers(0, 200, (10, 3))
+        noise = rng.integers(0, 56, (DISTINCT, 3, 32, 32))
+        images = (noise + colours[np.arange(DISTINCT) % 10][:, :, None, None]).astype(np.uint8)
+        place, _ = _write_pictures(folder, images, [0] * DISTINCT, [(32, 32)] * DISTINCT)
+        labels = {}
+        for number in range(files):
+            first = number % DISTINCT
+            name = f"{number // DISTINCT:03d}/{first:05d}.png"
+            (place / name).parent.mkdir(exist_ok=True)
+            (place / name).hardlink_to(place / f"{first:05d}.png")
+            labels[name] = first % 10
+        for first in range(DISTINCT):
+            (place / f"{first:05d}.png").unlink()
+        return place, labels
+
+    return write
+
+
 DATA = {
+    "folder100000": Data(_links(100_000), 10),
+    "folder200000": Data(_links(200_000), 10),
     "photos600": Data(_photos, 20),
     "photos600-tuning": Data(lambda folder, draw: _photos(folder, draw, TUNED), 20),
     "pictures1440": Data(_pictures, 40),

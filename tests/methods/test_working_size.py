@@ -12,6 +12,7 @@ import torch
 
 import coterie
 from coterie import ADC, CCN, DDC, L2C, SimilarityNetwork
+from coterie.data.augment import AveragedViews
 from coterie.nn import AveragedBackbone
 
 FEW: dict[str, Any] = {"n_clusters": 2, "n_restarts": 1, "max_steps": 1, "over_clustering": True}
@@ -65,6 +66,42 @@ def test_images_with_colours_take_another_network() -> None:
         for shape, more in (((16, 16), {}), ((3, 16, 16), {}), ((3, 16, 16), {"preset": "paper"}))
     ]
     assert names == ["VCNN", "LeNet", "VCNN"]
+
+
+@pytest.mark.parametrize(("shape", "block"), [((3, 64, 64), 4), ((41, 30), 3)])
+def test_views_are_those_of_the_small_images(shape: tuple[int, ...], block: int) -> None:
+    x = torch.rand(6, *shape)
+    seen: list[torch.Tensor] = []
+
+    def shift(small: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        seen.append(small)
+        return small + torch.rand(1, generator=generator)
+
+    def averaged(images: torch.Tensor) -> torch.Tensor:
+        pooled: torch.Tensor = torch.nn.functional.avg_pool2d(
+            images, block, ceil_mode=True, count_include_pad=False
+        )
+        return pooled
+
+    views = AveragedViews(shift, block)(x, torch.Generator().manual_seed(0))
+    assert views.shape == x.shape
+    torch.testing.assert_close(seen[0], averaged(x))
+    moved = torch.rand(1, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(averaged(views), averaged(x) + moved)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_views_of_the_caller_see_whole_images(own: bool) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def views(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        seen.append(tuple(x.shape[1:]))
+        return x
+
+    model = ADC(**FEW, random_state=0, augment=views if own else "digits").fit(images(28, 28))
+    assert model.max_pixels_ == 320
+    assert seen == [(28, 28)] * len(seen)
+    assert bool(seen) == own
 
 
 def test_vectors_have_no_working_size() -> None:

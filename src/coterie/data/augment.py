@@ -91,3 +91,37 @@ class FeatureJitter:
         noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
         kept = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype) >= self.dropout
         return (x + self.noise * noise) * kept
+
+
+@dataclass(frozen=True)
+class AveragedViews:
+    """Random views of images averaged over square blocks, each pixel of a view repeated over its block.
+
+    A network that averages over the same blocks sees views of the small images, which cost a fraction of
+    those of large ones.
+
+    Parameters
+    ----------
+    augment : callable
+        Of the small images.
+    block : int
+        Side of the blocks; those at the right and lower edge may be smaller.
+
+    Examples
+    --------
+    >>> images = torch.rand(2, 3, 64, 64)
+    >>> AveragedViews(AffineJitter(), 4)(images, torch.Generator().manual_seed(0)).shape
+    torch.Size([2, 3, 64, 64])
+    """
+
+    augment: Augment
+    block: int
+
+    def __call__(self, x: Tensor, generator: Generator) -> Tensor:
+        """Map images (..., h, w) to images of the same shape."""
+        height, width = x.shape[-2:]
+        flat = x.reshape(-1, 1, height, width)
+        small = functional.avg_pool2d(flat, self.block, ceil_mode=True, count_include_pad=False)
+        views = self.augment(small.view(*x.shape[:-2], *small.shape[-2:]), generator)
+        wide = views.repeat_interleave(self.block, -2).repeat_interleave(self.block, -1)
+        return wide[..., :height, :width]

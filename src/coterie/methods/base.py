@@ -30,7 +30,7 @@ from coterie.data.arrays import (
     data_digest,
     fit_scaling,
 )
-from coterie.data.augment import Augment
+from coterie.data.augment import Augment, AveragedViews
 from coterie.data.modality import find_modality
 from coterie.data.views import default_augment
 from coterie.engine.checkpoint import Checkpointer
@@ -312,7 +312,11 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return self
 
     def _task(self, source: ScaledSource, plan: Training, runtime: Runtime) -> Task:
-        return Task(source, plan.objective, plan.recipe, runtime, self._first_network, plan.augment)
+        block = block_for(self.sample_shape_, self.max_pixels_) if self._takes_averages() else 1
+        views = plan.augment
+        if views is not None and block > 1 and isinstance(self.augment, str):
+            views = AveragedViews(views, block)
+        return Task(source, plan.objective, plan.recipe, runtime, self._first_network, views)
 
     def _say(self, runtime: Runtime, text: str) -> None:
         """Say something on standard error, where progress is shown."""
