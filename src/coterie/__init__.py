@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from coterie.methods.adc import ADC
     from coterie.methods.ccn import CCN
     from coterie.methods.ddc import DDC
+    from coterie.methods.distillation import SelfDistillation
     from coterie.methods.l2c import L2C
     from coterie.methods.onnx_export import export_onnx
     from coterie.methods.persistence import load, save
@@ -39,6 +40,7 @@ _MODULE_OF = {
     "InputTypeError": "_errors",
     "Interrupted": "_errors",
     "Pairs": "data",
+    "SelfDistillation": "methods.distillation",
     "SimilarityNetwork": "methods.similarity",
     "SimilarityWarning": "_errors",
     "export_onnx": "methods.onnx_export",
@@ -59,6 +61,7 @@ __all__ = [
     "InputTypeError",
     "Interrupted",
     "Pairs",
+    "SelfDistillation",
     "SimilarityNetwork",
     "SimilarityWarning",
     "export_onnx",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,12 +27,15 @@ class BatchPlan:
     n_drawn : int or None
         The first so many rows are a fair sample of the data, the others are there for what is known about
         them; None: all are.
+    neighbors : int64 array of shape (n_drawn,) or None
+        Place in the batch of a neighbor of each drawn row.
     """
 
     rows: Rows
     same: npt.NDArray[np.int8] | None = None
     labels: npt.NDArray[np.int64] | None = None
     n_drawn: int | None = None
+    neighbors: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Batch:
         How much each pair counts.
     n_drawn : int or None
         As in `BatchPlan`.
+    neighbors : int64 tensor of shape (n_drawn,) or None
+        As in `BatchPlan`.
     targets : mapping of str to tensor
         What else `Objective.targets` found for the batch.
     """
@@ -57,7 +62,12 @@ class Batch:
     labels: Tensor | None = None
     pair_weight: Tensor | None = None
     n_drawn: int | None = None
+    neighbors: Tensor | None = None
     targets: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def of_head(self, head: str) -> Batch:
+        """The same with the targets of one head, named ``NAME/head``, under their bare names."""
+        return replace(self, targets=_of_head(self.targets, head))
 
 
 @dataclass(frozen=True)
@@ -90,11 +100,8 @@ class Output:
 
     def of_head(self, head: str) -> Output:
         """The same with the tensors of one head, named ``NAME/head``, under their bare names."""
-        own = {name: value for name, value in self.tensors.items() if "/" not in name}
-        own |= {
-            name.removesuffix(f"/{head}"): self[name] for name in self.tensors if name.endswith(f"/{head}")
-        }
-        return Output(own, tuple(view.of_head(head) for view in self.views), self.shared)
+        views = tuple(view.of_head(head) for view in self.views)
+        return Output(_of_head(self.tensors, head), views, self.shared)
 
     @property
     def embedding(self) -> Tensor:
@@ -110,3 +117,10 @@ class Output:
     def prob(self) -> Tensor:
         """Softmax rows, shape (b, k), in [0, 1], each summing to 1."""
         return self.logits.softmax(dim=1)
+
+
+def _of_head(tensors: Mapping[str, Tensor], head: str) -> dict[str, Tensor]:
+    """What all heads share, and under bare names what is named ``NAME/head``."""
+    shared = {name: value for name, value in tensors.items() if "/" not in name}
+    own = {name: value for name, value in tensors.items() if name.endswith(f"/{head}")}
+    return shared | {name.removesuffix(f"/{head}"): value for name, value in own.items()}

@@ -51,7 +51,10 @@ def test_a_first_look_is_a_limit(points: Path, call: Call) -> None:
     assert code == 0, err
     assert coterie.load("quick/model").runs_[0]["time_limit"] == 40.0
     code, _, err = call(*words, "--out", "both", "--quick", "--time-limit", "5min")
-    assert (code, err.strip()) == (2, "coterie fit: error: --quick and --time-limit must not be combined; give one of them")
+    assert (code, err.strip()) == (
+        2,
+        "coterie fit: error: --quick and --time-limit must not be combined; give one of them",
+    )
     assert not Path("both").exists()
 
 

@@ -35,7 +35,7 @@ Digits = Any
 QUICK = {"n_restarts": 1, "max_steps": 20, "random_state": 0}
 
 
-@pytest.fixture(params=["adc", "ccn", "ddc"])
+@pytest.fixture(params=["adc", "ccn", "ddc", "self-distillation"])
 def method(request: pytest.FixtureRequest) -> type[NeuralClusterer]:
     """Each method of the registry in turn."""
     return find_method(request.param)
@@ -117,7 +117,7 @@ def test_every_parameter_has_a_default(method: type[NeuralClusterer]) -> None:
 def test_the_learning_rate_is_that_of_the_steps(method: type[NeuralClusterer], digits: Digits) -> None:
     X, y = digits
     start, still, usual = (
-        make(method, max_steps=steps, learning_rate=rate).fit(X, y).network_.backbone.state_dict()
+        make(method, max_steps=steps, learning_rate=rate).fit(X, y).network_.state_dict()
         for steps, rate in ((1, 1e-12), (5, 1e-12), (5, None))
     )
     name = next(name for name in start if name.endswith("weight"))

@@ -137,7 +137,7 @@ def test_an_outside_method_is_fitted_reported_saved_and_loaded(environment: Path
     np.save(tmp_path / "digits.npy", load_digits().data[:120])
     coterie = environment / "coterie"
     listed = run(coterie, "methods", folder=tmp_path)
-    assert "information  Clusters by information. (package coterie-information)" in listed
+    assert "information Clusters by information. (package coterie-information)" in " ".join(listed.split())
     words = ("--n-clusters", "4", "--max-steps", "5", "--over-clustering", "true", "--random-state", "0")
     fit = (coterie, "fit", "digits.npy", "--method", "information", *words, "--out", "run")
     assert run(*fit, folder=tmp_path).endswith("wrote run/\n")

@@ -116,7 +116,7 @@ def terms_of(
     if not heads:
         return [HeadTerms(None, task.objective.terms(output, batch), output)]
     outputs = [output.of_head(name) for name in heads]
-    terms = [task.objective.terms(own, batch) for own in outputs]
+    terms = [task.objective.terms(own, batch.of_head(name)) for name, own in zip(heads, outputs, strict=True)]
     return [HeadTerms(*parts) for parts in zip(heads, terms, outputs, strict=True)]
 
 
@@ -200,7 +200,9 @@ def _gather_copies(task: Task, local: Tensor, joint: int) -> tuple[Tensor, ...]:
 
 
 def _batch(plan: BatchPlan, device: torch.device) -> Batch:
+    same, labels, neighbors = (
+        None if known is None else torch.from_numpy(known).to(device)
+        for known in (plan.same, plan.labels, plan.neighbors)
+    )
     rows = torch.from_numpy(plan.rows).to(device)
-    same = None if plan.same is None else torch.from_numpy(plan.same).to(device)
-    labels = None if plan.labels is None else torch.from_numpy(plan.labels).to(device)
-    return Batch(rows, same, labels, n_drawn=plan.n_drawn)
+    return Batch(rows, same, labels, n_drawn=plan.n_drawn, neighbors=neighbors)

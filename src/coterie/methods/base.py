@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from coterie.engine.trackers import Tracking
 
 # layers above the features, which are fresh where their shapes differ
-_FRESH = ("head.", "hidden.")
+_FRESH = ("head.", "all_heads.", "hidden.")
 
 # in place of a number or a name that the caller leaves to the method
 AUTO = "auto"

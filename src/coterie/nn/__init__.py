@@ -5,6 +5,8 @@ from coterie.nn.backbone import Backbone
 from coterie.nn.build import BACKBONES, BackboneSpec, GivenBackbone, auto_backbone, build_backbone
 from coterie.nn.centroids import CentroidNetwork, build_centroid_network
 from coterie.nn.ddc import DDCConvolutions, DDCPerceptron
+from coterie.nn.features import Features
+from coterie.nn.heads import HeadsNetwork, build_heads_network
 from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
 from coterie.nn.network import (
@@ -39,7 +41,9 @@ __all__ = [
     "ClusterNetwork",
     "DDCConvolutions",
     "DDCPerceptron",
+    "Features",
     "GivenBackbone",
+    "HeadsNetwork",
     "ItemCNN",
     "LeNet",
     "Network",
@@ -56,6 +60,7 @@ __all__ = [
     "block_for",
     "build_backbone",
     "build_centroid_network",
+    "build_heads_network",
     "build_network",
     "build_pair_network",
     "build_set_network",

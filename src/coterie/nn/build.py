@@ -15,6 +15,7 @@ from coterie._errors import InputError, InputTypeError
 from coterie.nn.averaged import Averaged, AveragedBackbone, averaged_shape
 from coterie.nn.backbone import Backbone, Shape, flat_size, sample_shape_of, with_channel
 from coterie.nn.ddc import DDCConvolutions, DDCPerceptron
+from coterie.nn.features import Features
 from coterie.nn.lenet import LeNet
 from coterie.nn.mlp import MLP
 from coterie.nn.resnet import PreActResNet, ResNet
@@ -44,6 +45,7 @@ BACKBONES: Mapping[str, Callable[[Shape], Backbone]] = MappingProxyType(
         "preact101": lambda shape: PreActResNet(shape, 101),
         "ddc-mlp": lambda shape: DDCPerceptron(flat_size(shape)),
         "ddc-cnn": DDCConvolutions,
+        "features": Features,
     }
 )
 

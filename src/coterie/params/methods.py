@@ -5,6 +5,7 @@ from typing import NamedTuple
 from coterie.params.adc import ADCParams
 from coterie.params.ccn import CCNParams
 from coterie.params.ddc import DDCParams
+from coterie.params.distillation import SelfDistillationParams
 from coterie.params.l2c import L2CParams
 from coterie.params.shared import TrainingParams
 from coterie.params.similarity import SimilarityParams
@@ -53,6 +54,9 @@ METHODS = {
     "ccn": Place("coterie.methods.ccn", "CCN", CCNParams, _one_of("y", "pairs", "similarity")),
     "ddc": Place("coterie.methods.ddc", "DDC", DDCParams, _PAIRS),
     "l2c": Place("coterie.methods.l2c", "L2C", L2CParams, _one_of("y")),
+    "self-distillation": Place(
+        "coterie.methods.distillation", "SelfDistillation", SelfDistillationParams, _PAIRS
+    ),
     "similarity": Place(
         "coterie.methods.similarity", "SimilarityNetwork", SimilarityParams, _one_of("y", "pairs")
     ),

@@ -1,0 +1,265 @@
+"""Self-distillation on features: heads learn from neighbors, from a teacher and from what it is sure of.
+
+Adaloglou, Michels, Kalisch and Kollmann, "Exploring the limits of deep image clustering using pretrained
+models", BMVC 2023 (TEMI, arXiv:2303.17896); Van Gansbeke, Vandenhende, Georgoulis, Proesmans and Van Gool,
+"SCAN: learning to classify images without labels", ECCV 2020 (arXiv:2005.12320).
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import ClusterMixin
+from torch import Tensor, nn
+
+from coterie._errors import CollapseWarning, InputError
+from coterie._types import Batch, Output
+from coterie.data import Pairs
+from coterie.data.arrays import SampleArray, ScaledSource, count_distinct, data_digest, fit_scaling
+from coterie.data.neighbor_batches import NeighborBatches
+from coterie.engine.objective import Modules, Objective, Phase
+from coterie.engine.recipe import Recipe
+from coterie.losses.ccl import ccl_matrix
+from coterie.losses.distillation import confident_labels, neighbor_information, self_label
+from coterie.losses.pairs import full_precision
+from coterie.methods.base import AUTO, Training
+from coterie.methods.checks import check_pairs, pair_columns
+from coterie.methods.clusterer import NeuralClusterer
+from coterie.methods.feature_starts import (
+    Ints,
+    Points,
+    class_layer,
+    nearest_neighbors,
+    reduce_features,
+    starting_clusters,
+)
+from coterie.methods.forward import embedding, map_samples
+from coterie.nn import Features, HeadsNetwork, Network, build_heads_network, channels_last
+from coterie.params import parameters
+from coterie.params.distillation import SelfDistillationParams
+
+HEADS = ("both", "graph", "centers")
+DROPOUT, SMOOTHING = 0.5, 0.1
+# share of a batch whose labels the teacher is taken to be sure of
+SURE = 0.7
+# share of the teacher's weights that is kept in a step
+KEEP = 0.99
+USUAL_NEIGHBORS = 10
+WEIGHTS = {"self_label": 1.0, "neighbors": 1.0}
+# they are few, and to be kept where the features say otherwise
+PAIRS_WEIGHT = 5.0
+RECIPE = Recipe("adam", learning_rate=5e-3, batch_size=256, max_epochs=40, step_range=(300, 800))
+
+
+class DistillationObjective(Objective):
+    """Each head learns its teacher's sure labels, and to give neighbors the same cluster.
+
+    Parameters
+    ----------
+    sampler : NeighborBatches
+    start : StartingHeads
+        Where the heads begin; the teacher takes it over before anything is learnt.
+    has_pairs : bool
+    """
+
+    def __init__(self, sampler: NeighborBatches, start: StartingHeads, *, has_pairs: bool) -> None:
+        weights = WEIGHTS | ({"pairs": PAIRS_WEIGHT} if has_pairs else {})
+        begin = Phase("start", 1, dict.fromkeys(weights, 0.0), start)
+        super().__init__(sampler, phases=(begin, Phase("distillation", None, weights)))
+
+    def make_auxiliary(self, network: Network) -> nn.Module:
+        """The teacher, whose weights follow the network's."""
+        return copy.deepcopy(network)
+
+    def after_step(self, modules: Modules, step: int) -> None:
+        """Move the teacher a little towards the network; all the way after the step of the start."""
+        assert modules.auxiliary is not None
+        share = 1.0 if step == 1 else 1 - KEEP
+        ours = modules.network.state_dict()
+        for name, value in modules.auxiliary.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(ours[name], share)
+
+    def targets(self, modules: Modules, samples: Tensor, output: Output, batch: Batch) -> Batch:
+        """The batch with what each of the teacher's heads says of it."""
+        assert isinstance(modules.auxiliary, HeadsNetwork)
+        said = modules.auxiliary.named(modules.auxiliary(samples))
+        heads = modules.auxiliary.heads
+        taught = {f"taught/{head}": said[f"logits/{head}"].float().softmax(dim=1) for head in heads}
+        return dataclasses.replace(batch, targets=taught)
+
+    def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        """The terms of one head."""
+        assert batch.neighbors is not None
+        taught = batch.targets["taught"]
+        with full_precision(output.logits):
+            logits = output.logits.float()
+            prob = logits.softmax(dim=1)
+            labels, sure = confident_labels(taught, SURE)
+            near, shares = taught[batch.neighbors], taught.mean(dim=0)
+            terms = {
+                "self_label": self_label(logits, labels, sure, smoothing=SMOOTHING),
+                "neighbors": -neighbor_information(prob[: batch.n_drawn], near, shares, beta=1.0).mean(),
+            }
+            if batch.same is not None:
+                terms["pairs"] = ccl_matrix(prob, batch.same)
+        return terms
+
+
+@dataclass(frozen=True)
+class StartingHeads:
+    """Output layers that continue given clusterings, one each.
+
+    Attributes
+    ----------
+    labels : dict of str to int64 array of shape (n,)
+        By head.
+    n_clusters : int
+    centers : bool
+        Whether the backbone is `Features`, which is then moved and scaled to the training samples.
+    """
+
+    labels: Mapping[str, Ints]
+    n_clusters: int
+    centers: bool
+
+    def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
+        """New values of the network's parameters, by name."""
+        features = embed()
+        values: dict[str, Tensor] = {}
+        if self.centers:
+            center = features.mean(dim=0)
+            features = features - center
+            # the floor: equal samples have no deviation
+            factor = 1 / features.square().mean().sqrt().clamp_min(1e-6)
+            features = features * factor
+            values |= {"backbone.center": center, "backbone.factor": factor}
+        labels = [torch.from_numpy(self.labels[head]).to(features.device) for head in HEADS]
+        layers = [class_layer(features, one, self.n_clusters) for one in labels]
+        values["all_heads.weight"] = torch.cat([weight for weight, _ in layers])
+        values["all_heads.bias"] = torch.cat([bias for _, bias in layers])
+        return values
+
+
+@parameters
+class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
+    """
+    Made for features of a pretrained encoder. Three clusterings are the start: around centers (k-means),
+    along the graph of nearest neighbors (spectral), and what both agree on. Each is continued by a linear
+    head, which learns from a teacher, the moving average of its weights: the labels of the samples that the
+    teacher is sure of (section 2.3 of SCAN), and the information that a sample's cluster has about its
+    neighbor's (equation 4 of TEMI). The head of lowest loss is kept; `runs_` says which one.
+
+    Attributes
+    ----------
+    network_ : nn.Module
+        Maps scaled samples to (embedding, logits, logits of each head).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from coterie import SelfDistillation
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = SelfDistillation(n_clusters=10, max_steps=40, random_state=0).fit(X)
+    >>> model.predict_proba(X[:2]).shape, model.runs_[0]["head"] in ("both", "graph", "centers")
+    ((2, 10), True)
+    """
+
+    def fit(self, X: Any, y: Any = None, *, pairs: Pairs | None = None) -> Self:
+        """Cluster X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), (n, h, w) or (n, c, h, w), or map-style data set
+            Features; samples of more than one axis are flattened.
+        y : ignored
+            Present for scikit-learn's conventions.
+        pairs : Pairs, optional
+            Rows of X known to belong together or apart; their likelihood (CCL) becomes one more term.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError, InputTypeError
+            For input or parameters out of range; ConflictError where pairs contradict each other.
+
+        Warns
+        -----
+        CollapseWarning
+            A cluster is used by no row, or some rows are zero in every feature.
+        """
+        samples = self._check_samples(X, reset=True)
+        self._check_common(len(samples))
+        n_neighbors = self._check_neighbors(len(samples))
+        if pairs is not None:
+            check_pairs(pairs, len(samples), self.n_clusters)
+        self._choose_n_outputs(samples, len(samples) // 2, pairs=pairs)
+        self._check_rows(samples)
+        seed = int(self.random_state) if isinstance(self.random_state, int | np.integer) else 0
+        points = reduce_features(self._features(samples), seed)
+        start = StartingHeads(self._clusters(samples, points, seed), self.n_outputs_, self._normalises())
+        recipe = self._override(RECIPE)
+        sampler = NeighborBatches(nearest_neighbors(points, n_neighbors), recipe.batch_size, pairs=pairs)
+        objective = DistillationObjective(sampler, start, has_pairs=pairs is not None)
+        augment = self._choose_augment(wanted=False)
+        supervision = data_digest(*pair_columns(pairs))
+        return self._train(samples, Training(objective, recipe, self._restarts_or(1), augment, supervision))
+
+    def _make_network(self, seed: int) -> HeadsNetwork:
+        """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
+        backbone = "features" if self._normalises() else self._own_backbone()
+        network = build_heads_network(
+            backbone, self.sample_shape_, self.n_outputs_, seed, heads=HEADS, dropout=DROPOUT
+        )
+        return channels_last(network.float())
+
+    def _normalises(self) -> bool:
+        """Whether the network only normalises features."""
+        return isinstance(self.backbone, str) and self.backbone in (AUTO, "features")
+
+    def _check_neighbors(self, n_samples: int) -> int:
+        if self.n_neighbors == AUTO:
+            return min(USUAL_NEIGHBORS, n_samples - 1)
+        if int(self.n_neighbors) >= n_samples:
+            raise InputError(f"n_neighbors={self.n_neighbors} must be < n_samples={n_samples}")
+        return int(self.n_neighbors)
+
+    def _check_rows(self, samples: SampleArray) -> None:
+        distinct = count_distinct(samples, self.n_outputs_)
+        if distinct < self.n_outputs_:
+            raise InputError(
+                f"n_clusters={self.n_outputs_} must be <= {distinct}, the number of distinct samples"
+            )
+
+    def _features(self, samples: SampleArray) -> Points:
+        """The embedding of all samples by the network as it is before the training."""
+        scaling = self._start.scaling_ if self._start else fit_scaling(samples, self.scale)
+        network = self._first_network(0)
+        source = ScaledSource(samples, scaling, torch.device("cpu"))
+        features: Points = map_samples(source, network, self._outputs, embedding, self.threads)
+        n_zero = int((~features.any(axis=1)).sum())
+        if n_zero and isinstance(network.backbone, Features):
+            warnings.warn(
+                f"X has {n_zero} samples that are 0 in every feature, which have no direction: they are all "
+                "taken to be alike; check how the features were made",
+                CollapseWarning,
+                stacklevel=4,
+            )
+        return features
+
+    def _clusters(self, samples: SampleArray, points: Points, seed: int) -> Mapping[str, Ints]:
+        """Where each head begins: with the clusters of `start_from`, or with three clusterings."""
+        start = self._start
+        if isinstance(start, NeuralClusterer) and start.n_outputs_ == self.n_outputs_:
+            return dict.fromkeys(HEADS, start._most_probable(samples))
+        return starting_clusters(points, self.n_outputs_, seed)

@@ -1,0 +1,163 @@
+"""Clusterings of fixed features to begin with: around centers, along the graph of neighbors, and of both."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.cluster import KMeans, SpectralClustering
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
+from torch.nn import functional
+
+Points = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+# Principal components in which distances are taken.
+COMPONENTS = 100
+# Rows that each part looks at; the others join afterwards. Spectral clustering of more takes minutes.
+CENTER_ROWS, GRAPH_ROWS = 20_000, 5_000
+GRAPH_NEIGHBORS = 10
+CENTER_RUNS = 8
+# Runs of k-means weigh as much as the two clusterings of the graph together when all vote.
+GRAPH_VOTES = 2
+# Rounds in which a linear discriminant learns a clustering and relabels the points.
+ROUNDS, SHRINKAGE = 8, 0.1
+# The layer that continues a clustering: components, penalty (a share of their variance), size of its logits.
+LAYER_COMPONENTS, RIDGE, LAYER_SCALE = 256, 0.01, 10.0
+
+
+def reduce_features(features: Points, seed: int) -> Points:
+    """The first principal components (n, at most 100) of features (n, d)."""
+    n_components = min(COMPONENTS, *features.shape)
+    reduced: Points = PCA(n_components, random_state=seed).fit_transform(features)
+    return reduced
+
+
+def nearest_neighbors(points: Points, n_neighbors: int) -> Ints:
+    """Rows of the nearest neighbors of each point (n, d), itself left out: int64 (n, n_neighbors)."""
+    if not n_neighbors:
+        return np.empty((len(points), 0), dtype=np.int64)
+    found: Ints = NearestNeighbors(n_neighbors=n_neighbors).fit(points).kneighbors(return_distance=False)
+    return found
+
+
+def starting_clusters(points: Points, n_clusters: int, seed: int) -> Mapping[str, Ints]:
+    """Clusterings of points (n, d) from different ideas of what a cluster is.
+
+    Parameters
+    ----------
+    points : float array of shape (n, d)
+    n_clusters : int
+    seed : int
+
+    Returns
+    -------
+    dict of str to int64 array of shape (n,)
+        "centers": what runs of k-means agree on. "graph": the same of spectral clusterings of the neighbor
+        graph, which follow clusters of any form. "both": of all of them.
+    """
+    if n_clusters == 1:
+        return dict.fromkeys(("both", "graph", "centers"), np.zeros(len(points), dtype=np.int64))
+    centers = [refine(_centers(points, n_clusters, seed + run), points) for run in range(CENTER_RUNS)]
+    graph = [refine(one, points) for one in _graph(points, n_clusters, seed)]
+    votes = {"both": [*centers, *graph * GRAPH_VOTES], "graph": graph, "centers": centers}
+    return {name: agreed(labels, n_clusters, seed) for name, labels in votes.items()}
+
+
+def _centers(points: Points, n_clusters: int, seed: int) -> Ints:
+    """One run of k-means."""
+    rows = _some_rows(len(points), CENTER_ROWS, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than clusters
+        model = KMeans(n_clusters, n_init=1, random_state=seed).fit(points[rows])
+    labels: Ints = model.predict(points).astype(np.int64)
+    return labels
+
+
+def _graph(points: Points, n_clusters: int, seed: int) -> list[Ints]:
+    """Spectral clusterings of the neighbor graph, by both ways to read its eigenvectors."""
+    rows = _some_rows(len(points), max(GRAPH_ROWS, 2 * n_clusters), seed)
+    if len(rows) <= n_clusters + 2:  # too few for as many eigenvectors
+        return [_centers(points, n_clusters, seed)]
+    nearest = NearestNeighbors(n_neighbors=min(GRAPH_NEIGHBORS, len(rows) - 1)).fit(points[rows])
+    graph = nearest.kneighbors_graph()
+    graph = graph.maximum(graph.T)
+    found = []
+    for way in ("kmeans", "cluster_qr"):
+        model = SpectralClustering(
+            n_clusters, affinity="precomputed", assign_labels=way, random_state=seed, eigen_solver="arpack"
+        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            found.append(model.fit_predict(graph).astype(np.int64))
+    if len(rows) == len(points):
+        return found
+    place = nearest.kneighbors(points, n_neighbors=1, return_distance=False)[:, 0]
+    return [labels[place] for labels in found]
+
+
+def refine(labels: Ints, points: Points) -> Ints:
+    """Let a linear discriminant learn the labels and relabel the points, again and again.
+
+    Distances are then measured by how much clusters differ in each direction, and no longer alike in all.
+    """
+    for _ in range(ROUNDS):
+        clusters = np.unique(labels)
+        if len(clusters) < 2 or len(labels) <= 2 * len(clusters):
+            return labels
+        even = np.full(len(clusters), 1 / len(clusters))
+        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE, priors=even)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Only one sample available", UserWarning)
+            labels = model.fit(points, labels).predict(points)
+    return labels
+
+
+def agreed(labelings: Sequence[Ints], n_clusters: int, seed: int) -> Ints:
+    """What several clusterings (n,) agree on: spectral clustering of the graph of samples and clusters.
+
+    Each sample is joined to its cluster in every clustering; the left singular vectors of the normalised
+    incidence matrix are clustered by k-means.
+    """
+    member = np.concatenate([np.eye(one.max() + 1, dtype=np.float32)[one] for one in labelings], axis=1)
+    member = member[:, member.any(axis=0)]
+    left, _, _ = np.linalg.svd(member / np.sqrt(member.sum(axis=0)), full_matrices=False)
+    vectors = left[:, :n_clusters]
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = KMeans(n_clusters, n_init=5, random_state=seed)
+        labels: Ints = model.fit_predict(vectors / np.maximum(lengths, 1e-12)).astype(np.int64)
+    return labels
+
+
+def class_layer(features: Tensor, labels: Tensor, n_clusters: int) -> tuple[Tensor, Tensor]:
+    """A linear layer that gives centred features (n, d) the labels (n,): weight (k, d) and bias (k,).
+
+    Ridge regression on the labels, in the first principal components.
+    """
+    n_components = min(LAYER_COMPONENTS, *features.shape)
+    _, _, axes = torch.pca_lowrank(features, n_components, center=False, niter=2)
+    inside = features @ axes
+    wanted = functional.one_hot(labels, n_clusters).to(features)
+    shares = wanted.mean(dim=0)
+    # the floor: constant features have no variance
+    penalty = (RIDGE * inside.square().sum() / n_components).clamp_min(1e-6)
+    gram = inside.T @ inside + penalty * torch.eye(n_components, device=features.device)
+    solved = torch.linalg.solve(gram, inside.T @ (wanted - shares))
+    return LAYER_SCALE * (axes @ solved).T, LAYER_SCALE * shares
+
+
+def _some_rows(n: int, most: int, seed: int) -> Ints:
+    """All rows, or so many of them at random, in their order."""
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, most, replace=False))

@@ -1,0 +1,52 @@
+"""Features of a pretrained encoder as an embedding: normalised, with nothing to train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from coterie.nn.backbone import Backbone, flat_size
+
+# of a sample whose features are all 0, which has no direction
+_LEAST_NORM = 1e-12
+
+
+class Features(Backbone):
+    """Signed square roots of the features, scaled to length 1 and moved to mean 0.
+
+    The square root holds back the few features that are large; of features that are not negative, the
+    distance of two samples is then Hellinger's.
+
+    Parameters
+    ----------
+    sample_shape : sequence of int
+        Samples are flattened.
+
+    Attributes
+    ----------
+    center : parameter of shape (d,)
+        Mean over the training samples; not trained.
+    factor : scalar parameter
+        Scales all values to a deviation of 1 in the mean; not trained.
+
+    Examples
+    --------
+    >>> Features((2,))(torch.tensor([[9.0, -16.0]]))
+    tensor([[ 0.6000, -0.8000]])
+    """
+
+    def __init__(self, sample_shape: Sequence[int]) -> None:
+        super().__init__()
+        self.out_features = flat_size(sample_shape)
+        self.center = nn.Parameter(torch.zeros(self.out_features), requires_grad=False)
+        self.factor = nn.Parameter(torch.ones(()), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x ``(b, *sample_shape)`` to the embedding (b, d)."""
+        x = x.flatten(1)
+        x = x.sign() * x.abs().sqrt()
+        length = x.norm(dim=1, keepdim=True).clamp_min(_LEAST_NORM)
+        features: Tensor = (x / length - self.center) * self.factor
+        return features

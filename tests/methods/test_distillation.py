@@ -1,0 +1,197 @@
+"""Self-distillation: better than centers where they are wrong, what it says of its choice, and bad input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_moons
+
+from coterie import CollapseWarning, InputError, Pairs, SelfDistillation
+from coterie.data.neighbor_batches import NeighborBatches
+from coterie.methods.feature_starts import agreed, class_layer, nearest_neighbors, refine, starting_clusters
+from coterie.metrics import clustering_accuracy, nmi
+from coterie.nn import HeadsNetwork
+
+Array = npt.NDArray[Any]
+QUICK: dict[str, Any] = {"max_steps": 60, "random_state": 0}
+
+
+def rings(n: int, k: int, seed: int) -> tuple[Array, Array]:
+    """Features of k objects that turn: each is a closed curve in its own two of many directions."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(k), n // k)
+    angles = rng.uniform(0, 2 * np.pi, len(labels))
+    planes = np.linalg.qr(rng.normal(size=(8 * k, 3 * k)))[0].T.reshape(k, 3, -1)
+    circle = np.stack([0.25 + 0 * angles, np.cos(angles), np.sin(angles)], axis=1)
+    X = np.einsum("nc,ncd->nd", circle, planes[labels]) + 0.02 * rng.normal(size=(len(labels), 8 * k))
+    return X.astype(np.float32), labels
+
+
+def clouds(n: int, k: int, seed: int, spread: float = 1.0) -> tuple[Array, Array]:
+    """Normal clouds, long in a few directions that all share."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(k), n // k)
+    shape = np.where(np.arange(20) < 4, 3.0, 0.5) * spread
+    X = rng.normal(size=(k, 20))[labels] * 1.5 + rng.normal(size=(len(labels), 20)) * shape
+    return X.astype(np.float32), labels
+
+
+def test_curves_are_followed_where_centers_cut_them() -> None:
+    X, y = rings(300, 4, 0)
+    model = SelfDistillation(4, **QUICK).fit(X)
+    by_centers = KMeans(4, n_init=5, random_state=0).fit_predict(X)
+    assert clustering_accuracy(y, model.labels_) > 0.98
+    assert clustering_accuracy(y, by_centers) < 0.9
+
+
+def test_long_clouds_are_told_apart() -> None:
+    X, y = clouds(800, 8, 1)
+    model = SelfDistillation(8, **QUICK).fit(X)
+    by_centers = KMeans(8, n_init=5, random_state=0).fit_predict(X)
+    assert nmi(y, model.labels_) > nmi(y, by_centers) + 0.1
+
+
+def test_digits(all_digits: tuple[Array, Array]) -> None:
+    X, y = all_digits
+    model = SelfDistillation(10, **QUICK).fit(X)
+    by_centers = KMeans(10, n_init=5, random_state=0).fit_predict(X)
+    assert clustering_accuracy(y, model.labels_) > clustering_accuracy(y, by_centers) + 0.04
+
+
+def test_the_head_of_lowest_loss_predicts() -> None:
+    X, _ = clouds(300, 3, 0)
+    model = SelfDistillation(3, **QUICK).fit(X)
+    head = model.runs_[0]["head"]
+    assert head in ("both", "graph", "centers")
+    network = model.network_
+    assert isinstance(network, HeadsNetwork)
+    values = network.named(network(torch.from_numpy(X)))
+    torch.testing.assert_close(values["logits"], values[f"logits/{head}"])
+
+
+def test_pairs_are_learnt(all_digits: tuple[Array, Array]) -> None:
+    X, y = all_digits[0][:600], all_digits[1][:600]
+    pairs = Pairs.from_labels(y, 400, random_state=0)
+
+    def kept(model: SelfDistillation) -> float:
+        same = model.labels_[pairs.i] == model.labels_[pairs.j]
+        return float((same == (pairs.same > 0)).mean())
+
+    without, beside = (
+        SelfDistillation(10, random_state=0, max_steps=150).fit(X, pairs=known) for known in (None, pairs)
+    )
+    assert kept(beside) > kept(without) + 0.02
+    assert nmi(y, beside.labels_) > nmi(y, without.labels_)
+    assert "pairs" in beside.history_[-1]
+
+
+def test_a_start_from_a_fit_keeps_its_clusters() -> None:
+    X, _ = clouds(300, 3, 0)
+    first = SelfDistillation(3, **QUICK).fit(X)
+    again = SelfDistillation(3, max_steps=5, random_state=5).start_from(first).fit(X)
+    assert (again.labels_ == first.labels_).mean() > 0.97
+
+
+def test_new_samples_join_the_clusters() -> None:
+    X, y = rings(800, 4, 3)
+    train = np.arange(len(X)) % 2 == 0
+    model = SelfDistillation(4, **QUICK).fit(X[train])
+    assert clustering_accuracy(y[~train], model.predict(X[~train])) > 0.97
+
+
+def test_moons_and_images_run_too() -> None:
+    X, _ = make_moons(200, noise=0.05, random_state=0)
+    assert SelfDistillation(2, **QUICK).fit(X).predict(X).shape == (200,)
+    images = np.random.default_rng(0).integers(0, 255, size=(60, 8, 8), dtype=np.uint8)
+    assert SelfDistillation(3, max_steps=5, random_state=0).fit(images).transform(images).shape == (60, 64)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -7.5])
+def test_equal_samples(value: float) -> None:
+    X = np.full((30, 5), value)
+    with pytest.raises(InputError, match="n_clusters=3 must be <= 1, the number of distinct samples"):
+        SelfDistillation(3).fit(X)
+
+
+def test_constant_features_say_nothing() -> None:
+    X, _ = rings(200, 4, 0)
+    wide = np.concatenate([X, np.full((len(X), 3), 0.5, dtype=np.float32)], axis=1)
+    assert (
+        nmi(SelfDistillation(4, **QUICK).fit(X).labels_, SelfDistillation(4, **QUICK).fit(wide).labels_) > 0.9
+    )
+
+
+def test_samples_without_a_direction() -> None:
+    X, _ = rings(200, 4, 0)
+    X[:3] = 0
+    with pytest.warns(CollapseWarning, match="X has 3 samples that are 0 in every feature"):
+        SelfDistillation(4, max_steps=5).fit(X)
+
+
+def test_too_many_neighbors() -> None:
+    X, _ = rings(40, 4, 0)
+    with pytest.raises(InputError, match="n_neighbors=40 must be < n_samples=40"):
+        SelfDistillation(4, n_neighbors=40).fit(X)
+    few = SelfDistillation(2, max_steps=5, over_clustering=True).fit(
+        X[8:14]
+    )  # fewer than the usual ten neighbors
+    assert few.labels_.shape == (6,)
+
+
+def test_clusters_of_one_sample() -> None:
+    X, y = rings(90, 3, 0)
+    lone = np.concatenate([X, -3 * X[:1] + 5])
+    model = SelfDistillation(4, max_steps=60, over_clustering=True, random_state=0).fit(lone)
+    assert clustering_accuracy(np.r_[y, 3], model.labels_) > 0.6
+    every = SelfDistillation(6, max_steps=5, over_clustering=True).fit(X[::15])  # as many clusters as samples
+    assert every.predict_proba(X).shape == (90, 6)
+
+
+def test_a_discriminant_relabels_along_what_differs() -> None:
+    X, y = clouds(600, 3, 5)
+    start = KMeans(3, n_init=1, random_state=1).fit_predict(X).astype(np.int64)
+    assert nmi(y, refine(start, X)) >= nmi(y, start)
+    assert (refine(np.zeros(5, dtype=np.int64), X[:5]) == 0).all()
+
+
+def test_agreement_of_clusterings_under_other_numbers() -> None:
+    y = np.repeat(np.arange(4), 25)
+    wrong = np.where(np.arange(100) % 10 == 0, (y + 1) % 4, y)
+    found = agreed([y, 3 - y, (y + 2) % 4, wrong], 4, seed=0)
+    assert clustering_accuracy(y, found) == 1.0
+
+
+def test_a_layer_continues_a_clustering() -> None:
+    X, y = rings(300, 3, 0)
+    features = torch.from_numpy(X - X.mean(axis=0))
+    weight, bias = class_layer(features, torch.from_numpy(y), 3)
+    assert ((features @ weight.T + bias).argmax(dim=1).numpy() == y).mean() > 0.95
+
+
+def test_starts_of_one_cluster_and_neighbors_of_none() -> None:
+    X, _ = rings(30, 3, 0)
+    assert all((labels == 0).all() for labels in starting_clusters(X, 1, 0).values())
+    assert nearest_neighbors(X, 0).shape == (30, 0)
+
+
+def test_batches_hold_a_neighbor_of_each_row_and_the_pairs() -> None:
+    near = (np.arange(20)[:, None] + np.array([1, 2])) % 20
+    pairs = Pairs([0, 5], [10, 15], [1, -1])
+    batches = NeighborBatches(near, 6, pairs=pairs)
+    plan = batches.plan(3, 1, 2)
+    assert plan.neighbors is not None
+    assert plan.same is not None
+    drawn = plan.rows[: plan.n_drawn]
+    assert np.isin((plan.rows[plan.neighbors] - drawn) % 20, [1, 2]).all()
+    assert len(set(plan.rows.tolist())) == len(plan.rows)
+    assert (plan.same == plan.same.T).all()
+    assert np.abs(plan.same).sum() in (2, 4)
+    again = batches.plan(3, 1, 2)
+    np.testing.assert_array_equal(plan.rows, again.rows)
+    seen = np.concatenate([one.rows[: one.n_drawn] for one in batches.evaluation_plans()])
+    assert sorted(seen.tolist()) == list(range(20))
