@@ -111,6 +111,8 @@ def from_tensor(X: object) -> Any:
         return X
     if X.layout != torch.strided:
         raise InputTypeError("X must be a dense tensor, got a sparse one; call X.to_dense() first")
+    if X.device.type == "meta":
+        raise InputTypeError("X must be a tensor with values, got one on the device 'meta'")
     X = X.detach().cpu()
     return X.float().numpy() if X.dtype == torch.bfloat16 else X.numpy()  # numpy has no bfloat16
 

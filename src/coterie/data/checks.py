@@ -40,7 +40,7 @@ def as_array(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
         array = np.asarray(values)
         # lists of Python numbers may arrive as objects, from a DataFrame for one
         return np.asarray(array.tolist()) if array.dtype.kind == "O" else array
-    except ValueError as error:
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors without values
         raise InputError(f"{name} must be a regular array; {error}") from error
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
+from coterie._checks import check_path
 from coterie._errors import InputError, WriteError
 
 try:
@@ -43,7 +44,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     WriteError
         If the directory of `path` is missing or not writable, or the disk is full.
     InputError
-        If `path` is a directory.
+        If `path` is a directory, or has characters that no path can have.
+    InputTypeError
+        If `path` is no path.
 
     Examples
     --------
@@ -55,7 +58,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     ...     (Path(folder) / "note.txt").read_text()
     'kept'
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(check_path("path", path)))
     if target.is_dir():
         raise InputError(f"path must name a file to write; {path} is a directory")
     _remove_abandoned(target)

@@ -7,6 +7,17 @@ from collections.abc import Iterable, Iterator
 from coterie._errors import InputError, InputTypeError
 
 
+def names_of(ids: object) -> list[str]:
+    """Ids as text, one per row, or an error."""
+    wrong = f"ids must be a sequence with one id per row, got {type(ids).__name__}"
+    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+        raise InputTypeError(wrong)
+    try:
+        return list(map(str, ids))
+    except TypeError as error:  # a sparse matrix, an array of no axis
+        raise InputTypeError(wrong) from error
+
+
 class RowIds:
     """Rows by their ids, which compare as text, as they are written.
 
@@ -23,12 +34,10 @@ class RowIds:
     """
 
     def __init__(self, ids: Iterable[object]) -> None:
-        if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
-            raise InputTypeError(f"ids must be a sequence with one id per row, got {type(ids).__name__}")
         self._rows: dict[str, int] = {}
         self._again: dict[str, int] = {}
         self._size = 0
-        for row, name in enumerate(map(str, ids)):
+        for row, name in enumerate(names_of(ids)):
             if self._rows.setdefault(name, row) != row:
                 self._again.setdefault(name, row)
             self._size += 1

@@ -73,7 +73,7 @@ def _as_column(y: Any) -> npt.NDArray[Any]:
         y = values
     try:
         return np.asarray(column_or_1d(y, warn=True))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"y must hold one label per row of X, shape (n,), got {kind} ({reason})") from error
 

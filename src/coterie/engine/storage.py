@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from coterie._checks import check_path
 from coterie._errors import DamagedFileError
 from coterie.data.files import atomic_write
 
@@ -76,7 +77,7 @@ def read_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[s
     DamagedFileError
         The file is missing, truncated, altered, of another kind, or not ours.
     """
-    path = Path(path)
+    path = check_path("path", path)
     if not path.is_file():
         raise DamagedFileError(f"path: {path} does not exist; it must be a {kind} file")
     try:

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from coterie._checks import check_number
+from coterie._checks import check_choice, check_flag, check_number
 from coterie._errors import InputError, InputTypeError
 from coterie.losses.inputs import check_alike, check_dense
 from coterie.losses.pairs import full_precision
@@ -117,7 +117,7 @@ def norm(z: Tensor, *, reduction: str = "mean") -> Tensor:
     tensor(16.)
     """
     _check_rows("z", z)
-    _check_reduction(reduction)
+    check_choice("reduction", reduction, ("mean", "sum"))
     with full_precision(z):
         lengths: Tensor = torch.linalg.vector_norm(_widened(z), dim=1)
         costs = (lengths - 1).square()
@@ -144,7 +144,7 @@ def sparsity(z: Tensor, *, reduction: str = "mean") -> Tensor:
     tensor(4.)
     """
     _check_rows("z", z)
-    _check_reduction(reduction)
+    check_choice("reduction", reduction, ("mean", "sum"))
     with full_precision(z):
         costs = _widened(z).abs().sum(dim=1)
         return costs.mean() if reduction == "mean" else costs.sum()
@@ -185,6 +185,7 @@ def transformation(
     """
     _check_pair("z", z, "z_aug", z_aug)
     _check_pair("logits", logits, "logits_aug", logits_aug)
+    check_flag("per_pair", per_pair)
     if not len(z) == len(z_aug) == len(logits) == len(logits_aug):
         raise InputError(
             "z, z_aug, logits, logits_aug must have the same number of rows, got "
@@ -237,8 +238,3 @@ def _check_labels(labels: object, n: int) -> None:
     check_dense("labels", labels)
     if tuple(labels.shape) != (n,):
         raise InputError(f"labels must have shape ({n},) to match the rows of a, got {tuple(labels.shape)}.")
-
-
-def _check_reduction(reduction: str) -> None:
-    if reduction not in ("mean", "sum"):
-        raise InputError(f'reduction must be "mean" or "sum", got {reduction!r}.')

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from coterie._checks import check_number
+from coterie._checks import check_choice, check_number
 from coterie._errors import InputError, InputTypeError
 from coterie.losses.inputs import check_dense
 from coterie.losses.numerics import log_floored, probability_floor, variance_floor, with_value_of
@@ -70,9 +70,7 @@ class DDCOptions:
             ("divergence", DIVERGENCES),
             ("sizes", SIZES),
         ):
-            if getattr(self, name) not in choices:
-                listed = " or ".join(f'"{choice}"' for choice in choices)
-                raise InputError(f"{name} must be {listed}, got {getattr(self, name)!r}.")
+            check_choice(name, getattr(self, name), choices)
 
 
 DEFAULT_OPTIONS = DDCOptions()

@@ -149,6 +149,8 @@ def _check_prior(same_prior: object) -> float:
 
 def _check_outputs(count_proba: Tensor, assignments: Sequence[Tensor]) -> None:
     """P(k) and one assignment for each k, of shapes that belong together."""
+    if not isinstance(assignments, Sequence):
+        raise InputTypeError(f"assignments must be a list of tensors, got {type(assignments).__name__}")
     for name, tensor in (("count_proba", count_proba), *_named(assignments)):
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
             raise InputTypeError(f"{name} must be a floating point tensor, got {_came(tensor)}")

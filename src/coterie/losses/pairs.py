@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from coterie._checks import check_number
+from coterie._checks import check_choice, check_flag, check_number
 from coterie._errors import InputError, InputTypeError
 from coterie.losses.inputs import check_dense
 
@@ -43,10 +43,8 @@ class PairOptions:
     kind_weights: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        if self.reduction not in ("mean", "sum"):
-            raise InputError(f'reduction must be "mean" or "sum", got {self.reduction!r}.')
-        if not isinstance(self.include_self, bool):
-            raise InputTypeError(f"include_self must be True or False, got {self.include_self!r}.")
+        check_choice("reduction", self.reduction, ("mean", "sum"))
+        check_flag("include_self", self.include_self)
         check_number("eps", self.eps, positive=False)
         if self.kind_weights is not None:
             _check_kind_weights(self.kind_weights)

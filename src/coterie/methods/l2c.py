@@ -335,7 +335,7 @@ class L2C(L2CParams, NeuralEstimator):
         return count_proba.numpy(), [part.numpy() for part in assignments]
 
     def _check_samples(self, X: Any, *, reset: bool) -> SampleArray:
-        if self.network == "table":
+        if isinstance(self.network, str) and self.network == "table":  # parameters are not checked as yet
             X = change_values(lambda values: table_rows(frame_values(values)), X)
             # a table network clusters any rows of numbers, whatever it was trained on
             X = X.X if isinstance(X, Samples) and not reset else X

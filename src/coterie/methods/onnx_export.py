@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from coterie._checks import check_path
 from coterie._errors import InputError, InputTypeError
 from coterie.data.arrays import Scaling
 from coterie.data.files import atomic_write
@@ -151,6 +152,7 @@ def export_onnx(estimator: NeuralClusterer, path: str | Path, X: Any = None) -> 
         raise InputTypeError(
             f"estimator must assign single samples, as CCN, DDC and ADC do, got {type(estimator).__name__}"
         )
+    check_path("path", path)
     check_is_fitted(estimator, "network_")
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         raise ImportError(f"ONNX files need {', '.join(missing)}, not installed: pip install '.[onnx]'")

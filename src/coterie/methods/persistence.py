@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from coterie._checks import check_path
 from coterie._errors import DamagedFileError, InputError, InputTypeError
 from coterie.data.modality import is_known_modality
 from coterie.engine.storage import read_tensors, write_tensors
@@ -57,6 +58,7 @@ def save(estimator: NeuralEstimator, path: str | Path) -> None:
     ...     np.array_equal(coterie.load(f"{folder}/model").predict(X), model.labels_)
     True
     """
+    check_path("path", path)
     method = method_of(estimator)
     check_is_fitted(estimator, "network_")
     meta: dict[str, Any] = {name: getattr(estimator, name) for name in estimator._saved_fields}

@@ -24,6 +24,7 @@ from coterie._types import Batch, BatchPlan, Output
 from coterie.data import ClassBatches, PairBatches, Pairs
 from coterie.data.arrays import SampleArray, ScaledSource, Scaling, data_digest
 from coterie.data.batches import Sampler
+from coterie.data.checks import as_array
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import choose_threads, torch_threads
@@ -345,7 +346,7 @@ def _as_batch(plan: BatchPlan) -> Batch:
 
 
 def _check_rows(name: str, rows: npt.ArrayLike, n_samples: int) -> Tensor:
-    numbers = np.asarray(rows)
+    numbers = as_array(name, rows)
     if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and len(numbers)):
         raise InputTypeError(
             f"{name} must be row numbers of shape (m,), got shape {numbers.shape} and type {numbers.dtype}"

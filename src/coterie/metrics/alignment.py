@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from coterie._checks import check_int
-from coterie._errors import InputError
+from coterie._errors import InputError, InputTypeError
+from coterie.metrics.inputs import as_labels
 
 Labels = npt.NDArray[np.int64]
 
@@ -78,9 +79,13 @@ def vote_shares(labelings: Sequence[npt.ArrayLike], n_clusters: int) -> npt.NDAr
     (array([1, 2]), [[0.33, 0.67, 0.0], [0.33, 0.33, 0.33]])
     """
     k = check_int("n_clusters", n_clusters, low=1)
-    if not len(labelings):
+    try:
+        given = list(labelings)
+    except TypeError as error:
+        raise InputTypeError(f"labelings must be a list of clusterings, got {labelings!r:.80}") from error
+    if not given:
         raise InputError("labelings must hold at least one clustering, got none.")
-    voters = [_codes("labelings", labels, k) for labels in labelings]
+    voters = [_codes("labelings", labels, k) for labels in given]
     if len({len(labels) for labels in voters}) > 1:
         raise InputError(
             f"labelings must be equally long, got {', '.join(str(len(labels)) for labels in voters)}."
@@ -93,7 +98,7 @@ def vote_shares(labelings: Sequence[npt.ArrayLike], n_clusters: int) -> npt.NDAr
 
 
 def _codes(name: str, labels: npt.ArrayLike, n_clusters: int) -> Labels:
-    codes = np.asarray(labels)
+    codes = as_labels(name, labels)
     if codes.ndim != 1 or not codes.size or codes.dtype.kind not in "iu":
         raise InputError(
             f"{name} must be a 1-D array of whole numbers, not empty, got {codes.dtype}, {codes.shape}."

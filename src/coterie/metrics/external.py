@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import normalized_mutual_info_score
 
+from coterie._checks import check_choice
 from coterie._errors import InputError, InputTypeError
+from coterie.metrics.inputs import as_labels
 
 _AVERAGES = ("arithmetic", "geometric", "max")
 
@@ -232,8 +234,7 @@ def nmi(y_true: ArrayLike, y_pred: ArrayLike, *, average: str = "arithmetic") ->
     >>> nmi(["a", "a", "b", "b"], [1, 1, 0, 0])
     1.0
     """
-    if average not in _AVERAGES:
-        raise InputError(f"average must be one of {', '.join(map(repr, _AVERAGES))}, got {average!r}.")
+    check_choice("average", average, _AVERAGES)
     truth, found = _coded_pair(y_true, y_pred)
     score = normalized_mutual_info_score(truth[0], found[0], average_method=average)
     # sklearn's logarithms leave values such as 1.0000000000000002.
@@ -282,7 +283,7 @@ _Coded = tuple[npt.NDArray[np.int64], npt.NDArray[Any]]
 
 def _coded(labels: ArrayLike, name: str) -> _Coded:
     """Labels (n,) -> codes 0..m-1 of shape (n,) and the m sorted labels."""
-    array = np.asarray(labels)
+    array = as_labels(name, labels)
     if array.ndim != 1 or array.size == 0:
         raise InputError(f"{name} must be 1-D and not empty, got shape {array.shape}.")
     if array.dtype.kind == "c":

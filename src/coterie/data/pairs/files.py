@@ -11,7 +11,7 @@ import numpy as np
 
 from coterie._errors import InputError
 from coterie.data.files import atomic_write
-from coterie.data.ids import RowIds
+from coterie.data.ids import RowIds, names_of
 from coterie.data.pairs.arrays import KINDS, KINDS_TEXT, LARGEST_INDEX, UNKNOWN_HINT, Ints, Signs
 from coterie.data.readers import check_file, text_rows
 from coterie.data.readers.parquet import load_arrow
@@ -95,7 +95,7 @@ def _names(i: Ints, j: Ints, ids: Iterable[object] | None) -> tuple[list[Any], l
     """Both columns as they are written: row numbers, or the ids of those rows."""
     if ids is None:
         return i.tolist(), j.tolist()
-    names = list(map(str, ids))
+    names = names_of(ids)
     largest = int(max(i.max(), j.max()))
     if largest >= len(names):
         raise InputError(f"ids must name every row of the pairs, so at least {largest + 1}, got {len(names)}")

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from coterie._checks import check_int
+from coterie._checks import check_flag, check_int
 from coterie._errors import InputError, InputTypeError
 from coterie.data.checks import RandomState, check_real, generator, one_dim
 from coterie.data.ids import RowIds
@@ -56,7 +56,7 @@ class PairSet:
         self._i, self._j, self._same = low[keep], high[keep], kinds[keep]
         for array in (self._i, self._j, self._same):
             array.setflags(write=False)
-        self._hard = bool(hard)
+        self._hard = check_flag("hard", hard)
 
     @property
     def hard(self) -> bool:
@@ -127,6 +127,7 @@ class PairSet:
         InputError
             If an index is n or more; the first such pair is named.
         """
+        check_int("n", n, low=0)
         wrong = np.flatnonzero(self._j >= n)
         if len(wrong):
             first = wrong[0]

@@ -10,12 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie._errors import ConflictError, InputError, InputTypeError
-from coterie.data.checks import RandomState, as_array
+from coterie.data.checks import RandomState
 from coterie.data.pairs.arrays import refuse_too_many
 from coterie.data.pairs.files import read_csv, read_parquet, write_csv, write_parquet
 from coterie.data.pairs.links import Conflict, Links
 from coterie.data.pairs.pair_set import PairSet
-from coterie.data.pairs.sources import pairs_around, pairs_in_time, pairs_of_labels, pairs_of_neighbors
+from coterie.data.pairs.sources import (
+    as_points,
+    pairs_around,
+    pairs_in_time,
+    pairs_of_labels,
+    pairs_of_neighbors,
+)
 
 
 class Pairs(PairSet):
@@ -407,7 +413,7 @@ class Pairs(PairSet):
         >>> near.i, near.j, near.same
         (array([0, 3, 0, 0, 1, 1]), array([1, 4, 4, 3, 4, 3]), array([ 1,  1, -1, -1, -1, -1], dtype=int8))
         """
-        self.check_rows(len(as_array("X", X)))
+        self.check_rows(len(as_points(X)))
         return Pairs(*pairs_around((self._i, self._j, self._same), X, n_neighbors), hard=False)
 
     def _links(self) -> Links:

@@ -55,7 +55,7 @@ def pairs_of_neighbors(
     X: npt.ArrayLike, n_neighbors: int, n_dissimilar: int | None, far: float, random_state: RandomState
 ) -> tuple[Ints, Ints, Signs]:
     """Pair mutual neighbours, and samples far from each other, see `Pairs.from_neighbors`."""
-    points = _points(X)
+    points = as_points(X)
     k = check_int("n_neighbors", n_neighbors, low=1, high=len(points) - 1)
     if not 0 <= check_real("far", far) < 1:
         raise InputError(f"far must be in [0, 1), got {far}")
@@ -71,7 +71,7 @@ def pairs_around(
     pairs: tuple[Ints, Ints, Signs], X: npt.ArrayLike, n_neighbors: int
 ) -> tuple[Ints, Ints, Signs]:
     """The pairs of the samples for which those of some pairs stand, see `Pairs.propagate`."""
-    points = _points(X)
+    points = as_points(X)
     k = check_int("n_neighbors", n_neighbors, low=1, high=len(points) - 1)
     i, j, same = pairs
     named = np.unique(np.r_[i, j])
@@ -150,7 +150,7 @@ def _check_available(name: str, wanted: int, available: int, what: str) -> None:
         raise InputError(f"{name} must be at most {available}, {what}, got {wanted}")
 
 
-def _points(X: npt.ArrayLike) -> Floats:
+def as_points(X: npt.ArrayLike) -> Floats:
     array = as_array("X", X)
     if array.dtype.kind not in "biuf":
         raise InputTypeError(f"X must hold numbers, got dtype {array.dtype}")

@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from coterie._checks import check_path
 from coterie._errors import InputError
 
 
@@ -21,7 +22,7 @@ def check_regular(file: Path) -> None:
 
 def check_file(path: str | os.PathLike[str]) -> Path:
     """Return the path of a file that can be opened, or raise an error that says why not."""
-    file = Path(path)
+    file = check_path("path", path)
     if os.path.isdir(file):  # Path.is_dir raises where it may not look
         raise InputError(f"{path} must be a file, got a directory")
     try:

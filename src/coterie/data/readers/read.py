@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from coterie._checks import check_path
 from coterie._errors import InputError
 from coterie.data.modality import find_modality
 from coterie.data.readers import images, sounds
@@ -69,7 +70,7 @@ def read_samples(path: str | os.PathLike[str], options: ReadOptions | None = Non
     (array([[1., 2.], [3., 4.]]), ('a', 'b'))
     """
     options = ReadOptions() if options is None else options
-    place = Path(path)
+    place = check_path("path", path)
     samples = _read_folder(place, options) if os.path.isdir(place) else _read_file(place, options)
     _check_like(path, samples, options.like or {})
     return samples
