@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test test-random test-lowest test-newest lint types tables pictures docs docs-check
+.PHONY: demo test test-random test-lowest test-newest nightly soak lint types tables pictures docs docs-check
 demo: .venv/ready
 	$(BIN)/coterie demo
 
@@ -24,6 +24,15 @@ test-newest: .venv/ready
 	$(PYTHON) -m venv build/newest
 	build/newest/bin/pip install --quiet --upgrade --upgrade-strategy eager -c constraints/cpu.txt -e '.[dev]'
 	build/newest/bin/pytest -n 2 $(TESTS)
+
+# hundreds of kills, changed models and random calls; what is lost, hangs or ends with a traceback: exit code 1
+nightly: .venv/ready
+	$(BIN)/python -m tests.nightly
+
+# the same work for hours in one process: memory stays flat, nothing is left
+MINUTES ?= 120
+soak: .venv/ready
+	$(BIN)/python -m tests.nightly.soak --minutes $(MINUTES)
 
 # only what differs from .venv is installed: the rest, with torch, is found there
 build/lowest/ready: .venv/ready constraints/lowest.txt

@@ -1,6 +1,6 @@
 """The soak: fits, predictions and label sessions in one process, again and again.
 
-``python -m tests.nightly.soak --minutes 120`` writes a record into benchmarks/results/soak, and exits with 1
+``python -m tests.nightly.soak --minutes 120`` writes a record into tests/nightly/results, and exits with 1
 if memory grows, or if a file, a process, a thread or an open file is left.
 """
 
@@ -32,15 +32,16 @@ import coterie
 from benchmarks import record
 from coterie import ADC, CCN, DDC, L2C, Pairs
 from coterie.cli import main as command
-from coterie.cli.label import FILE
 from coterie.cli.label.answers import read_answers
 from coterie.cli.label.selection import representatives
 from coterie.cli.label.server import LabelServer
 from coterie.cli.label.session import LabelingSession
+from coterie.cli.options.label import FILE
 from coterie.data import Samples
 from coterie.data.files import atomic_write
 from coterie.engine import restarts
 
+RESULTS = Path(__file__).with_name("results")
 # of the measured rounds' mean: memory may grow by so much from the first to the last
 MOST_GROWTH = 0.03
 # rounds before those that are measured: caches of torch and numpy fill
@@ -73,7 +74,7 @@ class Soak:
         number = len(self.held)
         rows = np.random.default_rng(number).choice(len(self.X), 200, replace=False)
         X, y = self.X[rows], self.y[rows]
-        jobs, worth = (2, 0.0) if number % WORKERS_EVERY == 0 else (1, restarts.WORTH_SECONDS)
+        jobs, worth = (2, 0.0) if number % WORKERS_EVERY == 3 else (1, restarts.WORTH_SECONDS)
         checkpoints = str(self.folder / "checkpoints")
         model = CCN(**_QUICK, n_jobs=jobs, checkpoint_dir=checkpoints, random_state=number)
         with mock.patch.multiple(restarts, TRIAL_SECONDS=0.0, WORTH_SECONDS=worth):
@@ -200,7 +201,7 @@ def main(words: list[str] | None = None) -> int:
     """Soak, say what was held and write the record; 1 where something grew."""
     parser = argparse.ArgumentParser(prog="python -m tests.nightly.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=120.0, metavar="M")
-    parser.add_argument("--out", type=Path, default=record.RESULTS / "soak", metavar="FOLDER")
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER")
     given = sys.argv[1:] if words is None else words
     asked = parser.parse_args(given)
     torch.set_num_threads(1)
@@ -234,7 +235,7 @@ def _write(asked: argparse.Namespace, held: list[dict[str, int]], seconds: float
         "command": line,
     }
     asked.out.mkdir(parents=True, exist_ok=True)
-    path = asked.out / f"all-digits-m{asked.minutes:g}-draw0.json"
+    path = asked.out / f"soak-m{asked.minutes:g}.json"
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(record.validate(result), indent=1) + "\n", encoding="utf-8")
 
