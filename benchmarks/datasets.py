@@ -24,7 +24,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from torch.nn import functional
 
 from coterie.data.audio import log_mel
-from coterie.data.readers import read_array
+from coterie.data.readers import read_labels, read_samples
 
 Array = npt.NDArray[Any]
 VARIABLE = "COTERIE_DATA"
@@ -232,8 +232,9 @@ def _mnist() -> Split:
     where = folder("mnist")
 
     def both(prefix: str) -> tuple[Array, npt.NDArray[np.int64]]:
-        labels = read_array(where / f"{prefix}-labels-idx1-ubyte.gz")
-        return read_array(where / f"{prefix}-images-idx3-ubyte.gz").copy(), labels.astype(np.int64)
+        labels = read_labels(where / f"{prefix}-labels-idx1-ubyte.gz")
+        images = read_samples(where / f"{prefix}-images-idx3-ubyte.gz").X
+        return np.array(images), labels.astype(np.int64)
 
     return Split("mnist", *both("train"), *both("t10k"))
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 
 from coterie import metrics
@@ -40,14 +39,6 @@ def scores(prefix: str, truth: Labels, found: Labels, n_clusters: int) -> dict[s
         f"{prefix}_clusters_used": len(np.unique(found)),
         f"{prefix}_rows": len(truth),
     }
-
-
-def balanced_accuracy(truth: Labels, found: Labels) -> float:
-    """Mean over the classes of the share that is in its cluster, under the one-to-one matching of most."""
-    counts = metrics.contingency(truth, found)
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    rows, columns = linear_sum_assignment(shares, maximize=True)
-    return float(shares[rows, columns].sum() / len(shares))
 
 
 def table(truth: Labels, found: Labels, n_clusters: int) -> list[list[int]]:

@@ -1,36 +1,126 @@
-"""Checks of values for all floors; an error names the argument, what it must be, and what it got."""
+"""Checks of values that all floors share, with one form of message; without numpy, as the losses are."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
+from os import PathLike
 from pathlib import Path
+from typing import Any, cast
 
 from coterie._errors import InputError, InputTypeError
 
+_CALLED = {
+    int: "an int",
+    float: "a finite number",
+    str: "a str",
+    PathLike: "a path",
+    dict: "a dict",
+    Callable: "a callable",
+}
+_NUMPY_BOOL = ("bool", "bool_")  # numpy is known by its class's name: it is not imported here
 
-def check_int(name: str, value: object, *, low: int, high: int | None = None) -> int:
-    """Return `value` as an int of the range low..high, or raise an error that names it."""
-    expected = f"an int >= {low}" if high is None else f"an int in {low}..{high}"
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        raise InputTypeError(f"{name} must be {expected}, got {value!r}")
-    number = int(value)
-    if number < low or (high is not None and number > high):
-        raise InputError(f"{name} must be {expected}, got {number}")
-    return number
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`.
+
+    Attributes
+    ----------
+    low, high : float or None
+        None: no bound.
+    above : bool
+        Whether `low` itself is outside.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    above: bool = False
+
+    def __contains__(self, number: float) -> bool:
+        if self.low is not None and (number < self.low or (self.above and number == self.low)):
+            return False
+        finite = isinstance(number, int) or math.isfinite(number)  # no int is too large for an int
+        return finite and (self.high is None or number <= self.high)
+
+    def __str__(self) -> str:
+        if self.high is not None:
+            return f" in [{self.low}, {self.high}]"
+        return "" if self.low is None else f" {'>' if self.above else '>='} {self.low}"
 
 
-def check_number(name: str, value: object, *, positive: bool) -> float:
-    """Return `value` as a finite float > 0 (>= 0 if not `positive`), or raise an error that names it."""
-    expected = f"a finite number {'> 0' if positive else '>= 0'}"
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise InputTypeError(f"{name} must be {expected}, got {value!r}")
-    number = float(value)
-    if not math.isfinite(number) or number < 0 or (positive and number == 0):
+def check_value(
+    name: str, value: object, choices: Sequence[object], types: Sequence[Any], bounds: Range
+) -> None:
+    """Raise unless `value` is one of the choices, or of one of the types and in the range.
+
+    Raises
+    ------
+    InputError
+        It is out of range, or where only choices or callables are accepted, none of them.
+    InputTypeError
+        It has the wrong type.
+    """
+    if (isinstance(value, str | bool | None) or type(value).__name__ in _NUMPY_BOOL) and value in choices:
+        return
+    expected = describe(choices, types, bounds)
+    if any(_is_a(value, kind) for kind in types):
+        if not isinstance(value, Real) or _as_number(value, types) in bounds:
+            return
         raise InputError(f"{name} must be {expected}, got {value}")
-    return number
+    error = InputTypeError if set(types) - {Callable} else InputError
+    raise error(f"{name} must be {expected}, got {value!r}")
+
+
+def describe(choices: Sequence[object], types: Sequence[Any], bounds: Range) -> str:
+    """What is accepted, in words."""
+    numbers = (int, float)
+    words = [_CALLED[kind] + (str(bounds) if kind in numbers else "") for kind in types]
+    return alternatives([*words, *(repr(choice) for choice in choices)])
+
+
+def alternatives(words: Sequence[str]) -> str:
+    """Words as a list that ends with "or"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _is_a(value: object, kind: Any) -> bool:
+    if kind in (int, float):
+        return isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool)
+    return callable(value) if kind is Callable else isinstance(value, kind)
+
+
+def _as_number(value: Real, types: Sequence[Any]) -> float:
+    """A number to compare: an int where one is accepted, else a float, infinite if it is too large."""
+    if int in types and isinstance(value, Integral):
+        return int(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def check_int(name: str, value: object, low: int, high: int | None = None) -> int:
+    """Return `value` as an int of the range low..high, or raise an error that names it."""
+    check_value(name, value, (), (int,), Range(low, high))
+    return int(cast(int, value))
+
+
+def check_number(name: str, value: object, bounds: Range) -> float:
+    """Return `value` as a finite float within bounds, or raise an error that names it."""
+    check_value(name, value, (), (float,), bounds)
+    return float(cast(float, value))
+
+
+def check_range(name: str, value: Sequence[int]) -> tuple[int, int]:
+    """Return a smallest and a largest number, from 1 on, or raise an error that names them."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise InputError(f"{name} must be a smallest and a largest number, got {value!r}")
+    low = check_int(f"{name}[0]", value[0], 1)
+    return low, check_int(f"{name}[1]", value[1], low)
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> str:
@@ -50,8 +140,8 @@ def check_flag(name: str, value: object) -> bool:
 
 def check_path(name: str, value: object) -> Path:
     """Return `value` as a path that the system can hold, or raise an error that names it."""
-    if not isinstance(value, str | os.PathLike):
-        raise InputTypeError(f"{name} must be a path (str or os.PathLike), got {type(value).__name__}")
+    if not isinstance(value, str | PathLike):
+        raise InputTypeError(f"{name} must be a path (str or PathLike), got {type(value).__name__}")
     try:
         if b"\0" in os.fsencode(value):
             raise InputError(f"{name} must have no zero character, got {value!r:.80}")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from benchmarks.estimators import HingeObjective, RecordedCCN
 from benchmarks.suites import SUITES, Options, adc
 from benchmarks.suites.from_labels import draw_rows
 from benchmarks.suites.supervised import crop_and_flip
 
-from benchmarks import datasets, scores
+from benchmarks import datasets
 from coterie import Pairs
 from coterie._types import Batch, Output
 from coterie.data.batches import PairBatches
@@ -69,14 +68,6 @@ def test_draw_rows_takes_as_many_of_each_class() -> None:
     np.testing.assert_array_equal(rows, draw_rows(labels, 4, 100))
     assert not np.array_equal(rows, draw_rows(labels, 4, 101))
     assert len(draw_rows(labels, 0, 100)) == len(labels)
-
-
-def test_balanced_accuracy_counts_classes_alike() -> None:
-    truth = np.array([0] * 8 + [1, 1])
-    assert scores.balanced_accuracy(truth, np.array([3] * 8 + [5, 5])) == 1.0
-    assert scores.balanced_accuracy(truth, np.zeros(10, dtype=np.int64)) == 0.5
-    # one class in halves: matched by count its half would beat the small class, matched by share it does not
-    assert scores.balanced_accuracy(truth, np.array([0] * 5 + [1] * 3 + [1, 1])) == pytest.approx(0.8125)
 
 
 def test_hinge_objective_is_torchs_on_distances() -> None:

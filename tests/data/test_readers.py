@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from coterie._errors import InputError
-from coterie.data import atomic_write, read_array, read_labels
+from coterie.data import atomic_write, read_labels, read_samples
 
 X = np.arange(12, dtype=np.float32).reshape(4, 3)
 
@@ -30,7 +30,7 @@ def idx_bytes(array: Any, code: int, dtype: str) -> bytes:
 
 def test_npy_is_mapped_not_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", X)
-    found = read_array(tmp_path / "x.npy")
+    found = read_samples(tmp_path / "x.npy").X
     assert isinstance(found, np.memmap)
     assert not found.flags.writeable
     np.testing.assert_array_equal(found, X)
@@ -41,7 +41,7 @@ def test_npz_takes_the_one_array_or_the_named_one(tmp_path: Path, names: list[st
     held: dict[str, Any] = {name: np.zeros(2) for name in names}
     wanted = next((name for name in ("X", "x", "data") if name in names), names[0])
     np.savez_compressed(tmp_path / "x.npz", **(held | {wanted: X}))
-    np.testing.assert_array_equal(read_array(str(tmp_path / "x.npz")), X)
+    np.testing.assert_array_equal(read_samples(str(tmp_path / "x.npz")).X, X)
 
 
 @pytest.mark.filterwarnings("default:.*is taken as a sample")
@@ -49,7 +49,7 @@ def test_npz_takes_the_one_array_or_the_named_one(tmp_path: Path, names: list[st
 def test_csv_with_and_without_a_header(tmp_path: Path, header: str) -> None:
     file = tmp_path / "x.CSV"
     file.write_text(header + "0,1,2\n\n3, 4,5e0\n", encoding="utf-8-sig")
-    found = read_array(file)
+    found = read_samples(file).X
     assert found.dtype == np.float64
     np.testing.assert_array_equal(found, [[0, 1, 2], [3, 4, 5]])
 
@@ -64,7 +64,7 @@ def test_csv_with_and_without_a_header(tmp_path: Path, header: str) -> None:
 def test_idx_of_every_type(tmp_path: Path, name: str, code: int, dtype: str) -> None:
     content = idx_bytes(X.reshape(2, 2, 3), code, dtype)
     (tmp_path / name).write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
-    found = read_array(tmp_path / name)
+    found = read_samples(tmp_path / name).X
     assert found.dtype == np.dtype(dtype).newbyteorder("=")
     assert found.dtype.isnative
     np.testing.assert_array_equal(found, X.reshape(2, 2, 3))
@@ -107,7 +107,7 @@ def test_damaged_arrays_are_refused_by_name(tmp_path: Path, name: str, content: 
     file = tmp_path / name
     file.write_bytes(content)
     with pytest.raises(InputError, match=f"{name}.*{words}"):
-        read_array(file)
+        read_samples(file)
 
 
 def test_truncated_numpy_files(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_truncated_numpy_files(tmp_path: Path) -> None:
         content = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(content[:-30])
         with pytest.raises(InputError, match=f"{name} cannot be read"):
-            read_array(tmp_path / name)
+            read_samples(tmp_path / name)
 
 
 def test_an_npz_with_a_damaged_member(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_an_npz_with_a_damaged_member(tmp_path: Path) -> None:
     content[content.index(X.tobytes())] ^= 255
     (tmp_path / "x.npz").write_bytes(bytes(content))
     with pytest.raises(InputError, match=r"x\.npz cannot be read"):
-        read_array(tmp_path / "x.npz")
+        read_samples(tmp_path / "x.npz")
 
 
 @pytest.mark.parametrize("name", ["x.npy", "x.npz"])
@@ -137,41 +137,44 @@ def test_objects_are_never_unpickled(tmp_path: Path, name: str) -> None:
     else:
         np.savez(tmp_path / name, objects)
     with pytest.raises(InputError, match=f"{name} cannot be read .*an array of objects"):
-        read_array(tmp_path / name)
+        read_samples(tmp_path / name)
 
 
 def test_npz_names_what_it_holds(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", a=X, b=X)
     with pytest.raises(InputError, match="must hold one array, or one called X or x or data; it holds a, b"):
-        read_array(tmp_path / "x.npz")
+        read_samples(tmp_path / "x.npz")
     with pytest.raises(InputError, match="one called y or labels or label; it holds a, b"):
         read_labels(tmp_path / "x.npz")
     np.savez(tmp_path / "x.npz")
     with pytest.raises(InputError, match="it holds none"):
-        read_array(tmp_path / "x.npz")
+        read_samples(tmp_path / "x.npz")
 
 
 @pytest.mark.parametrize("array", [np.array(["a", "b"]), np.array([1j]), np.zeros(2, dtype="datetime64[s]")])
 def test_arrays_must_hold_numbers(tmp_path: Path, array: Any) -> None:
     np.savez(tmp_path / "x.npz", array)
     with pytest.raises(InputError, match=r"x\.npz must hold numbers, got dtype"):
-        read_array(tmp_path / "x.npz")
+        read_samples(tmp_path / "x.npz")
 
 
 @pytest.mark.parametrize("array", [np.float64(3.0), np.zeros((0, 2))])
 def test_arrays_must_hold_samples(tmp_path: Path, array: Any) -> None:
     np.savez(tmp_path / "x.npz", array)
     with pytest.raises(InputError, match=r"x\.npz must hold at least one sample, got shape"):
-        read_array(tmp_path / "x.npz")
+        read_samples(tmp_path / "x.npz")
 
 
-@pytest.mark.parametrize("read", [read_array, read_labels])
+@pytest.mark.parametrize("read", [read_samples, read_labels])
 def test_files_that_cannot_be_opened(tmp_path: Path, read: Any) -> None:
     with pytest.raises(InputError, match=r"x.npy cannot be read: No such file or directory"):
         read(tmp_path / "x.npy")
+
+
+def test_a_folder_is_no_file_of_labels(tmp_path: Path) -> None:
     (tmp_path / "folder.npy").mkdir()
     with pytest.raises(InputError, match=r"folder.npy must be a file, got a directory"):
-        read(tmp_path / "folder.npy")
+        read_labels(tmp_path / "folder.npy")
 
 
 # ------------------------------------------------------------------ labels

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from coterie._errors import InputError
-from coterie.data import ReadOptions, read_array, read_samples
+from coterie.data import ReadOptions, read_samples
 from coterie.data.readers import read_label_table
 
 TEXT = "id,a,b,Label\nx,1,2,cat\ny,3,4,dog\n"
@@ -46,7 +46,7 @@ def test_parquet(tmp_path: Path) -> None:
     samples = read_samples(tmp_path / "t.parquet")
     np.testing.assert_array_equal(samples.X, [[1, 2], [3, 4.5]])
     assert samples.ids == ("x", "y")
-    assert read_array(tmp_path / "t.parquet").dtype == np.float64
+    assert read_samples(tmp_path / "t.parquet").X.dtype == np.float64
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_bad_input() -> None:
         shapes2d(1, 9)
     with pytest.raises(InputError, match=r"n_clusters\[1\]"):
         shapes2d(1, n_clusters=(3, 2))
-    with pytest.raises(InputError, match="must be a smallest and a largest number"):
+    with pytest.raises(InputError, match="n_clusters must be a smallest and a largest number"):
         shapes2d(1, n_clusters=5)  # type: ignore[arg-type]
     with pytest.raises(InputTypeError, match="n_samples"):
         shapes2d(1, 72.0)  # type: ignore[arg-type]

@@ -261,8 +261,6 @@ def test_n_jobs_as_scikit_learn_means_it(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [count_workers(n_jobs, 20, 1) for n_jobs in (None, 3, -1)] == [1, 3, 8]
     assert count_workers(-1, 5, 1) == 5
     assert [count_workers(-1, 20, threads) for threads in (2, 8, 16)] == [4, 1, 1]
-    with pytest.raises(InputError, match="n_jobs=0 must be"):
-        count_workers(0, 20, 1)
 
 
 def test_memory_limits_workers_with_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

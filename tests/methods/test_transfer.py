@@ -54,6 +54,16 @@ def test_more_outputs_than_classes_estimate_their_number(spn: SimilarityNetwork)
     assert all(5 <= number <= 8 for number in found)
 
 
+@pytest.mark.filterwarnings("ignore::coterie.CollapseWarning")  # after two steps
+@pytest.mark.parametrize("over_clustering", [False, True])
+def test_each_restart_says_how_many_clusters_it_finds(spn: SimilarityNetwork, over_clustering: bool) -> None:
+    params: dict[str, Any] = {"n_restarts": 2, "max_steps": 2, "over_clustering": over_clustering}
+    model = quick(**params).fit(TARGET, similarity=spn)
+    chosen = next(run for run in model.runs_ if run["chosen"])
+    assert (chosen["n_clusters"], chosen["n_dominant"]) == (model.n_clusters_, model.n_dominant_)
+    assert all(run["n_clusters"] >= run["n_dominant"] for run in model.runs_)
+
+
 def test_the_similarity_network_is_left_as_it_is(spn: SimilarityNetwork) -> None:
     before = {name: value.clone() for name, value in spn.network_.state_dict().items()}
     assert not spn.network_.training

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from coterie._errors import InputError, InputTypeError
 from coterie.metrics import (
+    balanced_accuracy,
     clustering_accuracy,
     contingency,
     dominant_clusters,
@@ -30,7 +31,7 @@ from coterie.metrics import (
 
 Score = Callable[[ArrayLike, ArrayLike], Any]
 SETS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "metrics.json").read_text())["sets"]
-SCORES: list[Score] = [clustering_accuracy, nmi, purity, misclassification_rate]
+SCORES: list[Score] = [balanced_accuracy, clustering_accuracy, nmi, purity, misclassification_rate]
 labellings = st.integers(1, 25).flatmap(
     lambda n: st.tuples(*[st.lists(st.integers(0, 4), min_size=n, max_size=n)] * 2)
 )
@@ -96,6 +97,14 @@ def test_misclassification_rate_is_not_the_greedy_one() -> None:
     # Greedy takes the 3 first and is left with 0; the best matching takes 2 + 2.
     truth, found = [0] * 5 + [1] * 2, [0] * 3 + [1] * 2 + [0] * 2
     assert misclassification_rate(truth, found) == pytest.approx(3 / 7)
+
+
+def test_balanced_accuracy_counts_classes_alike() -> None:
+    truth = np.array([0] * 8 + [1, 1])
+    assert balanced_accuracy(truth, np.array([3] * 8 + [5, 5])) == 1.0
+    assert balanced_accuracy(truth, np.zeros(10, dtype=np.int64)) == 0.5
+    # one class in halves: matched by count its half would beat the small class, matched by share it does not
+    assert balanced_accuracy(truth, np.array([0] * 5 + [1] * 3 + [1, 1])) == pytest.approx(0.8125)
 
 
 def test_one_class_or_one_cluster() -> None:

@@ -23,7 +23,7 @@ from tests.nightly.values import odd_argument
 
 import coterie
 from coterie import ADC, CCN, DDC, L2C, InputError, InputTypeError, Pairs, SimilarityNetwork, losses, metrics
-from coterie.data import read_array, read_labels, read_samples
+from coterie.data import read_labels, read_samples
 from coterie.methods.base import NeuralEstimator
 
 # seconds after which a call hangs, of a machine that is busy with other work
@@ -129,7 +129,7 @@ def _models(folder: Path) -> Iterator[Surface]:
     yield Surface("fit_sets", lambda **given: _quick(L2C).fit_sets(**given), {"sets": sets})
     yield Surface("from_pretrained", L2C.from_pretrained, {"name": "points2d"})
     yield Surface("load", coterie.load, {"path": folder / "model", "backbone": None})
-    for call in (read_samples, read_array, read_labels):
+    for call in (read_samples, read_labels):
         yield Surface(call.__name__, call, {"path": folder / "x.npy"})
 
 

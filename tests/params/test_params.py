@@ -18,10 +18,10 @@ from sklearn.base import clone
 
 import coterie
 from coterie import CCN, DDC, L2C, InputError, InputTypeError
+from coterie._checks import check_int, check_number, check_value
 from coterie.cli import COMMANDS
 from coterie.methods.registry import find_method, supervision_by_class, supervision_of
 from coterie.params import Parameter, Range, check_parameters, param, parameters, parameters_of
-from coterie.params.checks import check_value
 from coterie.params.methods import METHODS
 from coterie.params.shared import ClustererParams, TrainingParams
 
@@ -218,3 +218,11 @@ def test_what_is_no_int(value: Any) -> None:
 @pytest.mark.parametrize("value", [1, np.int64(3), np.uint8(2)])
 def test_what_is_an_int(value: Any) -> None:
     Parameter("n", int, 1, "A number.", Range(1)).check_value(value)
+
+
+def test_numbers_of_any_size_are_compared() -> None:
+    assert check_int("n", 10**400, 1) == 10**400
+    with pytest.raises(InputError, match="n must be an int >= 1, got -1000"):
+        check_int("n", -(10**400), 1)
+    with pytest.raises(InputError, match="x must be a finite number >= 0, got 1000"):
+        check_number("x", 10**400, Range(0))

@@ -71,7 +71,7 @@ def test_the_network_is_left_as_it_was() -> None:
 
 def test_what_is_refused() -> None:
     model, X = fitted()
-    with pytest.raises(InputError, match=r"cluster must be an int in 0\.\.2, got 3"):
+    with pytest.raises(InputError, match=r"cluster must be an int in \[0, 2\], got 3"):
         guided_backpropagation(model, X, cluster=3)
     with pytest.raises(InputError, match="X must hold samples of shape"):
         guided_backpropagation(model, X[:, :4])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from coterie.data.batches import ClassBatches, LabelBatches, PairBatches, RowBatches, Sampler
 from coterie.data.files import atomic_write
 from coterie.data.pairs import Conflict, Pairs
-from coterie.data.readers import ReadOptions, Samples, TableOptions, read_array, read_labels, read_samples
+from coterie.data.readers import ReadOptions, Samples, TableOptions, read_labels, read_samples
 from coterie.data.sets import GivenSets, SetBatches
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "SetBatches",
     "TableOptions",
     "atomic_write",
-    "read_array",
     "read_labels",
     "read_samples",
 ]

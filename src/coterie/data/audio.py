@@ -78,9 +78,9 @@ def mel_matrix(rate: int, n_fft: int, n_mels: int) -> Floats:
     >>> mel_matrix(16000, 512, 40).shape
     (40, 257)
     """
-    check_int("rate", rate, low=1)
-    check_int("n_fft", n_fft, low=2)
-    check_int("n_mels", n_mels, low=1)
+    check_int("rate", rate, 1)
+    check_int("n_fft", n_fft, 2)
+    check_int("n_mels", n_mels, 1)
     bins = np.arange(n_fft // 2 + 1) * rate / n_fft
     corners = mel_to_hz(np.linspace(0, float(hz_to_mel(rate / 2)), n_mels + 2))
     width = np.diff(corners)
@@ -123,7 +123,7 @@ def log_mel(waves: Tensor, rate: int, *, n_fft: int = 512, hop: int = 256, n_mel
         raise InputTypeError(f"waves must be float32 or float64, got {waves.dtype}")
     if waves.dim() not in (1, 2) or waves.numel() == 0:
         raise InputError(f"waves must have shape (t,) or (b, t), got shape {tuple(waves.shape)}")
-    check_int("hop", hop, low=1)
+    check_int("hop", hop, 1)
     filters = torch.from_numpy(mel_matrix(rate, n_fft, n_mels)).to(waves)
     window = torch.hann_window(n_fft, dtype=waves.dtype, device=waves.device)
     spectrum = torch.stft(

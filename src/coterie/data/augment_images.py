@@ -10,7 +10,7 @@ from types import MappingProxyType
 import torch
 from torch import Generator, Tensor
 
-from coterie._checks import check_number
+from coterie._checks import Range, check_number
 from coterie._errors import InputError
 from coterie.data.augment import warp
 
@@ -67,7 +67,7 @@ class ImageViews:
 
     def __post_init__(self) -> None:
         for name in ("crop", "degrees", "brightness", "hue", "noise"):
-            check_number(name, getattr(self, name), positive=False)
+            check_number(name, getattr(self, name), Range(0))
         if self.crop >= 1:
             raise InputError(f"crop must be below 1, got {self.crop}")
         for name in ("contrast", "saturation"):

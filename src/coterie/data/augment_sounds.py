@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from coterie._checks import check_number
+from coterie._checks import Range, check_number
 from coterie._errors import InputError
 
 
@@ -45,7 +45,7 @@ class SoundViews:
     def __post_init__(self) -> None:
         for name in ("shift", "time_mask", "frequency_mask"):
             value = getattr(self, name)
-            check_number(name, value, positive=False)
+            check_number(name, value, Range(0))
             if value >= 1:
                 raise InputError(f"{name}={value} must be < 1")
 

@@ -94,7 +94,7 @@ class LabelBatches:
 
     def __init__(self, labels: npt.ArrayLike, batch_size: int, *, drop_last: bool = False) -> None:
         self._labels = as_codes(labels)
-        self._size = check_int("batch_size", batch_size, low=_SMALLEST_BATCH)
+        self._size = check_int("batch_size", batch_size, _SMALLEST_BATCH)
         self.rows: Rows = np.flatnonzero(self._labels >= 0)
         if len(self.rows) < _SMALLEST_BATCH:
             raise InputError(
@@ -173,8 +173,8 @@ class ClassBatches:
         groups: npt.ArrayLike | None = None,
     ) -> None:
         self._labels = as_codes(labels)
-        self._n_classes = check_int("classes_per_batch", classes_per_batch, low=2)
-        self._n_items = check_int("samples_per_class", samples_per_class, low=2)
+        self._n_classes = check_int("classes_per_batch", classes_per_batch, 2)
+        self._n_items = check_int("samples_per_class", samples_per_class, 2)
         self._classes = _rows_by_class(self._labels)
         self._pools: list[Rows] | None = None
         if groups is not None:
@@ -274,7 +274,7 @@ class PairBatches:
     ) -> None:
         self._ends: Rows = np.stack([pairs.i, pairs.j], axis=1)
         self._same = pairs.same
-        self._size = check_int("batch_pairs", batch_pairs, low=1)
+        self._size = check_int("batch_pairs", batch_pairs, 1)
         self._cuts = cuts(len(self._ends), self._size, drop_last, smallest=1)
         self._order = Order(len(self._ends))
         self._labels = None if labels is None else as_codes(labels)
@@ -362,12 +362,12 @@ class RowBatches:
     def __init__(
         self, n_rows: int, batch_size: int, *, pairs: Pairs | None = None, batch_pairs: int | None = None
     ) -> None:
-        self._n = check_int("n_rows", n_rows, low=_SMALLEST_BATCH)
-        self._size = check_int("batch_size", batch_size, low=_SMALLEST_BATCH)
+        self._n = check_int("n_rows", n_rows, _SMALLEST_BATCH)
+        self._size = check_int("batch_size", batch_size, _SMALLEST_BATCH)
         self._cuts = cuts(self._n, self._size, drop_last=True, smallest=_SMALLEST_BATCH)
         self._order = Order(self._n)
         quarter = max(1, self._size // 4)
-        self._chunk = quarter if batch_pairs is None else check_int("batch_pairs", batch_pairs, low=1)
+        self._chunk = quarter if batch_pairs is None else check_int("batch_pairs", batch_pairs, 1)
         self._pairs = pairs
         n_pairs = 0 if pairs is None else pairs.n_pairs
         # another stream than the rows': the same key would tie the two orders together

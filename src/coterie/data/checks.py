@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from coterie._checks import check_int
-from coterie._errors import InputError, InputTypeError
+from coterie._errors import InputError
 
 RandomState = int | np.random.Generator | np.random.RandomState | None
-
-
-def check_real(name: str, value: object) -> float:
-    """Return `value` as a finite float, or raise an error that names it."""
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise InputTypeError(f"{name} must be a number, got {value!r}")
-    if not np.isfinite(float(value)):
-        raise InputError(f"{name} must be finite, got {value}")
-    return float(value)
 
 
 def generator(random_state: RandomState) -> np.random.Generator:
@@ -31,7 +21,7 @@ def generator(random_state: RandomState) -> np.random.Generator:
         return np.random.default_rng(random_state.randint(2**32, size=4, dtype=np.uint32))
     if random_state is None:
         return np.random.default_rng()
-    return np.random.default_rng(check_int("random_state", random_state, low=0))
+    return np.random.default_rng(check_int("random_state", random_state, 0))
 
 
 def as_array(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:

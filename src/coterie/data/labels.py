@@ -15,6 +15,24 @@ from coterie._errors import InputError, InputTypeError
 _LIKE_UNKNOWN = ("-1", "nan", "?", "none", "null", "n/a", "<na>")
 
 
+def similar_share(codes: npt.NDArray[np.int64]) -> float:
+    """Share of the pairs of labelled samples that are of one class; 0 where there is no pair.
+
+    Parameters
+    ----------
+    codes : int64 array of shape (n,)
+        Classes, negative where unknown.
+
+    Examples
+    --------
+    >>> similar_share(np.array([0, 0, 1, -1]))
+    0.3333333333333333
+    """
+    counts = np.bincount(codes[codes >= 0])
+    total = int(counts.sum())
+    return float((counts * (counts - 1)).sum()) / max(1, total * (total - 1))
+
+
 def encode_labels(y: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     """Class codes of labels, in the sorted order of the classes.
 

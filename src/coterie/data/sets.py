@@ -60,13 +60,13 @@ class SetBatches:
         max_clusters: int,
         n_steps: int = 100,
     ) -> None:
-        self._size = check_int("set_size", n_samples, low=MIN_ITEMS)
-        self._sets = check_int("batch_size", batch_sets, low=1)
-        self._steps = check_int("n_steps", n_steps, low=1)
+        self._size = check_int("set_size", n_samples, MIN_ITEMS)
+        self._sets = check_int("batch_size", batch_sets, 1)
+        self._steps = check_int("n_steps", n_steps, 1)
         codes, counts = np.unique(labels[labels >= 0], return_counts=True)
         self._groups = [np.flatnonzero(labels == code) for code in codes[counts >= MIN_ITEMS]]
         self._held = np.array([len(group) for group in self._groups], dtype=np.int64)
-        self.counts = _possible_counts(self._held, n_samples, check_int("max_clusters", max_clusters, low=1))
+        self.counts = _possible_counts(self._held, n_samples, check_int("max_clusters", max_clusters, 1))
         if not self.counts:
             raise InputError(
                 f"set_size={n_samples} must be <= the number of samples in {max_clusters} groups of y; "
@@ -185,7 +185,7 @@ class GivenSets:
     """
 
     def __init__(self, known: Sequence[npt.NDArray[np.int64]], batch_sets: int) -> None:
-        check_int("batch_size", batch_sets, low=1)
+        check_int("batch_size", batch_sets, 1)
         self._known = [one if one.ndim == 1 else one.astype(np.int8) for one in known]
         sizes = np.array([len(one) for one in known])
         self._first = np.concatenate([[0], sizes.cumsum()])

@@ -6,15 +6,14 @@ neural models for end-to-end clustering", ANNPR 2018 (arXiv:1807.04001), as thei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from coterie._checks import check_int
-from coterie._errors import InputError
+from coterie._checks import check_int, check_range
 from coterie.data.checks import RandomState, generator
 
 Points = npt.NDArray[np.float64]
@@ -72,9 +71,9 @@ def shapes2d(
     >>> points.shape, (labels.max(axis=1) + 1).tolist()
     ((3, 72, 2), [2, 3, 3])
     """
-    check_int("n_sets", n_sets, low=1)
-    fewest, most = _check_range(n_clusters)
-    check_int("n_samples", n_samples, low=MIN_ITEMS * most)
+    check_int("n_sets", n_sets, 1)
+    fewest, most = check_range("n_clusters", n_clusters)
+    check_int("n_samples", n_samples, MIN_ITEMS * most)
     rng = generator(random_state)
     points = np.empty((n_sets, n_samples, 2), dtype=np.float32)
     labels = np.empty((n_sets, n_samples), dtype=np.int64)
@@ -83,13 +82,6 @@ def shapes2d(
         drawn, codes = _draw_set(rng, n_samples, int(rng.integers(fewest, most + 1)))
         points[number], labels[number] = drawn[order], codes[order]
     return points, labels
-
-
-def _check_range(n_clusters: tuple[int, int]) -> tuple[int, int]:
-    if not isinstance(n_clusters, Sequence) or len(n_clusters) != 2:
-        raise InputError(f"n_clusters={n_clusters!r} must be a smallest and a largest number")
-    fewest = check_int("n_clusters[0]", n_clusters[0], low=1)
-    return fewest, check_int("n_clusters[1]", n_clusters[1], low=fewest)
 
 
 def _draw_set(rng: np.random.Generator, n_samples: int, k: int) -> Figure:

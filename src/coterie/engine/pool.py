@@ -134,7 +134,7 @@ def count_workers(n_jobs: int | None, needed: int, threads: int, worker_bytes: i
 
     Parameters
     ----------
-    n_jobs : int or None
+    n_jobs : int or None, not 0
         As scikit-learn means it: None is 1 unless joblib's ``parallel_config`` says otherwise, -1 all cores.
     needed : int
         Independent pieces of work.
@@ -142,14 +142,7 @@ def count_workers(n_jobs: int | None, needed: int, threads: int, worker_bytes: i
         Torch threads of each worker.
     worker_bytes : int
         Memory that each one needs beside torch.
-
-    Raises
-    ------
-    InputError
-        `n_jobs` is 0.
     """
-    if n_jobs == 0:
-        raise InputError("n_jobs=0 must be a number of processes, or negative to count from all cores (-1)")
     wanted = min(int(joblib.effective_n_jobs(n_jobs)) // threads, needed)
     if wanted <= 1:
         return 1

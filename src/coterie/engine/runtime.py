@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from coterie._errors import InputError, InputTypeError
 from coterie._types import Rows
-from coterie.nn import convert_batchnorm
+from coterie.nn.sync_batchnorm import convert_batchnorm, global_rows
 
 # Below this many parameters a second thread does not pay: on shared cores two made small steps 10x slower.
 SMALL_NETWORK = 5_000_000
@@ -78,7 +78,7 @@ class Runtime:
         if self.world == 1:
             return local
         sizes = [len(part) for part in np.array_split(np.arange(total), self.world)]
-        return cast(Tensor, _Gather.apply(local, sizes, self.rank))  # type: ignore[no-untyped-call]  # torch's
+        return global_rows(local, sizes)
 
     def anywhere(self, flag: bool) -> bool:
         """Whether the flag is set on any process; all of them have to ask."""
@@ -105,29 +105,6 @@ class Runtime:
         if self.world > 1:
             dist.broadcast_object_list(shared)
         return shared[0]
-
-
-class _Gather(torch.autograd.Function):
-    """Concatenate shares of unequal size; backward sums every process's gradient and returns this one's rows.
-
-    Each process computes the same global loss, so that the sum is `world` times its gradient; the average
-    over processes in the wrapped network's backward pass takes that factor out again.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, local: Tensor, sizes: list[int], rank: int) -> Tensor:
-        ctx.sizes, ctx.rank = sizes, rank
-        padded = local.new_zeros(max(sizes), *local.shape[1:])
-        padded[: len(local)] = local
-        parts = [torch.empty_like(padded) for _ in sizes]
-        dist.all_gather(parts, padded)
-        return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        summed = grads[0].contiguous().clone()
-        dist.all_reduce(summed)
-        return torch.split(summed, ctx.sizes)[ctx.rank], None, None
 
 
 def make_runtime(device: str | torch.device = "auto", precision: str = "float32") -> Runtime:

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from coterie._checks import check_choice, check_flag, check_number
+from coterie._checks import Range, check_choice, check_flag, check_number
 from coterie._errors import InputError, InputTypeError
 from coterie.losses.inputs import check_alike, check_dense
 from coterie.losses.pairs import full_precision
@@ -56,7 +56,7 @@ def walker(a: Tensor, b: Tensor, labels: Tensor, *, eps: float = EPS) -> Tensor:
     """
     _check_pair("a", a, "b", b)
     _check_labels(labels, len(a))
-    check_number("eps", eps, positive=False)
+    check_number("eps", eps, Range(0))
     with full_precision(a):
         scores = _widened(a) @ _widened(b).T
         there_and_back = scores.softmax(dim=1) @ scores.T.softmax(dim=1)
@@ -91,7 +91,7 @@ def visit(a: Tensor, b: Tensor, *, eps: float = EPS) -> Tensor:
     (tensor(1.3863), tensor(1.3863))
     """
     _check_pair("a", a, "b", b)
-    check_number("eps", eps, positive=False)
+    check_number("eps", eps, Range(0))
     with full_precision(a):
         visited = (_widened(a) @ _widened(b).T).softmax(dim=1).mean(dim=0)
         return -_log_transition(visited, eps).mean()

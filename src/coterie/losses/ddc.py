@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from coterie._checks import check_choice, check_number
+from coterie._checks import Range, check_choice, check_number
 from coterie._errors import InputError, InputTypeError
 from coterie.losses.inputs import check_dense
 from coterie.losses.numerics import log_floored, probability_floor, variance_floor, with_value_of
@@ -63,7 +63,7 @@ class DDCOptions:
     sizes: str = "equal"
 
     def __post_init__(self) -> None:
-        check_number("bandwidth", self.bandwidth, positive=True)
+        check_number("bandwidth", self.bandwidth, Range(0, above=True))
         for name, choices in (
             ("bandwidth_rule", BANDWIDTH_RULES),
             ("reduction", REDUCTIONS),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from coterie._checks import check_number
+from coterie._checks import Range, check_number
 from coterie._errors import InputError
 from coterie.losses.numerics import log_floored, probability_floor
 
@@ -54,7 +54,7 @@ def neighbor_information(student: Tensor, teacher: Tensor, shares: Tensor, *, be
             "student and teacher must have shape (b, k) and shares (k,), got "
             f"{tuple(student.shape)}, {tuple(teacher.shape)} and {tuple(shares.shape)}"
         )
-    if check_number("beta", beta, positive=True) > 1:
+    if check_number("beta", beta, Range(0, above=True)) > 1:
         raise InputError(f"beta={beta} must be in (0, 1]")
     floor = probability_floor(student.dtype)
     joint = (student * teacher).clamp_min(floor).pow(beta)

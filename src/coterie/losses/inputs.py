@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from coterie._checks import check_number
+from coterie._checks import Range, check_number
 from coterie._errors import InputError, InputTypeError
 
 # no divergence of float64 rows exceeds 540; float32 sums over all pairs of a batch stay finite with it
@@ -37,7 +37,7 @@ def check_alike(name: str, value: Tensor, other_name: str, other: Tensor) -> Non
 
 def check_margin(value: object) -> float:
     """A margin of `kcl`: a number > 0 with which a sum over pairs is finite."""
-    margin = check_number("margin", value, positive=True)
+    margin = check_number("margin", value, Range(0, above=True))
     if margin > LARGEST_MARGIN:
         raise InputError(
             f"margin must be at most {LARGEST_MARGIN:g}, got {value}; no divergence of two rows exceeds 540."

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from coterie._checks import check_number
+from coterie._checks import Range, check_number
 from coterie._errors import InputError, InputTypeError
 from coterie.losses.inputs import check_alike, check_dense
 from coterie.losses.numerics import floored, log_floored, probability_floor
@@ -64,7 +64,7 @@ def l2c(
     >>> {name: round(float(value), 4) for name, value in terms.items()}
     {'count': 0.2231, 'assignment': 0.393, 'total': 2.1882}
     """
-    prior, weight = _check_prior(same_prior), check_number("weight", weight, positive=False)
+    prior, weight = _check_prior(same_prior), check_number("weight", weight, Range(0))
     _check_outputs(count_proba, assignments)
     same, counts = _check_labels(labels, count_proba, assignments[0].shape[1])
     return l2c_terms(count_proba, assignments, same, counts, class_weights(prior), weight)
@@ -141,7 +141,7 @@ def class_weights(same_prior: float) -> tuple[float, float]:
 
 
 def _check_prior(same_prior: object) -> float:
-    prior = check_number("same_prior", same_prior, positive=True)
+    prior = check_number("same_prior", same_prior, Range(0, above=True))
     if prior >= 1:
         raise InputError(f"same_prior must be a number in (0, 1), got {prior}")
     return prior

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from coterie._checks import check_choice, check_flag, check_number
+from coterie._checks import Range, check_choice, check_flag, check_number
 from coterie._errors import InputError, InputTypeError
 from coterie.losses.inputs import check_dense
 
@@ -45,7 +45,7 @@ class PairOptions:
     def __post_init__(self) -> None:
         check_choice("reduction", self.reduction, ("mean", "sum"))
         check_flag("include_self", self.include_self)
-        check_number("eps", self.eps, positive=False)
+        check_number("eps", self.eps, Range(0))
         if self.kind_weights is not None:
             _check_kind_weights(self.kind_weights)
 
@@ -56,7 +56,7 @@ def _check_kind_weights(weights: object) -> None:
     if len(weights) != 2:
         raise InputError(f"kind_weights must hold 2 numbers (w_similar, w_dissimilar), got {len(weights)}.")
     for weight in weights:
-        check_number("kind_weights", weight, positive=False)
+        check_number("kind_weights", weight, Range(0))
 
 
 DEFAULT_OPTIONS = PairOptions()

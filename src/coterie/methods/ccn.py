@@ -22,6 +22,7 @@ from coterie.data import Pairs
 from coterie.data.arrays import SampleArray, data_digest
 from coterie.data.augment import Augment
 from coterie.data.batches import LabelBatches, PairBatches, Sampler
+from coterie.data.labels import similar_share
 from coterie.engine.objective import OnEnter
 from coterie.engine.recipe import Recipe
 from coterie.engine.training import FinishedRun
@@ -43,8 +44,8 @@ from coterie.methods.pair_objectives import PairObjective, TransferObjective
 from coterie.methods.similarity import SimilarityNetwork
 from coterie.methods.transfer import (
     check_similarity,
+    look_at_answers,
     make_pair_labeler,
-    similar_share,
     spectral_start,
 )
 from coterie.metrics import dominant_clusters
@@ -73,13 +74,11 @@ class _Supervision:
 
     @property
     def similar_share(self) -> float:
-        """Fraction of the known pairs that are similar."""
+        """Share of the known pairs that are similar."""
         if self.pairs is not None:
             return self.pairs.n_similar / self.pairs.n_pairs
         assert self.codes is not None
-        counts = np.bincount(self.codes[self.codes >= 0])
-        total = int(counts.sum())
-        return float((counts * (counts - 1)).sum()) / max(1, total * (total - 1))
+        return similar_share(self.codes)
 
     def digest(self) -> str:
         return data_digest(self.codes, *pair_columns(self.pairs))
@@ -99,8 +98,8 @@ class CCN(CCNParams, NeuralClusterer):
     Attributes
     ----------
     history_, runs_ : list of dict
-        One entry per epoch, and one per restart. After a fit with a similarity network and `over_clustering`
-        each of several restarts has its own "n_clusters" and "n_dominant", whose spread is the estimate's.
+        One entry per epoch, and one per restart. After a fit with a similarity network, each of several
+        restarts has its own "n_clusters" and "n_dominant", whose spread is the estimate's.
     classes_ : array
         Distinct known labels; only after a fit with y.
     hidden_features_ : int
@@ -217,7 +216,7 @@ class CCN(CCNParams, NeuralClusterer):
         sampler = LabelBatches(np.zeros(len(samples), dtype=np.int64), recipe.batch_size)
         argmax, weighted = self.preset != "default", self.pair_weight == "confidence"
         labeler = make_pair_labeler(similarity, argmax=argmax, weighted=weighted)
-        share = similar_share(similarity, labeler, samples, sampler)
+        share = look_at_answers(similarity, labeler, samples, sampler)
         weights = _kind_weights(share) if self.pair_weight == "balanced" else None
         options = dataclasses.replace(preset.options, kind_weights=weights)
         objective = TransferObjective(sampler, self.loss, self.margin, options, labeler)
@@ -229,9 +228,10 @@ class CCN(CCNParams, NeuralClusterer):
         state = labeler.network.state_dict().values()
         supervision = data_digest(*(np.atleast_1d(value.cpu().numpy()) for value in state))
         training = Training(objective, recipe, n_restarts, self._transfer_views(), supervision)
-        # each restart estimates the number of clusters
-        keep = n_restarts if self.over_clustering else 1
-        return self._train(samples, dataclasses.replace(training, keep=keep, scaling=similarity.scaling_))
+        # each restart says how many clusters it finds
+        return self._train(
+            samples, dataclasses.replace(training, keep=n_restarts, scaling=similarity.scaling_)
+        )
 
     def _transfer_views(self) -> Augment | None:
         """The views of each batch, which the similarity network sees too."""

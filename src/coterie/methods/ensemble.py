@@ -31,7 +31,7 @@ def check_vote(vote: object, n_restarts: int | str) -> int:
     ------
     InputError, InputTypeError
     """
-    number = check_int("vote", vote, low=0)
+    number = check_int("vote", vote, 0)
     if 0 < number < SMALLEST_VOTE:
         raise InputError(f"vote must be 0 or at least {SMALLEST_VOTE}, got {number}")
     if isinstance(n_restarts, Integral) and number > n_restarts:

@@ -19,6 +19,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from coterie._checks import check_value
 from coterie._errors import InputError
 from coterie._types import Batch, Output
 from coterie.data.arrays import SampleArray, data_digest
@@ -43,7 +44,6 @@ from coterie.methods.tables import frame_values
 from coterie.nn import channels_last
 from coterie.nn.set_network import ItemVectors, SetNetwork, build_set_network
 from coterie.params import Range, parameters
-from coterie.params.checks import check_value
 from coterie.params.l2c import SUBSET_SIZE, L2CParams
 
 SetSampler = SetBatches | GivenSets

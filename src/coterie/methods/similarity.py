@@ -25,6 +25,7 @@ from coterie.data import ClassBatches, PairBatches, Pairs
 from coterie.data.arrays import SampleArray, ScaledSource, Scaling, data_digest
 from coterie.data.batches import Sampler
 from coterie.data.checks import as_array
+from coterie.data.labels import similar_share
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import choose_threads, torch_threads
@@ -174,7 +175,8 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
             sampler, held, digest = self._from_labels(len(samples), y, groups, recipe)
         self._held_plans = held
         self.bytes_ = samples.dtype == np.uint8
-        self._similar_share = _similar_share(sampler)
+        labels = sampler.plan(0, 0, 0).labels
+        self._similar_share = None if labels is None else similar_share(labels)
         training = Training(
             SimilarityObjective(sampler), recipe, self._restarts_or(1), self._choose_augment(True), digest
         )
@@ -328,15 +330,6 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
                 odds.append(network(source.take(plan.rows))[1].cpu()[known].double())
                 kinds.append(same[known] > 0)
         return torch.cat(odds).numpy(), torch.cat(kinds).numpy()
-
-
-def _similar_share(sampler: Sampler) -> float | None:
-    """Share of the pairs i < j of a training batch that is similar; None where pairs were given."""
-    labels = sampler.plan(0, 0, 0).labels
-    if labels is None:
-        return None
-    counts, n = np.unique(labels, return_counts=True)[1], len(labels)
-    return float((counts * (counts - 1)).sum() / (n * (n - 1)))
 
 
 def _as_batch(plan: BatchPlan) -> Batch:

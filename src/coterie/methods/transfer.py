@@ -156,10 +156,10 @@ def spectral_start(
     return GivenHead(rows, found.astype(np.int64), n_clusters)
 
 
-def similar_share(
+def look_at_answers(
     similarity: SimilarityNetwork, labeler: PairLabeler, samples: SampleArray, sampler: Sampler
 ) -> float:
-    """Share of the pairs of some batches that are called similar, with batch statistics.
+    """Share of the pairs of some batches that the network calls similar, with batch statistics.
 
     Parameters
     ----------

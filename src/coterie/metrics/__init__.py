@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from coterie.metrics.alignment import align_clusters, vote_shares
 from coterie.metrics.external import (
+    balanced_accuracy,
     clustering_accuracy,
     contingency,
     dominant_clusters,
@@ -16,6 +17,7 @@ from coterie.metrics.external import (
 
 __all__ = [
     "align_clusters",
+    "balanced_accuracy",
     "clustering_accuracy",
     "contingency",
     "dominant_clusters",

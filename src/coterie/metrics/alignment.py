@@ -43,7 +43,7 @@ def align_clusters(reference: npt.ArrayLike, labels: npt.ArrayLike, n_clusters: 
     >>> renamed[[2, 2, 0, 1]]
     array([0, 0, 1, 2])
     """
-    k = check_int("n_clusters", n_clusters, low=1)
+    k = check_int("n_clusters", n_clusters, 1)
     known, found = _codes("reference", reference, k), _codes("labels", labels, k)
     if len(known) != len(found):
         raise InputError(f"reference and labels must be equally long, got {len(known)} and {len(found)}.")
@@ -78,7 +78,7 @@ def vote_shares(labelings: Sequence[npt.ArrayLike], n_clusters: int) -> npt.NDAr
     >>> shares.argmax(axis=1), shares.round(2).tolist()
     (array([1, 2]), [[0.33, 0.67, 0.0], [0.33, 0.33, 0.33]])
     """
-    k = check_int("n_clusters", n_clusters, low=1)
+    k = check_int("n_clusters", n_clusters, 1)
     try:
         given = list(labelings)
     except TypeError as error:

@@ -150,6 +150,38 @@ def clustering_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     return float(table[rows, columns].sum() / table.sum())
 
 
+def balanced_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Mean over the classes of the share that lies in its cluster, under the best one-to-one matching.
+
+    Small classes count as much as large ones. The matching maximises this mean, so that it may differ from
+    that of `clustering_accuracy`.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n,)
+        Classes and clusters, labels of any one type each.
+
+    Returns
+    -------
+    float
+        In (0, 1].
+
+    Raises
+    ------
+    InputError, InputTypeError
+        As `contingency`.
+
+    Examples
+    --------
+    >>> balanced_accuracy(["a", "a", "a", "b"], [0, 0, 1, 1])
+    0.8333333333333333
+    """
+    table = contingency(y_true, y_pred)
+    shares = table / table.sum(axis=1, keepdims=True)
+    rows, columns = linear_sum_assignment(shares, maximize=True)
+    return float(shares[rows, columns].sum() / len(shares))
+
+
 def misclassification_rate(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     """Share of samples that disagree under the best one-to-one matching: 1 - `clustering_accuracy`.
 

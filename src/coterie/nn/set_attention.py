@@ -58,7 +58,7 @@ class SetAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.rescale = rescale
-        self.max_clusters = check_int("max_clusters", max_clusters, low=1)
+        self.max_clusters = check_int("max_clusters", max_clusters, 1)
         self.into = nn.Linear(in_features, width)
         self.pairs = nn.Sequential(nn.Linear(_PAIR_FEATURES, 16), nn.GELU(), nn.Linear(16, heads))
         # nothing comes after the last layer that would take its logits

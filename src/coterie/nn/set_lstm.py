@@ -67,10 +67,10 @@ class SetLSTM(nn.Module):
         n_samples: int | None = None,
     ) -> None:
         super().__init__()
-        self.max_clusters = check_int("max_clusters", max_clusters, low=1)
+        self.max_clusters = check_int("max_clusters", max_clusters, 1)
         self.into = nn.Linear(in_features, width)
         self.distance = make_distance(distance, width)
-        self.n_samples = None if distance == "implicit" else check_int("n_samples", n_samples, low=2)
+        self.n_samples = None if distance == "implicit" else check_int("n_samples", n_samples, 2)
         first = self.n_samples or width
         self.layers = nn.ModuleList(
             nn.LSTM(width if number else first, width // 2, batch_first=True, bidirectional=True)

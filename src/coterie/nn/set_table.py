@@ -55,7 +55,7 @@ class TableAttention(nn.Module):
 
     def __init__(self, max_clusters: int, *, width: int = 96, depth: int = 6, heads: int = 8) -> None:
         super().__init__()
-        self.max_clusters = check_int("max_clusters", max_clusters, low=1)
+        self.max_clusters = check_int("max_clusters", max_clusters, 1)
         self.profile = nn.Linear(PROFILE_FEATURES, width)
         self.cell = nn.Sequential(nn.Linear(CELL_FEATURES, _HIDDEN), nn.GELU(), nn.Linear(_HIDDEN, _HIDDEN))
         self.pooled = nn.Linear(2 * _HIDDEN, width)

@@ -12,6 +12,7 @@ DistributedDataParallel, gives the gradient of L.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
@@ -126,10 +127,16 @@ def _sum_over_processes(x: Tensor) -> Tensor:
     return total
 
 
-def global_rows(x: Tensor) -> Tensor:
-    """Rows x (b, c) of all processes in their order, with gradient, on every process.
+def global_rows(x: Tensor, counts: Sequence[int] | None = None) -> Tensor:
+    """Rows x (b, ...) of all processes in their order, with gradient, on every process.
 
     Its backward follows the convention of this module: it sums the gradients of all copies of that loss.
+
+    Parameters
+    ----------
+    x : tensor of shape (b, ...)
+    counts : sequence of int, optional
+        Rows of each process; by default the processes tell each other.
 
     Examples
     --------
@@ -138,12 +145,18 @@ def global_rows(x: Tensor) -> Tensor:
     """
     if not _is_distributed():
         return x
-    counts = x.new_zeros(dist.get_world_size(), dtype=torch.int64)
-    counts[dist.get_rank()] = len(x)
+    known = _all_counts(len(x), x.device) if counts is None else counts
+    before = sum(known[: dist.get_rank()])
+    after = sum(known) - before - len(x)
+    return _sum_over_processes(functional.pad(x, (*(0, 0) * (x.dim() - 1), before, after)))
+
+
+def _all_counts(count: int, device: torch.device) -> list[int]:
+    """A number of each process, on every process."""
+    counts = torch.zeros(dist.get_world_size(), dtype=torch.int64, device=device)
+    counts[dist.get_rank()] = count
     dist.all_reduce(counts)
-    before = int(counts[: dist.get_rank()].sum())
-    placed = functional.pad(x, (0, 0, before, int(counts.sum()) - before - len(x)))
-    return _sum_over_processes(placed)
+    return counts.tolist()
 
 
 def _is_distributed() -> bool:

@@ -1,6 +1,7 @@
 """What estimators can be asked for: every parameter once. Nothing here imports torch."""
 
-from coterie.params.checks import Range, check_seed, check_weights
+from coterie._checks import Range
+from coterie.params.checks import check_seed, check_weights
 from coterie.params.declare import (
     Parameter,
     check_parameters,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
-from coterie.params.checks import Range
+from coterie._checks import Range
 from coterie.params.declare import param, parameters
 from coterie.params.shared import ClustererParams
 

@@ -1,94 +1,14 @@
-"""Checks that follow from a parameter's type and range, with one form of message."""
+"""Checks of parameters that a type and a range do not say."""
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from numbers import Integral, Real
-from os import PathLike
-from typing import Any
+from collections.abc import Callable
+from numbers import Integral
 
 import numpy as np
 
+from coterie._checks import Range, check_value
 from coterie._errors import InputError, InputTypeError
 
 Check = Callable[[str, object], object]
-
-_CALLED = {
-    int: "an int",
-    float: "a finite number",
-    str: "a str",
-    PathLike: "a path",
-    dict: "a dict",
-    Callable: "a callable",
-}
-
-
-@dataclass(frozen=True)
-class Range:
-    """Numbers from `low` to `high`.
-
-    Attributes
-    ----------
-    low, high : float or None
-        None: no bound.
-    above : bool
-        Whether `low` itself is outside.
-    """
-
-    low: float | None = None
-    high: float | None = None
-    above: bool = False
-
-    def __contains__(self, number: float) -> bool:
-        if self.low is not None and (number < self.low or (self.above and number == self.low)):
-            return False
-        return math.isfinite(number) and (self.high is None or number <= self.high)
-
-    def __str__(self) -> str:
-        if self.high is not None:
-            return f" in [{self.low}, {self.high}]"
-        return "" if self.low is None else f" {'>' if self.above else '>='} {self.low}"
-
-
-def check_value(
-    name: str, value: object, choices: Sequence[object], types: Sequence[Any], bounds: Range
-) -> None:
-    """Raise unless `value` is one of the choices, or of one of the types and in the range.
-
-    Raises
-    ------
-    InputError
-        It is out of range, or where only choices or callables are accepted, none of them.
-    InputTypeError
-        It has the wrong type.
-    """
-    if isinstance(value, str | bool | np.bool_ | None) and value in choices:
-        return
-    expected = describe(choices, types, bounds)
-    if any(_is_a(value, kind) for kind in types):
-        if not isinstance(value, Real) or float(value) in bounds:
-            return
-        raise InputError(f"{name} must be {expected}, got {value}")
-    error = InputTypeError if set(types) - {Callable} else InputError
-    raise error(f"{name} must be {expected}, got {value!r}")
-
-
-def describe(choices: Sequence[object], types: Sequence[Any], bounds: Range) -> str:
-    """What is accepted, in words."""
-    numbers = (int, float)
-    words = [_CALLED[kind] + (str(bounds) if kind in numbers else "") for kind in types]
-    return alternatives([*words, *(repr(choice) for choice in choices)])
-
-
-def alternatives(words: Sequence[str]) -> str:
-    """Words as a list that ends with "or"."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-
-
-def _is_a(value: object, kind: Any) -> bool:
-    if kind in (int, float):
-        return isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool | np.bool_)
-    return callable(value) if kind is Callable else isinstance(value, kind)
 
 
 def check_seed(name: str, value: object) -> None:

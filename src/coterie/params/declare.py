@@ -13,8 +13,9 @@ from dataclasses import Field, dataclass, field, fields
 from types import NoneType, SimpleNamespace
 from typing import Any, Literal, TypeVar, cast, dataclass_transform, get_args, get_origin, get_type_hints
 
+from coterie._checks import Range, check_value
 from coterie._errors import InputTypeError
-from coterie.params.checks import Check, Range, check_value
+from coterie.params.checks import Check
 from coterie.params.documentation import compose
 
 C = TypeVar("C", bound=type)

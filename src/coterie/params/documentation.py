@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coterie.params.checks import alternatives
+from coterie._checks import alternatives
 
 if TYPE_CHECKING:
     from coterie.params.declare import Parameter

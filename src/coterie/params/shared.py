@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from coterie.params.checks import Range, check_device, check_jobs, check_seed
+from coterie._checks import Range
+from coterie.params.checks import check_device, check_jobs, check_seed
 from coterie.params.declare import param, parameters
 from coterie.params.duration import check_duration
 

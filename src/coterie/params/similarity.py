@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from coterie.params.checks import Range
+from coterie._checks import Range
 from coterie.params.declare import param, parameters
 from coterie.params.shared import TrainingParams
 

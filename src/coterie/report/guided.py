@@ -60,7 +60,7 @@ def guided_backpropagation(
     """
     check_is_fitted(estimator, "network_")
     if cluster is not None:
-        check_int("cluster", cluster, low=0, high=estimator.network_.head.out_features - 1)
+        check_int("cluster", cluster, 0, estimator.network_.head.out_features - 1)
     samples = estimator._check_samples(X, reset=False)
     network = estimator.network_
     source = ScaledSource(samples, estimator.scaling_, next(network.parameters()).device)

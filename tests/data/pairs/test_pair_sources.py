@@ -119,16 +119,21 @@ def test_neighbors_of_images_and_none_far() -> None:
 @pytest.mark.parametrize(
     ("X", "options", "error", "words"),
     [
-        (np.zeros((5, 2)), {"n_neighbors": 5}, InputError, r"n_neighbors must be an int in 1\.\.4, got 5"),
+        (np.zeros((5, 2)), {"n_neighbors": 5}, InputError, r"n_neighbors must be an int in \[1, 4\], got 5"),
         (np.zeros((5, 2)), {"n_neighbors": "2"}, InputTypeError, "n_neighbors must be an int"),
         (np.zeros((5, 2)), {"n_neighbors": 1, "far": 1.0}, InputError, r"far must be in \[0, 1\), got 1.0"),
         (
             np.zeros((5, 2)),
             {"n_neighbors": 1, "far": "far"},
             InputTypeError,
-            "far must be a number, got 'far'",
+            "far must be a finite number, got 'far'",
         ),
-        (np.zeros((5, 2)), {"n_neighbors": 1, "far": np.nan}, InputError, "far must be finite, got nan"),
+        (
+            np.zeros((5, 2)),
+            {"n_neighbors": 1, "far": np.nan},
+            InputError,
+            "far must be a finite number, got nan",
+        ),
         (np.zeros((5, 2)), {"n_neighbors": 1, "n_dissimilar": -1}, InputError, "n_dissimilar must be an int"),
         (np.zeros((5, 2)), {"n_neighbors": 1, "n_dissimilar": 2}, InputError, "only 0 of 2 dissimilar pairs"),
         (np.zeros(5), {}, InputError, r"X must have shape \(n, \.\.\.\) with n >= 3, got shape \(5,\)"),
@@ -187,8 +192,8 @@ def test_sequence_defaults_and_groups_by_name() -> None:
     [
         ([0.0, 1.0], {"window": 2, "gap": 1}, InputError, "0 <= window <= gap, got 2.0 and 1.0"),
         ([0.0, 1.0], {"window": -1, "gap": 1}, InputError, "0 <= window <= gap"),
-        ([0.0, 1.0], {"window": "1", "gap": 1}, InputTypeError, "window must be a number"),
-        ([0.0, 1.0], {"window": 0, "gap": np.inf}, InputError, "gap must be finite"),
+        ([0.0, 1.0], {"window": "1", "gap": 1}, InputTypeError, "window must be a finite number"),
+        ([0.0, 1.0], {"window": 0, "gap": np.inf}, InputError, "gap must be a finite number"),
         ([0.0], {"window": 0, "gap": 1}, InputError, "times must hold at least 2 samples, got 1"),
         ([0.0, np.nan], {"window": 0, "gap": 1}, InputError, "times must be finite, got nan at position 1"),
         (["0", "1"], {"window": 0, "gap": 1}, InputTypeError, "times must hold numbers, got dtype <U1"),

@@ -9,9 +9,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from coterie._checks import check_flag, check_int
+from coterie._checks import Range, check_flag, check_int, check_number
 from coterie._errors import InputError, InputTypeError
-from coterie.data.checks import RandomState, check_real, generator, one_dim
+from coterie.data.checks import RandomState, generator, one_dim
 from coterie.data.ids import RowIds
 from coterie.data.pairs.arrays import (
     Ints,
@@ -127,7 +127,7 @@ class PairSet:
         InputError
             If an index is n or more; the first such pair is named.
         """
-        check_int("n", n, low=0)
+        check_int("n", n, 0)
         wrong = np.flatnonzero(self._j >= n)
         if len(wrong):
             first = wrong[0]
@@ -211,7 +211,7 @@ class PairSet:
         InputError, InputTypeError
             If n is out of range.
         """
-        count = check_int("n", n, low=1, high=self.n_pairs)
+        count = check_int("n", n, 1, self.n_pairs)
         drawn = np.sort(generator(random_state).choice(self.n_pairs, count, replace=False))
         return type(self)(self._i[drawn], self._j[drawn], self._same[drawn], hard=self._hard)
 
@@ -258,9 +258,8 @@ class PairSet:
         InputError, InputTypeError
             If p is out of range.
         """
-        if not 0 <= check_real("p", p) <= 1:
-            raise InputError(f"p must be in [0, 1], got {p}")
-        flipped = generator(random_state).choice(self.n_pairs, round(p * self.n_pairs), replace=False)
+        share = check_number("p", p, Range(0, 1))
+        flipped = generator(random_state).choice(self.n_pairs, round(share * self.n_pairs), replace=False)
         same = self._same.copy()
         same[flipped] *= -1
         return type(self)(self._i, self._j, same, hard=False)

@@ -10,9 +10,9 @@ from sklearn.metrics import pairwise_distances_chunked
 from sklearn.metrics.pairwise import paired_euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
-from coterie._checks import check_int
+from coterie._checks import Range, check_int, check_number
 from coterie._errors import InputError, InputTypeError
-from coterie.data.checks import RandomState, as_array, check_real, generator, one_dim
+from coterie.data.checks import RandomState, as_array, generator, one_dim
 from coterie.data.labels import encode_labels
 from coterie.data.pairs.arrays import (
     LARGEST_INDEX,
@@ -44,7 +44,7 @@ def pairs_of_labels(
         refuse_too_many(total, "all pairs of y", "give n_pairs")
         drawn = np.arange(total)
     else:
-        check_int("n_pairs", n_pairs, low=1)
+        check_int("n_pairs", n_pairs, 1)
         _check_available("n_pairs", n_pairs, total, f"the pairs of {len(known)} labelled samples")
         drawn = draw_distinct(total, n_pairs, generator(random_state))
     i, j = (known[end] for end in decode_pairs(drawn))
@@ -56,13 +56,13 @@ def pairs_of_neighbors(
 ) -> tuple[Ints, Ints, Signs]:
     """Pair mutual neighbours, and samples far from each other, see `Pairs.from_neighbors`."""
     points = as_points(X)
-    k = check_int("n_neighbors", n_neighbors, low=1, high=len(points) - 1)
-    if not 0 <= check_real("far", far) < 1:
+    k = check_int("n_neighbors", n_neighbors, 1, len(points) - 1)
+    if not 0 <= check_number("far", far, Range()) < 1:
         raise InputError(f"far must be in [0, 1), got {far}")
     near = NearestNeighbors(n_neighbors=k).fit(points).kneighbors_graph()
     i, j = (np.asarray(end, dtype=np.int64) for end in near.multiply(near.T).nonzero())
     i, j = i[i < j], j[i < j]
-    wanted = len(i) if n_dissimilar is None else check_int("n_dissimilar", n_dissimilar, low=0)
+    wanted = len(i) if n_dissimilar is None else check_int("n_dissimilar", n_dissimilar, 0)
     a, b = _draw_far(points, pair_keys(i, j), wanted, far, generator(random_state))
     return np.r_[i, a], np.r_[j, b], _kinds(len(i), len(a))
 
@@ -72,7 +72,7 @@ def pairs_around(
 ) -> tuple[Ints, Ints, Signs]:
     """The pairs of the samples for which those of some pairs stand, see `Pairs.propagate`."""
     points = as_points(X)
-    k = check_int("n_neighbors", n_neighbors, low=1, high=len(points) - 1)
+    k = check_int("n_neighbors", n_neighbors, 1, len(points) - 1)
     i, j, same = pairs
     named = np.unique(np.r_[i, j])
     members = _stood_for(points, named, k)
@@ -119,7 +119,7 @@ def pairs_in_time(
     refuse_too_many(n_near, "the similar pairs", "make window smaller")
     wanted = min(n_near, n_beyond)
     if n_dissimilar is not None:
-        wanted = check_int("n_dissimilar", n_dissimilar, low=0)
+        wanted = check_int("n_dissimilar", n_dissimilar, 0)
         _check_available("n_dissimilar", wanted, n_beyond, "the pairs more than gap apart")
     if n_near + wanted == 0:
         raise InputError(f"window={window} must be >= the distance of some two of the {len(order)} times")
@@ -134,8 +134,8 @@ def _time_limits(
     """Window and gap as given, or from the median step between neighbours of one recording."""
     steps = np.diff(moments)[np.diff(recordings) == 0]
     usual = float(np.median(steps)) if len(steps) else 0.0
-    window = usual if limits[0] is None else check_real("window", limits[0])
-    gap = 10 * window if limits[1] is None else check_real("gap", limits[1])
+    window = usual if limits[0] is None else check_number("window", limits[0], Range())
+    gap = 10 * window if limits[1] is None else check_number("gap", limits[1], Range())
     if not 0 <= window <= gap:
         raise InputError(f"window and gap must satisfy 0 <= window <= gap, got {window} and {gap}")
     return window, gap

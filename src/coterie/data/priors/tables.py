@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from coterie._checks import check_int
-from coterie._errors import InputError
+from coterie._checks import check_int, check_range
 from coterie.data.checks import RandomState, generator
 from coterie.data.priors.columns import add_outliers, bend_columns, embed, standardise, warp, widen
 from coterie.data.priors.identify import merge_confused
@@ -82,18 +81,11 @@ def synthetic_tables(
     >>> [len(table.X) for table in tables], all(table.labels.max() < 4 for table in tables)
     ([60, 60, 60], True)
     """
-    check_int("n_tables", n_tables, low=1)
-    columns, clusters = _check_range("n_columns", n_columns), _check_range("n_clusters", n_clusters)
-    check_int("n_rows", n_rows, low=ROWS_OF_A_CLUSTER * clusters[1])
+    check_int("n_tables", n_tables, 1)
+    columns, clusters = check_range("n_columns", n_columns), check_range("n_clusters", n_clusters)
+    check_int("n_rows", n_rows, ROWS_OF_A_CLUSTER * clusters[1])
     rng = generator(random_state)
     return [_draw_table(rng, n_rows, columns, clusters) for _ in range(n_tables)]
-
-
-def _check_range(name: str, value: tuple[int, int]) -> tuple[int, int]:
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise InputError(f"{name} must be a smallest and a largest number, got {value!r}")
-    low = check_int(f"{name}[0]", value[0], low=1)
-    return low, check_int(f"{name}[1]", value[1], low=low)
 
 
 def _draw_table(rng: Rng, n: int, n_columns: tuple[int, int], n_clusters: tuple[int, int]) -> Table:

@@ -86,22 +86,6 @@ def _check_like(path: str | os.PathLike[str], samples: Samples, like: Facts) -> 
         )
 
 
-def read_array(path: str | os.PathLike[str]) -> Array:
-    """Read samples from a file: the samples of `read_samples`.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = Path(folder) / "points.csv"
-    ...     _ = file.write_text("x,y\\n1,2\\n3,4\\n")
-    ...     read_array(file)
-    array([[1., 2.],
-           [3., 4.]])
-    """
-    return read_samples(check_file(path)).X  # type: ignore[return-value]  # files hold arrays
-
-
 def read_labels(path: str | os.PathLike[str]) -> Array:
     """Read one label per sample from a file, in the order of the file.
 

@@ -90,7 +90,7 @@ def top_examples(
             f"samples must have shape ({len(rows)}, h, w) or ({len(rows)}, 3, h, w), one per row of "
             f"probabilities, got shape {images.shape}"
         )
-    check_int("n_examples", n_examples, low=1)
+    check_int("n_examples", n_examples, 1)
     images = (images - images.min()) / max(float(np.ptp(images)), np.finfo(np.float64).tiny)
     if images.ndim == 4:
         images = np.moveaxis(images, 1, -1)
