@@ -294,8 +294,8 @@ BAD = [
     (["fit", "x.npy", *LABELS], "the following arguments are required: --out"),
     (["fit", "--out", "new"], "the following arguments are required: DATA"),
     (["fit", "x.npy", *LABELS, "--out", "x.npy"], "--out: x.npy must be a folder, but it is a file"),
-    (["fit", "x.npy", *LABELS, "--out", "x.npy/below"], "--out: x.npy/below cannot be made"),
-    (["fit", "x.npy", *LABELS, "--out", "/proc/new"], "--out: /proc/new cannot be made"),
+    (["fit", "x.npy", *LABELS, "--out", "x.npy/below"], "--out: x.npy/below cannot be created"),
+    (["fit", "x.npy", *LABELS, "--out", "/proc/new"], "--out: /proc/new cannot be created"),
     (
         ["fit", "wide.npy", *LABELS, "--out", "run", "--resume", "--n-clusters", "10"],
         "belongs to a fit with other",
