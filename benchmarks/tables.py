@@ -127,7 +127,7 @@ _UNSEEN = (
     metric("NMI (geometric)", "test_nmi_geometric"),
     metric("MR", "misclassification_rate"),
     metric("right k", "right_counts"),
-    metric("NMI, k told", "nmi_with_k_told"),
+    metric("NMI, k given", "nmi_with_k_told"),
     metric("processor s of the training", "processor_seconds", digits=0),
 )
 COLUMNS: dict[str, tuple[Column, ...]] = {
@@ -148,7 +148,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("standard error", "nmi_standard_error"),
         metric("MR", "misclassification_rate"),
         metric("right k", "right_counts"),
-        metric("NMI, k told", "nmi_with_k_told"),
+        metric("NMI, k given", "nmi_with_k_told"),
         metric("change of NMI by order", "nmi_change_by_order"),
         metric("processor s a set", "seconds_a_set"),
     ),
@@ -160,7 +160,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("ARI", "ari"),
         metric("NMI (arithmetic)", "nmi_arithmetic"),
         metric("right k", "right_counts"),
-        metric("ARI, k told", "ari_with_k_told"),
+        metric("ARI, k given", "ari_with_k_told"),
         metric("calibration error of P(k)", "calibration_error"),
         metric("processor s a table", "seconds_a_table", digits=2),
     ),

@@ -37,8 +37,8 @@ k_means = KMeans(n_clusters=10, n_init=10, random_state=0).fit_predict(X.reshape
 print(f"k-means: ACC {clustering_accuracy(y, k_means):.3f}")
 
 # %%
-# Nothing told
-# ------------
+# No labels
+# ---------
 #
 # What :class:`coterie.ADC` learns from are random views of each image (small rotations, crops, noise). The
 # softmax output of its network is the clustering. To save time there is one start here in place of three, of
@@ -47,7 +47,7 @@ print(f"k-means: ACC {clustering_accuracy(y, k_means):.3f}")
 from coterie import ADC
 
 adc = ADC(n_clusters=10, n_restarts=1, max_steps=600, random_state=0).fit(X)
-print(f"ADC, nothing told: ACC {clustering_accuracy(y, adc.labels_):.3f}")
+print(f"ADC, no labels: ACC {clustering_accuracy(y, adc.labels_):.3f}")
 print("sizes of the clusters:", np.bincount(adc.labels_))
 
 # %%

@@ -47,7 +47,7 @@ print("P(k):", model.predict_count_proba(cloud).round(3))
 print("first points:", model.predict_proba(cloud)[:3].round(3), sep="\n")
 
 # %%
-# Against k-means, which is told the number. NMI is the mean of 100 sets; one cluster alone scores 1 where it
+# k-means is given the number of clusters. NMI is the mean of 100 sets; one cluster alone scores 1 where it
 # is right. A model warns where its largest number is the likeliest one: there might be more.
 
 with warnings.catch_warnings():
@@ -58,7 +58,7 @@ theirs = [
     for cloud, labels in zip(points, truth, strict=True)
 ]
 print(f"L2C:              NMI {np.mean(ours):.3f}")
-print(f"k-means, k told:  NMI {np.mean(theirs):.3f}")
+print(f"k-means, k given: NMI {np.mean(theirs):.3f}")
 
 # %%
 # A model of your own

@@ -92,7 +92,7 @@ show("CCN by similarity", model.labels_)
 
 # %%
 # Two lines to hold it against: k-means on the pixels, and on the features that the similarity network has
-# learnt, which is often strong when the number of classes is told.
+# learnt, which is often strong when the number of classes is given.
 
 k_means = KMeans(n_clusters=17, n_init=10, random_state=0)
 show("k-means on pixels", k_means.fit_predict(X_new.reshape(len(X_new), -1)))

@@ -31,7 +31,7 @@ def show(name: str, labels: np.ndarray) -> None:
     print(f"{name:<28} ACC {clustering_accuracy(truth, labels):.3f}   NMI {nmi(truth, labels):.3f}")
 
 
-show("k-means, nothing told", KMeans(n_clusters=10, n_init=10, random_state=0).fit_predict(X))
+show("k-means, no labels", KMeans(n_clusters=10, n_init=10, random_state=0).fit_predict(X))
 model = CCN(n_clusters=10, loss="kcl", n_restarts=2, random_state=0).fit(X, pairs=pairs)
 show("CCN, 2,000 random pairs", model.labels_)
 
@@ -62,10 +62,10 @@ print("implied: ", Pairs([0, 1, 2], [1, 2, 3], [1, 1, -1]).closure())
 #
 # -1, None or NaN is unknown. All pairs of known labels in a batch are used.
 
-told = np.full(len(truth), -1)
+partial = np.full(len(truth), -1)
 known = np.random.default_rng(0).choice(len(truth), 100, replace=False)
-told[known] = truth[known]
-model = CCN(n_clusters=10, n_restarts=2, random_state=0).fit(X, told)
+partial[known] = truth[known]
+model = CCN(n_clusters=10, n_restarts=2, random_state=0).fit(X, partial)
 show("CCN, 100 labels", model.labels_)
 
 # %%
@@ -79,7 +79,7 @@ show("CCN, 100 labels", model.labels_)
 # at least n / n_clusters rows. (``n_clusters="auto"`` counts them in five runs, and then trains with that
 # number.)
 
-model = CCN(n_clusters=30, over_clustering=True, n_restarts=2, random_state=0).fit(X, told)
+model = CCN(n_clusters=30, over_clustering=True, n_restarts=2, random_state=0).fit(X, partial)
 print("clusters used:", model.n_clusters_, "  dominant:", model.n_dominant_)
 show("CCN, 100 labels, 30 outputs", model.labels_)
 

@@ -50,7 +50,7 @@ print(X.shape, X.dtype)
 pairs = Pairs.from_labels(truth, 600, random_state=0)
 model = CCN(n_clusters=6, n_restarts=2, random_state=0).fit(X, pairs=pairs)
 by_k_means = KMeans(n_clusters=6, n_init=10, random_state=0).fit_predict(X)
-for name, labels in (("k-means, nothing told", by_k_means), ("CCN, 600 pairs", model.labels_)):
+for name, labels in (("k-means, no labels", by_k_means), ("CCN, 600 pairs", model.labels_)):
     print(f"{name:<24} ACC {clustering_accuracy(truth, labels):.3f}   NMI {nmi(truth, labels):.3f}")
 
 # %%

@@ -62,16 +62,16 @@ print(X.shape)
 # Somebody has named the topic of 20 texts of each kind; the others are None.
 
 rng = np.random.default_rng(0)
-told = np.full(len(texts), None)
+partial = np.full(len(texts), None)
 for topic in TOPICS:
     known = rng.choice(np.flatnonzero(truth == topic), 20, replace=False)
-    told[known] = topic
-rest = np.array([label is None for label in told])
+    partial[known] = topic
+rest = np.array([label is None for label in partial])
 
-model = CCN(n_clusters=6, n_restarts=2, random_state=0).fit(X, told)
+model = CCN(n_clusters=6, n_restarts=2, random_state=0).fit(X, partial)
 by_k_means = KMeans(n_clusters=6, n_init=10, random_state=0).fit_predict(X)
 print("texts that nobody has named:")
-for name, labels in (("k-means, nothing told", by_k_means), ("CCN, 120 labels", model.labels_)):
+for name, labels in (("k-means, no labels", by_k_means), ("CCN, 120 labels", model.labels_)):
     scores = clustering_accuracy(truth[rest], labels[rest]), nmi(truth[rest], labels[rest])
     print(f"{name:<24} ACC {scores[0]:.3f}   NMI {scores[1]:.3f}")
 
