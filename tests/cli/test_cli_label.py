@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,17 @@ from tests.cli.label_client import get, post
 
 from coterie.cli.label.server import LabelServer
 
+# connections may stay open for hours
+PATIENT = "from coterie.cli.label import server; server._Handler.timeout = 1e4; "
 Call = Callable[..., tuple[int, str, str]]
 QUICK = ("--n-clusters", "10", "--n-restarts", "1", "--max-steps", "2", "--over-clustering", "true")
 
 
-def start_label(*words: str) -> tuple[subprocess.Popen[str], str]:
-    """A session in its own process, and its address."""
+def start_label(*words: str, code: str = "") -> tuple[subprocess.Popen[str], str]:
+    """A session in its own process, which runs some code first; and its address."""
+    command = f"import sys; {code}from coterie.cli import main; sys.exit(main(sys.argv[1:]))"
     process = subprocess.Popen(
-        [sys.executable, "-m", "coterie", "label", "run", *words],
+        [sys.executable, "-c", command, "label", "run", *words],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -68,19 +71,19 @@ def test_a_kill_loses_no_acknowledged_answer(run: Path) -> None:
 
 
 def test_a_stop_does_not_wait_for_open_connections(run: Path) -> None:
-    process, address = start_label()
+    # of connections that may stay open for so long, waiting for any of them shows on the slowest machine
+    process, address = start_label(
+        code="from coterie.cli.label import server; server._Handler.timeout = 1e4; "
+    )
     port = int(address.split(":")[2].split("/")[0])
-    halves = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
-    for half in halves:
-        half.sendall(b"POST /x HTTP/1.0\r\n")
-    assert get(address + "state")["answers"] == 0
-    begun = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert time.monotonic() - begun < 9, err  # an open connection may take 10 s
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            half = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            half.sendall(b"POST /x HTTP/1.0\r\n")
+        assert get(address + "state")["answers"] == 0
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
     assert process.returncode == 130
-    for half in halves:
-        half.close()
 
 
 @pytest.mark.usefixtures("run")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +118,55 @@ def test_answers_come_back_from_their_file(tmp_path: Path, ids: list[str] | None
     path.write_text("i,j,same\n0,7,1\n")
     with pytest.raises(InputError):
         read_answers(path, ids, 5)
+
+
+def skip(answers: Answers) -> None:
+    answers.add(4, 5, 0)
+
+
+def answer(answers: Answers) -> None:
+    answers.add(4, 5, 1)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of fork beside threads
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("change", [skip, answer, Answers.undo])
+@pytest.mark.parametrize("last", [0, -1])
+def test_a_kill_at_any_replacing_of_a_file_keeps_answers_and_skips(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    last: int,
+    change: Callable[[Answers], None],
+    nth: int,
+    moment: str,
+) -> None:
+    """What is on the disk is what was there before the last request, or after it."""
+    path, names, replace, calls = tmp_path / "pairs.csv", [str(row) for row in range(6)], os.replace, []
+
+    def killing(source: Path, target: Path) -> None:
+        calls.append(target)
+        if moment == "after":
+            replace(source, target)
+        if len(calls) == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if moment == "before":
+            replace(source, target)
+
+    answers = Answers()
+    for given in ((0, 1, 1), (1, 2, 0), (2, 3, last)):
+        answers.add(*given)
+    write_answers(path, answers, names)
+    before = set(answers.given)
+    change(answers)
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr("coterie.data.files.os.replace", killing)
+        write_answers(path, answers, names)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+    assert set(read_answers(path, None, 6).given) in (before, set(answers.given))
+    write_answers(path, answers, names)
+    assert set(read_answers(path, None, 6).given) == set(answers.given)
+    assert not list(tmp_path.glob(".coterie-*"))
