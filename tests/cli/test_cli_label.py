@@ -136,7 +136,7 @@ def test_finishing_on_the_page_ends_the_command(call: Call, monkeypatch: pytest.
 @pytest.mark.usefixtures("run")
 def test_label_refuses(call: Call) -> None:
     for words, message in (
-        (["nowhere"], "no model file at nowhere/model"),
+        (["nowhere"], "nowhere/model does not exist; it must be a model file"),
         (["run", "--data", "gone.npy"], "gone.npy cannot be read"),
         (["run", "--port", "99999"], "--port: 99999 cannot be used"),
     ):
