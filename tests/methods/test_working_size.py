@@ -99,7 +99,7 @@ def test_views_of_the_caller_see_whole_images(own: bool) -> None:
         return x
 
     model = ADC(**FEW, random_state=0, augment=views if own else "digits").fit(images(28, 28))
-    assert model.max_pixels_ == 320
+    assert model.max_pixels_ == 256
     assert seen == [(28, 28)] * len(seen)
     assert bool(seen) == own
 

@@ -37,7 +37,7 @@ from coterie.params.adc import ADCParams
 
 PLATEAU_EPOCHS = 5
 # MNIST at 14x14 and photographs at 16x16 are clustered in minutes; benchmarks/README.md has what was tried
-USUAL_PIXELS = 320
+USUAL_PIXELS = 16 * 16
 
 
 @dataclass(frozen=True)
