@@ -59,7 +59,7 @@ pictures: .venv/ready
 
 # runs every guide: minutes
 docs: .venv/docs
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -e '.[text]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -e '.[sentences]'
 	MPLBACKEND=Agg $(BIN)/sphinx-build -W --keep-going docs build/docs
 
 # all pages, but no guide is run

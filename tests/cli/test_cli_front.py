@@ -26,6 +26,7 @@ Digits = Any
 Call = Callable[..., tuple[int, str, str]]
 Table = Callable[[str | Path], list[list[str]]]
 QUICK = ["--n-clusters", "10", "--n-restarts", "1", "--max-steps", "60", "--random-state", "0"]
+QUICK += ["--encoder", "none"]
 QUICK += ["--over-clustering", "true"]
 LABELS = ["--labels", "y.npy"]
 
@@ -117,6 +118,7 @@ def test_a_folder_of_sounds(folder: Path, call: Call, table: Table) -> None:
         soundfile.write(f"sounds/{number}.wav", wave, 8000)
     Path("kinds.csv").write_text("id,label\n" + "".join(f"{n}.wav,{n % 2}\n" for n in range(6)))
     words = ["--n-clusters", "2", "--max-steps", "20", "--n-restarts", "1", "--random-state", "0"]
+    words += ["--encoder", "none"]
     assert call("fit", "sounds", "--labels", "kinds.csv", "--out", "run", *words)[0] == 0
     labels = [row[1] for row in table("run/labels.csv")[1:]]
     assert labels == labels[:2] * 4

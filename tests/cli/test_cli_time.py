@@ -38,7 +38,7 @@ def test_it_names_the_size_of_images(folder: Path, call: Call) -> None:
         Image.fromarray(row).save(folder / "images" / f"{number}.png")
     words = [
         *("fit", "images", "--method", "ddc", "--out", "run"),
-        *("--max-steps", "9", "--n-restarts", "1"),
+        *("--max-steps", "9", "--n-restarts", "1", "--encoder", "none"),
     ]
     code, _, err = call(*words, *FEW)
     assert code == 0, err

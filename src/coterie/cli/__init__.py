@@ -42,6 +42,7 @@ COMMANDS = {
         ("report", "write one HTML page about a run"),
         ("label", "ask which pairs belong together, on a local page"),
         ("methods", "list the methods"),
+        ("encoders", "list the encoders of pictures, sounds and texts, with licences"),
         ("completion", "print a script that completes commands and options"),
     )
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
 from coterie.cli.labels_out import (
     UNASSIGNED,
     label_rows,
@@ -40,10 +41,10 @@ from coterie.cli.run_folder import (
     write_metadata,
 )
 from coterie.cli.table import format_table
-from coterie.data import Pairs, Samples, read_samples
+from coterie.data import Pairs, Samples
 from coterie.data.labels import encode_labels
 from coterie.data.readers import labels_of
-from coterie.methods.base import NeuralEstimator
+from coterie.methods.base import AUTO, NeuralEstimator
 from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.persistence import save
 from coterie.methods.registry import find_method, params_of, supervision_of
@@ -61,7 +62,7 @@ def run(options: Any, words: Sequence[str]) -> None:
     if options.quick:
         options.time_limit = QUICK
     earlier = None if init is None else read_metadata(options.init)
-    samples = read_samples(options.data, reading_options(options, earlier))
+    samples = _read(options, earlier, init)
     params = {key: getattr(options, key) for key in method_parameters(params_of(options.method))}
     estimator = find_method(options.method)(**params, checkpoint_dir=str(folder / CHECKPOINT), verbose=1)
     told = _supervision(options, samples, init)
@@ -74,6 +75,20 @@ def run(options: Any, words: Sequence[str]) -> None:
         results, summary = _write_run(folder, estimator, samples, options)
         write_metadata(folder, _metadata(words, options, samples, earlier))
     print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
+
+
+def _read(options: Any, earlier: dict[str, Any] | None, init: NeuralEstimator | None) -> Samples:
+    """The data, through the encoder that is asked for; "auto": that of a run that the fit starts from."""
+    wanted, facts = options.encoder, None
+    if wanted == AUTO:
+        others = [init, load_similarity(options.similarity) if options.similarity else None]
+        known = [one.encoder_ for one in others if one is not None]
+        facts = next(filter(None, known), None)
+        # a network for pixels, or for what another run's network takes
+        wanted = None if facts is None and (known or options.backbone != AUTO) else wanted
+    folder = embeddings_folder(options.out, options.embeddings)
+    encoding = Encoding(wanted, folder, options.n_jobs, facts)
+    return read_encoded(options.data, reading_options(options, earlier), encoding)
 
 
 def _supervision(options: Any, samples: Samples, init: NeuralEstimator | None) -> dict[str, Any]:
@@ -138,7 +153,7 @@ def _metadata(
     """What another command needs to know of this run."""
     paths = {
         name: None if getattr(options, name) is None else os.path.abspath(getattr(options, name))
-        for name in ("data", "labels", "pairs", "similarity", "init")
+        for name in ("data", "labels", "pairs", "similarity", "init", "embeddings")
     }
     return {
         "version": version(),

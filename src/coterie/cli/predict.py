@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
 from coterie.cli.labels_out import (
     UNASSIGNED,
     label_rows,
@@ -18,7 +19,6 @@ from coterie.cli.labels_out import (
 from coterie.cli.options.labels import check_threshold
 from coterie.cli.reading import reading_options
 from coterie.cli.run_folder import load_labeller, read_metadata
-from coterie.data import read_samples
 
 
 def run(options: Any, words: Sequence[str]) -> None:
@@ -27,7 +27,9 @@ def run(options: Any, words: Sequence[str]) -> None:
     metadata = read_metadata(options.run)
     asked = metadata.get("threshold", 0.0) if options.threshold is None else options.threshold
     threshold = check_threshold(asked)
-    samples = read_samples(options.data, reading_options(options, metadata))
+    folder = embeddings_folder(options.run, metadata.get("embeddings"))
+    encoding = Encoding(None, folder, facts=estimator.encoder_)
+    samples = read_encoded(options.data, reading_options(options, metadata), encoding)
     rows = label_rows(estimator, samples, threshold)
     if options.safe_csv:
         rows = safe_for_spreadsheets(rows)

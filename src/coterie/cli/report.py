@@ -28,7 +28,15 @@ def run(options: Any, words: Sequence[str]) -> None:
         name: str(metadata[name]) for name in ("command", "version", "pairs", "labels") if metadata.get(name)
     }
     page = render_report(
-        ReportInput(fitted.estimator, samples.X, samples.names, {"data": data} | said, fitted.columns, truth)
+        ReportInput(
+            fitted.estimator,
+            samples.X,
+            samples.names,
+            {"data": data} | said,
+            fitted.columns,
+            truth,
+            samples.items,
+        )
     )
     target = Path(options.run, FILE) if options.out is None else Path(options.out)
     with atomic_write(target) as temporary:

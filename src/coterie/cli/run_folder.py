@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from coterie._errors import DamagedFileError, InputError, Interrupted, WriteError
+from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
 from coterie.cli.options.reading import are_reading_options
 from coterie.cli.reading import options_of_run
-from coterie.data import Pairs, Samples, read_samples
+from coterie.data import Pairs, Samples
 from coterie.data.files import atomic_write, held
 from coterie.engine.checkpoint import LOCK_NAME, remove_checkpoints, saved_checkpoints
 from coterie.methods.base import NeuralEstimator
@@ -31,7 +32,7 @@ _RUN_LOCK = f"run.{LOCK_NAME}"
 
 _PATH = str | None
 _METADATA: dict[str, Any] = {
-    **dict.fromkeys(("data", "labels", "pairs", "similarity", "init"), _PATH),
+    **dict.fromkeys(("data", "labels", "pairs", "similarity", "init", "embeddings"), _PATH),
     **{"version": str, "command": str, "reading": dict | None},
     **{"threshold": int | float, "reading_options": dict | None},
 }
@@ -45,6 +46,7 @@ _READING: dict[str, Any] = {
         "depth": int,
         "rate": int,
         "length": int,
+        "encoder": dict,
     }
 }
 
@@ -213,7 +215,9 @@ def load_fitted(run: str | Path, given: str | None) -> Fitted:
     data = _data_of(run, given, metadata)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the fit said it
-        samples = read_samples(data, options_of_run(metadata))
+        folder = embeddings_folder(run, metadata.get("embeddings"))
+        encoding = Encoding(None, folder, facts=estimator.encoder_, shown=False)
+        samples = read_encoded(data, options_of_run(metadata), encoding)
     if len(samples.X) != len(estimator.labels_):
         raise InputError(
             f"--data: {data} must be the data of the fit, which had {len(estimator.labels_)} rows, "

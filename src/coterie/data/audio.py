@@ -119,6 +119,35 @@ def log_mel(waves: Tensor, rate: int, *, n_fft: int = 512, hop: int = 256, n_mel
     >>> log_mel(torch.sin(torch.arange(16000) / 5), 16000).shape
     torch.Size([40, 63])
     """
+    power = mel_power(waves, rate, n_fft=n_fft, hop=hop, n_mels=n_mels)
+    decibels = 10 * torch.log10(power.clamp_min(_SMALLEST_POWER))
+    return torch.maximum(decibels, decibels.amax(dim=(-2, -1), keepdim=True) - _RANGE_DB)
+
+
+def mel_power(waves: Tensor, rate: int, *, n_fft: int = 512, hop: int = 256, n_mels: int = 40) -> Tensor:
+    """Mel spectrograms of power, as librosa's ``feature.melspectrogram``: see `log_mel`.
+
+    Parameters
+    ----------
+    waves : tensor of shape (t,) or (b, t), float32 or float64
+    rate : int
+        Samples a second.
+    n_fft, hop, n_mels : int
+
+    Returns
+    -------
+    tensor of shape (n_mels, t // hop + 1), or (b, n_mels, t // hop + 1), of the type of `waves`, at least 0
+
+    Raises
+    ------
+    InputError, InputTypeError
+        `waves` is empty, of another shape, or not of real floats.
+
+    Examples
+    --------
+    >>> mel_power(torch.zeros(16000), 16000, n_fft=400, hop=160).shape
+    torch.Size([40, 101])
+    """
     if waves.dtype not in (torch.float32, torch.float64):
         raise InputTypeError(f"waves must be float32 or float64, got {waves.dtype}")
     if waves.dim() not in (1, 2) or waves.numel() == 0:
@@ -129,6 +158,4 @@ def log_mel(waves: Tensor, rate: int, *, n_fft: int = 512, hop: int = 256, n_mel
     spectrum = torch.stft(
         waves, n_fft, hop, window=window, center=True, pad_mode="constant", return_complex=True
     )
-    power = filters @ (spectrum.real**2 + spectrum.imag**2)
-    decibels = 10 * torch.log10(power.clamp_min(_SMALLEST_POWER))
-    return torch.maximum(decibels, decibels.amax(dim=(-2, -1), keepdim=True) - _RANGE_DB)
+    return filters @ (spectrum.real**2 + spectrum.imag**2)

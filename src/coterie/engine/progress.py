@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
+from typing import Any
 
 from tqdm.auto import tqdm
 
@@ -14,6 +15,22 @@ from coterie.engine.training import Session
 
 # seconds between two lines in a file, where a bar cannot be drawn over the last one
 SPARSE = 30.0
+
+
+def make_bar(total: int, unit: str, shown: bool) -> Any:
+    """A bar with the time that is left; in a file, a line now and then in place of one that is redrawn."""
+    drawn = sys.stderr.isatty()
+    return tqdm(
+        total=total,
+        disable=not shown,
+        unit=unit,
+        dynamic_ncols=drawn,
+        ncols=None if drawn else 100,
+        leave=not drawn,
+        mininterval=0.1 if drawn else SPARSE,
+        maxinterval=10.0 if drawn else SPARSE,
+        bar_format=None if drawn else "{desc}{n_fmt}/{total_fmt} [{elapsed}<{remaining}]\n",
+    )
 
 
 class ProgressBar:
@@ -29,18 +46,7 @@ class ProgressBar:
     def __init__(self, task: Task, session: Session, shown: bool) -> None:
         self._session = session
         self._task = task
-        drawn = sys.stderr.isatty()
-        self._bar = tqdm(
-            total=planned_steps(task, session),
-            disable=not shown,
-            unit="step",
-            dynamic_ncols=drawn,
-            ncols=None if drawn else 100,
-            leave=not drawn,
-            mininterval=0.1 if drawn else SPARSE,
-            maxinterval=10.0 if drawn else SPARSE,
-            bar_format=None if drawn else "{desc}{n_fmt}/{total_fmt} [{elapsed}<{remaining}]\n",
-        )
+        self._bar = make_bar(planned_steps(task, session), "step", shown)
 
     def on_step(self, run: Run) -> None:
         """Move on by the steps done; a run that stopped early jumps to its end."""

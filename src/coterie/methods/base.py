@@ -48,7 +48,7 @@ from coterie.methods.checks import as_random_state
 from coterie.methods.forward import Pick, embedding, map_samples
 from coterie.methods.identity import identity_of
 from coterie.methods.in_time import plan_in_time, seeds_from
-from coterie.methods.samples import check_modality, check_sample_shape, check_samples, modality_of
+from coterie.methods.samples import take_samples
 from coterie.nn import Averaged, BackboneSpec, Network, auto_backbone, averaged_shape, block_for
 from coterie.params import check_parameters, parameters_of, refuse_unknown
 from coterie.params.duration import seconds_of
@@ -111,7 +111,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     """
 
     _saved_fields: ClassVar[tuple[str, ...]] = (
-        *("modality_", "table_steps_", "n_features_in_", "max_pixels_"),
+        *("modality_", "table_steps_", "encoder_", "n_features_in_", "max_pixels_"),
         *("loss_", "history_", "runs_"),
     )
 
@@ -123,6 +123,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     max_pixels_: int | None
     # what is done to the columns of a table, as `TableSteps.as_json` gives it; None of other samples
     table_steps_: list[dict[str, Any]] | None
+    # what is known of the encoder, as `facts_of` gives it; None where X held numbers
+    encoder_: dict[str, Any] | None
     _start: NeuralEstimator | None = None
     _tracking: Tracking | None = None
 
@@ -201,16 +203,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _check_samples(self, X: Any, *, reset: bool) -> SampleArray:
         """X as rows of numbers; remembers its shape when `reset`, and holds new X against it otherwise."""
-        samples = check_samples(self, X, reset)
-        if reset:
-            self.sample_shape_, self.n_features_in_ = samples.shape[1:], samples.shape[1]
-            if self.table_steps_ is not None:
-                self.n_features_in_ = len(self.table_steps_)
-            self.modality_ = modality_of(X, self.sample_shape_)
-        else:
-            check_modality(X, self.modality_)
-            check_sample_shape(self, samples, self.sample_shape_)
-        return samples
+        return take_samples(self, X, reset)
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters by name.

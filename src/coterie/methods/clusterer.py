@@ -135,6 +135,7 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
         if self.checkpoint_dir is not None:
             folder = Path(self.checkpoint_dir) / f"{n_outputs}-outputs-{number}"
             model.set_params(checkpoint_dir=str(folder))
+        model.set_params(encoder=None)  # the samples are vectors by now
         model.fit(Samples(samples, modality=self.modality_), **known)
         return Probe(model.labels_, model._embed(samples), n_outputs, model.loss_)
 

@@ -57,6 +57,18 @@ def _are_steps(value: object) -> bool:
         return False
 
 
+_FACTS = {**dict.fromkeys(("name", "modality", "licence", "source", "fingerprint"), str), "width": int}
+
+
+def _are_facts(value: object) -> bool:
+    """Whether this is what is known of an encoder."""
+    return value is None or (
+        isinstance(value, dict)
+        and value.keys() == _FACTS.keys()
+        and all(type(value[name]) is kind for name, kind in _FACTS.items())
+    )
+
+
 _FIELDS: dict[str, Callable[[object], bool]] = {
     "method": lambda value: isinstance(value, str),
     "package": lambda value: value is None or isinstance(value, str),
@@ -65,6 +77,7 @@ _FIELDS: dict[str, Callable[[object], bool]] = {
     "members": _is_positive,
     "modality_": lambda value: isinstance(value, str),
     "table_steps_": _are_steps,
+    "encoder_": _are_facts,
     "n_features_in_": _is_positive,
     "max_pixels_": lambda value: value is None or _is_positive(value),
     "loss_": _is_finite,

@@ -47,8 +47,10 @@ def from_file(
         A field or a tensor is not as `save` writes it.
     """
     # models were saved without these once
-    modality = modality_of_shape(meta["sample_shape"])
-    added = {"modality_": modality, "table_steps_": None, "max_pixels_": None, "hidden_features_": 0}
+    added = {
+        **{"modality_": modality_of_shape(meta["sample_shape"]), "table_steps_": None, "encoder_": None},
+        **{"max_pixels_": None, "hidden_features_": 0},
+    }
     meta = added | meta
     check_fields(meta)
     check_tensors(tensors)

@@ -33,6 +33,7 @@ from coterie.engine.storage import read_tensors
 from coterie.losses.l2c import class_weights, l2c_terms, pair_cross_entropy, same_matrices, true_counts
 from coterie.methods.base import AUTO, FloatArray, IntArray, NeuralEstimator, Training
 from coterie.methods.checks import check_labels
+from coterie.methods.embedded import embed_x
 from coterie.methods.forward import eval_mode
 from coterie.methods.from_file import from_file
 from coterie.methods.given_sets import check_groups, check_sets
@@ -336,9 +337,9 @@ class L2C(L2CParams, NeuralEstimator):
 
     def _check_samples(self, X: Any, *, reset: bool) -> SampleArray:
         if isinstance(self.network, str) and self.network == "table":  # parameters are not checked as yet
-            X = change_values(lambda values: table_rows(frame_values(values)), X)
             # a table network clusters any rows of numbers, whatever it was trained on
-            X = X.X if isinstance(X, Samples) and not reset else X
+            X = X.X if isinstance(X, Samples) and not reset else embed_x(self, X, reset)
+            X = change_values(lambda values: table_rows(frame_values(values)), X)
         return super()._check_samples(X, reset=reset)
 
     def _make_network(self, seed: int) -> SetNetwork:

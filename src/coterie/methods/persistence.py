@@ -160,6 +160,8 @@ def _plain_param(name: str, value: Any) -> Any:
     """A parameter as JSON holds it; objects of the caller's by what `load` puts in their place."""
     if name == "backbone" and not isinstance(value, str):
         return OWN_BACKBONE
+    if name == "encoder" and value is not None and not isinstance(value, str):
+        return str(value.name)
     if name == "augment" and not isinstance(value, str):
         return "auto"
     if name == "random_state" and not isinstance(value, numbers.Integral | None):

@@ -16,7 +16,26 @@ from coterie.data.arrays import SampleArray, from_tensor, is_dataset, read_datas
 from coterie.data.file_rows import FileRows
 from coterie.data.modality import find_modality, modality_of_shape
 from coterie.data.readers import Samples
+from coterie.methods.embedded import embed_x
 from coterie.methods.tables import check_steps, encode_frame, is_encoded, is_frame
+
+
+def take_samples(estimator: Any, X: Any, reset: bool) -> SampleArray:
+    """X as rows of numbers, through the encoder where it holds files or texts.
+
+    Remembers its shape and its modality when `reset`, and holds new X against them otherwise.
+    """
+    X = embed_x(estimator, X, reset)
+    samples = check_samples(estimator, X, reset)
+    if reset:
+        estimator.sample_shape_, estimator.n_features_in_ = samples.shape[1:], samples.shape[1]
+        if estimator.table_steps_ is not None:
+            estimator.n_features_in_ = len(estimator.table_steps_)
+        estimator.modality_ = modality_of(X, estimator.sample_shape_)
+    else:
+        check_modality(X, estimator.modality_)
+        check_sample_shape(estimator, samples, estimator.sample_shape_)
+    return samples
 
 
 def check_samples(estimator: Any, X: Any, reset: bool) -> SampleArray:
@@ -58,8 +77,11 @@ def check_modality(X: Any, expected: str) -> None:
 
 
 def change_values(change: Callable[[Any], Any], X: Any) -> Any:
-    """X with its values changed, and the modality that its reader gave them kept."""
-    return dataclasses.replace(X, X=change(X.X), how={}) if isinstance(X, Samples) else change(X)
+    """X with its values changed, and its modality and what is known of its encoder kept."""
+    if not isinstance(X, Samples):
+        return change(X)
+    how = {name: value for name, value in X.how.items() if name == "encoder"}
+    return dataclasses.replace(X, X=change(X.X), how=how)
 
 
 def check_sample_shape(estimator: BaseEstimator, samples: SampleArray, expected: tuple[int, ...]) -> None:

@@ -46,3 +46,11 @@ def check_jobs(name: str, value: object) -> None:
     check_value(name, value, (None,), (int,), Range())
     if value == 0:
         raise InputError(f"{name} must be an int but 0, or None, got 0; -1 stands for all cores")
+
+
+def check_encoder(name: str, value: object) -> None:
+    """None, a name, or an object that embeds."""
+    if value is None or (isinstance(value, str) and value):
+        return
+    if isinstance(value, str | type) or not hasattr(value, "embed"):
+        raise InputTypeError(f"{name} must be None, 'auto', a name or an encoder, got {value!r}")

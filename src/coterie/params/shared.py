@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from coterie._checks import Range
-from coterie.params.checks import check_device, check_jobs, check_seed
+from coterie.params.checks import check_device, check_encoder, check_jobs, check_seed
 from coterie.params.declare import param, parameters
 from coterie.params.duration import check_duration
 
@@ -37,6 +37,8 @@ class TrainingParams:
             One entry per epoch, and one per restart.
         n_features_in_ : int
         sample_shape_ : tuple of int
+        encoder_ : dict or None
+            Name, licence, source, fingerprint and width of the encoder; None where X held numbers.
         """
 
     n_restarts: int | Literal["auto"] = param(
@@ -54,6 +56,21 @@ class TrainingParams:
         Number of processes in which restarts train; -1: one for each core. The result does not depend on it.
         """,
         python_text="None: 1, unless a joblib context says otherwise.",
+    )
+    encoder: str | Any | None = param(
+        default=None,
+        check=check_encoder,
+        metavar="NAME",
+        traced=False,
+        option_default="auto",
+        text="""
+        Model that is not trained here and makes vectors of pictures, sounds or texts (coterie encoders
+        lists them). "auto": an installed one for the kind of X; vectors and tables need none. None: X holds
+        numbers.
+        """,
+        python_text="""
+        With an encoder X may also be a list of paths or of texts. An encoder object is used as it is.
+        """,
     )
     backbone: str | Callable[..., Any] = param(
         default="auto",

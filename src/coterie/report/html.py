@@ -12,9 +12,11 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from coterie.data.arrays import SampleArray
+from coterie.data.items import Items
 from coterie.data.labels import encode_labels
 from coterie.methods.clusterer import NeuralClusterer
 from coterie.metrics import clustering_accuracy, nmi, purity
+from coterie.report.baseline import kmeans_line
 from coterie.report.figures import (
     cluster_sizes,
     contingency_table,
@@ -24,7 +26,7 @@ from coterie.report.figures import (
 )
 from coterie.report.findings import UNSURE, Findings, find, find_warnings, loss_in_words
 from coterie.report.pictures import figure_png, figure_svg
-from coterie.report.renderers import pictures_of
+from coterie.report.renderers import Shown, pictures_of, shown_items
 
 # what keeps the page small and quick: rows on the maps and in the matrix, clusters with examples, examples
 _MAP_ROWS = 1500
@@ -45,6 +47,7 @@ svg,figure img{max-width:100%;height:auto}.scroll{overflow-x:auto}
 .samples{display:flex;flex-wrap:wrap;gap:4px}.samples img{width:56px;height:56px;object-fit:contain;
 background:#f3f4f6;image-rendering:pixelated}
 .warning{border-left:4px solid #d4850f;background:#fdf6e9;padding:.4rem .8rem;margin:.5rem 0}
+.text{margin:.4rem 0;overflow-wrap:anywhere}
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:1rem}
 """
 
@@ -67,6 +70,8 @@ class ReportInput:
         Names of the features, where the samples are rows of a table.
     truth : array of shape (n,) or None
         Known labels, unknown ones as None or -1.
+    items : Items or None
+        The files or texts whose vectors the samples are.
     """
 
     estimator: NeuralClusterer
@@ -75,6 +80,7 @@ class ReportInput:
     metadata: Mapping[str, str] = field(default_factory=dict)
     columns: Sequence[str] | None = None
     truth: npt.NDArray[Any] | None = None
+    items: Items | None = None
 
 
 def render_report(given: ReportInput) -> str:
@@ -115,12 +121,14 @@ def _summary(given: ReportInput, found: Findings) -> str:
     used = int((found.sizes > 0).sum())
     unsure = float((found.certainty < UNSURE).mean())
     said = find_warnings(found, estimator.history_, estimator.runs_)
+    baseline = kmeans_line(estimator, given.samples, found.rows, found.labels, given.truth)
     boxes = "".join(f'<p class="warning">{escape(text)}</p>' for text in said)
     return (
         f"<h1>{type(estimator).__name__}: {found.n_rows:,} rows in {used} clusters</h1>"
         f"<p>{used} of {estimator.n_outputs_} clusters are used, {estimator.n_dominant_} hold at least their "
         f"share of the rows. {unsure:.1%} of the rows are unsure: their cluster has a probability below "
-        f"{UNSURE}; {loss_in_words(estimator)}.</p>{boxes}"
+        f"{UNSURE}; {loss_in_words(estimator)}.</p>"
+        f"<p>{escape(baseline)}</p>{boxes}"
     )
 
 
@@ -176,8 +184,10 @@ def _show(given: ReportInput, found: Findings, places: npt.NDArray[np.int64]) ->
     """Some rows as pictures, or as rows of a table."""
     if not len(places):
         return '<p class="note">none</p>'
-    values = np.asarray(given.samples[found.rows[places]])
     captions = [f"{given.names[found.rows[place]]} ({found.certainty[place]:.2f})" for place in places]
+    if given.items is not None:
+        return _show_items(shown_items(given.items, found.rows[places]), captions)
+    values = np.asarray(given.samples[found.rows[places]])
     pictures = pictures_of(given.estimator.modality_, values)
     if pictures is not None:
         shown = "".join(_picture(*each) for each in zip(pictures, captions, strict=True))
@@ -189,6 +199,19 @@ def _show(given: ReportInput, found: Findings, places: npt.NDArray[np.int64]) ->
         (caption, *(f"{value:.4g}" for value in row)) for caption, row in zip(captions, flat, strict=True)
     ]
     return f'<div class="scroll">{_table(header, rows)}</div>'
+
+
+def _show_items(shown: Sequence[Shown], captions: Sequence[str]) -> str:
+    """Files or texts with their names: pictures side by side, texts one below the other."""
+    if all(one.picture for one in shown):
+        pictures = (_picture(one.picture, caption) for one, caption in zip(shown, captions, strict=True))
+        return f'<div class="samples">{"".join(pictures)}</div>'
+    lines = (
+        f'<p class="text">{_picture(one.picture, caption) if one.picture else escape(one.text)} '
+        f'<span class="note">{escape(caption)}</span></p>'
+        for one, caption in zip(shown, captions, strict=True)
+    )
+    return "".join(lines)
 
 
 def _maps(given: ReportInput, found: Findings) -> str:

@@ -28,6 +28,7 @@ h1{font-size:1.3rem}
 #pair{display:grid;grid-template-columns:1fr 1fr;gap:1.5rem}
 figure{margin:0;padding:1rem;border:1px solid #d5dae0;border-radius:8px;overflow:auto;min-height:12rem}
 figure img{width:240px;height:240px;object-fit:contain;image-rendering:pixelated}
+figure p{text-align:left;overflow-wrap:anywhere}
 figcaption{color:#57606a;font-size:.85rem;overflow-wrap:anywhere}
 table{margin:auto;text-align:left;font-size:.85rem;border-collapse:collapse}td{padding:.1rem .6rem}
 #buttons{display:flex;flex-wrap:wrap;gap:.6rem;justify-content:center;margin:1.2rem 0}
@@ -48,6 +49,10 @@ function show(place, sample) {
     image.src = sample.picture;
     image.alt = sample.name;
     content.push(image);
+  } else if (sample.text) {
+    const text = document.createElement('p');
+    text.textContent = sample.text;
+    content.push(text);
   } else {
     const table = document.createElement('table');
     for (const [name, value] of sample.values) {

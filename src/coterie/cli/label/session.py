@@ -13,7 +13,7 @@ from coterie._errors import InputError
 from coterie.cli.label.answers import Answers, write_answers
 from coterie.cli.label.selection import Candidates, next_question
 from coterie.data import Samples
-from coterie.report.renderers import pictures_of
+from coterie.report.renderers import pictures_of, shown_items
 
 _VALUES = 12
 
@@ -107,8 +107,11 @@ class LabelingSession:
         return {"question": question, "answers": len(self.answers.given), "message": said}
 
     def _items(self, i: int, j: int) -> list[dict[str, Any]]:
-        values = np.asarray(self._samples.X[np.array([i, j])])
         names = [str(self._samples.names[row]) for row in (i, j)]
+        if self._samples.items is not None:
+            shown = shown_items(self._samples.items, (i, j), side=240)
+            return [{"name": name, **one._asdict()} for name, one in zip(names, shown, strict=True)]
+        values = np.asarray(self._samples.X[np.array([i, j])])
         pictures = pictures_of(self._samples.modality, values, side=240)
         if pictures is not None:
             return [{"name": name, "picture": picture} for name, picture in zip(names, pictures, strict=True)]

@@ -21,7 +21,8 @@ _OPTION_OF = {"y": "labels", "pairs": "pairs", "similarity": "similarity"}
 _DESCRIPTION = (
     "Cluster a data set, or learn from labels: with --method l2c to cluster other sets, with --method "
     "similarity which samples are of one class. "
-    "DATA: an .npy, .npz, .csv, .tsv, .txt, .jsonl, .parquet or idx file, or a folder of images or of sounds."
+    "DATA: an .npy, .npz, .csv, .tsv, .txt, .jsonl, .parquet or idx file, or a folder of images, sounds or "
+    ".txt files. Pictures, sounds and texts become vectors by an installed encoder (coterie encoders)."
 )
 
 
@@ -98,6 +99,13 @@ def _parser(name: str) -> DashedParser:
     add_label_options(made, threshold=0.0)
     made.add_argument("--json", action="store_true", help="print the results as JSON")
     add_reading_options(made)
+    made.add_argument(
+        "--embeddings",
+        type=str,
+        default=None,
+        metavar="DIR",
+        help="folder of an encoder's vectors, which several runs may share (default: embeddings in RUN)",
+    )
     made.add_argument("--config", action="config", metavar="FILE", help="YAML file of these options")
     add_method_options(made, params_of(name))
     made.checks.append(_check)

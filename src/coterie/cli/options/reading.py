@@ -27,6 +27,7 @@ _TEXTS = {
         "COL",
         "column of a table with classes: as --labels where the method takes them, else for scores",
     ),
+    "text": ("COL", "column of texts in a table, for an encoder; lines: each line of a .txt file"),
     "features": ("A,B", "columns of a table to use alone"),
     "drop": ("A,B", "columns of a table to leave out"),
 }
@@ -96,6 +97,7 @@ def reading_values(said: Mapping[str, Any]) -> dict[str, Any]:
         "header": _yes_or_no(said.get("header")),
         "id": said.get("id"),
         "label": said.get("label"),
+        "text": said.get("text"),
         "features": _names("features", said.get("features")),
         "drop": _names("drop", said.get("drop")),
     }

@@ -28,16 +28,19 @@ class Roles:
     label : int or None
         Of the classes that were asked for.
     features : tuple of int
+    text : int or None
+        Of the texts that were asked for; there are then no features.
     """
 
     id: int | None
     label: int | None
     features: tuple[int, ...]
+    text: int | None = None
 
     @property
     def as_text(self) -> tuple[int, ...]:
         """Columns whose entries count as they are written."""
-        return tuple(place for place in (self.id, self.label) if place is not None)
+        return tuple(place for place in (self.id, self.label, self.text) if place is not None)
 
 
 def find_roles(
@@ -57,6 +60,10 @@ def find_roles(
     called = [str(number + 1) for number in range(width)] if names is None else list(names)
     label = _place(file, "--label", options.label, called, names is None)
     place = _id_place(file, called, names is not None, options)
+    if options.text is not None:
+        text = _place(file, "--text", options.text, called, names is None)
+        _refuse_overlap(file, called, {"--id": [place], "--label": [label], "--text": [text]}, [])
+        return Roles(place, label, (), text)
     if wanted and names is not None:
         return Roles(place, label, _wanted_places(file, called, wanted, {place, label}))
     asked = [_place(file, "--features", name, called, names is None) for name in options.features]

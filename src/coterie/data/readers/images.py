@@ -67,7 +67,7 @@ def read_images(folder: Path, files: Sequence[Path], options: ReadOptions) -> Sa
     headers: dict[str, _Header] = {}
     names = broken.named(folder, files)
     for name, file in names.items():
-        with broken.noting(name), _opened(file) as image:
+        with broken.noting(name), opened(file) as image:
             headers[name] = _header(image)
     broken.check(folder, len(files), options.skip_broken)
     size, colour = _common_shape(folder, list(headers.values()), options)
@@ -96,8 +96,8 @@ class DecodeImage:
     depth: int
 
     def __call__(self, path: Path) -> npt.NDArray[Any]:
-        with _opened(path) as image:
-            return picture_array(_upright(image, self.size), self.size, self.colour, self.depth)
+        with opened(path) as image:
+            return picture_array(upright(image, self.size), self.size, self.colour, self.depth)
 
 
 def load_pillow() -> Any:
@@ -112,7 +112,7 @@ def load_pillow() -> Any:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Any]:
+def opened(file: Path) -> Iterator[Any]:
     """Open an image; whatever pillow raises while it is used becomes an InputError."""
     Image, _ = load_pillow()
     try:
@@ -138,7 +138,7 @@ def _header(image: Any) -> _Header:
     return _Header((width, height) if sideways else (height, width), has_colour(image), depth_of(image))
 
 
-def _upright(image: Any, size: tuple[int, int]) -> Any:
+def upright(image: Any, size: tuple[int, int]) -> Any:
     """The image turned as its camera was held; a much larger JPEG is unpacked at a fraction of its size."""
     _, ImageOps = load_pillow()
     image.draft(None, (2 * max(size), 2 * max(size)))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from coterie._errors import InputError
 from coterie.data.arrays import SampleArray
+from coterie.data.items import Items
 from coterie.data.modality import modality_of_shape
 from coterie.data.readers.paths import check_regular
 
@@ -39,6 +40,8 @@ class TableOptions:
         The columns to use, all if there are none; columns to leave out.
     cyclic_dates : bool
         Dates also give the time of the year, of the week and of the day, as sine and cosine.
+    text : str or None
+        The column of texts, which an encoder takes; of a file that ends in .txt, "lines" takes each line.
     """
 
     sep: str | None = None
@@ -49,6 +52,7 @@ class TableOptions:
     features: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     cyclic_dates: bool = False
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,8 @@ class Samples:
         images by their shape.
     labels : array of shape (n,) or None
         Classes of the samples, from the column that `TableOptions.label` names.
+    items : Items or None
+        What the samples were before an encoder made them vectors.
     """
 
     X: SampleArray
@@ -104,6 +110,7 @@ class Samples:
     left_out: tuple[str, ...] = ()
     modality: str = ""
     labels: npt.NDArray[Any] | None = None
+    items: Items | None = None
 
     def __post_init__(self) -> None:
         if not self.modality:

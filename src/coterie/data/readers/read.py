@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import numpy.typing as npt
 
 from coterie._checks import check_path
 from coterie._errors import InputError
+from coterie.data.items import TEXT as TEXT_ITEM
+from coterie.data.items import Items
 from coterie.data.modality import find_modality
-from coterie.data.readers import images, sounds
+from coterie.data.readers import images, sounds, texts
 from coterie.data.readers.binary import BINARY_FORMATS, checked_numbers, is_binary, read_binary
 from coterie.data.readers.frames import JSON_LINES, PARQUET, TEXT
 from coterie.data.readers.labels import LabelTable, check_one_label_each, unknown_texts
@@ -22,6 +25,7 @@ from coterie.data.readers.paths import check_file, files_below
 from coterie.data.readers.registry import Reader, ending_in, readers, register_reader
 from coterie.data.readers.table import read_table
 from coterie.data.readers.text import csv_labels
+from coterie.data.readers.texts import list_files, read_texts
 
 Array = npt.NDArray[Any]
 
@@ -72,17 +76,17 @@ def read_samples(path: str | os.PathLike[str], options: ReadOptions | None = Non
     options = ReadOptions() if options is None else options
     place = check_path("path", path)
     samples = _read_folder(place, options) if os.path.isdir(place) else _read_file(place, options)
-    _check_like(path, samples, options.like or {})
+    _check_like(path, samples.modality, options.like or {})
     return samples
 
 
-def _check_like(path: str | os.PathLike[str], samples: Samples, like: Facts) -> None:
+def _check_like(path: str | os.PathLike[str], modality: str, like: Facts) -> None:
     """Raise where files hold other things than those of an earlier reading."""
-    wanted = like.get("modality", samples.modality)
-    if wanted != samples.modality and not {wanted, samples.modality} <= _ROWS:
+    wanted = like.get("modality", modality)
+    if wanted != modality and not {wanted, modality} <= _ROWS:
         raise InputError(
             f"{path} must hold {find_modality(wanted).plural}, as in the fit; it holds "
-            f"{find_modality(samples.modality).plural}"
+            f"{find_modality(modality).plural}"
         )
 
 
@@ -139,25 +143,37 @@ def labels_of(path: str | os.PathLike[str], samples: Samples) -> Array:
 
 def _read_file(file: Path, options: ReadOptions) -> Samples:
     check_file(file)
-    found = _reader_of(file.name)
-    if found is None or found.read_file is None:
+    if options.table.text is not None:
+        raise InputError(f"{file}: --text takes texts, which need an encoder; --encoder names one")
+    found = next((reader for reader in _taking(file.name) if reader.read_file is not None), None)
+    if found is None:
         formats = ", ".join(reader.formats for reader in readers() if reader.read_file is not None)
         raise InputError(f"{file} must have one of the extensions {formats}")
+    assert found.read_file is not None
     return found.read_file(file, options)
 
 
-def _reader_of(name: str) -> Reader | None:
-    return next((reader for reader in readers() if reader.takes(name.lower())), None)
+def _taking(name: str) -> list[Reader]:
+    return [reader for reader in readers() if reader.takes(name.lower())]
 
 
 def _read_folder(folder: Path, options: ReadOptions) -> Samples:
     """Samples of a folder whose files one reader takes together; others are left out with a warning."""
+    reader, found = _files_of(folder)
+    assert reader.read_folder is not None
+    return reader.read_folder(folder, found, options)
+
+
+def _files_of(folder: Path) -> tuple[Reader, list[Path]]:
+    """The reader of a folder's samples, and its files; others are left out with a warning."""
     files = files_below(folder)
     taken: dict[Reader, list[Path]] = {}
     for file in files:
-        reader = _reader_of(file.name)
-        if reader is not None and reader.read_folder is not None:
+        reader = next((one for one in _taking(file.name) if one.read_folder is not None), None)
+        if reader is not None:
             taken.setdefault(reader, []).append(file)
+    if len(taken) > 1:  # a text beside pictures is a note on them
+        taken = {reader: found for reader, found in taken.items() if reader.modality != TEXT_ITEM}
     expected = " or of ".join(reader.plural for reader in readers() if reader.read_folder is not None)
     if len(taken) != 1:
         held = " and ".join(f"{len(found)} {reader.plural}" for reader, found in taken.items())
@@ -165,21 +181,74 @@ def _read_folder(folder: Path, options: ReadOptions) -> Samples:
         raise InputError(f"{folder} must be a folder of {expected}, but it holds {held}")
     (reader, found), *_ = taken.items()
     if len(found) < len(files):
-        warnings.warn(f"{folder}: {len(files) - len(found)} files of other kinds are ignored", stacklevel=4)
-    assert reader.read_folder is not None
-    return reader.read_folder(folder, found, options)
+        warnings.warn(f"{folder}: {len(files) - len(found)} files of other kinds are ignored", stacklevel=5)
+    return reader, found
+
+
+def read_items(path: str | os.PathLike[str], options: ReadOptions | None = None) -> Items | None:
+    """Pictures, sounds or texts as they lie in their files, for an encoder.
+
+    Parameters
+    ----------
+    path : path-like
+        A folder of images, sounds or ``.txt`` files, whose subfolders count too; or, with
+        `TableOptions.text`, a table with a column of texts, or a ``.txt`` file with a text in each line.
+    options : ReadOptions, optional
+
+    Returns
+    -------
+    Items or None
+        None where the path holds numbers.
+
+    Raises
+    ------
+    InputError
+        As `read_samples`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "reviews.csv"
+    ...     _ = file.write_text("id,review\\na,good\\nb,bad\\n")
+    ...     items = read_items(file, ReadOptions(table=TableOptions(text="review")))
+    >>> items.values, items.ids
+    (['good', 'bad'], ('a', 'b'))
+    """
+    options = ReadOptions() if options is None else options
+    if os.path.isdir(path):
+        if options.table.text is not None:
+            raise InputError(f"--text must name a column of a table; {path} is a folder")
+        reader, files = _files_of(Path(path))
+        found: Items | None = list_files(Path(path), files, str(reader.modality), options)
+    else:
+        found = None if options.table.text is None else read_texts(check_file(path), options)
+    if found is not None:
+        _check_like(path, found.modality, options.like or {})
+    return found
+
+
+def path_endings() -> dict[str, tuple[str, ...]]:
+    """How names of files that are one sample each end, by modality."""
+    return {str(reader.modality): reader.endings for reader in readers() if reader.endings}
 
 
 def _read_array_file(file: Path, options: ReadOptions) -> Samples:
     return Samples(checked_numbers(file, read_binary(file, ("X", "x", "data"))))
 
 
-register_reader(
-    Reader("sounds", ending_in(*sounds.SUFFIXES), read_folder=sounds.read_sounds, modality="sound")
-)
-register_reader(
-    Reader("images", ending_in(*images.SUFFIXES), read_folder=images.read_images, modality="image")
-)
+def _folder_reader(
+    formats: str,
+    endings: tuple[str, ...],
+    read: Callable[[Path, Sequence[Path], ReadOptions], Samples],
+    modality: str,
+) -> Reader:
+    return Reader(formats, ending_in(*endings), read_folder=read, modality=modality, endings=endings)
+
+
+register_reader(_folder_reader("texts", texts.SUFFIXES, texts.refuse_texts, TEXT_ITEM))
+register_reader(_folder_reader("sounds", sounds.SUFFIXES, sounds.read_sounds, "sound"))
+register_reader(_folder_reader("images", images.SUFFIXES, images.read_images, "image"))
 register_reader(Reader(BINARY_FORMATS, is_binary, _read_array_file))
 register_reader(
     Reader(

@@ -27,6 +27,8 @@ class Reader:
         together.
     modality : str or None
         What a folder's files are; None where `read_folder` is None.
+    endings : tuple of str
+        How names of files end that are one sample each, for lists of paths; empty where there are none.
     """
 
     formats: str
@@ -34,6 +36,7 @@ class Reader:
     read_file: Callable[[Path, ReadOptions], Samples] | None = None
     read_folder: Callable[[Path, Sequence[Path], ReadOptions], Samples] | None = None
     modality: str | None = None
+    endings: tuple[str, ...] = ()
 
     @property
     def plural(self) -> str:

@@ -83,12 +83,26 @@ class DecodeSound:
     length: int
 
     def __call__(self, path: Path) -> npt.NDArray[np.float32]:
-        soundfile = _soundfile()
-        try:
-            samples, own = soundfile.read(str(path), dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise InputError(str(error)) from error
-        return _picture(_fit(_resampled(samples.mean(axis=1), own, self.rate), self.length), self.rate)
+        samples, own = read_sound(path)
+        return spectrogram(_fit(resampled(samples, own, self.rate), self.length), self.rate)
+
+
+def read_sound(file: Path) -> tuple[npt.NDArray[np.float32], int]:
+    """The samples of a file, channels averaged, and their number a second.
+
+    Raises
+    ------
+    InputError
+        It is no sound, or its samples are not finite.
+    """
+    soundfile = _soundfile()
+    try:
+        samples, rate = soundfile.read(str(file), dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise InputError(str(error)) from error
+    if not np.isfinite(samples).all():
+        raise InputError("its samples must be finite")
+    return samples.mean(axis=1), int(rate)
 
 
 def _soundfile() -> Any:
@@ -132,7 +146,8 @@ def _differences(headers: Sequence[tuple[int, int]], rate: int, length: int) -> 
     return "; ".join(said)
 
 
-def _resampled(samples: npt.NDArray[np.float32], own: int, rate: int) -> npt.NDArray[np.float32]:
+def resampled(samples: npt.NDArray[np.float32], own: int, rate: int) -> npt.NDArray[np.float32]:
+    """Samples at another rate, float32."""
     if not np.isfinite(samples).all():
         raise InputError("its samples must be finite")
     if own == rate or not len(samples):
@@ -163,7 +178,7 @@ def _fit(samples: npt.NDArray[np.float32], length: int) -> npt.NDArray[np.float3
     return np.pad(samples, (spare // 2, spare - spare // 2))
 
 
-def _picture(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
+def spectrogram(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
     """Log-mel spectrogram of one sound, of at most `MOST_FRAMES` frames."""
     n_fft = 2 ** max(6, round(math.log2(rate * WINDOW_SECONDS)))
     frames = log_mel(torch.from_numpy(samples), rate, n_fft=n_fft, hop=n_fft // 2, n_mels=N_MELS)

@@ -44,7 +44,7 @@ def read_table(file: Path, options: ReadOptions) -> Samples:
         raise InputError(f"{file}, {error}") from error
     _say(file, [*notes, *said], options.strict)
     how = {"columns": names, "table_steps": steps.as_json()}
-    return Samples(values, _ids(frame), how, modality="table", labels=_labels(frame))
+    return Samples(values, frame_ids(frame), how, modality="table", labels=frame_labels(frame))
 
 
 def _say(file: Path, notes: Sequence[str], strict: bool) -> None:
@@ -66,12 +66,14 @@ def _places(file: Path, frame: Frame, like: Facts) -> list[int]:
     return places
 
 
-def _ids(frame: Frame) -> tuple[str, ...] | None:
+def frame_ids(frame: Frame) -> tuple[str, ...] | None:
+    """Names of the rows, where a column has them."""
     place = frame.roles.id
     return None if place is None else tuple(map(str, frame.values.iloc[:, place]))
 
 
-def _labels(frame: Frame) -> Any:
+def frame_labels(frame: Frame) -> Any:
+    """Classes of the rows, where a column was named; unknown ones as None."""
     place = frame.roles.label
     if place is None:
         return None
