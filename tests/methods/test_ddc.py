@@ -268,7 +268,7 @@ def test_duplicates_get_one_cluster() -> None:
 
 @pytest.mark.parametrize("X", [np.zeros((50, 3)), np.tile(np.arange(4.0).reshape(2, 2), (20, 1))])
 def test_fewer_distinct_rows_than_clusters_are_refused(X: Any) -> None:
-    with pytest.raises(ValueError, match=r"n_clusters: 3 for [12] distinct rows"):
+    with pytest.raises(ValueError, match=r"n_clusters=3 must be <= the number of distinct rows of X, [12]"):
         make(n_clusters=3).fit(X)
 
 
