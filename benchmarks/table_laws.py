@@ -72,7 +72,7 @@ def _embedding(name: str, draw: int) -> tuple[Table, Labels]:
         features, groups = _train_embedding(name, draw)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, features=features, groups=groups)
+            np.savez(stream, features=features, groups=groups)
     with np.load(path) as kept:
         return kept["features"], kept["groups"]
 

@@ -76,6 +76,7 @@ class KilledLabelling:
     def _answer(self, address: str) -> list[Given]:
         """Answer until the session ends; what may be on the disk: with the last request or without it."""
         answers = self._on_disk()
+        before = _given(answers)
         try:
             question = _ask(address + "state")["question"]
             while True:
