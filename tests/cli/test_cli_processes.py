@@ -21,7 +21,7 @@ from coterie.engine.checkpoint import FILE_NAME
 
 WORKER = [sys.executable, str(Path(__file__).with_name("worker.py"))]
 Digits = Any
-STEPS = 300
+STEPS = 200
 
 
 def start(words: Sequence[str], folder: Path) -> subprocess.Popen[str]:
