@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,3 +40,10 @@ def test_files_are_short_enough_to_read() -> None:
     files = [*SOURCES, *(ROOT / "tests").rglob("*.py")]
     lines = {str(file.relative_to(ROOT)): file.read_text().count("\n") for file in files}
     assert {file: n for file, n in lines.items() if n > MOST_LINES} == {}
+
+
+def test_the_map_names_every_file_of_the_engine() -> None:
+    rows = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()
+    (engine,) = (row for row in rows if row.startswith("| 3 | `engine/`"))
+    files = {path.name for path in (ROOT / "src/coterie/engine").glob("*.py")} - {"__init__.py"}
+    assert set(re.findall(r"`(\w+\.py)`", engine)) == files
