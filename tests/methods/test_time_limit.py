@@ -15,6 +15,7 @@ import coterie
 from coterie import ADC, DDC
 from coterie._errors import Interrupted
 from coterie.engine import clock
+from coterie.engine.runtime import Runtime
 from coterie.methods import in_time
 from coterie.params.duration import seconds_of
 
@@ -148,6 +149,33 @@ def test_a_resumed_fit_keeps_its_decision(monkeypatch: pytest.MonkeyPatch, tmp_p
     other = clone(stopped).set_params(time_limit=50)
     with pytest.raises(coterie.InputError, match="belongs to a fit with other parameters"):
         other.fit(X)
+
+
+def test_processes_decide_by_the_first_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every number that a decision rests on is the first process's."""
+    asked: list[float] = []
+    costs: list[float] = []
+    fit_into, agree = clock.fit_into, Runtime.agree
+
+    def watched(limits: clock.Limits, planned: clock.Effort, cost: Any) -> clock.Effort:
+        def noted(effort: clock.Effort) -> float:
+            costs.append(cost(effort))
+            return costs[-1]
+
+        return fit_into(limits, planned, noted)
+
+    def told(self: Runtime, value: Any) -> Any:
+        if isinstance(value, float):
+            asked.append(value)
+        return agree(self, value)
+
+    monkeypatch.setattr(in_time, "fit_into", watched)
+    monkeypatch.setattr(Runtime, "agree", told)
+    slow(monkeypatch, 0.1)
+    DDC(n_clusters=3, max_steps=50, over_clustering=True, random_state=0, time_limit=20).fit(X)
+    assert len(costs) > 3
+    assert set(costs) <= set(asked)
+    assert 0.1 in asked
 
 
 def test_counting_clusters_takes_half_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:

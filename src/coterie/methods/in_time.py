@@ -95,7 +95,8 @@ class _Cost:
         session = Session(seeds_from(self.base, effort.n_restarts), plan.keep, how)
         n_workers = estimator._count_workers(task, session)
         spent = time.monotonic() - self._begun
-        return spent + fit_seconds(task, session, self._measured[effort.pixels], n_workers)
+        seconds = spent + fit_seconds(task, session, self._measured[effort.pixels], n_workers)
+        return self.runtime.agree(seconds)  # processes that decide differently would wait for each other
 
 
 def smaller_sizes(estimator: NeuralEstimator) -> tuple[int | None, ...]:
