@@ -168,7 +168,7 @@ def run_case(suite: Suite, case: Case, out: Path, command: str) -> dict[str, Any
     record.write(path, ordered)
     if outcome.arrays:
         with atomic_write(path.with_suffix(".npz")) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, **outcome.arrays)
+            np.savez_compressed(stream, **dict[str, Any](outcome.arrays))
     _report(f"  {result['seconds']:.0f} s, {_summary(outcome.metrics)}")
     return ordered
 
