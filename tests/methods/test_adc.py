@@ -92,51 +92,6 @@ def test_pairs_pull_their_rows() -> None:
     assert "pairs" not in alone.history_[0]
 
 
-def embeddings() -> tuple[Tensor, Tensor]:
-    """Points around three corners, and the corner of each."""
-    corner = torch.arange(60) % 3
-    return 4 * torch.eye(3, 5)[corner] + 0.1 * draw(60, 5).float(), corner
-
-
-def test_kmeans_start_gives_centres_and_a_head_that_agrees() -> None:
-    points, corner = embeddings()
-    values = CentroidStart(3)(lambda: points, 0)
-    assert values["centroids"].shape == (3, 5)
-    nearest = torch.cdist(points, values["centroids"]).argmin(dim=1)
-    logits = points @ values["head.weight"].T + values["head.bias"]
-    assert torch.equal(logits.argmax(dim=1), nearest)
-    assert clustering_accuracy(corner.numpy(), nearest.numpy()) == 1
-    sure = logits.softmax(dim=1).max(dim=1).values
-    assert sure.min() > 0.5
-    assert sure.max() < 0.7
-
-
-def test_kmeans_start_of_the_paper_leaves_the_head() -> None:
-    points, _ = embeddings()
-    assert set(CentroidStart(3, starts_head=False)(lambda: points, 0)) == {"centroids"}
-
-
-def test_kmeans_start_is_a_function_of_embeddings_and_seed() -> None:
-    points, _ = embeddings()
-    start = CentroidStart(3, per_cluster=2)
-    first, again = start(lambda: points, 5), start(lambda: points, 5)
-    assert all(torch.equal(first[name], again[name]) for name in first)
-
-
-def test_several_centroids_of_a_cluster_lie_around_its_centre() -> None:
-    points, _ = embeddings()
-    one = CentroidStart(3)(lambda: points, 0)["centroids"]
-    several = CentroidStart(3, per_cluster=4)(lambda: points, 0)["centroids"].view(3, 4, 5)
-    distances = (several - one[:, None]).norm(dim=2)
-    assert 0 < distances.max() < 0.2
-    assert len(torch.unique(several[0], dim=0)) > 1
-
-
-def test_kmeans_start_of_identical_embeddings_is_finite() -> None:
-    values = CentroidStart(3, per_cluster=2)(lambda: torch.ones(20, 4), 0)
-    assert all(float(value.abs().max()) < 1e4 for value in values.values())
-
-
 def output(n: int = 6, k: int = 3, m: int = 1, n_views: int = 2) -> Output:
     def one(seed: int) -> dict[str, Tensor]:
         tensors = {"embedding": draw(n, 4, seed=seed), "logits": draw(n, k, seed=seed + 1)}
