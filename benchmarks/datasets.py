@@ -189,6 +189,15 @@ def speakers(n_mels: int = 40, speed: float = 1.0) -> tuple[Array, npt.NDArray[n
     Another speed than 1 changes pitch and formants too, which makes another speaker; what is then short of
     22 frames is filled up from its own start.
     """
+    waves, codes, _ = speaker_waves()
+    stacked = resample_poly(waves, 100, round(100 * speed), axis=1).astype(np.float32)
+    pictures = log_mel(torch.from_numpy(stacked), SPEECH_RATE, n_fft=1024, hop=1024, n_mels=n_mels).numpy()
+    frames = np.arange(SPEECH_FRAMES) % pictures.shape[2]
+    return pictures[:, :, frames], codes
+
+
+def speaker_waves() -> tuple[Array, npt.NDArray[np.int64], int]:
+    """The same pieces as float32 (n, t), their speakers (n,), and samples a second."""
     try:
         import soundfile
     except ImportError as error:
@@ -196,11 +205,8 @@ def speakers(n_mels: int = 40, speed: float = 1.0) -> tuple[Array, npt.NDArray[n
     with zipfile.ZipFile(folder("speechocean762_subset") / "speech_flac.zip") as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".flac"))
         waves = [soundfile.read(io.BytesIO(archive.read(name)), dtype="float32")[0] for name in names]
-    stacked = resample_poly(np.stack(waves), 100, round(100 * speed), axis=1).astype(np.float32)
-    pictures = log_mel(torch.from_numpy(stacked), SPEECH_RATE, n_fft=1024, hop=1024, n_mels=n_mels).numpy()
     codes = np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)[1]
-    frames = np.arange(SPEECH_FRAMES) % pictures.shape[2]
-    return pictures[:, :, frames], codes.astype(np.int64)
+    return np.stack(waves), codes.astype(np.int64), SPEECH_RATE
 
 
 @functools.cache
@@ -216,6 +222,13 @@ def reuters(n_topics: int = 4, n_words: int = 2000) -> tuple[Array, npt.NDArray[
     tuple of str
         Their names, the commonest first.
     """
+    texts, labels, names = reuters_stories(n_topics)
+    features = TfidfVectorizer(max_features=n_words, stop_words="english").fit_transform(texts)
+    return features.toarray().astype(np.float32), labels, names
+
+
+def reuters_stories(n_topics: int = 4) -> tuple[list[str], npt.NDArray[np.int64], tuple[str, ...]]:
+    """The same stories as texts, title first, with their topics."""
     with gzip.open(folder("reuters21578") / "reuters21578.jsonl.gz", "rt", encoding="utf-8") as lines:
         stories = [json.loads(line) for line in lines]
     told = [story for story in stories if len(story["topics"]) == 1 and story["body"]]
@@ -223,9 +236,8 @@ def reuters(n_topics: int = 4, n_words: int = 2000) -> tuple[Array, npt.NDArray[
     names = tuple(name for name, _ in counts.most_common(n_topics))
     kept = [story for story in told if story["topics"][0] in names]
     texts = [f"{story['title']} {story['body']}" for story in kept]
-    features = TfidfVectorizer(max_features=n_words, stop_words="english").fit_transform(texts)
     labels = np.array([names.index(story["topics"][0]) for story in kept], dtype=np.int64)
-    return features.toarray().astype(np.float32), labels, names
+    return texts, labels, names
 
 
 def _mnist() -> Split:
