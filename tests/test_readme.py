@@ -33,7 +33,7 @@ def test_from_a_folder_of_images_to_a_report(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("coterie.report.html._MAP_ROWS", 60)  # t-SNE of more takes seconds
-    install, *commands = session("A folder of images")
+    install, *commands = session("A folder of images, from scratch")
     assert install == (["pip", "install", "."], "")
     assert [" ".join(words[:2]) for words, _ in commands] == ["coterie demo", "coterie fit", "coterie report"]
     for words, shown in commands:

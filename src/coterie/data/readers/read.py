@@ -208,6 +208,7 @@ def read_items(path: str | os.PathLike[str], options: ReadOptions | None = None)
     Examples
     --------
     >>> import tempfile
+    >>> from coterie.data.readers import TableOptions
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "reviews.csv"
     ...     _ = file.write_text("id,review\\na,good\\nb,bad\\n")
