@@ -30,7 +30,7 @@ def check_method(method: type[NeuralClusterer], **params: Any) -> None:
     method : type
         Derived from `NeuralClusterer`, and known by a name: an entry point or `coterie.register`.
     **params
-        Parameters of the method for these fits, beside ``n_clusters=10``.
+        Parameters of the method for these fits, in addition to ``n_clusters=10``.
 
     Raises
     ------

@@ -185,7 +185,7 @@ def test_a_run_is_not_overwritten_unasked(folder: Path, call: Call, table: Table
     before = Path("run/labels.csv").read_text()
     code, out, err = call(*words)
     assert (code, out) == (2, "")
-    assert "run holds a run; --resume goes on with it, --overwrite replaces it" in err
+    assert "run holds a run; --resume continues it, --overwrite replaces it" in err
     assert call(*words, "--overwrite", "--max-steps", "20")[0] == 0
     assert Path("run/labels.csv").read_text() != before
     assert len({row[2] for row in table("run/history.csv")[1:]}) < 20
@@ -270,7 +270,7 @@ BAD = [
     (fit_words("x.npy", LABELS, "--max-stepss", "3"), "unrecognized arguments: --max-stepss"),
     (
         fit_words("x.npy", LABELS, "--method", "nonsense"),
-        "method must be one of adc, ccn, ddc, l2c, similarity, got 'nonsense'",
+        "method must be one of adc, ccn, ddc, l2c, self-distillation, similarity, got 'nonsense'",
     ),
     (fit_words("x.npy", LABELS, "--method"), "argument --method: expected one argument"),
     (
@@ -343,7 +343,7 @@ def test_an_interrupted_fit_says_how_to_go_on(
         code, out, err = call(*words, *extra)
         assert (code, out) == (130, "")
         assert err.endswith(
-            "to go on: coterie fit x.npy --labels y.npy --out 'a run' "
+            "to resume: coterie fit x.npy --labels y.npy --out 'a run' "
             "--n-clusters 10 --n-restarts 2 --max-steps 60 --random-state 0 --over-clustering true --resume\n"
         )
     monkeypatch.setattr(base, "run_session", run_session)
@@ -359,5 +359,5 @@ def test_the_demo_in_small(all_digits: Digits, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(demo_module, "CCN", quick)
     lines = run_demo(random_state=0, verbose=0).splitlines()
     assert lines[0].startswith("digits: 300 images of 8x8 pixels, 10 classes; 200 pairs are ")
-    assert lines[2].split() == ["method", "told", "ACC", "NMI", "purity", "dominant", "seconds"]
+    assert lines[2].split() == ["method", "given", "ACC", "NMI", "purity", "dominant", "seconds"]
     assert [line[:3] for line in lines[4:7]] == ["k-m", "CCN", "CCN"]

@@ -197,7 +197,7 @@ def test_a_folder_that_is_deleted_meanwhile(files: Path, call: Call, monkeypatch
     assert (code, out) == (2, "")
     last = err.splitlines()[-1]
     assert f"cannot write t/checkpoint/{FILE_NAME}: No such file or directory" in last
-    assert "make that folder, or give another one; to go on: coterie fit x.npy" in last
+    assert "make that folder, or give another one; to resume: coterie fit x.npy" in last
 
 
 def test_a_full_disk_names_the_file_and_the_way_on(
@@ -213,7 +213,7 @@ def test_a_full_disk_names_the_file_and_the_way_on(
     last = err.splitlines()[-1]
     assert code == 2
     assert f"cannot write t/checkpoint/{FILE_NAME}: No space left on device" in last
-    assert "free space or give another place; what stood there before is unchanged; to go on: " in last
+    assert "free space or give another place; what stood there before is unchanged; to resume: " in last
     assert left_behind(files) == []
 
 

@@ -78,7 +78,7 @@ def test_killed_and_stopped_runs_go_on_bitwise(files: Path, capsys: pytest.Captu
         assert out == ""
         assert f"stopped by {kind.name} at step" in err
         again = shlex.join(["coterie", *fit_words(kind.name, STEPS), "--resume"])
-        assert err.endswith(f"to go on: {again}\n")
+        assert err.endswith(f"to resume: {again}\n")
         assert "Traceback" not in err
 
     assert main(fit_words("whole", STEPS)) == 0

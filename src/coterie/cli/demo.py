@@ -56,14 +56,14 @@ def run_demo(random_state: int = 0, verbose: int = 1) -> str:
         ),
         _row("CCN, CCL", f"{N_LABELS} labels", y, *_timed(lambda: _from_labels(X, y, random_state, verbose))),
     ]
-    header = ("method", "told", "ACC", "NMI", "purity", "dominant", "seconds")
+    header = ("method", "given", "ACC", "NMI", "purity", "dominant", "seconds")
     share = N_PAIRS / (len(y) * (len(y) - 1) / 2)
     known = f"{N_PAIRS} pairs are {share:.2%} of all pairs, {N_LABELS} labels {N_LABELS / len(y):.1%} of rows"
     return (
         f"digits: {len(y):,} images of 8x8 pixels, 10 classes; {known}.\n\n"
         f"{format_table(header, rows)}\n\n"
         "ACC: share of rows right under the best one-to-one match of clusters and classes; all rows count,\n"
-        "those told among them. dominant: clusters with at least n/10 rows.\n"
+        "those given among them. dominant: clusters with at least n/10 rows.\n"
     )
 
 
@@ -93,9 +93,9 @@ def _timed(fit: Any) -> tuple[IntArray, float]:
     return fit(), time.perf_counter() - start
 
 
-def _row(method: str, told: str, y: IntArray, labels: IntArray, seconds: float) -> list[object]:
+def _row(method: str, given: str, y: IntArray, labels: IntArray, seconds: float) -> list[object]:
     scores = [clustering_accuracy(y, labels), nmi(y, labels), purity(y, labels)]
-    return [method, told, *scores, dominant_clusters(labels, 10), f"{seconds:.0f}"]
+    return [method, given, *scores, dominant_clusters(labels, 10), f"{seconds:.0f}"]
 
 
 def _k_means(X: npt.NDArray[np.float64], seed: int) -> IntArray:
@@ -109,7 +109,7 @@ def _from_pairs(X: npt.NDArray[np.float64], y: IntArray, seed: int, verbose: int
 
 
 def _from_labels(X: npt.NDArray[np.float64], y: IntArray, seed: int, verbose: int) -> IntArray:
-    told = np.random.default_rng(seed).choice(len(y), N_LABELS, replace=False)
+    known = np.random.default_rng(seed).choice(len(y), N_LABELS, replace=False)
     partly = np.full(len(y), -1)
-    partly[told] = y[told]
+    partly[known] = y[known]
     return CCN(n_clusters=10, random_state=seed, verbose=verbose).fit_predict(X, partly)

@@ -49,7 +49,7 @@ def run_sets(random_state: int = 0) -> str:
         largest = int(labels.max(axis=1).argmax())
         count_proba = model.predict_count_proba(points[largest])
     shown = "  ".join(f"{k}: {share:.3f}" for k, share in enumerate(count_proba, start=1))
-    header = ("method", "told", "NMI", "ACC", "right k", "ms a set")
+    header = ("method", "given", "NMI", "ACC", "right k", "ms a set")
     return (
         f"{N_SETS} sets of 72 points in rings, moons and Gaussians, 1 to 5 clusters a set; L2C was trained\n"
         f"on others and clusters each in one pass.\n\n{format_table(header, rows)}\n\n"
@@ -59,7 +59,7 @@ def run_sets(random_state: int = 0) -> str:
 
 
 def _row(
-    method: str, told: str, points: Points, labels: IntArray, cluster: Callable[[Points, int], IntArray]
+    method: str, given: str, points: Points, labels: IntArray, cluster: Callable[[Points, int], IntArray]
 ) -> list[object]:
     start = time.perf_counter()
     found = [cluster(one, int(y.max()) + 1) for one, y in zip(points, labels, strict=True)]
@@ -70,4 +70,4 @@ def _row(
         float(np.mean([clustering_accuracy(y, clusters) for y, clusters in pairs])),
     ]
     right = np.mean([len(np.unique(clusters[clusters >= 0])) == y.max() + 1 for y, clusters in pairs])
-    return [method, told, *scores, f"{right:.0%}", f"{1000 * seconds / len(points):.0f}"]
+    return [method, given, *scores, f"{right:.0%}", f"{1000 * seconds / len(points):.0f}"]

@@ -55,7 +55,7 @@ TRACKED = "tracked"
 
 
 def run(options: Any, words: Sequence[str]) -> None:
-    """Fit, write the run and say what came out."""
+    """Fit, write the run and print the clusters."""
     folder = Path(options.out)
     check_run(folder, options.resume, options.overwrite)
     init = None if options.init is None else load_labeller(options.init)
@@ -65,13 +65,13 @@ def run(options: Any, words: Sequence[str]) -> None:
     samples = _read(options, earlier, init)
     params = {key: getattr(options, key) for key in method_parameters(params_of(options.method))}
     estimator = find_method(options.method)(**params, checkpoint_dir=str(folder / CHECKPOINT), verbose=1)
-    told = _supervision(options, samples, init)
-    check_supervised(options.method, told)
+    supervision = _supervision(options, samples, init)
+    check_supervised(options.method, supervision)
     estimator.start_from(init)
     if options.log_with is not None:
         estimator.log_with(options.log_with, folder=str(folder / TRACKED))
     with opened_run(folder, options.overwrite), naming_the_way_on("fit", words):
-        estimator.fit(samples, **told)
+        estimator.fit(samples, **supervision)
         results, summary = _write_run(folder, estimator, samples, options)
         write_metadata(folder, _metadata(words, options, samples, earlier))
     print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
@@ -92,17 +92,17 @@ def _read(options: Any, earlier: dict[str, Any] | None, init: NeuralEstimator | 
 
 
 def _supervision(options: Any, samples: Samples, init: NeuralEstimator | None) -> dict[str, Any]:
-    """What is known beside the samples, as keyword arguments of `fit`."""
-    told: dict[str, Any] = {}
+    """The labels, pairs or similarity network of the options, as keyword arguments of `fit`."""
+    supervision: dict[str, Any] = {}
     if options.labels is not None:
-        told["y"] = labels_of(options.labels, samples)
+        supervision["y"] = labels_of(options.labels, samples)
     elif samples.labels is not None and "y" in supervision_of(options.method).accepted:
-        told["y"] = samples.labels
+        supervision["y"] = samples.labels
     if options.pairs is not None:
-        told["pairs"] = _pairs(options, samples, init)
+        supervision["pairs"] = _pairs(options, samples, init)
     if options.similarity is not None:
-        told["similarity"] = load_similarity(options.similarity)
-    return told
+        supervision["similarity"] = load_similarity(options.similarity)
+    return supervision
 
 
 def _pairs(options: Any, samples: Samples, init: NeuralEstimator | None) -> Pairs:

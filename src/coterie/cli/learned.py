@@ -11,7 +11,7 @@ from coterie.methods.similarity import SimilarityNetwork
 
 
 def learned(estimator: NeuralEstimator, folder: Path, loss: str) -> str:
-    """What came out, and the command that uses it."""
+    """The result, and the command that uses it."""
     run = shlex.quote(str(folder))
     if not isinstance(estimator, SimilarityNetwork):
         return f"learned to cluster; {loss}\ncoterie predict {run} DATA clusters a new set"
@@ -20,7 +20,7 @@ def learned(estimator: NeuralEstimator, folder: Path, loss: str) -> str:
 
 
 def _held_out(network: SimilarityNetwork) -> str:
-    """How well it tells pairs of classes that it was not trained on."""
+    """How well it separates pairs of classes that it was not trained on."""
     report = network.report_
     if not report["pairs"]:
         return "too little was held out to calibrate"

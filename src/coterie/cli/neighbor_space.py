@@ -19,7 +19,7 @@ class NeighborSpace:
     """Small samples themselves, scaled; of larger ones the embedding of a run.
 
     On shrunk MNIST images, questions and neighbours chosen by pixels gave a lower error than by the embedding
-    of a first run, whose clusters are what is to be corrected.
+    of a first run, whose clusters are to correct.
 
     Parameters
     ----------

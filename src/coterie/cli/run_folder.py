@@ -27,7 +27,7 @@ from coterie.methods.persistence import load
 from coterie.methods.similarity import SimilarityNetwork
 
 MODEL, LABELS, HISTORY, CHECKPOINT, METADATA = "model", "labels.csv", "history.csv", "checkpoint", "run.json"
-# of the whole command; that of the checkpoint beside it is free between the restarts that count clusters
+# of the whole command; the lock of its checkpoint is free between the restarts that count clusters
 _RUN_LOCK = f"run.{LOCK_NAME}"
 
 _PATH = str | None
@@ -58,7 +58,7 @@ def check_run(run: Path, resume: bool, overwrite: bool) -> None:
     saved = saved_checkpoints(run / CHECKPOINT)
     found = bool(saved) or any((run / name).exists() for name in (MODEL, LABELS, HISTORY))
     if found and not (resume or overwrite):
-        raise InputError(f"--out: {run} holds a run; --resume goes on with it, --overwrite replaces it")
+        raise InputError(f"--out: {run} holds a run; --resume continues it, --overwrite replaces it")
     if resume and not saved and _is_main():  # a scheduler repeats --resume from the start
         print(f"coterie: no checkpoint in {run} yet; the fit starts from the beginning", file=sys.stderr)
 
@@ -106,9 +106,9 @@ def _remove_empty(run: Path) -> None:
 
 @contextlib.contextmanager
 def naming_the_way_on(command: str, words: Sequence[str]) -> Iterator[None]:
-    """Say with what command a fit goes on that is stopped inside, or finds its disk full."""
+    """Print the command that resumes a fit that is stopped inside, or whose disk is full."""
     kept = [word for word in words if word not in ("--overwrite", "--resume")]
-    way_on = f"to go on: {shlex.join(['coterie', *command.split(), *kept, '--resume'])}"
+    way_on = f"to resume: {shlex.join(['coterie', *command.split(), *kept, '--resume'])}"
     try:
         yield
     except Interrupted as stop:

@@ -106,7 +106,7 @@ def is_dataset(X: object) -> bool:
 
 
 def from_tensor(X: object) -> Any:
-    """A torch tensor as an array that shares its memory where it can; anything else as it came."""
+    """A torch tensor as an array that shares its memory where it can; anything else unchanged."""
     if not isinstance(X, Tensor):
         return X
     if X.layout != torch.strided:

@@ -18,7 +18,7 @@ _BREAK_HZ = 1000.0
 _BREAK_MEL = _BREAK_HZ / _LINEAR_STEP
 _LOG_STEP = np.log(6.4) / 27
 
-# power_to_db's: the smallest power told apart, and the range kept below the loudest point
+# power_to_db's: the smallest power that counts, and the range kept below the loudest point
 _SMALLEST_POWER = 1e-10
 _RANGE_DB = 80.0
 

@@ -138,7 +138,7 @@ class ClassBatches:
     classes_per_batch : int, at least 2
         Classes in a batch; all of them where there are fewer.
     samples_per_class : int, at least 2
-        Rows of each class, drawn anew at every step; all of them where a class has fewer.
+        Rows of each class, drawn again at every step; all of them if a class has fewer.
     groups : int64 array of shape (n,), optional
         Code of the group that a row's class belongs to. All classes of a batch then are of one group, drawn
         with a chance proportional to its number of classes; a class that is alone in its group is left out.
@@ -235,7 +235,7 @@ class PairBatches:
 
     A plan's `same` holds the pairs of its chunk and nothing else. With `labels`, every step also takes a
     chunk of at most `batch_pairs` labelled rows, which cycles through all of them independently of the
-    epochs of the pairs, so that a cross entropy on the known labels can stand beside the pair loss.
+    epochs of the pairs, so that a cross entropy on the known labels can join the pair loss.
 
     Parameters
     ----------
@@ -325,7 +325,7 @@ class PairBatches:
 
 
 class RowBatches:
-    """Batches of all rows, of which nothing has to be known; with pairs, a chunk of those beside each.
+    """Batches of all rows, known or not; with pairs, each batch also has a chunk of pairs.
 
     Parameters
     ----------

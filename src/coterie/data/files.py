@@ -138,7 +138,7 @@ def _prefix(target: Path) -> str:
 
 
 def _temporary(target: Path) -> tuple[Path, int | None]:
-    """A new empty file beside the target, and the descriptor that shows others that its writer lives."""
+    """A new empty file in the folder of the target, and the descriptor whose lock its writer holds."""
     while True:
         temporary = target.with_name(f"{_prefix(target)}{uuid4().hex}{target.suffix}")
         temporary.touch(exist_ok=False)

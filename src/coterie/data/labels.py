@@ -82,10 +82,10 @@ def encode_labels(y: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
 
 
 def _as_column(y: Any) -> npt.NDArray[Any]:
-    """y as an array of one axis, its entries of the types that came."""
+    """y as an array of one axis, its entries of the types given."""
     kind = type(y).__name__
     if isinstance(y, list | tuple) and any(isinstance(value, str | bytes) for value in y):
-        # as an array of text, a NaN or a number beside strings would become the string "nan" or "1"
+        # as an array of text, a NaN or a number among strings would become the string "nan" or "1"
         values = np.empty(len(y), dtype=object)
         values[:] = y
         y = values

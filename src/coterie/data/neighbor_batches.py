@@ -11,7 +11,7 @@ from coterie.data.batches import RowBatches
 from coterie.data.orders import as_matrix, unique_in_order
 from coterie.data.pairs import Pairs
 
-_NEIGHBOR_STREAM = 3  # `Order` and the batches beside this one draw from streams 0 to 2
+_NEIGHBOR_STREAM = 3  # `Order` and the other batches draw from streams 0 to 2
 _EVALUATION_SEED = 0
 
 

@@ -14,7 +14,7 @@ _GREY = ("1", "L", "LA", "La", "I", "F")
 
 
 def is_picture(value: object) -> bool:
-    """Whether a value is a pillow image, told by what it can do: pillow itself may be missing."""
+    """Whether a value is a pillow image, judged by its attributes: pillow itself may be missing."""
     return all(hasattr(value, name) for name in ("mode", "convert", "resize", "getbands"))
 
 

@@ -166,7 +166,7 @@ def _sizes(rng: np.random.Generator, held: Rows, n: int) -> Rows:
 
 
 class GivenSets:
-    """Batches of sets as they came, each with labels or with same/different of its pairs.
+    """Batches of the given sets, each with labels or with same/different of its pairs.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ _RING_NOISE, _MOON_NOISE = 0.02, 0.03
 _RING_FACTOR = (0.1, 0.4)
 _MARGIN = 0.25  # rings and moons fill the middle half of their cell
 _SIGMA, _CENTRE_DISTANCE = 0.05, 0.2
-# Share of the figures that spread into free cells beside their own. It and the weight of two rings make the
+# Share of the figures that spread into free neighbouring cells. It and the weight of two rings make the
 # sets as hard for k-means and DBSCAN as the paper's are.
 _STRETCHED = 0.4
 

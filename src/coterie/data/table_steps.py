@@ -126,7 +126,7 @@ def row_place(row: int) -> str:
 def fit_steps(
     frame: Any, names: Sequence[str] | None = None, *, cyclic_dates: bool = False, place: Place = row_place
 ) -> tuple[TableSteps, list[str]]:
-    """Find out what is to be done to the columns of a frame.
+    """Choose the steps for the columns of a frame.
 
     Numbers stay. True and false, yes and no become 1 and 0; dates become days since 1970; text of at most 50
     different words becomes a column of 0 and 1 for each. Other text and columns without values are ignored.
@@ -251,7 +251,7 @@ def apply_steps(steps: TableSteps, frame: Any, *, place: Place = row_place) -> t
 
 
 def _fill(part: Floats, step: ColumnStep, column: Any, place: Place) -> list[str]:
-    """Write the columns that a step gives; what is to be said of it."""
+    """Write the columns that a step gives, and return its note."""
     if step.kind == "list":
         part[:] = _lists(step, column, place)
         return []

@@ -14,7 +14,7 @@ from coterie.engine.loop import Run, step_seed
 from coterie.engine.objective import Modules
 from coterie.engine.task import HeadTerms, Task, global_terms
 
-# enough to tell whether two clusterings are the same
+# enough to compare two clusterings
 CODED_ROWS = 2000
 
 

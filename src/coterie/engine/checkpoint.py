@@ -51,7 +51,7 @@ class Checkpointer:
         self._signal: int | None = None
 
     def restore(self, fresh: Session) -> Session:
-        """The session on disk where there is one of the same fit, else the fresh one."""
+        """The session on disk if it is of the same fit, else the fresh one."""
         self.session = load_session(self.path, self.fingerprint, self.task) if self.path.exists() else fresh
         return self.session
 
@@ -81,14 +81,14 @@ class Checkpointer:
                 stack.enter_context(_lock(self.path.parent))
             stack.enter_context(stop_signals_caught(self._note))
             yield
-            if self._signal is not None:  # it came after the last step
+            if self._signal is not None:  # it arrived after the last step
                 raise self._interrupted("after the last step")
 
     def _interrupted(self, where: str) -> Interrupted:
         name = "a signal to another process" if self._signal is None else signal.Signals(self._signal).name
         return Interrupted(
             f"stopped by {name} {where}; the checkpoint is {self.path}: "
-            "fit again with the same arguments to go on"
+            "fit again with the same arguments to resume"
         )
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -144,7 +144,7 @@ def save_session(path: Path, fingerprint: str, session: Session) -> None:
 
 
 def saved_decision(folder: str | PathLike[str], fingerprint: str) -> dict[str, Any]:
-    """What a time limit led to in the fit that has a checkpoint in a folder; empty where there is none.
+    """What a time limit led to in the fit that has a checkpoint in a folder; empty without a checkpoint.
 
     Raises
     ------

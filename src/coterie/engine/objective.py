@@ -163,7 +163,7 @@ class Objective(ABC):
         return batch
 
     def collapsed(self, shares: Tensor) -> bool:
-        """Tell whether a clustering with these shares of the samples in its clusters (k,) is none at all."""
+        """Return whether a clustering with these shares of the samples in its clusters (k,) has collapsed."""
         return len(shares) > 1 and int((shares > 0).sum()) < 2
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:

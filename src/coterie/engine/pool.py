@@ -68,7 +68,7 @@ class Pool:
         return future
 
     def result(self, future: Future[Any]) -> Any:
-        """What a call gave, or None where its worker died: then all calls under way are to be made again.
+        """The result of a call, or None if its worker died: then repeat all calls under way.
 
         Raises
         ------
@@ -141,7 +141,7 @@ def count_workers(n_jobs: int | None, needed: int, threads: int, worker_bytes: i
     threads : int
         Torch threads of each worker.
     worker_bytes : int
-        Memory that each one needs beside torch.
+        Memory that each one needs in addition to torch.
     """
     wanted = min(int(joblib.effective_n_jobs(n_jobs)) // threads, needed)
     if wanted <= 1:

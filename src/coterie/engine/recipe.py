@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from coterie.engine.optimizers import OPTIMIZERS
 
-# An epoch of a few steps is too noisy to tell a plateau by.
+# An epoch of a few steps is too noisy to detect a plateau.
 MIN_STALE_STEPS = 150
 # What a logistic warm-up begins with.
 LOWEST_RATE = 1e-6

@@ -45,7 +45,7 @@ STACKED_SIZE = 250_000
 def run_session(task: Task, session: Session, callbacks: Sequence[Callback] = (), n_workers: int = 1) -> None:
     """Train what is left of a session's restarts.
 
-    Training that takes long goes on in `n_workers` processes, to the same bits.
+    Long training continues in `n_workers` processes, with the same result to the last bit.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def rung_ends(task: Task, session: Session) -> list[int]:
 
 
 def _start(task: Task, session: Session, beside: int) -> None:
-    """Begin restarts that have not: all, or where they are sequential so many that `beside` are under way."""
+    """Begin restarts: all, or if they are sequential as many as keep `beside` under way."""
     begun, end = len(session.runs) + len(session.live), len(session.seeds)
     if session.how == "sequential":
         training = sum(run.stopped is None and run.step < task.total_steps for run in session.live)

@@ -14,7 +14,7 @@ from coterie.engine.loop import Run, add_up, set_sampler_state, start_run
 from coterie.engine.recipe import parameters_of
 from coterie.engine.task import Task
 
-# beside its number and seed, from which it starts afresh
+# in addition to its number and seed, from which it starts again
 RUN_STATE = ("step", "entered", "entered_at", "plateaued", "sums", "history", "best", "stale", "stopped")
 
 

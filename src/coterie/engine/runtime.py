@@ -113,7 +113,7 @@ def make_runtime(device: str | torch.device = "auto", precision: str = "float32"
     Parameters
     ----------
     device : "auto", str or torch.device
-        "auto" takes the accelerator where there is one.
+        "auto" uses an accelerator if there is one.
     precision : {"float32", "bfloat16"}
     """
     dtype = PRECISIONS[precision]

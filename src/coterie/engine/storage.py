@@ -51,7 +51,7 @@ def write_tensors(
         JSON data.
     """
     copies = {name: plain(tensor) for name, tensor in tensors.items()}
-    text = json.dumps(meta)  # in the order that came: the columns of a history are to come back in theirs
+    text = json.dumps(meta)  # in the given order: the columns of a history keep theirs
     header = {"format": FORMAT, "kind": kind, "meta": text, "sha256": _digest(copies, text)}
     with atomic_write(path) as temporary:
         Path(temporary).write_bytes(save(copies, metadata=header))

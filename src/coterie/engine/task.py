@@ -165,7 +165,7 @@ def _augments(augment: Augment | Sequence[Augment] | None, n_views: int) -> Sequ
 
 
 def _augmented(augment: Augment, samples: Tensor, generator: Generator) -> Tensor:
-    """Random views of samples, of the shape that came."""
+    """Random views of samples, of the same shape."""
     views = augment(samples, generator)
     if not isinstance(views, Tensor) or views.shape != samples.shape:
         came = tuple(views.shape) if isinstance(views, Tensor) else type(views).__name__

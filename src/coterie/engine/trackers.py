@@ -17,13 +17,13 @@ from coterie.engine.runtime import Runtime
 from coterie.engine.training import Session
 
 PROJECT = "coterie"
-# what a record says beside the values of its terms
+# keys of a record other than its terms
 _PLACE = ("restart", "epoch", "step")
 
 
 @dataclass(frozen=True)
 class Tracking:
-    """Who is told about a fit.
+    """The trackers of a fit.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class EpochLog:
     ----------
     tracking : Tracking
     session : Session
-        Its epochs so far were told about by the fit that is resumed.
+        The fit that is resumed has reported its epochs so far.
     runtime : Runtime
     params : mapping of str to object
         Of the estimator.
@@ -77,7 +77,7 @@ class EpochLog:
         self._told = {run.index: len(run.history) for run in session.live}
 
     def on_step(self, run: Run) -> None:
-        """Tell of the epochs that closed with this step, of all runs that train together."""
+        """Report the epochs that closed with this step, of all runs that train together."""
         for one in self._session.live:
             for record in one.history[self._told.get(one.index, 0) :]:
                 values = {

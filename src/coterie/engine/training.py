@@ -137,7 +137,7 @@ def train_runs(
 def _train_stacked(
     task: Task, session: Session, runs: Sequence[Run], until: int, callbacks: Sequence[Callback]
 ) -> None:
-    """Train runs up to a step in a stack, which is made anew when one has ended or a phase begins."""
+    """Train runs up to a step in a stack, which is rebuilt when a run ends or a phase begins."""
     while active := [run for run in runs if run.stopped is None and run.step < until]:
         for run in active:
             enter_phases(task, run)

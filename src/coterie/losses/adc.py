@@ -125,7 +125,7 @@ def norm(z: Tensor, *, reduction: str = "mean") -> Tensor:
 
 
 def sparsity(z: Tensor, *, reduction: str = "mean") -> Tensor:
-    """Absolute values of the embeddings, which the released code penalises beside the paper's terms.
+    """Absolute values of the embeddings, which the released code penalises in addition to the paper's terms.
 
     Parameters
     ----------

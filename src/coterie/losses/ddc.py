@@ -318,7 +318,7 @@ def column_orthogonality(p: Tensor, reduction: str = "mean") -> Tensor:
     ----------
     p : tensor of shape (n, k)
     reduction : {"mean", "paper"}
-        As in `cs_divergence`, of which this is the case of a kernel that tells all rows apart.
+        As in `cs_divergence`, of which this is the case of a kernel that separates all rows.
 
     Returns
     -------

@@ -117,8 +117,8 @@ def cluster_assignment_loss(same_proba: Tensor, same: Tensor, class_weights: tup
 def pair_cross_entropy(pair_logits: Tensor, same: Tensor) -> Tensor:
     """Cross entropy of logits of "same cluster" over all known ordered pairs, which the paper does not have.
 
-    Logits (N, n, n) and matrices (N, n, n) of 1, -1, 0 -> scalar. It tells the network about every pair what
-    the assignments tell it only through the seeds.
+    Logits (N, n, n) and matrices (N, n, n) of 1, -1, 0 -> scalar. It trains the network on every pair;
+    the assignments reach it only through the seeds.
     """
     known = (same != 0).to(pair_logits.dtype)
     costs = functional.binary_cross_entropy_with_logits(

@@ -182,7 +182,7 @@ class Preset:
     starts_head : bool
         Whether k-means sets the head too.
     resets_optimizer : bool
-        Whether it starts afresh with the centroids.
+        Whether it starts again with the centroids.
     rounds : int
         How often k-means starts the centroids, at equal distances from the end of the warm-up. After all
         terms have shaped the embedding, k-means finds clusters there that it did not find before.

@@ -78,7 +78,7 @@ class Training:
     augment : callable or None
         Random views of each training batch.
     supervision : str
-        A digest of what the objective knows beside X: it tells one fit's checkpoint from another's.
+        A digest of what the objective knows in addition to X: checkpoints of other fits have another.
     keep : int
         How many of the best restarts `_adopt` and `_describe_restarts` get.
     scaling : Scaling or None
@@ -107,7 +107,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     Attributes
     ----------
     _saved_fields : tuple of str
-        Fitted attributes that a saved file keeps, beside the network.
+        Fitted attributes that a saved file keeps, in addition to the network.
     """
 
     _saved_fields: ClassVar[tuple[str, ...]] = (
@@ -163,14 +163,14 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return self
 
     def log_with(self, *trackers: Any, folder: str | None = None) -> Self:
-        """Let `fit` tell experiment trackers of every epoch's terms, as ``term/restart``.
+        """Let `fit` report every epoch's terms to experiment trackers, as ``term/restart``.
 
-        This is no parameter: a clone tells nobody.
+        Not a parameter; `clone` drops it.
 
         Parameters
         ----------
         *trackers : str or accelerate.tracking.GeneralTracker
-            Names that accelerate knows, such as "tensorboard", or trackers of your own; none: tell nobody.
+            Names that accelerate knows, such as "tensorboard", or your own; none disables logging.
         folder : str, optional
             Where trackers that write files do.
 

@@ -78,10 +78,10 @@ def _log_loss(odds: FloatArray, pairs: Weighted) -> float:
 
 def quality(odds: FloatArray, pairs: Weighted, threshold: float) -> dict[str, float]:
     """Log loss of calibrated odds, precision and recall of "similar" at the threshold."""
-    told = _sigmoid(odds) >= threshold
-    hits = pairs.mean(told & pairs.same)
+    called = _sigmoid(odds) >= threshold
+    hits = pairs.mean(called & pairs.same)
     return {
         "log_loss": _log_loss(odds, pairs),
-        "precision": hits / max(1e-12, pairs.mean(told)),
+        "precision": hits / max(1e-12, pairs.mean(called)),
         "recall": hits / max(1e-12, pairs.mean(pairs.same)),
     }

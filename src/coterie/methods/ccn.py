@@ -60,7 +60,7 @@ FEW_LABELS = 5_000
 
 @dataclass(frozen=True)
 class _Supervision:
-    """What is known beside X: codes of labels, pairs, or both."""
+    """The supervision of a fit: codes of labels, pairs, or both."""
 
     codes: IntArray | None
     pairs: Pairs | None
@@ -268,7 +268,7 @@ class CCN(CCNParams, NeuralClusterer):
             )
 
     def _check_supervision(self, n_samples: int, y: Any, pairs: Pairs | None) -> _Supervision:
-        """Exactly one source of similarity; y beside pairs only for the cross entropy."""
+        """Exactly one source of similarity; y together with pairs only for the cross entropy."""
         if self.head_init == "similarity":
             raise InputError('head_init="similarity" needs similarity in fit')
         if self.pair_weight == "confidence":
@@ -341,7 +341,7 @@ def _start_with(objective: PairObjective, head: OnEnter) -> None:
 
 
 def _kind_weights(similar_share: float) -> tuple[float, float] | None:
-    """Weights under which both kinds of pairs weigh the same; None where there is one kind."""
+    """Weights under which both kinds of pairs weigh the same; None if there is only one kind."""
     if similar_share in (0.0, 1.0):
         return None
     return 0.5 / similar_share, 0.5 / (1.0 - similar_share)

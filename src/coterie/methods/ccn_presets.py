@@ -12,7 +12,7 @@ from coterie.losses.pairs import DEFAULT_OPTIONS, PairOptions
 
 @dataclass(frozen=True)
 class Preset:
-    """A recipe, and what the released code does to the loss beside the paper's equation.
+    """A recipe, and what the released code does to the loss in addition to the paper's equation.
 
     `after_another` is the share of the rate where another method's clusters are the start: what pairs alone
     would not have found is soon undone by the rate that finds clusters from nothing.
@@ -25,7 +25,7 @@ class Preset:
 
 
 # The paper names neither rate nor length of training; those of its Torch7 code stand in both presets. Torch7
-# dampens every gradient by the momentum unless told otherwise: its rate of 0.01 is one of 0.001 elsewhere.
+# dampens every gradient by the momentum by default: its rate of 0.01 is one of 0.001 elsewhere.
 _TORCH7 = Recipe(
     "sgd",
     learning_rate=0.01,

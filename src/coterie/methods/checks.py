@@ -80,5 +80,5 @@ def check_pairs(pairs: object, n_samples: int, n_clusters: object = None) -> Pai
 
 
 def pair_columns(pairs: Pairs | None) -> tuple[npt.NDArray[np.integer] | None, ...]:
-    """The three arrays of pairs, for a digest of what a fit is told; of no pairs three times None."""
+    """The three arrays of pairs, for a digest of the supervision of a fit; three times None without pairs."""
     return (None, None, None) if pairs is None else (pairs.i, pairs.j, pairs.same)

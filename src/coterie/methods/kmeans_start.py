@@ -21,7 +21,7 @@ KMEANS_STARTS = 10
 PARTS = 200
 ROWS_A_PART = 25
 PART_STARTS = 2
-# Sure enough that a pair loss corrects k-means and does not begin anew.
+# Sure enough that a pair loss corrects k-means and does not start over.
 MARGIN = 5.0
 
 

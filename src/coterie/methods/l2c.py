@@ -290,7 +290,7 @@ class L2C(L2CParams, NeuralEstimator):
         if k == self.max_clusters > 1:
             warnings.warn(
                 f"max_clusters: {k} clusters are the most probable number and the largest possible one; "
-                "there may be more: a model of larger max_clusters can tell",
+                "there may be more: use a model of larger max_clusters",
                 UserWarning,
                 stacklevel=3,
             )

@@ -54,7 +54,7 @@ def register(name: str, method: type[NeuralEstimator]) -> None:
 
 @dataclass(frozen=True)
 class Listed:
-    """A method as it can be told of without importing it.
+    """A description of a method that does not import it.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ def params_of(name: str) -> type[TrainingParams]:
 
 
 def supervision_of(name: str) -> Supervision:
-    """What a method's ``fit`` uses beside X; one of the library's own is not imported for it.
+    """What a method's ``fit`` uses in addition to X; one of the library's own is not imported for it.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def supervision_of(name: str) -> Supervision:
 
 
 def supervision_by_class(kind: type[NeuralEstimator]) -> Supervision:
-    """What a class's ``fit`` uses beside X, by its signature and its tags."""
+    """What a class's ``fit`` uses in addition to X, by its signature and its tags."""
     required = bool(kind().__sklearn_tags__().target_tags.required)
     named = inspect.signature(kind.fit).parameters.keys() & {"y", "pairs", "similarity"}
     # where y is there for scikit-learn's conventions alone, labels would be left out unseen
@@ -186,7 +186,7 @@ def package_of_method(name: str) -> str | None:
 
 
 def package_of(point: EntryPoint) -> str:
-    """Name of the distribution that an entry point came with."""
+    """Name of the distribution of an entry point."""
     return point.dist.name if point.dist is not None else point.value.partition(":")[0]
 
 

@@ -50,7 +50,7 @@ def _check_names(estimator: Any, X: Any, reset: bool) -> None:
 
 
 def frame_values(X: Any) -> Any:
-    """A data frame as numbers on its own, where not all of its columns are; anything else as it came."""
+    """A data frame as numbers on its own, where not all of its columns are; anything else unchanged."""
     if not is_frame(X):
         return X
     frame = _as_pandas(X)
@@ -91,7 +91,7 @@ def _say(notes: Sequence[str]) -> None:
 
 
 def _steps_for(estimator: Any, frame: Any, reset: bool) -> tuple[TableSteps, Any, list[str]]:
-    """The steps, the frame with its columns in their order, and what is to be said of new steps."""
+    """The steps, the frame with its columns in their order, and the notes about new steps."""
     kept = None if reset else estimator.table_steps_
     if kept is not None:
         steps = TableSteps.from_json(kept)

@@ -177,14 +177,14 @@ def look_at_answers(
     network = copy.deepcopy(labeler.network).train()
     device = next(network.parameters()).device
     source = ScaledSource(samples, similarity.scaling_, device)
-    told, total = 0, 0
+    similar, total = 0, 0
     with torch_threads(choose_threads(similarity.threads, network, device)), torch.inference_mode():
         for step in range(min(LOOK_BATCHES, sampler.n_steps)):
             rows = sampler.plan(_LOOK_SEED, 0, step).rows
             same = labeler.same(symmetric_odds(network, source.take(rows))).triu(1)
-            told += int((same == 1).sum())
+            similar += int((same == 1).sum())
             total += len(rows) * (len(rows) - 1) // 2
-    share = told / total
+    share = similar / total
     if not FEWEST_SIMILAR <= share <= MOST_SIMILAR:
         warnings.warn(
             f"similarity: of {total} pairs of X it calls {share:.2%} similar and {1 - share:.2%} dissimilar: "

@@ -70,7 +70,7 @@ def vote_shares(labelings: Sequence[npt.ArrayLike], n_clusters: int) -> npt.NDAr
     Raises
     ------
     InputError, InputTypeError
-        As `align_clusters`; or no clustering came.
+        As `align_clusters`; or `labelings` is empty.
 
     Examples
     --------

@@ -34,7 +34,7 @@ def sample_shape_of(sample_shape: Sequence[int]) -> Shape:
     Parameters
     ----------
     sample_shape : sequence of int
-        ``(d,)``, ``(h, w)`` or ``(c, h, w)``; a module of one's own may take any other shape.
+        ``(d,)``, ``(h, w)`` or ``(c, h, w)``; your own module may take any other shape.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def image_shape(sample_shape: Sequence[int], network: str, smallest: int) -> tup
 
 
 def with_channel(x: Tensor) -> Tensor:
-    """Give images that came without a channel axis one channel, and the layout that convolutions run fast in.
+    """Add a channel axis to images that lack one, and use the memory layout in which convolutions are fast.
 
     Contiguous images of one channel fit both memory layouts by their strides; torch then takes the slower
     one (a LeNet step took 1.35 times as long). These say that channels come last.

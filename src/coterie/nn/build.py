@@ -57,7 +57,7 @@ class GivenBackbone(Backbone):
     """A module of the caller's as a backbone: copied with its weights, its width found by a dry run.
 
     The copy sees samples as they are, except that images without a channel axis get one. The dry run takes
-    two rows of zeros in eval mode, without gradient; afterwards each part is in the mode it came in.
+    two rows of zeros in eval mode, without gradient; afterwards each part is in its previous mode.
 
     Parameters
     ----------

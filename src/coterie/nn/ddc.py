@@ -112,7 +112,7 @@ class DDCPerceptron(Backbone):
 
 
 def he_normal(network: nn.Module) -> None:
-    """Draw the weights of convolutions and linear layers anew, N(0, 2 / fan_in), biases zero, in place."""
+    """Draw new weights of convolutions and linear layers, N(0, 2 / fan_in), biases zero, in place."""
     for part in network.modules():
         if isinstance(part, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(part.weight, nonlinearity="relu")

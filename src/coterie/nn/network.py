@@ -186,7 +186,7 @@ def build_network(
     Returns
     -------
     ClusterNetwork
-        Parts of a given module stay in the mode they came in, all others are in training mode.
+        Parts of a given module keep their mode, all others are in training mode.
 
     Examples
     --------
@@ -243,7 +243,7 @@ def _from_seed(make: Callable[[], _Headed], seed: int) -> _Headed:
 
 
 def has_convolutions(network: nn.Module) -> bool:
-    """Tell whether any part of a network is a convolution.
+    """Return whether any part of a network is a convolution.
 
     Parameters
     ----------

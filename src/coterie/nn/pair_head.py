@@ -145,7 +145,7 @@ def pair_sums(first: Tensor, second: Tensor, weight: Tensor) -> Tensor:
     """Sum over units k of weight_k * relu(first_ik + second_jk) for all i, j.
 
     Its memory is O(n m + h (n + m)): the values of a block of units over all pairs are made, used and
-    overwritten, and made anew in the backward pass.
+    overwritten, and computed again in the backward pass.
 
     Parameters
     ----------

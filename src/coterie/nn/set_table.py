@@ -127,7 +127,7 @@ class TableAttention(nn.Module):
 class _Judge(nn.Module):
     """Logits of the numbers of clusters, from how well the clustering for each of them fits the pair logits.
 
-    What is known of each k is the same for all of them, and k is seen beside its neighbours, so that what is
+    The features of each k are the same for all k, and each k is seen with its neighbours, so that what is
     learned of few clusters holds for many.
     """
 

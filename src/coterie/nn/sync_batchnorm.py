@@ -136,7 +136,7 @@ def global_rows(x: Tensor, counts: Sequence[int] | None = None) -> Tensor:
     ----------
     x : tensor of shape (b, ...)
     counts : sequence of int, optional
-        Rows of each process; by default the processes tell each other.
+        Rows of each process; by default the processes exchange them.
 
     Examples
     --------
@@ -168,7 +168,7 @@ def _global_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
     Returns x minus the mean, the mean (c,), the biased variance (c,) and the values per channel (scalar).
     Two sums, the second one of squared deviations: a difference of E[x^2] and E[x]^2 cancels when a mean
-    is large beside its deviation.
+    is large relative to its deviation.
     """
     over = [0, *range(2, x.dim())]
     local = x.numel() // x.shape[1]

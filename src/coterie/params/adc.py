@@ -88,18 +88,18 @@ class ADCParams(ClustererParams):
         default=None,
         check=Range(2),
         text="""
-        Samples in a step, beside their views. None: that of the preset. With pairs a step also
+        Samples in a step, in addition to their views. None: that of the preset. With pairs a step also
         takes a quarter as many pairs.
         """,
     )
     augment: Augments | Callable[..., Any] = param(  # type: ignore[assignment]  # it knows more names
         default="auto",
         text="""
-        Random views, drawn anew at every step. "digits": crop, rotation, brightness and noise.
+        Random views, drawn again at every step. "digits": crop, rotation, brightness and noise.
         "digits-paper": weaker ones, which "auto" takes with the presets of paper and code. "objects":
         crop, mirror, rotation, contrast, saturation and hue. "sounds": shift in time and masked bands of
         spectrograms. "auto": "sounds" for sounds, noise and dropout of features for vectors, "objects" for
-        images of three channels, otherwise "digits". "none": copies, which only dropout tells apart.
+        images of three channels, otherwise "digits". "none": copies, which differ only by dropout.
         """,
         python_text="A callable maps a scaled batch and a torch.Generator to a batch of the same shape.",
     )

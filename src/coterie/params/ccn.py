@@ -96,7 +96,7 @@ class CCNParams(ClustererParams):
     augment: Literal["auto", "none"] | Callable[..., Any] = param(
         default="auto",
         text="""
-        Random views of each training batch, drawn anew at every step. "auto": with a similarity
+        Random views of each training batch, drawn again at every step. "auto": with a similarity
         network, and with the default preset and little supervision (as for `n_restarts`), small
         rotations, zooms and shifts of images and noise on vectors; random crops of images with a similarity
         network and the presets "paper" and "code"; otherwise none.

@@ -100,7 +100,7 @@ class DDCParams(ClustererParams):
     augment: Literal["auto", "none"] | Callable[..., Any] = param(
         default="auto",
         text="""
-        Random views of each training batch in its place, drawn anew at every step. "auto": none, as in
+        Random views of each training batch in its place, drawn again at every step. "auto": none, as in
         the paper; with `balance` those of ADC.
         """,
         python_text="""

@@ -222,7 +222,7 @@ def parameters(declared: C) -> C:
 
 
 def _refuse_hidden(declared: Any) -> None:
-    """Raise where a base that comes later declares a parameter anew: a dataclass would not see it."""
+    """Raise if a later base declares a parameter again: a dataclass would not see it."""
     for one in fields(declared):
         first = next(kind for kind in declared.__mro__ if one.name in vars(kind).get("__annotations__", {}))
         if vars(first)["__dataclass_fields__"][one.name] is not one:

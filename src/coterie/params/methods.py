@@ -12,7 +12,7 @@ from coterie.params.similarity import SimilarityParams
 
 
 class Supervision(NamedTuple):
-    """What an estimator's ``fit`` uses beside X.
+    """What an estimator's ``fit`` uses in addition to X.
 
     Attributes
     ----------

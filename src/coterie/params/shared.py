@@ -125,7 +125,7 @@ class TrainingParams:
     augment: Literal["auto", "none"] | Callable[..., Any] = param(
         default="auto",
         text="""
-        Random views of each training batch, drawn anew at every step. "auto": chosen from the kind of
+        Random views of each training batch, drawn again at every step. "auto": chosen from the kind of
         X.
         """,
         python_text="""

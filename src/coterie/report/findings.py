@@ -120,7 +120,7 @@ def _about_sizes(sizes: Ints, n: int) -> list[str]:
         named = ", ".join(map(str, empty[:10])) + (" and others" if len(empty) > 10 else "")
         said.append(
             f"{len(empty)} of {len(sizes)} clusters are empty ({named}): the data may have fewer groups than "
-            "were asked for, or training collapsed. More restarts, or fewer clusters, would tell."
+            "were asked for, or training collapsed. Try more restarts, or fewer clusters."
         )
     if len(sizes) > 1 and sizes.max() > n / 2:
         said.append(

@@ -65,7 +65,7 @@ class ReportInput:
     names : sequence of str
         What the n rows are called.
     metadata : mapping of str to str
-        What to say of the run beside the estimator's parameters.
+        Facts about the run in addition to the estimator's parameters.
     columns : sequence of str or None
         Names of the features, where the samples are rows of a table.
     truth : array of shape (n,) or None
@@ -240,7 +240,7 @@ def _truth(given: ReportInput, found: Findings) -> str:
         return ""
     true, clusters = codes[found.rows][known], found.labels[known]
     scores = (
-        f"Over {len(true):,} rows with a known label, those told in training among them: accuracy "
+        f"Over {len(true):,} rows with a known label, including those used in training: accuracy "
         f"{clustering_accuracy(true, clusters):.3f}, NMI {nmi(true, clusters):.3f}, purity "
         f"{purity(true, clusters):.3f}."
     )
@@ -260,7 +260,7 @@ def _matrix(found: Findings) -> str:
     picture = _picture(figure_png(drawn), "Matrix of the probability that two rows share a cluster")
     caption = (
         f"{len(places):,} rows, sorted by cluster. Black blocks on the diagonal: clusters that keep apart; "
-        "grey beside them shows two that are confused."
+        "grey off the diagonal shows two that are confused."
     )
     return f"<h2>How clusters keep apart</h2>{_figure(picture, caption)}"
 

@@ -23,7 +23,7 @@ def is_pictorial(sample_shape: tuple[int, ...]) -> bool:
 
 
 def value_range(samples: npt.NDArray[Any]) -> tuple[float, float]:
-    """What is to be black and what white: of bytes their range, else nearly the extremes."""
+    """The values of black and white: of bytes their range, else nearly the extremes."""
     if samples.dtype == np.uint8:
         return 0.0, 255.0
     low, high = np.quantile(samples.astype(np.float64), [0.005, 0.995])

@@ -40,7 +40,7 @@ def register_renderer(modality: str, renderer: Renderer) -> None:
 
 
 def pictures_of(modality: str, values: Array, side: int = SIDE) -> list[str] | None:
-    """Samples as data addresses of pictures; None where their values are to be shown.
+    """Samples as data addresses of pictures; None if their values are shown instead.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ class Answers:
         return list(found.values())
 
     def relation(self, i: int, j: int) -> int:
-        """1 or -1 where the answers tell whether two rows belong together, else 0."""
+        """1 or -1 if the answers determine whether two rows belong together, else 0."""
         if i not in self._parent or j not in self._parent:
             return 0
         a, b = self._root(i), self._root(j)
@@ -93,12 +93,12 @@ class Answers:
 
 
 def skipped_file(path: Path) -> Path:
-    """The file of skipped questions beside a file of answers."""
+    """The file of skipped questions, in the folder of a file of answers."""
     return path.with_name(f"{path.stem}.skipped.csv")
 
 
 def write_answers(path: Path, answers: Answers, names: Sequence[str]) -> None:
-    """Write answers as the columns i, j, same, and skipped questions beside them, rows by their names.
+    """Write answers as the columns i, j, same, and skipped questions to their own file, rows by their names.
 
     Each file is written whole or not at all.
     """

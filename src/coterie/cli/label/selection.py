@@ -3,7 +3,7 @@
 The rule is point-wise, as in Xiong, Azimi and Fern, "Active learning of constraints for semi-supervised
 clustering" (TKDE 2014): a row is chosen, and compared with one group after the other, the likeliest first,
 until its place is known. Each such row then is related to all others that were asked about, so that n answers
-tell far more than n pairs.
+hold far more information than n pairs.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.INSUFFICIENT_STORAGE, f"the answer could not be saved: {error.strerror}")
 
     def _name(self) -> str | None:
-        """What is asked for, where the secret is right and the browser came here by this address."""
+        """The path of the request, or None if the token or the Host header is wrong."""
         start = f"/{self.server.token}/"
         own_host = self.headers.get("Host") == self.server.origin.removeprefix("http://")
         right = secrets.compare_digest(self.path[: len(start)].encode(), start.encode())

@@ -1,4 +1,4 @@
-"""One session of questions: what is asked, what was answered, what a page is told."""
+"""One session of questions: the next question, the answers so far, and what the page shows."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class LabelingSession:
         Raises
         ------
         InputError
-            Another question is open: the page is not up to date. Or what came are no integers.
+            Another question is open: the page is out of date. Or the rows are not integers.
         """
         # 1.0 and True equal 1, but would be written as they are
         if type(i) is not int or type(j) is not int or type(same) is not int:

@@ -89,9 +89,13 @@ def _parser(name: str) -> DashedParser:
         help="start from the weights of a run, by its method with its number of clusters and its network",
     )
     made.add_argument(
-        "--log_with", type=str, default=None, metavar="NAME", help="tell a tracker of each epoch: tensorboard"
+        "--log_with",
+        type=str,
+        default=None,
+        metavar="NAME",
+        help="report each epoch to a tracker: tensorboard",
     )
-    made.add_argument("--resume", action="store_true", help="go on with the run in RUN where it stopped")
+    made.add_argument("--resume", action="store_true", help="resume the run in RUN where it stopped")
     made.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
     made.add_argument(
         "--quick", action="store_true", help=f"a first look within a minute: --time-limit {QUICK}"

@@ -28,7 +28,7 @@ from coterie.data.pairs.arrays import (
 
 
 class PairSet:
-    """The pairs of `coterie.Pairs`, each unordered pair once, whatever they came from."""
+    """The pairs of `coterie.Pairs`, each unordered pair once, whatever their source."""
 
     __slots__ = ("_hard", "_i", "_j", "_same")
 
@@ -97,7 +97,7 @@ class PairSet:
         return f"Pairs(n_pairs={self.n_pairs}, n_similar={self.n_similar}, n_dissimilar={self.n_dissimilar})"
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether both hold the same pairs of the same kinds, in whatever order."""
+        """Return whether both hold the same pairs of the same kinds, in any order."""
         if not isinstance(other, PairSet):
             return NotImplemented
         return self._canonical() == other._canonical()

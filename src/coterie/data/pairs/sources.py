@@ -185,7 +185,7 @@ def _draw_far(points: Floats, taken: Ints, n: int, far: float, rng: np.random.Ge
 
 
 def _beyond(points: Floats, i: Ints, j: Ints, limit: Floats) -> Bools:
-    """Tell which pairs are further apart than the limits of both ends, a slice of pairs at a time."""
+    """Mark the pairs that are further apart than the limits of both ends, a slice of pairs at a time."""
     step = max(1, 2**22 // points.shape[1])
     parts = [slice(begin, begin + step) for begin in range(0, len(i), step)]
     distance = np.concatenate([paired_euclidean_distances(points[i[s]], points[j[s]]) for s in parts])

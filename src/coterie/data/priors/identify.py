@@ -4,7 +4,7 @@ The nearest neighbours of a row, seven or as many as its part has, vote for part
 the size of its part, so that small parts count as much as large ones. For two parts a and b, the confusion is
 the share of votes that rows of a give to b among those they give to a or b, averaged with the same share of
 b. It estimates the error of a classifier that knows all labels but the row's own, with both parts equally
-probable. A clustering knows no labels, so it cannot be expected to tell apart what this classifier cannot.
+probable. A clustering knows no labels, so it cannot separate what this classifier cannot.
 Parts whose confusion is above a threshold are joined, directly or through others. The default, 0.22, is
 the confusion of two equal Gaussian parts whose centres are two standard deviations apart, where their mixture
 ceases to have two modes.

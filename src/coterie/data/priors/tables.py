@@ -154,7 +154,7 @@ def _draw_parts(rng: Rng, sizes: Sizes, d: int) -> tuple[Points, Labels]:
 
 
 def _draw_scene(rng: Rng, sizes: Sizes, d: int) -> tuple[Points, Labels]:
-    """A scene in its own plane or space, or in a subspace, or with columns beside it."""
+    """A scene in its own plane or space, or in a subspace, or with further columns."""
     flat = 2 if d == 2 or rng.random() < 0.6 else 3
     points, labels = scene(rng, sizes, flat)
     if rng.random() < 0.1:

@@ -274,7 +274,7 @@ def _has_decimal_commas(rows: Sequence[Row]) -> bool:
 def _header(
     top: list[str], rows: Sequence[Row], asked: bool | None
 ) -> tuple[tuple[str, ...] | None, list[str]]:
-    """The names in the top row, if it is a header, and what is to be said of that; rows have points."""
+    """The names in the top row, if it is a header, and the notes about it; rows have decimal points."""
     below = [cells for _, cells in rows[1:]]
     said: list[str] = []
     header = asked
@@ -301,7 +301,7 @@ def _is_header(first: list[str], below: Sequence[list[str]]) -> tuple[bool, list
 
 
 def _are_numbered(first: list[str], below: Sequence[list[str]]) -> bool | None:
-    """Whether numbers are names: 0,1,2,... of pandas, or years beside words; None: there is no question."""
+    """Whether numbers are names (0,1,2,... of pandas, or years among words); None if there are no numbers."""
     numbers = [cell for cell in first if is_number(cell)]
     indexed = first[0] == ""
     rest = first[1:] if indexed else first

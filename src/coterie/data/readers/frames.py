@@ -60,7 +60,7 @@ def read_frame(file: Path, options: TableOptions, wanted: Wanted = None) -> Fram
     Raises
     ------
     InputError
-        The file is damaged, or is no table; the message names the line where there is one.
+        The file is damaged or not a table; the message names the line if possible.
     ImportError
         Parquet needs pyarrow, which is not installed.
     """

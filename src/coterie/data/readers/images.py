@@ -31,7 +31,7 @@ _TURNED_SIDEWAYS = (5, 6, 7, 8)
 
 @dataclass(frozen=True)
 class _Header:
-    """Height and width of an image as it is to be seen, whether it has colours, and bits of a value."""
+    """Height and width of an image after its orientation, whether it has colours, and bits of a value."""
 
     size: tuple[int, int]
     colour: bool

@@ -44,7 +44,7 @@ class LabelTable:
 
     @property
     def ids(self) -> tuple[str, ...] | None:
-        """The column called id, where there is one."""
+        """The column called id, or None."""
         return next((self.columns[name] for name in self.columns if name.lower() == "id"), None)
 
     def for_rows(
@@ -182,7 +182,7 @@ def _numbered(table: LabelTable, n_rows: int) -> str | None:
 
 
 def _named(table: LabelTable, names: Sequence[str]) -> str | None:
-    """The column that holds the names: most of its values are among them; None where there is none."""
+    """The column that holds the names: most of its values are among them; None if no column does."""
     known = set(names)
     found = {name: len(known.intersection(values)) for name, values in table.columns.items()}
     enough = [
@@ -253,7 +253,7 @@ def unknown_texts(found: Array) -> Array:
 
 
 def typed_labels(entries: list[str]) -> Array:
-    """Entries as int64, float64 or text; as objects when some are empty or text stands beside -1."""
+    """Entries as int64, float64 or text; as objects if some are empty or text and -1 are mixed."""
     convert = _converter([entry for entry in entries if entry])
     values = [convert(entry) if entry else None for entry in entries]
     mixed = len({type(value) for value in values}) > 1 or None in values

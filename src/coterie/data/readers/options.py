@@ -1,4 +1,4 @@
-"""How files are to be read, and what came of it."""
+"""Options of reading files, and the samples that were read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class TableOptions:
-    """How a table is to be read, where it is not to be detected.
+    """How to read a table; None means that it is detected.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class TableOptions:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How a file or folder is to be read.
+    """How to read a file or folder.
 
     Attributes
     ----------
@@ -145,7 +145,7 @@ class Broken:
     def named(self, folder: Path, files: Sequence[Path]) -> dict[str, Path]:
         """Files by their paths in the folder; those that cannot be opened or named are noted.
 
-        A name that is no text could not be written beside a label after the training.
+        A name that is not text could not be written to labels.csv after the training.
         """
         found: dict[str, Path] = {}
         for file in files:

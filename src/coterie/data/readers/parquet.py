@@ -25,7 +25,7 @@ def load_arrow() -> tuple[Any, Any]:
 
 
 def parquet_labels(file: Path) -> LabelTable:
-    """The column called label, or the only one there is, and the columns beside it."""
+    """The column called label, or the only column, and the other columns."""
     found = read_arrow_table(file)
     names = found.column_names
     lower = [name.lower() for name in names]

@@ -104,7 +104,7 @@ def read_labels(path: str | os.PathLike[str]) -> Array:
     -------
     array of shape (n,)
         Of a csv: int64 or float64 where every entry is a number, text otherwise. An array of objects as
-        soon as an entry is empty (it becomes None), or -1 (it stays that number) stands beside text.
+        soon as an entry is empty (it becomes None), or -1 (it stays that number) is among text.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def read_labels(path: str | os.PathLike[str]) -> Array:
 
 
 def read_label_table(path: str | os.PathLike[str]) -> LabelTable:
-    """Read labels as `read_labels` does, with the columns beside them, by which they find their rows."""
+    """Read labels as `read_labels` does, with the other columns, by which they find their rows."""
     file = check_file(path)
     if file.name.lower().endswith(TEXT):
         table = csv_labels(file)

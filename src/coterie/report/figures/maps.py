@@ -14,7 +14,7 @@ from sklearn.manifold import TSNE
 from coterie._errors import InputError
 from coterie.report.figures.axes import axes_or_new, finite
 
-# more classes than the palette has colours are told apart by a continuous one
+# more classes than the palette has colours get a continuous one
 _PALETTE = 10
 
 

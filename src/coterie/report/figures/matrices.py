@@ -96,7 +96,7 @@ def kernel_matrix(kernel: ArrayLike, labels: ArrayLike, ax: Axes | None = None) 
     Returns
     -------
     Axes
-        Dark blocks on the diagonal: compact clusters. Dark fields beside them: clusters that are close.
+        Dark blocks on the diagonal: compact clusters. Dark fields off the diagonal: clusters that are close.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def similarity_matrix(probabilities: npt.ArrayLike, ax: Axes | None = None) -> A
     Returns
     -------
     Axes
-        Sharp blocks on the diagonal: clusters keep apart. Grey beside them: two clusters are confused.
+        Sharp blocks on the diagonal: clusters keep apart. Grey off the diagonal: two clusters are confused.
 
     Raises
     ------
