@@ -197,6 +197,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("start: error %", "start_error", 100, 1),
         *(column for budget in (25, 50, 100) for column in _arms(budget)),
     ),
+    "features": (
+        metric("ACC %", "all_accuracy", 100, 1),
+        metric("NMI (arithmetic)", "all_nmi_arithmetic"),
+        metric("balanced ACC %", "balanced_accuracy", 100, 1),
+        metric("clusters", "clusters", digits=1),
+        metric("processor seconds", "processor_seconds", digits=0),
+    ),
     "memmap": (
         metric("file, MiB", "file_mib", digits=0),
         metric("RssAnon before, MiB", "start_mib", digits=0),

@@ -11,6 +11,7 @@ from benchmarks.suites.ddc_racing import DDC_RACING
 from benchmarks.suites.ddc_watched import DDC_WATCHED
 from benchmarks.suites.discovery import DISCOVERY
 from benchmarks.suites.encoders import ENCODERS_SUITE
+from benchmarks.suites.features import FEATURES
 from benchmarks.suites.from_labels import LABELS
 from benchmarks.suites.from_pairs import NOISE, OUTPUTS, PAIRS
 from benchmarks.suites.l2c import L2C_POINTS
@@ -34,7 +35,7 @@ SUITES: dict[str, Suite] = {
     for suite in (
         *(PAIRS, NOISE, OUTPUTS, LABELS, CIFAR10_SUITE, MNIST_SUITE),
         *(*DDC_SUITES, DDC_RACING, DDC_WATCHED),
-        *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, PAIR_HEAD),
+        *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, FEATURES, PAIR_HEAD),
         *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_CHARACTERS, L2C_METRICS, L2C_TABLES),
         *(
             START_UP,

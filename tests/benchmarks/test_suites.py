@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.suites import SUITES, discovery
+from benchmarks.suites import SUITES, discovery, features
 from benchmarks.suites.adc_search import SEARCHED
 from tests.benchmarks.quick import quick
 
@@ -31,6 +31,7 @@ SLOW = {
     "label-rule",
     "read-table",
     "minutes",
+    "features",
 }
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 
@@ -191,3 +192,35 @@ def test_weights_are_searched_around_the_preset(tmp_path: Path) -> None:
     assert set(weights) == set(SEARCHED)
     assert all(0.1 <= weights[name] / getattr(usual, name) <= 10 for name in SEARCHED)
     assert 0 <= found["metrics"]["all_accuracy"] <= 1
+
+
+@pytest.mark.filterwarnings("ignore:Graph is not fully connected:UserWarning")  # scikit-learn's own
+def test_features_are_clustered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, n in (("cifar_train", 80), ("cifar_test", 40)):
+        labels = np.arange(n) % 10
+        noise = np.random.default_rng(n).normal(size=(n, 10))
+        np.save(tmp_path / f"{name}.npy", (np.eye(10)[labels] + 0.1 * noise).astype(np.float32))
+        np.save(tmp_path / f"{name}_labels.npy", labels)
+    monkeypatch.setenv("COTERIE_FEATURES", str(tmp_path))
+    methods = "k-means,spectral,self-distillation,pairs-random,logistic-100"
+    records = quick("features", tmp_path / "out", "--data", "cifar10", "--methods", methods)
+    assert {found["method"] for found in records} == set(methods.split(","))
+    for found in records:
+        assert found["metrics"]["all_rows"] == 40  # the test images alone
+        assert found["metrics"]["all_accuracy"] > 0.9
+    assert "| self-distillation |" in tables.page(records)
+
+
+def test_features_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COTERIE_FEATURES", raising=False)
+    with pytest.raises(datasets.DataMissingError, match=r"must name a folder that holds coil_report\.npy"):
+        features.DATA["coil100"](0)
+
+
+def test_long_tails_have_the_sizes_they_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.repeat(np.arange(50), 36)
+    np.save(tmp_path / "coil_report.npy", np.zeros((1800, 2), np.float32))
+    np.save(tmp_path / "coil_report_labels.npy", labels)
+    monkeypatch.setenv("COTERIE_FEATURES", str(tmp_path))
+    sizes = np.bincount(features.DATA["coil100-long"](100).y)
+    assert (sizes.min(), sizes.max(), len(sizes)) == (2, 36, 50)

@@ -55,7 +55,7 @@ USUAL_NEIGHBORS = 10
 WEIGHTS = {"self_label": 1.0, "neighbors": 1.0}
 # they are few, and to be kept where the features say otherwise
 PAIRS_WEIGHT = 5.0
-RECIPE = Recipe("adam", learning_rate=5e-3, batch_size=256, max_epochs=40, step_range=(300, 800))
+RECIPE = Recipe("adam", learning_rate=5e-3, batch_size=256, max_epochs=20, step_range=(150, 300))
 
 
 class DistillationObjective(Objective):

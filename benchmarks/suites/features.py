@@ -1,0 +1,229 @@
+"""Clusters of pretrained features: against k-means and spectral clustering of the same numbers.
+
+COTERIE_FEATURES names a folder with NAME.npy and NAME_labels.npy, float32 (n, 1280) and int64 (n,), of
+cifar_train (first 4,000 training images), cifar_test (1,000 test images) and coil_report (objects 51 to 100):
+EfficientNet-Lite0 at 160 pixels, bicubic, bytes less 127 by 128, the mean over places of the last layer.
+Labels measure at the end; nothing was tuned on these rows.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.cluster import HDBSCAN, SpectralClustering
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks import datasets, scores
+from benchmarks.suites.base import Case, Options, Outcome, Suite
+from benchmarks.suites.label_rule import answered
+from coterie import SelfDistillation
+from coterie.cli.label.selection import representatives
+from coterie.data import Pairs
+from coterie.methods.feature_starts import reduce_features
+from coterie.metrics import balanced_accuracy
+
+Array = npt.NDArray[Any]
+Ints = npt.NDArray[np.int64]
+VARIABLE = "COTERIE_FEATURES"
+DRAWS = (100, 101, 102)
+N_PAIRS, N_LABELS = 200, 100
+LONGEST, SHORTEST = 500, 10
+# each answer stands for so many neighbors of either sample too, as in `coterie label`
+ANSWER_NEIGHBORS = 5
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Features, their classes, and the rows on which clusterings are judged.
+
+    Attributes
+    ----------
+    X : float array of shape (n, d)
+    y : int64 array of shape (n,)
+    judged : int64 array
+    """
+
+    X: Array
+    y: Ints
+    judged: Ints
+
+    @property
+    def n_classes(self) -> int:
+        return len(np.unique(self.y))
+
+    def take(self, rows: Ints) -> Rows:
+        """Some of the rows, all of them judged."""
+        return Rows(self.X[rows], self.y[rows], np.arange(len(rows)))
+
+
+def _read(name: str) -> tuple[Array, Ints]:
+    folder = os.environ.get(VARIABLE)
+    if not folder or not (Path(folder) / f"{name}.npy").is_file():
+        raise datasets.DataMissingError(f"{VARIABLE} must name a folder that holds {name}.npy")
+    labels = np.load(Path(folder) / f"{name}_labels.npy")
+    return np.load(Path(folder) / f"{name}.npy"), np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
+def _cifar10() -> Rows:
+    parts = [_read("cifar_train"), _read("cifar_test")]
+    X, y = (np.concatenate(both) for both in zip(*parts, strict=True))
+    return Rows(X, y, np.arange(len(parts[0][0]), len(X)))
+
+
+def _coil100() -> Rows:
+    X, y = _read("coil_report")
+    return Rows(X, y, np.arange(len(X)))
+
+
+def _digits() -> Rows:
+    split = datasets.load("digits")
+    return Rows(split.x_train.astype(np.float32), split.y_train, np.arange(len(split.x_train)))
+
+
+def _reuters() -> Rows:
+    X, y, _ = datasets.reuters(10)
+    return Rows(X, y, np.arange(len(X)))
+
+
+def _cut(rows: Rows, sizes: Ints, draw: int) -> Rows:
+    """The rows with so many samples of each class, both drawn."""
+    rng = np.random.default_rng(draw)
+    of_class = zip(range(rows.n_classes), rng.permutation(sizes), strict=True)
+    kept = [rng.permutation(np.flatnonzero(rows.y == one))[:size] for one, size in of_class]
+    return rows.take(np.sort(np.concatenate(kept)))
+
+
+def _cifar10_long(draw: int) -> Rows:
+    return _cut(_cifar10(), np.geomspace(LONGEST, SHORTEST, 10).round().astype(np.int64), draw)
+
+
+def _coil100_long(draw: int) -> Rows:
+    return _cut(_coil100(), np.linspace(2, 36, 50).round().astype(np.int64), draw)
+
+
+DATA: dict[str, Callable[[int], Rows]] = {
+    "cifar10": lambda draw: _cifar10(),
+    "coil100": lambda draw: _coil100(),
+    "digits": lambda draw: _digits(),
+    "reuters": lambda draw: _reuters(),
+    "cifar10-long": _cifar10_long,
+    "coil100-long": _coil100_long,
+}
+TOLD = ("pairs-random", "pairs-chosen", "labels-100", "logistic-100")
+METHODS = ("k-means", "spectral", "self-distillation", *TOLD, "hdbscan", "count")
+
+
+def run(case: Case) -> Outcome:
+    """One clustering, and how it agrees with the classes."""
+    rows = DATA[case.data](case.draw)
+    begun = time.process_time()
+    found, runs = _clusters(case, rows)
+    seconds = time.process_time() - begun
+    truth, labels = rows.y[rows.judged], found[rows.judged]
+    metrics = scores.scores("all", truth, labels, rows.n_classes)
+    metrics |= {
+        "balanced_accuracy": balanced_accuracy(truth, labels),
+        "classes": rows.n_classes,
+        "clusters": len(np.unique(found[found >= 0])),
+        "processor_seconds": seconds,
+    }
+    if case.method == "logistic-100":
+        metrics["classified"] = float((labels == truth).mean())
+    return Outcome(metrics, runs)
+
+
+def _clusters(case: Case, rows: Rows) -> tuple[Ints, list[dict[str, Any]]]:
+    """Labels of all rows by the case's method, and its restarts."""
+    if case.method in _BASELINES:
+        return _BASELINES[case.method](rows, case.draw), []
+    n_clusters = "auto" if case.method == "count" else rows.n_classes
+    model = SelfDistillation(n_clusters, **case.settings["parameters"], random_state=case.draw, threads=1)
+    if case.method == "pairs-random":
+        model.fit(rows.X, pairs=Pairs.from_labels(rows.y, N_PAIRS, random_state=case.draw))
+    elif case.method == "labels-100":
+        model.fit(rows.X, pairs=_all_pairs(_known(rows, case.draw), rows.y))
+    else:
+        model.fit(rows.X)
+    if case.method == "pairs-chosen":
+        points = reduce_features(model.transform(rows.X), 0).astype(np.float64)
+        candidates = representatives(model.predict_proba(rows.X), points)
+        pairs = answered(candidates, rows.y, (N_PAIRS,))[N_PAIRS]
+        pairs = pairs.closure().propagate(points, ANSWER_NEIGHBORS)
+        again = SelfDistillation(n_clusters, **case.settings["parameters"], random_state=case.draw, threads=1)
+        model = again.start_from(model).fit(rows.X, pairs=pairs)
+    return model.labels_, model.runs_
+
+
+def _known(rows: Rows, draw: int) -> Ints:
+    """The rows whose labels are known."""
+    return np.random.default_rng(draw).choice(len(rows.y), N_LABELS, replace=False)
+
+
+def _all_pairs(known: Ints, y: Ints) -> Pairs:
+    """What labels of some rows say of all pairs of them."""
+    one, other = np.triu_indices(len(known), 1)
+    i, j = known[one], known[other]
+    return Pairs(i, j, np.where(y[i] == y[j], 1, -1))
+
+
+def _k_means(rows: Rows, draw: int) -> Ints:
+    return scores.kmeans(rows.X, rows.n_classes, 10, draw)
+
+
+def _spectral(rows: Rows, draw: int) -> Ints:
+    model = SpectralClustering(
+        rows.n_classes, affinity="nearest_neighbors", n_neighbors=10, random_state=draw, n_jobs=1
+    )
+    found: Ints = model.fit_predict(rows.X).astype(np.int64)
+    return found
+
+
+def _hdbscan(rows: Rows, draw: int) -> Ints:
+    found: Ints = HDBSCAN(min_cluster_size=5, copy=True).fit_predict(reduce_features(rows.X, draw))
+    return found.astype(np.int64)
+
+
+def _logistic(rows: Rows, draw: int) -> Ints:
+    known = _known(rows, draw)
+    scaled = (rows.X - rows.X.mean(axis=0)) / rows.X.std()
+    model = LogisticRegression(max_iter=300).fit(scaled[known], rows.y[known])
+    found: Ints = model.predict(scaled).astype(np.int64)
+    return found
+
+
+_BASELINES: dict[str, Callable[[Rows, int], Ints]] = {
+    "k-means": _k_means,
+    "spectral": _spectral,
+    "hdbscan": _hdbscan,
+    "logistic-100": _logistic,
+}
+
+
+def _cases(options: Options) -> list[Case]:
+    names = (options.data,) if options.data else tuple(DATA)
+    if unknown := set(names) - set(DATA):
+        raise ValueError(f"data: {', '.join(unknown)}; this suite has {', '.join(DATA)}")
+    settings = {"parameters": options.estimator()}
+    return [
+        Case("features", method, name, "", draw, settings)
+        for name in names
+        for draw in options.draws or DRAWS
+        for method in options.pick_methods(METHODS)
+    ]
+
+
+FEATURES = Suite(
+    "features",
+    "Clusters of pretrained features (CIFAR-10, COIL-100), of TF-IDF and of pixels; also with few answers",
+    METHODS,
+    DRAWS,
+    _cases,
+    run,
+)
