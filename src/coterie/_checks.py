@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral, Rational, Real
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
@@ -89,7 +89,9 @@ def alternatives(words: Sequence[str]) -> str:
 
 def _is_a(value: object, kind: Any) -> bool:
     if kind in (int, float):
-        return isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool)
+        # tensors do not compute with fractions
+        number = isinstance(value, Integral) or (isinstance(value, Real) and not isinstance(value, Rational))
+        return (isinstance(value, Integral) if kind is int else number) and not isinstance(value, bool)
     return callable(value) if kind is Callable else isinstance(value, kind)
 
 

@@ -60,7 +60,8 @@ def test_voting_does_not_depend_on_the_company() -> None:
         ([0, 1], [-1, 1], 2, r"labels must be in 0\.\.1, got -1\.\.1"),
         ([], [], 2, "reference must be a 1-D array of whole numbers, not empty"),
         ([0.5], [1], 2, "whole numbers.* got float64"),
-        ([0], [0], 0, "n_clusters must be an int >= 1"),
+        ([0], [0], 0, r"n_clusters must be an int in \[1, 10000\]"),
+        ([0], [0], 10**12, r"n_clusters must be an int in \[1, 10000\]"),
     ],
 )
 def test_bad_input_of_alignment(reference: Any, labels: Any, k: int, message: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from tests.nightly.commands import KILL, PATIENCE, SIGNALS, Command, faults_of
 from tests.nightly.kills import write_data
 
-from coterie.cli.label.answers import Answers, read_answers
+from coterie.cli.label.answers import Answers, read_answers, write_answers
 
 # what is on the disk: answers and skipped questions, each a set of (i, j, same)
 Given = frozenset[tuple[int, int, int]]
@@ -51,6 +51,10 @@ class KilledLabelling:
         """So many sessions on one run, each killed or stopped."""
         for _ in range(n):
             self._session(self._chance.choice(SIGNALS))
+        # what a kill left of a file goes when that file is written again
+        write_answers(self._folder / "run" / "pairs.csv", self._on_disk(), [str(row) for row in range(150)])
+        if left := list((self._folder / "run").glob(".coterie-*")):
+            self.faults.append(f"temporary files left: {left}")
 
     def _session(self, number: int) -> None:
         command = Command(["label", "run"], self._folder)
@@ -70,8 +74,8 @@ class KilledLabelling:
         if kept not in possible:
             given = [len(one) for one in possible]
             self.faults.append(f"{signal.Signals(number).name}: {len(kept)} answers kept, {given} given")
-        if number != KILL and list((self._folder / "run").glob(".*")):
-            self.faults.append("a file of the session is left")
+        if number != KILL and (lock := list((self._folder / "run").glob(".*.lock"))):
+            self.faults.append(f"{signal.Signals(number).name}: left behind {lock}")
 
     def _answer(self, address: str) -> list[Given]:
         """Answer until the session ends; what may be on the disk: with the last request or without it."""

@@ -38,7 +38,6 @@ from coterie.cli.label.server import LabelServer
 from coterie.cli.label.session import LabelingSession
 from coterie.cli.options.label import FILE
 from coterie.data import Samples
-from coterie.data.files import atomic_write
 from coterie.engine import restarts
 
 RESULTS = Path(__file__).with_name("results")
@@ -234,10 +233,7 @@ def _write(asked: argparse.Namespace, held: list[dict[str, int]], seconds: float
         "seconds": seconds,
         "command": line,
     }
-    asked.out.mkdir(parents=True, exist_ok=True)
-    path = asked.out / f"soak-m{asked.minutes:g}.json"
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(record.validate(result), indent=1) + "\n", encoding="utf-8")
+    record.write(asked.out / f"soak-m{asked.minutes:g}.json", {name: result[name] for name in record.SCHEMA})
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from tests.nightly.calls import Calling, Surface
 from tests.nightly.commands import STOPPED, faults_of
 from tests.nightly.models import Mutation
 
+from benchmarks import record
 from coterie import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -138,3 +139,15 @@ def test_what_grows_is_a_fault(name: str, more: int, fault: str) -> None:
     found = soak.judge([first | {name: first[name] + number * more} for number in range(20)])
     assert len(found) == 1
     assert fault in found[0]
+
+
+def test_the_recorded_soak_was_long_and_flat() -> None:
+    paths = sorted(soak.RESULTS.glob("*.json"))
+    assert paths
+    for path in paths:
+        found = record.read(path)
+        assert found["commit"]["dirty"] is False
+        assert found["seconds"] >= 1_800
+        assert found["metrics"]["growth"] <= soak.MOST_GROWTH
+        for name in ("threads", "open_files", "processes", "files"):
+            assert found["metrics"][f"{name}_last"] <= found["metrics"][f"{name}_first"]

@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
+from coterie._checks import check_path
 from coterie._errors import InputError, Interrupted
 from coterie._signals import stop_signals_caught
 from coterie.data.files import held
@@ -43,7 +44,7 @@ class Checkpointer:
     seconds = 20.0
 
     def __init__(self, folder: str | Path, fingerprint: str, task: Task) -> None:
-        self.path = Path(folder) / FILE_NAME
+        self.path = check_path("checkpoint_dir", folder) / FILE_NAME
         self.fingerprint = fingerprint
         self.task = task
         self.session: Session | None = None

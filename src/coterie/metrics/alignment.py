@@ -16,6 +16,8 @@ Labels = npt.NDArray[np.int64]
 
 # Small enough to leave shares what they are, large enough to survive a sum in float64 and a share of thirds.
 TIE_BREAK = 1e-9
+# tables of clusters by clusters take 800 MB then
+MOST_CLUSTERS = 10_000
 
 
 def align_clusters(reference: npt.ArrayLike, labels: npt.ArrayLike, n_clusters: int) -> Labels:
@@ -25,7 +27,7 @@ def align_clusters(reference: npt.ArrayLike, labels: npt.ArrayLike, n_clusters: 
     ----------
     reference, labels : int array-like of shape (n,)
         Two clusterings of the same samples, values in 0..n_clusters-1.
-    n_clusters : int
+    n_clusters : int in 1..10,000
 
     Returns
     -------
@@ -43,7 +45,7 @@ def align_clusters(reference: npt.ArrayLike, labels: npt.ArrayLike, n_clusters: 
     >>> renamed[[2, 2, 0, 1]]
     array([0, 0, 1, 2])
     """
-    k = check_int("n_clusters", n_clusters, 1)
+    k = check_int("n_clusters", n_clusters, 1, MOST_CLUSTERS)
     known, found = _codes("reference", reference, k), _codes("labels", labels, k)
     if len(known) != len(found):
         raise InputError(f"reference and labels must be equally long, got {len(known)} and {len(found)}.")
@@ -59,7 +61,7 @@ def vote_shares(labelings: Sequence[npt.ArrayLike], n_clusters: int) -> npt.NDAr
     ----------
     labelings : sequence of m int array-likes of shape (n,)
         Aligned clusterings of the same samples, the most trusted first.
-    n_clusters : int
+    n_clusters : int in 1..10,000
 
     Returns
     -------
@@ -78,7 +80,7 @@ def vote_shares(labelings: Sequence[npt.ArrayLike], n_clusters: int) -> npt.NDAr
     >>> shares.argmax(axis=1), shares.round(2).tolist()
     (array([1, 2]), [[0.33, 0.67, 0.0], [0.33, 0.33, 0.33]])
     """
-    k = check_int("n_clusters", n_clusters, 1)
+    k = check_int("n_clusters", n_clusters, 1, MOST_CLUSTERS)
     try:
         given = list(labelings)
     except TypeError as error:

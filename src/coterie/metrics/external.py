@@ -307,7 +307,7 @@ def dominant_clusters(labels: ArrayLike, n_clusters: int) -> int:
         raise InputError(f"n_clusters must be >= 1, got {n_clusters}.")
     codes, _ = _coded(labels, "labels")
     # Whole numbers: a quotient such as n / 3 would be rounded at the very bound.
-    return int((np.bincount(codes) * int(n_clusters) >= len(codes)).sum())
+    return sum(count * int(n_clusters) >= len(codes) for count in np.bincount(codes).tolist())
 
 
 _Coded = tuple[npt.NDArray[np.int64], npt.NDArray[Any]]

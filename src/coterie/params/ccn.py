@@ -52,7 +52,7 @@ class CCNParams(ClustererParams):
     )
     hidden_features: int | Literal["auto"] = param(
         default="auto",
-        check=Range(0),
+        check=Range(0, 100_000),
         shapes_network=True,
         text="""
         Width of a layer with batch norm and ReLU between the features and the output layer; 0: none.

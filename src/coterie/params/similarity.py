@@ -18,7 +18,7 @@ class SimilarityParams(TrainingParams):
 
     hidden_features: int | None = param(
         default=None,
-        check=Range(1),
+        check=Range(1, 100_000),
         text="Width of the hidden layer. None: four times the width of the features, as in the paper.",
     )
     symmetric: bool = param(
