@@ -69,7 +69,7 @@ def test_a_registered_method_keeps_the_contract() -> None:
     coterie.register("other", Other)
     check_method(Other, max_steps=5)
     assert registry.find_method("other") is Other
-    with pytest.raises(InputError, match=r"name='ddc' is that of coterie\.methods\.ddc\.DDC"):
+    with pytest.raises(InputError, match=r"name='ddc' is already used by coterie\.methods\.ddc\.DDC"):
         coterie.register("ddc", Other)
     with pytest.raises(InputTypeError, match="derived from NeuralClusterer, got <class 'dict'>"):
         coterie.register("dict", dict)  # type: ignore[arg-type]
