@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +15,12 @@ from torch.nn import functional
 
 from coterie import ADC, CCN, DDC
 from coterie._types import Batch, Output
+from coterie.data.arrays import SampleArray
 from coterie.data.batches import Sampler
 from coterie.engine.objective import Objective
 from coterie.engine.task import Task
 from coterie.engine.training import FinishedRun, Session
+from coterie.methods.base import Training
 from coterie.methods.clusterer import NeuralClusterer
 
 Floats = npt.NDArray[np.float64]
@@ -30,11 +33,19 @@ class Recorded(NeuralClusterer):
     ----------
     recipe_changes : dict
         Fields of the engine's recipe that replace the preset's; set before `fit`.
+    checkpoints : Path or None
+        Of the class: where a fit keeps its checkpoints.
     resolved_ : dict
         Recipe, steps and augmentation that were used.
     """
 
     recipe_changes: dict[str, Any] | None = None
+    checkpoints: ClassVar[Path | None] = None
+
+    def _train(self, samples: SampleArray, plan: Training) -> Self:
+        if Recorded.checkpoints is not None:
+            self.checkpoint_dir = str(Recorded.checkpoints)
+        return super()._train(samples, plan)
 
     def objective_for(self, preset: Objective) -> Objective:
         """The objective to train in place of the method's own, on the same batches."""

@@ -10,7 +10,14 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 Record = dict[str, Any]
-SHOWN = {"k-means": "o", "mpck-means": "s", "spectral": "^", "ccn-ccl": "D", "ccn-ccl-100": "x"}
+SHOWN = {
+    "k-means": "o",
+    "mpck-means": "s",
+    "spectral": "^",
+    "ccn-ccl": "*",
+    "ccn-ccl-from-spectral": "D",
+    "ccn-ccl-100-from-k-means": "x",
+}
 
 
 def accuracy_by_alphabet(records: Sequence[Record]) -> Figure | None:

@@ -68,14 +68,9 @@ def _assignment(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run what the command line asks for; the exit status."""
-    parser = make_parser()
-    given = sys.argv[1:] if arguments is None else arguments
-    parsed = parser.parse_args(given)
-    torch.set_num_threads(1)
-    record.commit()  # of the code that was loaded, not of what lies there hours later
-    options = Options(
+def make_options(parsed: argparse.Namespace) -> Options:
+    """What a parsed command line asks of a suite."""
+    return Options(
         draws=parsed.draws,
         sizes=parsed.sizes,
         methods=parsed.methods,
@@ -86,19 +81,29 @@ def main(arguments: list[str] | None = None) -> int:
         networks=parsed.networks,
         parameters=dict(parsed.set),
     )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what the command line asks for; the exit status."""
+    parser = make_parser()
+    given = sys.argv[1:] if arguments is None else arguments
+    parsed = parser.parse_args(given)
+    torch.set_num_threads(1)
+    record.commit()  # of the code that was loaded, not of what lies there hours later
+    options = make_options(parsed)
     out = parsed.out or (QUICK_RESULTS if parsed.quick else record.RESULTS)
     suite = SUITES[parsed.suite]
     command = shlex.join(["python", "-m", "benchmarks.run", *given])
     try:
         cases = [case for case in suite.make_cases(options) if parsed.only in case.name]
         if parsed.list:
-            _list(cases, out)
+            list_cases(cases, out)
             return 0
         return _run_all(
             suite, [case for case in cases if parsed.redo or not is_done(case, out)], out, command
         )
     except (DataMissingError, ValueError) as error:
-        _report(f"error: {error}")
+        report(f"error: {error}")
         return 2
 
 
@@ -106,21 +111,23 @@ def _run_all(suite: Suite, cases: list[Case], out: Path, command: str) -> int:
     """Run cases; one that fails (every restart diverged, say) is named, and the others run."""
     failed = []
     for number, case in enumerate(cases, start=1):
-        _report(f"[{number}/{len(cases)}] {case.suite}/{case.name}")
+        report(f"[{number}/{len(cases)}] {case.suite}/{case.name}")
         try:
             run_case(suite, case, out, command)
         except ValueError as error:
-            _report(f"  failed: {error}")
+            report(f"  failed: {error}")
             failed.append(case.name)
-    _report(f"{len(cases) - len(failed)} run, {len(failed)} failed")
+    report(f"{len(cases) - len(failed)} run, {len(failed)} failed")
     return 2 if failed else 0
 
 
-def _report(line: str) -> None:
+def report(line: str) -> None:
+    """Say something on standard error, at once."""
     print(line, file=sys.stderr, flush=True)
 
 
-def _list(cases: list[Case], out: Path) -> None:
+def list_cases(cases: list[Case], out: Path) -> None:
+    """Say which cases have a result."""
     for case in cases:
         print("done   " if is_done(case, out) else "missing", f"{case.suite}/{case.name}")
 
@@ -169,7 +176,7 @@ def run_case(suite: Suite, case: Case, out: Path, command: str) -> dict[str, Any
     if outcome.arrays:
         with atomic_write(path.with_suffix(".npz")) as temporary, temporary.open("wb") as stream:
             np.savez_compressed(stream, **dict[str, Any](outcome.arrays))
-    _report(f"  {result['seconds']:.0f} s, {_summary(outcome.metrics)}")
+    report(f"  {result['seconds']:.0f} s, {_summary(outcome.metrics)}")
     return ordered
 
 

@@ -31,6 +31,16 @@ BESIDE = {
 AVERAGED = {"omniglot": "alphabets"}
 KCL_SUITES = ("pairs", "noise", "outputs", "labels")
 KCL_STARTS = 5
+# Suites whose rows say on how many samples, and how, they were made.
+SCOPED = (
+    *("adc", "cifar10", "mnist-ccl", "ddc-circles", "ddc-digits", "ddc-mnist", "ddc-reuters"),
+    *("ddc-ablation", "ddc-imbalance", "ddc-watched"),
+)
+OWN_FORM = (
+    "no momentum, where the released code has 0.9; losses without self pairs and eps, and KCL's mean twice "
+    "that of the code"
+)
+RACED = ("racing", "successive-halving")
 
 Record = dict[str, Any]
 Value = Callable[[Record], float | None]
@@ -229,6 +239,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         metric("memory of all processes, MiB", "peak_mib", digits=0),
         metric("load of the machine", "load", digits=1),
     ),
+    "encoders": (
+        metric("ACC %", "accuracy", 100, 1),
+        metric("NMI", "nmi"),
+        metric("samples", "samples", digits=0),
+        metric("s of the clustering", "seconds", digits=1),
+        metric("s of the encoder", "embedding_seconds", digits=1),
+    ),
     "omniglot": (
         metric("ACC %", "target_accuracy", 100, 1),
         metric("NMI (arithmetic)", "target_nmi_arithmetic"),
@@ -305,9 +322,8 @@ def _with_rows_beside(records: list[Record]) -> list[Record]:
                 if name.startswith(prefix)
             }
             if found:
-                rows.append(
-                    record | {"method": method.format(record["method"]), "metrics": found, "runs": []}
-                )
+                row = record | {"method": method.format(record["method"]), "metrics": found, "runs": []}
+                rows.append(row | {"raced": prefix == "vote_" and _is_raced(record)})
     return rows
 
 
@@ -315,7 +331,7 @@ def _groups(records: list[Record]) -> list[list[Record]]:
     """Records that differ in their draw alone, in the order of data, variant and method."""
     groups: dict[tuple[str, str, str], list[Record]] = {}
     for record in records:
-        groups.setdefault((record["data"], record["variant"], record["method"]), []).append(record)
+        groups.setdefault((record["data"], _shown_variant(record), record["method"]), []).append(record)
     order = sorted(groups, key=lambda key: (key[0], _natural(key[1]), key[2]))
     return [groups[key] for key in order]
 
@@ -330,9 +346,37 @@ def table(suite: str, records: list[Record]) -> list[str]:
         one = group[0]
         draws = sorted({record["draw"] for record in group})
         shown = f"{len(draws)} ({', '.join(map(str, draws))})"
-        cells = [one["data"], one["variant"], one["method"], shown]
+        cells = [one["data"], _shown_variant(one), one["method"], shown]
         lines.append(_row([*cells, *(column.cell(group) for column in columns), published(one)]))
     return lines
+
+
+def _shown_variant(record: Record) -> str:
+    """The variant, and of some suites on how many samples and how the record was made."""
+    if record["suite"] not in SCOPED:
+        return str(record["variant"])
+    return ", ".join(part for part in (record["variant"], *_scope(record)) if part)
+
+
+def _scope(record: Record) -> list[str]:
+    """Samples, epochs and preset of a record, whether its runs raced, and the precision of its steps."""
+    settings, resolved = record["settings"], record["resolved"].get("parameters", {})
+    rows = next(
+        (record["metrics"][name] for name in ("train_rows", "rows") if name in record["metrics"]), None
+    )
+    found = [f"{rows:,} samples"] if rows else []
+    if record["suite"] == "ddc-imbalance":  # each draw leaves another number of them
+        found = [f"of {settings['train_rows']:,} samples"]
+    if settings.get("epochs"):
+        found.append(f"{settings['epochs']} epochs")
+    preset = settings.get("parameters", {}).get("preset", "default")
+    found += [f"preset {preset}"] if preset != "default" else []
+    found += ["raced"] if record.get("raced", _is_raced(record)) else []
+    return [*found, "bfloat16 steps"] if resolved.get("precision") == "bfloat16" else found
+
+
+def _is_raced(record: Record) -> bool:
+    return any(run.get("how") in RACED for run in record["runs"])
 
 
 def _over_variants(suite: str, records: list[Record]) -> list[Record]:
@@ -378,7 +422,9 @@ def shown_command(record: Record) -> str:
 
 
 def _seen_departures(record: Record) -> list[str]:
-    """Departures from the KCL paper that the record's parameters show by themselves."""
+    """Departures that the record's parameters show by themselves."""
+    if record["suite"] in ("cifar10", "mnist-ccl"):
+        return [OWN_FORM] if record["resolved"]["recipe"]["momentum"] == 0 else []
     if record["suite"] not in KCL_SUITES:
         return []
     views = record["resolved"].get("augment", "none")

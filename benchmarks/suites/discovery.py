@@ -17,13 +17,15 @@ from benchmarks import scores
 from benchmarks.datasets import coil100, load
 from benchmarks.estimators import CrossEntropy, RecordedCCN
 from benchmarks.suites.base import Case, Options, Outcome, Suite
-from benchmarks.suites.omniglot import by_similarity, similarities
+from benchmarks.suites.omniglot import STARTED, by_similarity, similarities
 from coterie import SimilarityNetwork
 
 Codes = npt.NDArray[np.int64]
 N_STARTS = 10
 N_OUTPUTS = 100
 CLASSIFIER_STEPS = 600
+# Clusters start from what the similarity network knows, without a hidden layer between features and outputs.
+IMAGES: dict[str, Any] = {"backbone": "vggxs"} | STARTED
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def _mnist(draw: int) -> Discovery:
     return Discovery(
         *(split.x_train[known], split.y_train[known], split.x_test[new], split.y_test[new] - 5),
         {"backbone": "vggxs", "hidden_features": 1024, "samples_per_class": 20, "max_steps": 400},
-        {"backbone": "vggxs"},
+        IMAGES,
         ("5,000 images of 0-4, 2,000 of 5-9; the paper has no such experiment",),
     )
 
@@ -75,7 +77,7 @@ def _coil100(draw: int) -> Discovery:
     return Discovery(
         *(images[known], place[known], images[new], place[new] - 80),
         {"backbone": "vggxs", "hidden_features": 1024, "augment": "none", "max_steps": 800},
-        {"backbone": "vggxs"},
+        IMAGES,
         ("32 x 32, 36 views of an object; the paper has no such experiment",),
     )
 
@@ -94,7 +96,7 @@ def _coil100_features(draw: int) -> Discovery:
     return Discovery(
         *(classifier.transform(images.known), images.classes, classifier.transform(images.new), images.truth),
         {"backbone": "identity", "hidden_features": 1024, "max_steps": 800},
-        {"backbone": "identity"},
+        {"backbone": "identity", "hidden_features": 0},
         (
             f"a stand-in for the features of ImageNet: of a classifier of the 80 known objects "
             f"({CLASSIFIER_STEPS} steps), 1,024 numbers an image",

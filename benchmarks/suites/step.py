@@ -99,10 +99,12 @@ def _alternate(
     processor: dict[str, list[float]] = {name: [] for name in sides}
     for name in sides:
         sides[name]()
+    _wait_for_gpu()
     for _ in range(chunks):
         for name in rng.permutation(list(sides)).tolist():
             start = time.perf_counter(), time.process_time()
             sides[name]()
+            _wait_for_gpu()
             wall[name].append(time.perf_counter() - start[0])
             processor[name].append(time.process_time() - start[1])
     ours, bare = wall["ours"], wall["bare"]
@@ -117,6 +119,12 @@ def _alternate(
         "ours_all": [round(value, 5) for value in ours],
         "bare_all": [round(value, 5) for value in bare],
     }
+
+
+def _wait_for_gpu() -> None:
+    """Its work is queued: what a side has started counts for that side."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def _step_sides(task: Task, steps: int) -> dict[str, Callable[[], None]]:
@@ -154,8 +162,11 @@ def _bare_loop(task: Task, run: Run, steps: int) -> Callable[[], None]:
 def _ready(task: Task, number: int) -> tuple[Tensor, Batch]:
     """A batch scaled beforehand, and what is known about it as tensors."""
     plan = task.objective.sampler.plan(0, 0, number)
-    same, labels = (None if part is None else torch.from_numpy(part) for part in (plan.same, plan.labels))
-    return task.source.take(plan.rows), Batch(torch.from_numpy(plan.rows), same, labels)
+    device = task.runtime.device
+    parts = (plan.rows, plan.same, plan.labels)
+    rows, same, labels = (None if part is None else torch.from_numpy(part).to(device) for part in parts)
+    assert rows is not None
+    return task.source.take(plan.rows), Batch(rows, same, labels)
 
 
 def _predict_sides(model: _TaskTaker, images: npt.NDArray[np.uint8]) -> dict[str, Callable[[], None]]:

@@ -105,8 +105,9 @@ def cluster_assignment_loss(same_proba: Tensor, same: Tensor, class_weights: tup
     over the known pairs of all sets.
     """
     n = same.shape[1]
-    upper = torch.ones(n, n, dtype=torch.bool, device=same.device).triu(1)
-    proba, target = same_proba[:, upper], same[:, upper]
+    # by places and not by a mask, for whose count a GPU would wait
+    i, j = torch.triu_indices(n, n, 1, device=same.device)
+    proba, target = same_proba[:, i, j], same[:, i, j]
     clipped = 1 - floored(1 - floored(proba, _CLIP), _CLIP)
     of_same, of_different = class_weights
     costs = -torch.where(target > 0, of_same * clipped.log(), of_different * (1 - clipped).log())
