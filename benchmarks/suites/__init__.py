@@ -29,6 +29,7 @@ from benchmarks.suites.restarts import RESTARTS
 from benchmarks.suites.start_up import START_UP
 from benchmarks.suites.step import STEP
 from benchmarks.suites.supervised import CIFAR10_SUITE, MNIST_SUITE
+from benchmarks.suites.workers import WORKERS
 
 SUITES: dict[str, Suite] = {
     suite.name: suite
@@ -37,18 +38,8 @@ SUITES: dict[str, Suite] = {
         *(*DDC_SUITES, DDC_RACING, DDC_WATCHED),
         *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, FEATURES, PAIR_HEAD),
         *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_CHARACTERS, L2C_METRICS, L2C_TABLES),
-        *(
-            START_UP,
-            STEP,
-            PAIR_LOSSES,
-            AUGMENT,
-            RESTARTS,
-            MEMMAP,
-            READ_TABLE,
-            LABEL_RULE,
-            MINUTES,
-            ENCODERS_SUITE,
-        ),
+        *(START_UP, STEP, PAIR_LOSSES, AUGMENT, RESTARTS, WORKERS, MEMMAP, READ_TABLE),
+        *(LABEL_RULE, MINUTES, ENCODERS_SUITE),
     )
 }
 

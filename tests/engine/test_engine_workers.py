@@ -185,6 +185,21 @@ def test_a_dead_worker_is_replaced_and_dying_ones_end_the_fit() -> None:
             pool.result(pool.submit(crash, "die"))
 
 
+def crash_once(folder: str, number: int) -> int:
+    """The square of a number; that of 2 is had at the second attempt."""
+    mark = Path(folder, "died")
+    if number == 2 and not mark.exists():
+        mark.touch()
+        os._exit(1)
+    return number**2
+
+
+def test_calls_whose_worker_died_are_repeated(tmp_path: Path) -> None:
+    with Pool(str(tmp_path), 2) as pool:
+        assert pool.map(crash_once, [(number,) for number in range(5)]) == [0, 1, 4, 9, 16]
+    assert (tmp_path / "died").exists()
+
+
 PARENT = """
 import os, sys, time
 from coterie.engine.pool import Pool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from sklearn.datasets import make_blobs
 
 import coterie
 from coterie import ADC, CCN, DDC, InputError, InputTypeError, Pairs
+from coterie.engine.pool import Pool
 from coterie.methods.count import (
     FIRST_OUTPUTS,
     PROBES,
@@ -20,6 +22,7 @@ from coterie.methods.count import (
     left_over,
     merge_levels,
 )
+from coterie.methods.probing import train_probes
 
 QUICK: dict[str, Any] = {"n_clusters": "auto", "n_restarts": 1, "random_state": 0, "threads": 1}
 
@@ -32,7 +35,7 @@ def blobs(k: int, n: int = 160) -> tuple[Any, Any]:
 @pytest.fixture
 def three_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer restarts, for tests that train them."""
-    monkeypatch.setattr("coterie.methods.count.PROBES", 3)
+    monkeypatch.setattr("coterie.methods.probing.PROBES", 3)
 
 
 def parts_of_points(k: int, parts: int) -> Callable[[int, int], Probe]:
@@ -58,6 +61,12 @@ def test_the_closest_in_the_kernel_are_merged_first() -> None:
     assert left_over(levels) is levels[1]
 
 
+def estimate(train: Callable[[int, int], Probe], most: int, *, merges: bool) -> dict[str, Any]:
+    return estimate_n_clusters(
+        lambda n_outputs: [train(n_outputs, number) for number in range(PROBES)], most, merges=merges
+    )
+
+
 def test_merging_stops_before_the_first_merge_of_clusters_apart() -> None:
     far = Probe(np.arange(6) // 2, np.repeat([[0.0], [50], [100]], 2, axis=0), 3, 0.0)
     levels = merge_levels(far)
@@ -75,7 +84,7 @@ def test_a_cluster_of_few_rows_is_no_obstacle() -> None:
 
 @pytest.mark.parametrize(("k", "parts"), [(2, 5), (3, 4), (6, 3), (8, 1)])
 def test_parts_of_clusters_are_counted_once(k: int, parts: int) -> None:
-    found = estimate_n_clusters(parts_of_points(k, parts), 90, merges=True)
+    found = estimate(parts_of_points(k, parts), 90, merges=True)
     assert (found["n_clusters"], found["lowest"], found["highest"]) == (k, k, k)
     assert found["by_agreement"] == k
     assert max(row["agreement"] for row in found["agreements"]) == 1.0
@@ -84,19 +93,19 @@ def test_parts_of_clusters_are_counted_once(k: int, parts: int) -> None:
 
 
 def test_without_merging_parts_count() -> None:
-    found = estimate_n_clusters(parts_of_points(3, 4), 90, merges=False)
+    found = estimate(parts_of_points(3, 4), 90, merges=False)
     assert found["n_clusters"] == 12
 
 
 def test_where_no_output_is_left_over_more_are_tried() -> None:
-    found = estimate_n_clusters(parts_of_points(30, 1), 900, merges=True)
+    found = estimate(parts_of_points(30, 1), 900, merges=True)
     assert found["n_clusters"] == 30
     assert [row["n_outputs"] for row in found["tried"]] == [FIRST_OUTPUTS] * PROBES + [40] * PROBES
 
 
 @pytest.mark.parametrize("most", [1, 3, 30])
 def test_no_more_outputs_than_the_data_allow(most: int) -> None:
-    found = estimate_n_clusters(parts_of_points(30, 1), most, merges=True)
+    found = estimate(parts_of_points(30, 1), most, merges=True)
     assert {row["n_outputs"] for row in found["tried"]} == {min(most, FIRST_OUTPUTS)}
     assert 1 <= found["n_clusters"] <= most
 
@@ -108,7 +117,7 @@ def test_outputs_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
         labels = np.arange(160) % n_outputs
         return Probe(labels, np.eye(n_outputs)[labels], n_outputs, 0.0)
 
-    found = estimate_n_clusters(all_used, 10_000, merges=True)
+    found = estimate(all_used, 10_000, merges=True)
     assert max(row["n_outputs"] for row in found["tried"]) == 40
 
 
@@ -121,7 +130,7 @@ def test_the_spread_is_that_of_the_restarts() -> None:
         rows = np.linspace(0, len(probe.labels) - 1, 120).astype(int)
         return Probe(probe.labels[rows], probe.embedding[rows], n_outputs, 0.0)
 
-    found = estimate_n_clusters(same_rows, 60, merges=True)
+    found = estimate(same_rows, 60, merges=True)
     assert (found["n_clusters"], found["lowest"], found["highest"]) == (3, 2, 5)
 
 
@@ -171,6 +180,54 @@ def test_a_stopped_estimate_goes_on(tmp_path: Path) -> None:
     again = DDC(**QUICK, **changes, checkpoint_dir=str(tmp_path)).fit(x)
     assert again.n_clusters_estimate_ == first.n_clusters_estimate_
     np.testing.assert_array_equal(again.labels_, first.labels_)
+
+
+@pytest.mark.parametrize("method", [DDC, CCN])
+def test_workers_count_to_the_same_result(
+    method: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = blobs(3, 60)
+    known = {"pairs": Pairs.from_labels(y, 100, random_state=0)}
+    settings = QUICK | {"max_steps": 4, "over_clustering": True}
+    alone = method(**settings).fit(x, **known)
+    used = []
+
+    def spied(shared: object, n_workers: int) -> Pool:
+        used.append(n_workers)
+        return Pool(shared, n_workers)
+
+    monkeypatch.setattr("coterie.methods.probing.WORTH_SECONDS", 0.0)
+    monkeypatch.setattr("coterie.methods.probing.Pool", spied)
+    beside = method(**settings, n_jobs=2, checkpoint_dir=str(tmp_path)).fit(x, **known)
+    # the restarts that were saved serve a fit in one process
+    again = method(**settings, checkpoint_dir=str(tmp_path)).fit(x, **known)
+    assert used == [2]
+    for model in (beside, again):
+        assert model.n_clusters_estimate_ == alone.n_clusters_estimate_
+        np.testing.assert_array_equal(model.labels_, alone.labels_)
+
+
+def test_a_generator_is_used_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, _ = blobs(3, 60)
+    monkeypatch.setattr("coterie.methods.probing.WORTH_SECONDS", 0.0)
+    settings = QUICK | {"max_steps": 2, "over_clustering": True}
+    one, two = (
+        DDC(**settings | {"random_state": np.random.RandomState(5)}, n_jobs=n_jobs).fit(x)
+        for n_jobs in (1, 2)
+    )
+    assert one.n_clusters_estimate_ == two.n_clusters_estimate_
+
+
+def test_workers_warn_as_one_process_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def train(number: int) -> Probe:
+        warnings.warn(f"restart {number}", stacklevel=1)
+        return Probe(np.zeros(2, dtype=np.int64), np.zeros((2, 1)), 1, float(number))
+
+    monkeypatch.setattr("coterie.methods.probing.WORTH_SECONDS", 0.0)
+    with pytest.warns(UserWarning, match="restart") as warned:
+        probes = train_probes(train, train, lambda: 2)
+    assert [probe.loss for probe in probes] == list(range(PROBES))
+    assert [str(one.message) for one in warned] == [f"restart {number}" for number in range(PROBES)]
 
 
 def test_a_generator_serves_all_restarts() -> None:

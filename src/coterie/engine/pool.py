@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -82,6 +82,19 @@ class Pool:
             return None
         self._deaths = 0
         return value
+
+    def map(self, call: Callable[..., Any], arguments: Sequence[Sequence[Any]]) -> list[Any]:
+        """What ``call(shared, *each)`` gives for each; calls whose worker died are made again."""
+        results: dict[int, Any] = {}
+        while len(results) < len(arguments):
+            missing = [number for number in range(len(arguments)) if number not in results]
+            futures = {number: self.submit(call, *arguments[number]) for number in missing}
+            for number, future in futures.items():
+                value = self.result(future)
+                if value is None:  # the others are lost too
+                    break
+                results[number] = value
+        return [results[number] for number in range(len(arguments))]
 
     def _replace(self, error: BrokenProcessPool) -> None:
         self._deaths += 1

@@ -354,10 +354,14 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             return session
 
     def _count_workers(self, task: Task, session: Session) -> int:
-        """Worker processes for restarts: where a launcher or an accelerator is used, there are none."""
-        if task.runtime.world > 1 or task.runtime.device.type != "cpu":
+        """Worker processes for restarts."""
+        return self._workers_for(task.runtime, len(session.seeds), torch.get_num_threads())
+
+    def _workers_for(self, runtime: Runtime, needed: int, threads: int) -> int:
+        """Processes for independent pieces of work: one where a launcher or an accelerator is used."""
+        if runtime.world > 1 or runtime.device.type != "cpu":
             return 1
-        return count_workers(self.n_jobs, len(session.seeds), torch.get_num_threads())
+        return count_workers(self.n_jobs, needed, threads)
 
     def _watch(self, stack: contextlib.ExitStack, task: Task, session: Session) -> list[Callback]:
         """The progress bar, and the trackers where some were asked for."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import functools
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,11 +22,13 @@ from coterie.data.arrays import (
 )
 from coterie.data.readers import Samples
 from coterie.engine.restarts import SEED_STRIDE
+from coterie.engine.runtime import choose_threads, make_runtime, own_random_numbers
 from coterie.engine.training import FinishedRun
 from coterie.methods.base import AUTO, FloatArray, IntArray, NeuralEstimator, Training
 from coterie.methods.count import MOST_OUTPUTS, PROBES, Probe, estimate_n_clusters
 from coterie.methods.ensemble import align_members, check_vote
 from coterie.methods.forward import argmax, softmax
+from coterie.methods.probing import train_probes
 from coterie.metrics import dominant_clusters, vote_shares
 from coterie.nn import ClusterNetwork, build_network, channels_last
 from coterie.params.shared import ClustererParams
@@ -114,7 +118,7 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
         self.n_clusters_estimate_: dict[str, Any] | None = None
         if self.n_clusters == AUTO:
             self.n_clusters_estimate_ = estimate_n_clusters(
-                lambda n_outputs, number: self._probe(samples, n_outputs, number, known),
+                functools.partial(self._probes, samples, known),
                 min(most, count_distinct(samples, MOST_OUTPUTS)),
                 merges=self._merges_outputs,
             )
@@ -122,7 +126,27 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
         else:
             self.n_outputs_ = int(self.n_clusters)
 
-    def _probe(self, samples: SampleArray, n_outputs: int, number: int, known: Mapping[str, Any]) -> Probe:
+    def _probes(self, samples: SampleArray, known: Mapping[str, Any], n_outputs: int) -> list[Probe]:
+        """Restarts that count, with so many outputs, in as many processes as `n_jobs` allows."""
+        quiet = copy.copy(self)
+        quiet.set_params(verbose=0, n_jobs=1)
+        return train_probes(
+            functools.partial(self._probe, samples, known, n_outputs),
+            functools.partial(quiet._probe, samples, known, n_outputs),
+            functools.partial(self._probe_workers, n_outputs),
+        )
+
+    def _probe_workers(self, n_outputs: int) -> int:
+        """Processes for the restarts that count; those that share a generator draw from it in turn."""
+        if not isinstance(self.random_state, int | np.integer | None):
+            return 1
+        runtime = make_runtime(self.device)
+        self.n_outputs_, self.max_pixels_ = n_outputs, self._working_pixels()
+        with own_random_numbers(runtime):
+            threads = choose_threads(self.threads, self._make_network(0), runtime.device)
+        return self._workers_for(runtime, PROBES - 1, threads)
+
+    def _probe(self, samples: SampleArray, known: Mapping[str, Any], n_outputs: int, number: int) -> Probe:
         """A restart with more outputs than clusters are expected, trained as this estimator would be."""
         model = clone(self).start_from(self._start)
         model.set_params(n_clusters=n_outputs, n_restarts=1, over_clustering=True, vote=0)

@@ -113,13 +113,15 @@ def left_over(levels: Sequence[Level]) -> Level:
     return list(itertools.takewhile(lambda level: level.cosine > SAME_COSINE, levels))[-1]
 
 
-def estimate_n_clusters(train: Callable[[int, int], Probe], most: int, *, merges: bool) -> dict[str, Any]:
+def estimate_n_clusters(
+    train: Callable[[int], Sequence[Probe]], most: int, *, merges: bool
+) -> dict[str, Any]:
     """Count the clusters that restarts with too many outputs find.
 
     Parameters
     ----------
     train : callable
-        ``train(n_outputs, number)`` is the restart of that number.
+        ``train(n_outputs)`` gives `PROBES` restarts.
     most : int
         Largest number of outputs that the data allow.
     merges : bool
@@ -140,7 +142,7 @@ def estimate_n_clusters(train: Callable[[int, int], Probe], most: int, *, merges
     Examples
     --------
     >>> rows = np.repeat([[0.0], [1], [50], [51], [100], [101]], 10, axis=0)
-    >>> train = lambda n_outputs, number: Probe(np.arange(60) // 10, rows, n_outputs, 0.1)
+    >>> train = lambda n_outputs: [Probe(np.arange(60) // 10, rows, n_outputs, 0.1)] * PROBES
     >>> found = estimate_n_clusters(train, 10, merges=True)
     >>> found["n_clusters"], found["tried"][0]
     (3, {'n_outputs': 10, 'loss': 0.1, 'used': 6, 'left': 3, 'dominant': 3})
@@ -148,7 +150,7 @@ def estimate_n_clusters(train: Callable[[int, int], Probe], most: int, *, merges
     outputs = max(1, min(FIRST_OUTPUTS, most))
     tried: list[dict[str, Any]] = []
     while True:
-        probes = [train(outputs, number) for number in range(PROBES)]
+        probes = train(outputs)
         levels = [merge_levels(probe) for probe in probes]
         rows = [_row(probe, each, merges) for probe, each in zip(probes, levels, strict=True)]
         tried += rows
