@@ -7,14 +7,11 @@ Every record is shown: a mean is over all draws that are there, and nothing is l
 from __future__ import annotations
 
 import re
-import statistics
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from benchmarks.columns import Record
 from benchmarks.papers import refresh
-from benchmarks.published import published
 from benchmarks.record import RESULTS, ROOT, read_all
 from benchmarks.suites import SUITES
 from coterie.data.files import atomic_write
@@ -41,269 +38,6 @@ OWN_FORM = (
     "that of the code"
 )
 RACED = ("racing", "successive-halving")
-
-Record = dict[str, Any]
-Value = Callable[[Record], float | None]
-
-
-@dataclass(frozen=True)
-class Column:
-    """A measured column: its head, what is read from one record, and how it is printed."""
-
-    head: str
-    value: Value
-    scale: float = 1.0
-    digits: int = 3
-
-    def cell(self, records: Sequence[Record]) -> str:
-        """Mean over the records, and their standard deviation where there are several."""
-        values = [self.scale * value for record in records if (value := self.value(record)) is not None]
-        if not values:
-            return ""
-        mean = f"{statistics.fmean(values):.{self.digits}f}"
-        if len(values) == 1:
-            return mean
-        return f"{mean} ± {statistics.stdev(values):.{self.digits}f}"
-
-
-def metric(head: str, name: str, scale: float = 1.0, digits: int = 3) -> Column:
-    """A column of one metric."""
-    return Column(head, lambda record: record["metrics"].get(name), scale, digits)
-
-
-@dataclass(frozen=True)
-class RatioColumn(Column):
-    """A metric's mean over that of another one."""
-
-    beside: Value = lambda record: None
-
-    def cell(self, records: Sequence[Record]) -> str:
-        """The ratio of the means over the records that have both."""
-        pairs = [(self.value(record), self.beside(record)) for record in records]
-        above = [one for one, other in pairs if one is not None and other is not None]
-        below = [other for one, other in pairs if one is not None and other is not None]
-        return f"{statistics.fmean(above) / statistics.fmean(below):.{self.digits}f}" if above else ""
-
-
-def _arms(budget: int) -> tuple[Column, ...]:
-    """Errors of both arms after so many answers."""
-    rule, random = (metric(f"{budget} {arm}", f"{arm}_error_{budget}", 100, 1) for arm in ("rule", "random"))
-    return rule, random, RatioColumn(f"{budget} ratio", rule.value, digits=2, beside=random.value)
-
-
-def _of_restarts(pick: Callable[[Iterable[float]], float], name: str = "test_purity") -> Value:
-    def value(record: Record) -> float | None:
-        found = [run[name] for run in record["runs"] if run.get(name) is not None]
-        return pick(found) if len(found) > 1 else None
-
-    return value
-
-
-def _count_is_near(record: Record) -> float | None:
-    """Whether the dominant clusters of 100 are at most a fifth more or fewer than the characters."""
-    ratio = record["metrics"].get("estimate_ratio")
-    return float(abs(ratio - 1) <= 0.2) if ratio is not None and "-100" in record["method"] else None
-
-
-SECONDS = Column("seconds", lambda record: record["seconds"], digits=0)
-_CLUSTERING = (
-    metric("test purity", "test_purity"),
-    metric("test NMI (geometric)", "test_nmi_geometric"),
-    metric("test NMI (arithmetic)", "test_nmi_arithmetic"),
-    metric("test ACC", "test_accuracy"),
-    metric("dominant (test)", "test_dominant", digits=1),
-    metric("train purity", "train_purity"),
-    Column("worst restart, test purity", _of_restarts(min)),
-    Column("best restart, test purity", _of_restarts(max)),
-    SECONDS,
-)
-_FROM_LABELS = (
-    metric("test accuracy %, clusters mapped on training rows", "test_mapped_accuracy", 100, 2),
-    metric("test ACC %", "test_accuracy", 100, 2),
-    metric("test NMI (arithmetic)", "test_nmi_arithmetic"),
-    metric("train ACC %", "train_accuracy", 100, 2),
-    SECONDS,
-)
-_UNSUPERVISED = (
-    metric("ACC %", "train_accuracy", 100, 2),
-    metric("NMI (arithmetic)", "train_nmi_arithmetic"),
-    metric("balanced ACC %", "train_balanced_accuracy", 100, 2),
-    Column("worst restart, ACC %", _of_restarts(min, "train_accuracy"), 100, 2),
-    Column("best restart, ACC %", _of_restarts(max, "train_accuracy"), 100, 2),
-    metric("Spearman of loss and ACC", "spearman_loss_accuracy", digits=2),
-    SECONDS,
-)
-_UNSEEN = (
-    metric("NMI (geometric)", "test_nmi_geometric"),
-    metric("MR", "misclassification_rate"),
-    metric("right k", "right_counts"),
-    metric("NMI, k given", "nmi_with_k_told"),
-    metric("processor s of the training", "processor_seconds", digits=0),
-)
-COLUMNS: dict[str, tuple[Column, ...]] = {
-    "pairs": _CLUSTERING,
-    "noise": _CLUSTERING,
-    "outputs": _CLUSTERING,
-    "labels": _FROM_LABELS,
-    "cifar10": _FROM_LABELS,
-    "mnist-ccl": _FROM_LABELS,
-    "ddc-circles": _UNSUPERVISED,
-    "ddc-digits": _UNSUPERVISED,
-    "ddc-mnist": _UNSUPERVISED,
-    "ddc-reuters": _UNSUPERVISED,
-    "ddc-ablation": _UNSUPERVISED,
-    "ddc-imbalance": _UNSUPERVISED,
-    "l2c": (
-        metric("NMI (geometric)", "test_nmi_geometric"),
-        metric("standard error", "nmi_standard_error"),
-        metric("MR", "misclassification_rate"),
-        metric("right k", "right_counts"),
-        metric("NMI, k given", "nmi_with_k_told"),
-        metric("change of NMI by order", "nmi_change_by_order"),
-        metric("processor s a set", "seconds_a_set"),
-    ),
-    "l2c-images": _UNSEEN,
-    "l2c-speakers": _UNSEEN,
-    "l2c-characters": _UNSEEN,
-    "l2c-metrics": _UNSEEN,
-    "l2c-tables": (
-        metric("ARI", "ari"),
-        metric("NMI (arithmetic)", "nmi_arithmetic"),
-        metric("right k", "right_counts"),
-        metric("ARI, k given", "ari_with_k_told"),
-        metric("calibration error of P(k)", "calibration_error"),
-        metric("processor s a table", "seconds_a_table", digits=2),
-    ),
-    "step": (
-        metric("ours / bare, medians of wall time", "ratio"),
-        metric("median of the chunks' ratios", "ratio_of_pairs"),
-        metric("ours / bare, processor time", "processor_ratio"),
-        metric("bare / bare (noise of the machine)", "control_ratio"),
-        metric("ours, s a chunk", "ours_seconds"),
-        metric("bare, s a chunk", "bare_seconds"),
-        metric("chunks", "chunks", digits=0),
-    ),
-    "adc": (
-        metric("ACC %", "accuracy", 100, 1),
-        metric("NMI (arithmetic)", "nmi_arithmetic"),
-        metric("clusters used", "clusters_used", digits=1),
-        Column("worst restart, ACC %", _of_restarts(min, "train_accuracy"), 100, 1),
-        Column("best restart, ACC %", _of_restarts(max, "train_accuracy"), 100, 1),
-        metric("test ACC %", "test_accuracy", 100, 1),
-        metric("processor seconds", "processor_seconds", digits=0),
-        SECONDS,
-    ),
-    "adc-search": (
-        metric("ACC %", "all_accuracy", 100, 1),
-        metric("NMI (arithmetic)", "all_nmi_arithmetic"),
-        SECONDS,
-    ),
-    "augment": (
-        metric("ours / kornia, medians of wall time", "ratio"),
-        metric("ours, s a batch", "ours_seconds", digits=4),
-        metric("kornia, s a batch", "kornia_seconds", digits=4),
-    ),
-    "label-rule": (
-        metric("start: error %", "start_error", 100, 1),
-        *(column for budget in (25, 50, 100) for column in _arms(budget)),
-    ),
-    "features": (
-        metric("ACC %", "all_accuracy", 100, 1),
-        metric("NMI (arithmetic)", "all_nmi_arithmetic"),
-        metric("balanced ACC %", "balanced_accuracy", 100, 1),
-        metric("clusters", "clusters", digits=1),
-        metric("processor seconds", "processor_seconds", digits=0),
-    ),
-    "memmap": (
-        metric("file, MiB", "file_mib", digits=0),
-        metric("RssAnon before, MiB", "start_mib", digits=0),
-        metric("largest RssAnon, MiB", "peak_mib", digits=0),
-        metric("fit, processor µs a row", "fit_microseconds_a_row", digits=2),
-        metric("predict, processor µs a row", "predict_microseconds_a_row", digits=2),
-        SECONDS,
-    ),
-    "read-table": (
-        metric("coterie / pandas, medians of processor time", "ratio"),
-        metric("coterie, s", "coterie_seconds", digits=2),
-        metric("pandas, s", "pandas_seconds", digits=2),
-        metric("coterie: largest memory / the array", "coterie_arrays", digits=2),
-        metric("pandas: the same", "pandas_arrays", digits=2),
-    ),
-    "minutes": (
-        metric("rows", "rows", digits=0),
-        metric("ACC", "accuracy"),
-        metric("k-means on pixels, ACC", "kmeans_accuracy"),
-        metric("points above", "points_above_kmeans", digits=1),
-        metric("wall, s", "wall_seconds", digits=0),
-        metric("processor, s", "processor_seconds", digits=0),
-        metric("memory of all processes, MiB", "peak_mib", digits=0),
-        metric("load of the machine", "load", digits=1),
-    ),
-    "encoders": (
-        metric("ACC %", "accuracy", 100, 1),
-        metric("NMI", "nmi"),
-        metric("samples", "samples", digits=0),
-        metric("s of the clustering", "seconds", digits=1),
-        metric("s of the encoder", "embedding_seconds", digits=1),
-    ),
-    "omniglot": (
-        metric("ACC %", "target_accuracy", 100, 1),
-        metric("NMI (arithmetic)", "target_nmi_arithmetic"),
-        metric("characters", "characters", digits=0),
-        metric("clusters used", "target_clusters_used", digits=0),
-        metric("dominant", "target_dominant", digits=0),
-        Column("count within 20 %", _count_is_near, digits=2),
-        metric("held out: precision", "held_out_precision"),
-        metric("recall", "held_out_recall"),
-        metric("with batch statistics: precision", "held_out_batch_precision"),
-        metric("recall ", "held_out_batch_recall"),
-        SECONDS,
-    ),
-    "discovery": (
-        metric("ACC %", "target_accuracy", 100, 1),
-        metric("NMI (arithmetic)", "target_nmi_arithmetic"),
-        metric("classes", "classes", digits=0),
-        metric("clusters used", "target_clusters_used", digits=0),
-        metric("dominant", "target_dominant", digits=0),
-        metric("with batch statistics: precision", "held_out_batch_precision"),
-        metric("recall ", "held_out_batch_recall"),
-        SECONDS,
-    ),
-    "pair-head": (
-        metric("times faster (wall)", "wall_ratio", digits=1),
-        metric("times faster (processor)", "processor_ratio", digits=1),
-        metric("ours, s", "ours_wall"),
-        metric("concatenated, s", "concatenated_wall", digits=1),
-        metric("largest difference of values", "value_difference", digits=7),
-    ),
-    "pair-losses": (
-        metric("times faster", "times_faster", digits=0),
-        metric("times less memory (tensors)", "times_less_tensor_memory", digits=0),
-        metric("times less memory (resident growth)", "times_less_resident_growth", digits=0),
-        metric("blocks: s", "block_seconds", digits=1),
-        metric("blocks: peak MiB", "block_peak_mib", digits=0),
-    ),
-    "ddc-watched": _UNSUPERVISED,
-    "ddc-racing": (
-        metric("racing / one", "racing_of_one", digits=2),
-        metric("in turn, s", "in_turn_processor_seconds", digits=1),
-        metric("in turn: ACC %", "in_turn_accuracy", 100, 2),
-        metric("racing: ACC %", "racing_accuracy", 100, 2),
-        metric("racing: points behind", "points_behind", digits=2),
-        metric("in turn: loss", "in_turn_loss", digits=4),
-        metric("racing: loss", "racing_loss", digits=4),
-    ),
-    "restarts": (
-        metric("stacked / in turn", "stacked_ratio", digits=2),
-        metric("racing / one", "racing_of_one", digits=2),
-        metric("in turn, s", "in_turn_processor_seconds", digits=1),
-        metric("in turn: ACC %", "in_turn_accuracy", 100, 2),
-        metric("stacked: ACC %", "stacked_accuracy", 100, 2),
-        metric("racing: ACC %", "racing_accuracy", 100, 2),
-        metric("in turn: loss", "in_turn_loss", digits=4),
-        metric("racing: loss", "racing_loss", digits=4),
-    ),
-}
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
@@ -339,7 +73,7 @@ def _groups(records: list[Record]) -> list[list[Record]]:
 def table(suite: str, records: list[Record]) -> list[str]:
     """One Markdown table: a row per data set, variant and method."""
     groups = _groups([*_with_rows_beside(records), *_over_variants(suite, records)])
-    columns = [column for column in COLUMNS[suite] if any(column.cell(group) for group in groups)]
+    columns = [column for column in SUITES[suite].columns if any(column.cell(group) for group in groups)]
     heads = ["data", "variant", "method", "draws", *(column.head for column in columns), "published"]
     lines = [_row(heads), _row(["---"] * len(heads))]
     for group in groups:
@@ -347,7 +81,8 @@ def table(suite: str, records: list[Record]) -> list[str]:
         draws = sorted({record["draw"] for record in group})
         shown = f"{len(draws)} ({', '.join(map(str, draws))})"
         cells = [one["data"], _shown_variant(one), one["method"], shown]
-        lines.append(_row([*cells, *(column.cell(group) for column in columns), published(one)]))
+        cells += [column.cell(group) for column in columns]
+        lines.append(_row([*cells, SUITES[suite].published_for(one)]))
     return lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks import scores
+from benchmarks.columns import SECONDS, metric
 from benchmarks.datasets import load
 from benchmarks.estimators import RecordedADC
 from benchmarks.suites.base import Case, Options, Outcome, Suite
@@ -53,5 +54,15 @@ def run(case: Case) -> Outcome:
 
 
 ADC_SEARCH = Suite(
-    "adc-search", "Random loss weights of ADC on digits (ADC paper, figure 5)", METHODS, DRAWS, _cases, run
+    "adc-search",
+    "Random loss weights of ADC on digits (ADC paper, figure 5)",
+    METHODS,
+    DRAWS,
+    _cases,
+    run,
+    columns=(
+        metric("ACC %", "all_accuracy", 100, 1),
+        metric("NMI (arithmetic)", "all_nmi_arithmetic"),
+        SECONDS,
+    ),
 )

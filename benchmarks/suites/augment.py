@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.columns import metric
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie.data.augment_images import ImageViews
 
@@ -103,4 +104,9 @@ AUGMENT = Suite(
     (0,),
     _cases,
     run,
+    columns=(
+        metric("ours / kornia, medians of wall time", "ratio"),
+        metric("ours, s a batch", "ours_seconds", digits=4),
+        metric("kornia, s a batch", "kornia_seconds", digits=4),
+    ),
 )

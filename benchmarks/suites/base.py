@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.columns import Column
+
 RESTARTS = 5
 KMEANS_RESTARTS = 50
 
@@ -115,6 +117,12 @@ class Suite:
         Options -> list of Case.
     run_case : callable
         Case -> Outcome.
+    columns : tuple of Column
+        Of its table.
+    published : mapping
+        Variant ("mean" for the mean over variants) -> method -> what the paper has.
+    published_data : str
+        The data set that the paper's numbers are of.
     """
 
     name: str
@@ -123,3 +131,13 @@ class Suite:
     draws: tuple[int, ...]
     make_cases: Callable[[Options], list[Case]]
     run_case: Callable[[Case], Outcome]
+    columns: tuple[Column, ...]
+    published: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    published_data: str = ""
+
+    def published_for(self, record: Mapping[str, Any]) -> str:
+        """The paper's number for a record's method and variant; empty where it has none."""
+        if record["data"] != self.published_data:
+            return ""
+        variant = "mean" if record["variant"].startswith("mean of") else record["variant"]
+        return self.published.get(variant, {}).get(record["method"], "")

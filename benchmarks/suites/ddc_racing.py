@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from benchmarks.columns import metric
 from benchmarks.estimators import RecordedDDC
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.ddc import MNIST_ROWS
@@ -65,4 +66,13 @@ DDC_RACING = Suite(
     (110, 111, 112),
     _cases,
     run,
+    columns=(
+        metric("racing / one", "racing_of_one", digits=2),
+        metric("in turn, s", "in_turn_processor_seconds", digits=1),
+        metric("in turn: ACC %", "in_turn_accuracy", 100, 2),
+        metric("racing: ACC %", "racing_accuracy", 100, 2),
+        metric("racing: points behind", "points_behind", digits=2),
+        metric("in turn: loss", "in_turn_loss", digits=4),
+        metric("racing: loss", "racing_loss", digits=4),
+    ),
 )

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks import datasets, scores
+from benchmarks.columns import UNSUPERVISED
 from benchmarks.estimators import RecordedDDC
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.ddc import MNIST_ROWS, OWN_RECIPE
@@ -149,4 +150,5 @@ DDC_WATCHED = Suite(
     (100,),
     _cases,
     run,
+    columns=UNSUPERVISED,
 )

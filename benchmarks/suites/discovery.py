@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import scores
+from benchmarks.columns import SECONDS, metric
 from benchmarks.datasets import coil100, load
 from benchmarks.estimators import CrossEntropy, RecordedCCN
 from benchmarks.suites.base import Case, Options, Outcome, Suite
@@ -182,4 +183,14 @@ DISCOVERY = Suite(
     (100,),
     _cases,
     run,
+    columns=(
+        metric("ACC %", "target_accuracy", 100, 1),
+        metric("NMI (arithmetic)", "target_nmi_arithmetic"),
+        metric("classes", "classes", digits=0),
+        metric("clusters used", "target_clusters_used", digits=0),
+        metric("dominant", "target_dominant", digits=0),
+        metric("with batch statistics: precision", "held_out_batch_precision"),
+        metric("recall ", "held_out_batch_recall"),
+        SECONDS,
+    ),
 )

@@ -21,6 +21,7 @@ from sklearn.cluster import HDBSCAN, SpectralClustering
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks import datasets, scores
+from benchmarks.columns import metric
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.label_rule import answered
 from coterie import SelfDistillation
@@ -226,4 +227,11 @@ FEATURES = Suite(
     DRAWS,
     _cases,
     run,
+    columns=(
+        metric("ACC %", "all_accuracy", 100, 1),
+        metric("NMI (arithmetic)", "all_nmi_arithmetic"),
+        metric("balanced ACC %", "balanced_accuracy", 100, 1),
+        metric("clusters", "clusters", digits=1),
+        metric("processor seconds", "processor_seconds", digits=0),
+    ),
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.columns import UNSEEN
 from benchmarks.hardware import fast_precision
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import L2C
@@ -81,4 +82,14 @@ L2C_METRICS = Suite(
     DRAWS,
     _cases,
     run,
+    columns=UNSEEN,
+    published={
+        "": {
+            "implicit": "NMI .993, MR .004",
+            "euclidean": "NMI .730, MR .177",
+            "diagonal": "NMI .725, MR .185",
+            "full": "NMI .740, MR .165",
+        }
+    },
+    published_data="points2d",
 )

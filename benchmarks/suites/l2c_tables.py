@@ -14,6 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.columns import metric
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.table_laws import CLASSIFIER_STEPS, SEPARATIONS, embedded_tables, gaussian_mixture
 from coterie import L2C
@@ -155,4 +156,12 @@ L2C_TABLES = Suite(
     (DRAW,),
     _cases,
     run,
+    columns=(
+        metric("ARI", "ari"),
+        metric("NMI (arithmetic)", "nmi_arithmetic"),
+        metric("right k", "right_counts"),
+        metric("ARI, k given", "ari_with_k_told"),
+        metric("calibration error of P(k)", "calibration_error"),
+        metric("processor s a table", "seconds_a_table", digits=2),
+    ),
 )

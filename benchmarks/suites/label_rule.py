@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import datasets
+from benchmarks.columns import Column, RatioColumn, metric
 from benchmarks.estimators import RecordedADC, RecordedCCN, RecordedDDC
 from benchmarks.hardware import fast_precision
 from benchmarks.suites.base import Case, Options, Outcome, Suite
@@ -131,6 +132,12 @@ def _error(model: NeuralClusterer, y: Ints) -> float:
     return 1 - float(clustering_accuracy(y, model.labels_))
 
 
+def _arms(budget: int) -> tuple[Column, ...]:
+    """Errors of both arms after so many answers."""
+    rule, random = (metric(f"{budget} {arm}", f"{arm}_error_{budget}", 100, 1) for arm in ("rule", "random"))
+    return rule, random, RatioColumn(f"{budget} ratio", rule.value, digits=2, beside=random.value)
+
+
 LABEL_RULE = Suite(
     "label-rule",
     "Errors after answers that the rule of `coterie label` asks for, and after as many random pairs (bar: at "
@@ -139,4 +146,8 @@ LABEL_RULE = Suite(
     DRAWS,
     _cases,
     run,
+    columns=(
+        metric("start: error %", "start_error", 100, 1),
+        *(column for budget in (25, 50, 100) for column in _arms(budget)),
+    ),
 )

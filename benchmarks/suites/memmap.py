@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.columns import SECONDS, metric
 from benchmarks.estimators import RecordedCCN, RecordedDDC
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie.data import read_samples
@@ -115,4 +116,12 @@ MEMMAP = Suite(
     (0,),
     _cases,
     run,
+    columns=(
+        metric("file, MiB", "file_mib", digits=0),
+        metric("RssAnon before, MiB", "start_mib", digits=0),
+        metric("largest RssAnon, MiB", "peak_mib", digits=0),
+        metric("fit, processor µs a row", "fit_microseconds_a_row", digits=2),
+        metric("predict, processor µs a row", "predict_microseconds_a_row", digits=2),
+        SECONDS,
+    ),
 )

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import processes, scores
+from benchmarks.columns import metric
 from benchmarks.datasets import coil100, load
 from benchmarks.record import ROOT
 from benchmarks.suites.base import Case, Options, Outcome, Suite
@@ -203,4 +204,14 @@ MINUTES = Suite(
     DRAWS,
     _cases,
     run,
+    columns=(
+        metric("rows", "rows", digits=0),
+        metric("ACC", "accuracy"),
+        metric("k-means on pixels, ACC", "kmeans_accuracy"),
+        metric("points above", "points_above_kmeans", digits=1),
+        metric("wall, s", "wall_seconds", digits=0),
+        metric("processor, s", "processor_seconds", digits=0),
+        metric("memory of all processes, MiB", "peak_mib", digits=0),
+        metric("load of the machine", "load", digits=1),
+    ),
 )

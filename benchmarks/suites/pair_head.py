@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.columns import metric
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie.nn import PairHead
 
@@ -95,4 +96,11 @@ PAIR_HEAD = Suite(
     (0,),
     _cases,
     run,
+    columns=(
+        metric("times faster (wall)", "wall_ratio", digits=1),
+        metric("times faster (processor)", "processor_ratio", digits=1),
+        metric("ours, s", "ours_wall"),
+        metric("concatenated, s", "concatenated_wall", digits=1),
+        metric("largest difference of values", "value_difference", digits=7),
+    ),
 )

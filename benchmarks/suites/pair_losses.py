@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from benchmarks import pair_losses
+from benchmarks.columns import metric
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 
 METHODS = tuple(pair_losses.LOSSES)
@@ -48,4 +49,11 @@ PAIR_LOSSES = Suite(
     (0,),
     _cases,
     run,
+    columns=(
+        metric("times faster", "times_faster", digits=0),
+        metric("times less memory (tensors)", "times_less_tensor_memory", digits=0),
+        metric("times less memory (resident growth)", "times_less_resident_growth", digits=0),
+        metric("blocks: s", "block_seconds", digits=1),
+        metric("blocks: peak MiB", "block_peak_mib", digits=0),
+    ),
 )

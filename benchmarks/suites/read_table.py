@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.columns import metric
 from benchmarks.record import ROOT
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 
@@ -82,4 +83,11 @@ READ_TABLE = Suite(
     (0,),
     _cases,
     run,
+    columns=(
+        metric("coterie / pandas, medians of processor time", "ratio"),
+        metric("coterie, s", "coterie_seconds", digits=2),
+        metric("pandas, s", "pandas_seconds", digits=2),
+        metric("coterie: largest memory / the array", "coterie_arrays", digits=2),
+        metric("pandas: the same", "pandas_arrays", digits=2),
+    ),
 )

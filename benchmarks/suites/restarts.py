@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from benchmarks import datasets
+from benchmarks.columns import metric
 from benchmarks.estimators import RecordedCCN
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie.metrics import clustering_accuracy
@@ -98,4 +99,14 @@ RESTARTS = Suite(
     (0,),
     _cases,
     run,
+    columns=(
+        metric("stacked / in turn", "stacked_ratio", digits=2),
+        metric("racing / one", "racing_of_one", digits=2),
+        metric("in turn, s", "in_turn_processor_seconds", digits=1),
+        metric("in turn: ACC %", "in_turn_accuracy", 100, 2),
+        metric("stacked: ACC %", "stacked_accuracy", 100, 2),
+        metric("racing: ACC %", "racing_accuracy", 100, 2),
+        metric("in turn: loss", "in_turn_loss", digits=4),
+        metric("racing: loss", "racing_loss", digits=4),
+    ),
 )

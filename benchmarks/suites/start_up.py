@@ -11,6 +11,7 @@ import subprocess
 import sys
 from typing import Any
 
+from benchmarks.columns import metric
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 
 ROUNDS = 11
@@ -84,4 +85,9 @@ START_UP = Suite(
     (0,),
     _cases,
     run,
+    columns=(
+        metric("of importing torch, medians", "ratio", digits=2),
+        metric("processor s", "processor_seconds", digits=2),
+        metric("importing torch, s", "base_processor_seconds", digits=2),
+    ),
 )

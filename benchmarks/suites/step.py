@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from benchmarks.columns import metric
 from benchmarks.estimators import RecordedCCN
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import Pairs
@@ -191,4 +192,13 @@ STEP = Suite(
     (0,),
     _cases,
     run,
+    columns=(
+        metric("ours / bare, medians of wall time", "ratio"),
+        metric("median of the chunks' ratios", "ratio_of_pairs"),
+        metric("ours / bare, processor time", "processor_ratio"),
+        metric("bare / bare (noise of the machine)", "control_ratio"),
+        metric("ours, s a chunk", "ours_seconds"),
+        metric("bare, s a chunk", "bare_seconds"),
+        metric("chunks", "chunks", digits=0),
+    ),
 )

@@ -45,6 +45,7 @@ def test_reported_draws_were_not_tuned_on() -> None:
         "omniglot",
         "memmap",
         "read-table",
+        "start-up",
     }
     for suite in SUITES.values():
         if suite.name not in seeds_alone:

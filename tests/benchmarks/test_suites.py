@@ -32,6 +32,7 @@ SLOW = {
     "read-table",
     "minutes",
     "features",
+    "start-up",
 }
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 
@@ -65,6 +66,12 @@ def test_suite_augment_runs_with_and_without_kornia(tmp_path: Path) -> None:
     (found,) = quick("augment", tmp_path)
     assert found["metrics"]["ours_seconds"] > 0
     assert ("ratio" in found["metrics"]) == ("kornia" in found["resolved"])
+
+
+def test_suite_start_up_measures_a_command_against_an_import(tmp_path: Path) -> None:
+    (found,) = quick("start-up", tmp_path, "--methods", "help")
+    assert found["metrics"]["ratio"] > 0
+    assert "| help |" in tables.page([found])
 
 
 def test_pair_head_against_concatenation(tmp_path: Path) -> None:
