@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.cluster import KMeans, SpectralClustering
 
+from benchmarks.columns import metric
 from benchmarks.datasets import coil100, load, reuters_stories, speaker_waves
 from benchmarks.record import ROOT
 from benchmarks.suites.base import Case, Options, Outcome, Suite
@@ -125,4 +126,11 @@ ENCODERS_SUITE = Suite(
     (0, 1, 2),
     _cases,
     run,
+    columns=(
+        metric("ACC %", "accuracy", 100, 1),
+        metric("NMI", "nmi"),
+        metric("samples", "samples", digits=0),
+        metric("s of the clustering", "seconds", digits=1),
+        metric("s of the encoder", "embedding_seconds", digits=1),
+    ),
 )

@@ -33,6 +33,7 @@ SLOW = {
     "minutes",
     "features",
     "start-up",
+    "encoders",
 }
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 
