@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.columns import metric
 from benchmarks.estimators import RecordedDDC
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.from_pairs import read_split
@@ -113,4 +114,11 @@ WORKERS = Suite(
     (0,),
     _cases,
     run,
+    columns=(
+        metric("two processes / one, wall", "wall_ratio", digits=2),
+        metric("the busier process / one", "busiest_ratio", digits=2),
+        metric("one process, s", "wall_1", digits=1),
+        metric("two processes, s", "wall_2", digits=1),
+        metric("same labels", "same_labels", digits=0),
+    ),
 )

@@ -46,6 +46,7 @@ def test_reported_draws_were_not_tuned_on() -> None:
         "memmap",
         "read-table",
         "start-up",
+        "workers",
         "encoders",
     }
     for suite in SUITES.values():
