@@ -18,6 +18,8 @@ from coterie.encoders.probing import width_of
 
 _EXTRA = "'coterie[onnx]'"
 USUAL_SIDE = 224
+# what onnxruntime raises at a file that is no model; its exceptions have no base of their own
+_FAULTS = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoModel", "NotImplemented")
 # of ImageNet's colours, with which most models of pictures were trained
 MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 DEVIATION = np.array([0.229, 0.224, 0.225], dtype=np.float32)
@@ -56,7 +58,7 @@ class OnnxFile:
         options.intra_op_num_threads = 1  # the workers share the cores
         try:
             made = runtime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
-        except runtime.capi.onnxruntime_pybind11_state.OnnxRuntimeException as error:
+        except tuple(getattr(runtime.capi.onnxruntime_pybind11_state, name) for name in _FAULTS) as error:
             raise InputError(f"encoder={self.name!r} must name an ONNX file; {error}") from error
         inputs = made.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
