@@ -17,6 +17,7 @@ from coterie._errors import Interrupted
 from coterie.engine import clock
 from coterie.engine.runtime import Runtime
 from coterie.methods import in_time
+from coterie.methods import watched as sessions
 from coterie.params.duration import seconds_of
 
 X = np.random.default_rng(0).normal(size=(60, 6)).astype(np.float32)
@@ -136,12 +137,12 @@ def test_a_resumed_fit_keeps_its_decision(monkeypatch: pytest.MonkeyPatch, tmp_p
                 raise Interrupted("stopped")
 
     stopped = DDC(**settings, time_limit=25, checkpoint_dir=tmp_path)
-    watch = DDC._watch
+    watch = sessions.watch
     monkeypatch.setattr("coterie.engine.checkpoint.Checkpointer.seconds", 0.0)
-    monkeypatch.setattr(DDC, "_watch", lambda self, *given: [*watch(self, *given), Stop()])
+    monkeypatch.setattr(sessions, "watch", lambda *given: [*watch(*given), Stop()])
     with pytest.raises(Interrupted):
         stopped.fit(X)
-    monkeypatch.setattr(DDC, "_watch", watch)
+    monkeypatch.setattr(sessions, "watch", watch)
     slow(monkeypatch, 1e-6)  # a faster machine decides nothing anew
     resumed = clone(stopped).fit(X)
     np.testing.assert_array_equal(whole.predict_proba(X), resumed.predict_proba(X))

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import functools
-import hashlib
-import json
-import sys
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
@@ -27,38 +21,31 @@ from coterie.data.arrays import (
     SampleArray,
     ScaledSource,
     Scaling,
-    data_digest,
     fit_scaling,
 )
 from coterie.data.augment import Augment, AveragedViews
 from coterie.data.modality import find_modality
 from coterie.data.views import default_augment
-from coterie.engine.checkpoint import Checkpointer
-from coterie.engine.clock import Announcement
-from coterie.engine.loop import Callback
 from coterie.engine.objective import Objective
-from coterie.engine.pool import count_workers
-from coterie.engine.progress import ProgressBar
 from coterie.engine.recipe import Recipe
-from coterie.engine.restarts import choose_how, run_session
+from coterie.engine.restarts import choose_how
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, own_random_numbers, torch_threads
 from coterie.engine.task import Task
 from coterie.engine.training import FinishedRun, Session
 from coterie.methods.checks import as_random_state
+from coterie.methods.fit_identity import fit_fingerprint
 from coterie.methods.forward import Pick, embedding, map_samples
-from coterie.methods.identity import identity_of
 from coterie.methods.in_time import plan_in_time, seeds_from
 from coterie.methods.samples import take_samples
+from coterie.methods.start import start_weights
+from coterie.methods.watched import run_watched
 from coterie.nn import Averaged, BackboneSpec, Network, auto_backbone, averaged_shape, block_for
-from coterie.params import check_parameters, parameters_of, refuse_unknown
+from coterie.params import check_parameters, refuse_unknown
 from coterie.params.duration import seconds_of
 from coterie.params.shared import How, TrainingParams
 
 if TYPE_CHECKING:
     from coterie.engine.trackers import Tracking
-
-# layers above the features, which are fresh where their shapes differ
-_FRESH = ("head.", "all_heads.", "hidden.")
 
 # in place of a number or a name that the caller leaves to the method
 AUTO = "auto"
@@ -311,23 +298,9 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             views = AveragedViews(views, block)
         return Task(source, plan.objective, plan.recipe, runtime, self._first_network, views)
 
-    def _say(self, runtime: Runtime, text: str) -> None:
-        """Say something on standard error, where progress is shown."""
-        if self._shows_progress(runtime) and text:
-            print(f"coterie: {text}", file=sys.stderr)
-
     def _takes_averages(self) -> bool:
         """Whether samples are images, of which a network of the library's choice may see averages."""
         return isinstance(self.backbone, str) and self.backbone == AUTO and len(self.sample_shape_) in (2, 3)
-
-    def _size_in_words(self) -> str:
-        """Size of images, and that at which the network sees them."""
-        if len(self.sample_shape_) not in (2, 3):
-            return ""
-        size = "{}x{}".format(*self.sample_shape_[-2:])
-        block = block_for(self.sample_shape_, self.max_pixels_) if self._takes_averages() else 1
-        small = "{}x{}".format(*averaged_shape(self.sample_shape_, block)[-2:])
-        return size if block == 1 else f"{size} averaged to {small}"
 
     def _adopt(self, kept: Sequence[FinishedRun], device: torch.device) -> None:
         """Take over the best restarts, best first: the first one's network predicts."""
@@ -340,46 +313,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return network.to(device).eval()
 
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
-        """Run a session with what watches it and, where a folder is given, checkpoints."""
-        with contextlib.ExitStack() as stack:
-            if self.checkpoint_dir is None:
-                run_session(task, fresh, self._watch(stack, task, fresh), self._count_workers(task, fresh))
-                return fresh
-            checkpointer = Checkpointer(Path(self.checkpoint_dir), fingerprint, task)
-            stack.enter_context(checkpointer.active())
-            session = checkpointer.restore(fresh)
-            watching = [*self._watch(stack, task, session), checkpointer]
-            run_session(task, session, watching, self._count_workers(task, session))
-            checkpointer.write()
-            return session
-
-    def _count_workers(self, task: Task, session: Session) -> int:
-        """Worker processes for restarts."""
-        return self._workers_for(task.runtime, len(session.seeds), torch.get_num_threads())
-
-    def _workers_for(self, runtime: Runtime, needed: int, threads: int) -> int:
-        """Processes for independent pieces of work: one where a launcher or an accelerator is used."""
-        if runtime.world > 1 or runtime.device.type != "cpu":
-            return 1
-        return count_workers(self.n_jobs, needed, threads)
-
-    def _watch(self, stack: contextlib.ExitStack, task: Task, session: Session) -> list[Callback]:
-        """The progress bar, and the trackers where some were asked for."""
-        shown = self._shows_progress(task.runtime)
-        watching: list[Callback] = [stack.enter_context(ProgressBar(task, session, shown))]
-        if shown:
-            n_workers = self._count_workers(task, session)
-            say = functools.partial(self._say, task.runtime)
-            watching.append(Announcement(task, session, n_workers, self._size_in_words(), say))
-        if self._tracking is not None:
-            from coterie.engine.trackers import EpochLog
-
-            log = EpochLog(self._tracking, session, task.runtime, self.get_params())
-            watching.append(stack.enter_context(log))
-        return watching
-
-    def _shows_progress(self, runtime: Runtime) -> bool:
-        return bool(self.verbose) and runtime.is_main
+        """Train the restarts of a session; the session of a checkpoint takes its place."""
+        return run_watched(self, task, fresh, fingerprint)
 
     @abstractmethod
     def _make_network(self, seed: int) -> Any:
@@ -388,26 +323,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _first_network(self, seed: int) -> Any:
         """The network with which a restart begins: fresh, or with the weights of `start_from`."""
         network = self._make_network(seed)
-        if self._start is None:
-            return network
-        if self._start.sample_shape_ != self.sample_shape_:
-            raise InputError(
-                f"X must hold samples of the shape of start_from, {self._start.sample_shape_}, "
-                f"got {self.sample_shape_}"
-            )
-        given = self._start.network_.state_dict()
-        own = network.state_dict()
-        fits = {
-            name: value for name, value in given.items() if name in own and value.shape == own[name].shape
-        }
-        missing = [name for name in own if name not in fits and not name.startswith(_FRESH)]
-        if missing:
-            raise InputError(
-                f"start_from must have a network of the same form: backbone={self.backbone!r} has a "
-                f"{missing[0]} that its backbone={self._start.backbone!r} lacks, or has in another shape"
-            )
-        network.load_state_dict(own | fits)
-        return network
+        return network if self._start is None else start_weights(self, self._start, network)
 
     @abstractmethod
     def _describe(self, samples: SampleArray) -> None:
@@ -418,20 +334,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _fingerprint(self, samples: SampleArray, plan: Training) -> str:
         """A digest of all that the result follows from, but the seeds, which a session holds itself."""
-        traced = [name for name, one in parameters_of(type(self)).items() if one.traced]
-        params = {name: repr(getattr(self, name)) for name in traced}
-        if isinstance(self.random_state, int | np.integer):
-            params["random_state"] = repr(int(self.random_state))
-        for name in ("backbone", "augment"):
-            # the text of an object of the caller's may hold its address, which changes from run to run
-            if not isinstance(getattr(self, name), str):
-                params[name] = identity_of(name, getattr(self, name))
-        parts = [type(self).__name__, params, plan.n_restarts, plan.supervision, data_digest(samples)]
-        parts.append(self.modality_)
-        if self._start is not None:
-            weights = self._start.network_.state_dict().values()
-            parts.append(data_digest(*(value.cpu().numpy() for value in weights if value.dim())))
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        return fit_fingerprint(self, samples, plan.n_restarts, plan.supervision)
 
     def _embed(self, samples: SampleArray) -> npt.NDArray[np.float32]:
         """Embedding of checked samples."""

@@ -29,6 +29,7 @@ from coterie.methods.count import MOST_OUTPUTS, PROBES, Probe, estimate_n_cluste
 from coterie.methods.ensemble import align_members, check_vote
 from coterie.methods.forward import argmax, softmax
 from coterie.methods.probing import train_probes
+from coterie.methods.watched import workers_for
 from coterie.metrics import dominant_clusters, vote_shares
 from coterie.nn import ClusterNetwork, build_network, channels_last
 from coterie.params.shared import ClustererParams
@@ -144,7 +145,7 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
         self.n_outputs_, self.max_pixels_ = n_outputs, self._working_pixels()
         with own_random_numbers(runtime):
             threads = choose_threads(self.threads, self._make_network(0), runtime.device)
-        return self._workers_for(runtime, PROBES - 1, threads)
+        return workers_for(self, runtime, PROBES - 1, threads)
 
     def _probe(self, samples: SampleArray, known: Mapping[str, Any], n_outputs: int, number: int) -> Probe:
         """A restart with more outputs than clusters are expected, trained as this estimator would be."""

@@ -13,6 +13,7 @@ from coterie.engine.restarts import SEED_STRIDE
 from coterie.engine.runtime import Runtime, make_runtime
 from coterie.engine.task import Task
 from coterie.engine.training import Session
+from coterie.methods.watched import count_session_workers, say
 from coterie.nn import averaged_shape, block_for
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def plan_in_time(
     if not decision:
         cost = _Cost(estimator, source, plan, planned.steps, base, runtime)
         found = fit_into(Limits(seconds, plan.keep, smaller_sizes(estimator)), planned, cost)
-        estimator._say(runtime, given_up(seconds, planned, found))
+        say(estimator, runtime, given_up(seconds, planned, found))
         given = {
             "planned_restarts": found.n_restarts,
             "planned_steps": found.steps,
@@ -93,7 +94,7 @@ class _Cost:
         # stacks are taken to last as long as one restart after another
         how = RACING if (plan.how or estimator.restarts) == RACING else "sequential"
         session = Session(seeds_from(self.base, effort.n_restarts), plan.keep, how)
-        n_workers = estimator._count_workers(task, session)
+        n_workers = count_session_workers(estimator, task, session)
         spent = time.monotonic() - self._begun
         seconds = spent + fit_seconds(task, session, self._measured[effort.pixels], n_workers)
         return self.runtime.agree(seconds)  # processes that decide differently would wait for each other
