@@ -38,7 +38,8 @@ def make_model(weights: Path) -> L2C:
     max_clusters = int(state["clusterer.count.2.bias"].shape[0])
     model = L2C(max_clusters=max_clusters, network="table", scale=False, max_set_size=MAX_SET_SIZE)
     model.sample_shape_, model.n_features_in_ = (WIDTH,), WIDTH
-    model.modality_, model.table_steps_ = "table", None
+    model.modality_, model.table_steps_, model.encoder_ = "table", None, None
+    model.max_pixels_ = None
     model.scaling_ = Scaling(np.zeros(()), np.asarray(1.0))
     model.loss_, model.history_, model.runs_ = float(meta["loss"]), [], []
     network = build_set_network("auto", (WIDTH,), max_clusters, seed=0, kind="table")

@@ -164,7 +164,7 @@ def run(case: Case) -> Outcome:
         folder = Path(name)
         path, labels = data.write(folder, case.draw)
         command = [*(sys.executable, "-W", "ignore", "-m", "coterie", "fit", str(path)), "--out", "run"]
-        command += ["--method", case.method, "--n-clusters", str(data.n_clusters)]
+        command += ["--encoder", "none", "--method", case.method, "--n-clusters", str(data.n_clusters)]
         command += ["--random-state", str(case.draw), *case.settings["options"]]
         measured: dict[str, Any] = processes.measure(
             command, folder, {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}

@@ -17,7 +17,7 @@ from coterie.cli import demo as demo_module
 from coterie.cli.demo import run_demo
 from coterie.engine.restarts import run_session
 from coterie.engine.storage import read_tensors
-from coterie.methods import base
+from coterie.methods import watched
 
 Digits = Any
 QUICK = ["--n-clusters", "10", "--n-restarts", "2", "--max-steps", "60", "--random-state", "0"]
@@ -309,7 +309,10 @@ BAD = [
     (["predict", "run", "x.npy", "--out", "none/x.csv"], "cannot write none/x.csv"),
     (["predict", "run"], "the following arguments are required: DATA"),
     (["evaluate", "y.npy", "--labels", "missing.csv"], "missing.csv cannot be read"),
-    (["evaluate", "y.npy", "--labels", "short.csv"], "--labels: 2 labels for 150 rows of y.npy"),
+    (
+        ["evaluate", "y.npy", "--labels", "short.csv"],
+        "one label per row of y.npy, 150, got 2",
+    ),
     (
         ["evaluate", "unknown.csv", "--labels", "y.npy"],
         "y must have at least one known label, but all 150 are unknown",
@@ -338,7 +341,7 @@ def test_an_interrupted_fit_says_how_to_go_on(
         raise coterie.Interrupted("stopped by SIGINT")
 
     words = ["fit", "x.npy", *LABELS, "--out", "a run", *QUICK]
-    monkeypatch.setattr(base, "run_session", stopped)
+    monkeypatch.setattr(watched, "run_session", stopped)
     for extra in ((), ("--overwrite",), ("--resume",)):
         code, out, err = call(*words, *extra)
         assert (code, out) == (130, "")
@@ -346,7 +349,7 @@ def test_an_interrupted_fit_says_how_to_go_on(
             "to resume: coterie fit x.npy --labels y.npy --out 'a run' "
             "--n-clusters 10 --n-restarts 2 --max-steps 60 --random-state 0 --over-clustering true --resume\n"
         )
-    monkeypatch.setattr(base, "run_session", run_session)
+    monkeypatch.setattr(watched, "run_session", run_session)
     assert call(*words, "--resume")[0] == 0
 
 

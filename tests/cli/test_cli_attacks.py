@@ -129,7 +129,7 @@ def test_a_closed_terminal_ends_with_a_checkpoint(files: Path, call: Call) -> No
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
 def test_a_stop_before_training_is_a_stop(files: Path, number: signal.Signals) -> None:
     code = "import os, sys; from coterie.cli import main, fit\n"
-    code += f"fit.read_samples = lambda *_: os.kill(os.getpid(), {int(number)})\n"
+    code += f"fit.read_encoded = lambda *_: os.kill(os.getpid(), {int(number)})\n"
     code += "sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, *words("t", 5)]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
@@ -299,8 +299,8 @@ def test_sizes_that_no_machine_holds(files: Path, call: Call) -> None:
 
 def test_a_fault_of_ours_keeps_its_traceback_and_says_so(files: Path) -> None:
     code = "import sys; from coterie.cli import main, fit\n"
-    code += "def read_samples(*_): raise ValueError('an oversight')\n"
-    code += "fit.read_samples = read_samples\nsys.exit(main(sys.argv[1:]))"
+    code += "def read_encoded(*_): raise ValueError('an oversight')\n"
+    code += "fit.read_encoded = read_encoded\nsys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, *words("t", 5)]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -312,6 +312,6 @@ def test_too_little_memory_is_one_line(files: Path, call: Call, monkeypatch: pyt
     def too_large(*_: object) -> None:
         raise MemoryError("Unable to allocate 20.0 GiB")
 
-    monkeypatch.setattr("coterie.cli.fit.read_samples", too_large)
+    monkeypatch.setattr("coterie.cli.fit.read_encoded", too_large)
     code, _, err = call(*words("t", 5))
     assert (code, err) == (2, "coterie fit: error: not enough memory: Unable to allocate 20.0 GiB\n")

@@ -184,7 +184,7 @@ def test_an_empty_text_is_named(call: Call) -> None:
     Path("texts", "05.txt").write_text(" \n")
     code, _, err = call("fit", "texts", "--encoder", "toy-texts", *FIT)
     assert code == 2
-    assert "1 of 40 texts cannot be read: 05.txt (the text is empty); --skip-broken leaves them out" in err
+    assert "1 of 40 texts cannot be read: 05.txt (the text is empty); --skip-broken ignores them" in err
     code, _, err = call("fit", "texts", "--encoder", "toy-texts", *FIT, "--skip-broken")
     assert code == 0, err
     assert "05.txt (the text is empty); left out" in err

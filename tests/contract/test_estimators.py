@@ -24,7 +24,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.parallel import Parallel, delayed
 
 import coterie
-from coterie import L2C, Pairs, SimilarityNetwork
+from coterie import L2C, Pairs, SelfDistillation, SimilarityNetwork
 from coterie.engine.runtime import has_bfloat16
 from coterie.methods.base import NeuralEstimator
 from coterie.methods.clusterer import NeuralClusterer
@@ -274,7 +274,9 @@ def test_steps_of_lower_precision_train_float32_weights(
     full, low = (make(method, **both, precision=name).fit(X, y) for name in ("float32", fast_precision()))
     assert {value.dtype for value in low.network_.state_dict().values()} <= {torch.float32, torch.int64}
     assert {info["how"] for info in low.runs_} == {restarts}
-    assert low.loss_ == pytest.approx(full.loss_, rel=0.1)
+    # a mutual information may be near zero, where a relative bound says nothing
+    bound = {"abs": 0.1} if method is SelfDistillation else {"rel": 0.1}
+    assert low.loss_ == pytest.approx(full.loss_, **bound)
     assert (low.loss_ != full.loss_) == has_bfloat16()
     with pytest.raises(coterie.InputError, match="precision must be 'float32' or 'bfloat16', got 'half'"):
         make(method, precision="half").fit(X, y)

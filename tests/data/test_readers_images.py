@@ -221,13 +221,14 @@ def test_decompression_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
 def test_folders_that_hold_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
-        match="must be a folder of images or of sounds, but it holds 0 files, none of which can be read",
+        match="a folder of images or of sounds or of texts, but it holds 0 files, none of which can be",
     ):
         read_samples(tmp_path)
     save(tmp_path, "a.png", GREY)
     (tmp_path / "a.wav").write_bytes(b"")
     with pytest.raises(
-        InputError, match="must be a folder of images or of sounds, but it holds 1 images and 1 sounds"
+        InputError,
+        match="a folder of images or of sounds or of texts, but it holds 1 images and 1 sounds",
     ):
         read_samples(tmp_path)
     (tmp_path / "a.wav").rename(tmp_path / "a.txt")

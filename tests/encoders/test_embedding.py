@@ -173,7 +173,7 @@ def test_broken_files_are_named_and_the_rest_is_kept(tmp_path: Path) -> None:
     items = read_items(tmp_path / "in")
     assert items is not None
     with pytest.raises(
-        InputError, match=r"2 of 4 images cannot be read: 001\.png \(not an image\), 002\.png"
+        InputError, match=r"2 of 4 images cannot be read: 001\.png \(it is not an image\), 002\.png"
     ):
         embed_items(items, ToyPictures(), folder=tmp_path / "kept")
     assert len(Store(tmp_path / "kept", "toypictures", 12)) == 2
@@ -198,7 +198,7 @@ def test_a_file_that_is_gone(tmp_path: Path) -> None:
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.txt")
     start = time.monotonic()
-    with pytest.raises(InputError, match="no regular file"):
+    with pytest.raises(InputError, match="must be a regular file"):
         embed_items(Items([tmp_path / "a.txt"], "text", ("a.txt",)), ToyTexts())
     assert time.monotonic() - start < 5
 

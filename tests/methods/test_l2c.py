@@ -280,7 +280,10 @@ def test_bad_given_sets() -> None:
     cases: list[tuple[Any, str]] = [
         ([], "at least one"),
         ([(points[:1], codes[:1])], r"sets\[0\] must hold at least 2 samples, got shape \(1, 2\)"),
-        ([(points, codes), (points, codes[:5])], r"sets\[1\]: 5 labels for 6 samples"),
+        (
+            [(points, codes), (points, codes[:5])],
+            r"sets\[1\] must have one label per sample, got 5 for 6",
+        ),
         ([(points, np.arange(6))], r"sets\[0\] must have at most max_clusters=3 groups, got 6"),
         (
             [(points, np.full((6, 6), 2))],

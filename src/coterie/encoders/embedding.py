@@ -267,7 +267,7 @@ def _say(items: Items, reasons: Mapping[int, str], foreign: int, encoder: Encode
     more = f" and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
     said = f"{len(reasons)} of {len(items)} {plural} cannot be read: {', '.join(named)}{more}"
     if not skip_broken:
-        raise InputError(f"{said}; --skip-broken leaves them out")
+        raise InputError(f"{said}; --skip-broken ignores them")
     if len(reasons) == len(items):
         raise InputError(said)
     warnings.warn(f"{said}; left out", stacklevel=3)

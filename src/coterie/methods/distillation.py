@@ -217,7 +217,7 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
 
     def _make_network(self, seed: int) -> HeadsNetwork:
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
-        backbone = "features" if self._normalises() else self._own_backbone()
+        backbone = "features" if self._normalises() else self._choose_backbone()
         network = build_heads_network(
             backbone, self.sample_shape_, self.n_outputs_, seed, heads=HEADS, dropout=DROPOUT
         )
