@@ -30,9 +30,15 @@ _SAMPLED_EVERY = 0.1
 
 
 def _cases(options: Options) -> list[Case]:
-    settings: dict[str, Any] = {"rows": 2000, "max_steps": 600, "batch_size": 120, "bar": BAR}
+    settings: dict[str, Any] = {
+        "rows": 2000,
+        "max_steps": 400,
+        "batch_size": 120,
+        "n_restarts": N_RESTARTS,
+        "bar": BAR,
+    }
     if options.quick:
-        settings |= {"rows": 200, "max_steps": 3}
+        settings |= {"rows": 200, "max_steps": 3, "n_restarts": 3}
     return [
         Case("workers", method, options.data or "mnist", "", draw, settings)
         for draw in options.draws or (0,)
@@ -48,7 +54,7 @@ def run(case: Case) -> Outcome:
     for n_jobs in (1, 2):
         model = RecordedDDC(
             n_clusters=10,
-            n_restarts=N_RESTARTS,
+            n_restarts=case.settings["n_restarts"],
             restarts=METHODS[case.method],
             max_steps=case.settings["max_steps"],
             batch_size=case.settings["batch_size"],
