@@ -138,7 +138,7 @@ def read_rows(
     Returns
     -------
     rows : array or FileRows
-        Of the samples that can be decoded; empty where there are none.
+        The samples that can be decoded; empty if none can.
     names : list of str
         Their names.
     """

@@ -17,7 +17,7 @@ from coterie._errors import InputError, WriteError
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # callers ask whether it is there
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def embed_items(
     Returns
     -------
     Samples
-        Of float32 vectors (n, width), with the items beside them.
+        Float32 vectors (n, width), with their items.
 
     Raises
     ------

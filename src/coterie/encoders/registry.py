@@ -196,7 +196,7 @@ def find_encoder(name: str) -> Encoder:
 
 
 def automatic_encoder(modality: str) -> Encoder | None:
-    """The first installed encoder for a modality that needs no network; None where there is none."""
+    """The first installed encoder for a modality that needs no network connection, or None."""
     for one in _OWN:
         if one.automatic and one.modality == modality and one.installed:
             return find_encoder(one.name)

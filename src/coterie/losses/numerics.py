@@ -48,7 +48,7 @@ def floored(x: Tensor, floor: float | Tensor) -> Tensor:
 
     A plain clamp has gradient 0 below the floor, and a plateaued row would never learn again.
     """
-    return cast(Tensor, _Floored.apply(x, floor))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Floored.apply(x, floor))  # type: ignore[no-untyped-call]  # of torch
 
 
 def log_floored(x: Tensor, floor: float) -> Tensor:

@@ -207,7 +207,7 @@ def blockwise_total(p: Tensor, same_at: SameAt, ordered: Ordered, *, symmetric: 
     """
     want_grad = p.requires_grad and torch.is_grad_enabled()
     walk = _Walk(same_at, ordered, symmetric, want_grad)
-    return cast(Tensor, _Blockwise.apply(p, walk))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Blockwise.apply(p, walk))  # type: ignore[no-untyped-call]  # of torch
 
 
 @dataclass(frozen=True)

@@ -132,8 +132,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def start_from(self, fitted: NeuralEstimator | None) -> Self:
         """Let `fit` begin with the weights and the scaling of a fitted estimator, all restarts alike.
 
-        Where the numbers of clusters differ, the last layer is fresh. ``n_restarts="auto"`` is then 1. A
-        clone starts from nothing: this is no parameter.
+        If the numbers of clusters differ, the last layer is fresh. ``n_restarts="auto"`` is then 1. Not a
+        parameter; `clone` drops it.
 
         Parameters
         ----------
@@ -207,7 +207,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Raises
         ------
         InputError
-            There is no parameter of this name; the message says which name is nearest.
+            No parameter has this name; the message names the nearest one.
         """
         refuse_unknown(type(self), params, InputError)
         return cast(Self, super().set_params(**params))
@@ -292,11 +292,15 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return self
 
     def _task(self, source: ScaledSource, plan: Training, runtime: Runtime) -> Task:
-        block = block_for(self.sample_shape_, self.max_pixels_) if self._takes_averages() else 1
+        block = self._averaged_block()
         views = plan.augment
         if views is not None and block > 1 and isinstance(self.augment, str):
             views = AveragedViews(views, block)
         return Task(source, plan.objective, plan.recipe, runtime, self._first_network, views)
+
+    def _averaged_block(self) -> int:
+        """Side of the blocks of pixels whose averages the network sees; 1 if it sees samples as they are."""
+        return block_for(self.sample_shape_, self.max_pixels_) if self._takes_averages() else 1
 
     def _takes_averages(self) -> bool:
         """Whether samples are images, of which a network of the library's choice may see averages."""

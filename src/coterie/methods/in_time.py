@@ -14,7 +14,7 @@ from coterie.engine.runtime import Runtime, make_runtime
 from coterie.engine.task import Task
 from coterie.engine.training import Session
 from coterie.methods.watched import count_session_workers, say
-from coterie.nn import averaged_shape, block_for
+from coterie.nn import averaged_shape
 
 if TYPE_CHECKING:
     from coterie.methods.base import NeuralEstimator, Training
@@ -105,7 +105,7 @@ def smaller_sizes(estimator: NeuralEstimator) -> tuple[int | None, ...]:
     sizes = [estimator.max_pixels_]
     if not estimator._takes_averages() or estimator._start is not None:
         return tuple(sizes)
-    block = block_for(estimator.sample_shape_, estimator.max_pixels_)
+    block = estimator._averaged_block()
     height, width = averaged_shape(estimator.sample_shape_, block)[-2:]
     pixels = height * width // 4
     while pixels >= SMALLEST_IMAGE:

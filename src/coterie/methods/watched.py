@@ -19,7 +19,7 @@ from coterie.engine.restarts import run_session
 from coterie.engine.runtime import Runtime
 from coterie.engine.task import Task
 from coterie.engine.training import Session
-from coterie.nn import averaged_shape, block_for
+from coterie.nn import averaged_shape
 
 if TYPE_CHECKING:
     from coterie.methods.base import NeuralEstimator
@@ -101,6 +101,6 @@ def _size_in_words(estimator: NeuralEstimator) -> str:
     if len(shape) not in (2, 3):
         return ""
     size = "{}x{}".format(*shape[-2:])
-    block = block_for(shape, estimator.max_pixels_) if estimator._takes_averages() else 1
+    block = estimator._averaged_block()
     small = "{}x{}".format(*averaged_shape(shape, block)[-2:])
     return size if block == 1 else f"{size} averaged to {small}"

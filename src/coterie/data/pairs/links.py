@@ -97,7 +97,7 @@ class Links:
                 best = found
             if len(best.chain) == _SHORTEST_CHAIN:
                 break
-        assert best is not None, "asked for a conflict where there is none"
+        assert best is not None, "the pairs have no conflict to explain"
         return best
 
     def n_within(self) -> int:

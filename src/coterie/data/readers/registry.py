@@ -28,7 +28,7 @@ class Reader:
     modality : str or None
         What a folder's files are; None where `read_folder` is None.
     endings : tuple of str
-        How names of files end that are one sample each, for lists of paths; empty where there are none.
+        Endings of the files that hold one sample each, for lists of paths; may be empty.
     """
 
     formats: str
