@@ -1,7 +1,8 @@
 """End-to-end neural clustering: networks whose softmax output is the clustering."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from coterie._lazy import lazy_names
 
 if TYPE_CHECKING:
     from coterie import losses, metrics
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# names load their modules at first use: help and errors of the command line need no torch
-_MODULE_OF = {
+# help and errors of the command line need no torch
+_MODULES = {
     "ADC": "methods.adc",
     "CCN": "methods.ccn",
     "DDC": "methods.ddc",
@@ -39,12 +40,14 @@ _MODULE_OF = {
     "InputError": "_errors",
     "InputTypeError": "_errors",
     "Interrupted": "_errors",
-    "Pairs": "data",
+    "Pairs": "data.pairs",
     "SelfDistillation": "methods.distillation",
     "SimilarityNetwork": "methods.similarity",
     "SimilarityWarning": "_errors",
     "export_onnx": "methods.onnx_export",
     "load": "methods.persistence",
+    "losses": "losses",
+    "metrics": "metrics",
     "register": "methods.registry",
     "save": "methods.persistence",
 }
@@ -72,14 +75,7 @@ __all__ = [
     "save",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in ("losses", "metrics"):
-        return importlib.import_module(f"coterie.{name}")
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'coterie' has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(f"coterie.{_MODULE_OF[name]}"), name)
-    return value
+__getattr__ = lazy_names(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

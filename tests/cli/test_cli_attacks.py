@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from coterie.cli import main
 from coterie.engine.checkpoint import FILE_NAME, Checkpointer
@@ -308,10 +309,32 @@ def test_a_fault_of_ours_keeps_its_traceback_and_says_so(files: Path) -> None:
     assert "ValueError: an oversight\ncoterie fit: this is a fault of coterie 0.1.0, not of" in done.stderr
 
 
-def test_too_little_memory_is_one_line(files: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def too_large(*_: object) -> None:
-        raise MemoryError("Unable to allocate 20.0 GiB")
+def no_memory_of_python() -> None:
+    raise MemoryError("Unable to allocate 20.0 GiB")
 
-    monkeypatch.setattr("coterie.cli.fit.read_encoded", too_large)
+
+def no_memory_of_a_cpu() -> None:
+    torch.empty(10**15)
+
+
+def no_memory_of_a_gpu() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB.\nMore lines")
+
+
+@pytest.mark.parametrize(
+    ("fail", "said"),
+    [
+        (no_memory_of_python, "Unable to allocate 20.0 GiB"),
+        (no_memory_of_a_cpu, "you tried to allocate 4000000000000000 bytes"),
+        (no_memory_of_a_gpu, "CUDA out of memory. Tried to allocate 20 GiB;"),
+    ],
+)
+def test_too_little_memory_is_one_line(
+    files: Path, call: Call, monkeypatch: pytest.MonkeyPatch, fail: Callable[[], None], said: str
+) -> None:
+    monkeypatch.setattr("coterie.cli.fit.read_encoded", lambda *_: fail())
     code, _, err = call(*words("t", 5))
-    assert (code, err) == (2, "coterie fit: error: not enough memory: Unable to allocate 20.0 GiB\n")
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("coterie fit: error: not enough memory: ")
+    assert said in err
+    assert err.endswith("; use fewer or smaller samples, or smaller batches\n")

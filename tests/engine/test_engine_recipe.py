@@ -157,13 +157,14 @@ def test_optimizers_do_what_torch_s_do_to_the_last_bit(torchs: Any) -> None:
         assert torch.equal(ours, theirs)
 
 
-def test_a_fit_imports_neither_the_compiler_nor_accelerate() -> None:
+def test_a_fit_imports_neither_the_compiler_nor_accelerate_nor_a_reader() -> None:
     code = (
         "import sys, numpy as np, coterie\n"
         "x = np.random.default_rng(0).normal(size=(60, 4))\n"
         "for how in ('sequential', 'stacked'):\n"
         "    coterie.DDC(3, restarts=how, max_steps=2, over_clustering=True).fit(x).predict(x)\n"
-        "heavy = {'torch._dynamo', 'sympy', 'accelerate', 'scipy.signal'}\n"
+        "heavy = {'torch._dynamo', 'sympy', 'accelerate', 'scipy.signal', 'scipy.cluster.hierarchy',\n"
+        "    'coterie.data.readers.read', 'coterie.data.readers.dialect', 'coterie.nn.set_network'}\n"
         "sys.exit(' '.join(heavy & sys.modules.keys()) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -47,6 +47,8 @@ COMMANDS = {
     )
 }
 
+# in what torch says where a CPU has no memory left
+_CPU = "DefaultCPUAllocator: "
 _BAD_INPUT = 2
 _STOPPED = 130
 
@@ -75,8 +77,10 @@ def _run(name: str, words: list[str]) -> int:
             return _STOPPED
         except (InputError, InputTypeError, OSError, ImportError) as error:  # a package for a file's format
             return _complain(str(error), name)
-        except MemoryError as error:
-            return _complain(f"not enough memory: {error or 'the data or the network are too large'}", name)
+        except (MemoryError, RuntimeError) as error:
+            if not _lacks_memory(error):
+                raise
+            return _complain(_out_of_memory(error), name)
         except SystemExit as leave:
             return leave.code if isinstance(leave.code, int) else _BAD_INPUT
     return 0
@@ -96,6 +100,16 @@ class _Faults(contextlib.AbstractContextManager[None]):
                 f"coterie {self._command}: this is a fault of coterie {version().split()[-1]}, not of your "
                 "input; please report it with the lines above"
             )
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether Python ran out of memory, or torch, which is not imported here."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or _CPU in str(error)
+
+
+def _out_of_memory(error: Exception) -> str:
+    said = str(error).partition("\n")[0].rpartition(_CPU)[2] or "the data or the network are too large"
+    return f"not enough memory: {said.rstrip('.')}; use fewer or smaller samples, or smaller batches"
 
 
 def _complain(text: str, command: str = "") -> int:

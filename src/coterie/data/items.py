@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ class Items:
         )
 
 
-def as_items(X: Any, suffixes: Mapping[str, tuple[str, ...]]) -> Items | None:
+def as_items(X: Any, suffixes: Callable[[], Mapping[str, tuple[str, ...]]]) -> Items | None:
     """A list of paths or of texts as items; None where X is of another kind.
 
     Strings are paths where all of them end as files of one modality do.
@@ -86,8 +86,8 @@ def as_items(X: Any, suffixes: Mapping[str, tuple[str, ...]]) -> Items | None:
     Parameters
     ----------
     X : object
-    suffixes : mapping of str to tuple of str
-        How names of files of each modality end.
+    suffixes : callable
+        Gives how names of files of each modality end; called for lists of strings or paths alone.
 
     Raises
     ------
@@ -96,15 +96,16 @@ def as_items(X: Any, suffixes: Mapping[str, tuple[str, ...]]) -> Items | None:
 
     Examples
     --------
-    >>> as_items(["a cat", "a dog"], {"image": (".png",)}).modality
+    >>> as_items(["a cat", "a dog"], lambda: {"image": (".png",)}).modality
     'text'
-    >>> as_items(["a.png", "b.PNG"], {"image": (".png",)}).modality
+    >>> as_items(["a.png", "b.PNG"], lambda: {"image": (".png",)}).modality
     'image'
     """
     listed = _strings(X)
     if listed is None:
         return None
-    found = [_modality_of_path(entry, suffixes) for entry in listed]
+    endings = suffixes()
+    found = [_modality_of_path(entry, endings) for entry in listed]
     n_paths = sum(isinstance(entry, os.PathLike) for entry in listed)
     if not n_paths and None in found:
         return Items([str(entry) for entry in listed], TEXT)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from coterie._errors import InputError
+from coterie.data import readers
 from coterie.data.items import IMAGE, Items, as_items, picture_items
 from coterie.data.modality import find_modality, modality_of_shape
-from coterie.data.readers import Samples, path_endings
+from coterie.data.readers import Samples
 from coterie.encoders.choice import check_same, choose_encoder, encoder_of
 from coterie.encoders.embedding import embed_items
 from coterie.encoders.registry import AUTO
@@ -41,7 +42,7 @@ def embed_x(estimator: Any, X: Any, reset: bool) -> Any:
         else:
             check_same(_known(estimator, "vectors of an encoder"), facts)
         return X
-    items = X if isinstance(X, Items) else as_items(X, path_endings())
+    items = X if isinstance(X, Items) else as_items(X, lambda: readers.path_endings())
     if items is None:
         items = _pictures_of(estimator.encoder, X) if reset else _new_pictures(estimator, X)
     if items is None:

@@ -10,17 +10,16 @@ from typing import Any
 import numpy as np
 
 from coterie._errors import InputError
+from coterie.data import readers
 from coterie.data.files import atomic_write
 from coterie.data.ids import RowIds, names_of
 from coterie.data.pairs.arrays import KINDS, KINDS_TEXT, LARGEST_INDEX, UNKNOWN_HINT, Ints, Signs
-from coterie.data.readers import check_file, text_rows
-from coterie.data.readers.parquet import load_arrow
 
 
 def read_csv(path: str | os.PathLike[str], ids: Iterable[object] | None = None) -> tuple[Any, Any, Any]:
     """Return the columns i, j and same of a CSV file in order of the rows, see `Pairs.from_csv`."""
     known = None if ids is None else RowIds(ids)
-    rows = ((line, cells) for line, cells in text_rows(path) if any(cells))
+    rows = ((line, cells) for line, cells in readers.text_rows(path) if any(cells))
     header = next(rows, None)
     if header is None:
         raise InputError(f"{path} is empty; it must begin with a header that names the columns i, j, same")
@@ -60,8 +59,8 @@ def write_csv(
 
 def read_parquet(path: str | os.PathLike[str], ids: Iterable[object] | None = None) -> tuple[Any, Any, Any]:
     """Return the columns i, j and same of a Parquet file in order of the rows, see `Pairs.from_parquet`."""
-    arrow, parquet = load_arrow()
-    file = check_file(path)
+    arrow, parquet = readers.load_arrow()
+    file = readers.check_file(path)
     try:
         _columns(path, parquet.read_schema(file).names)
         table = parquet.read_table(file, columns=["i", "j", "same"], partitioning=None)
@@ -85,7 +84,7 @@ def write_parquet(
     path: str | os.PathLike[str], i: Ints, j: Ints, same: Signs, ids: Iterable[object] | None = None
 ) -> None:
     """Write a Parquet file whole or not at all, see `Pairs.to_parquet`."""
-    arrow, parquet = load_arrow()
+    arrow, parquet = readers.load_arrow()
     first, second = (i, j) if ids is None else _names(i, j, ids)
     with atomic_write(path) as temporary:
         parquet.write_table(arrow.table({"i": first, "j": second, "same": same}), temporary)

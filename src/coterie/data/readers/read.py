@@ -22,7 +22,7 @@ from coterie.data.readers.labels import LabelTable, check_one_label_each, unknow
 from coterie.data.readers.options import Facts, ReadOptions, Samples
 from coterie.data.readers.parquet import parquet_labels
 from coterie.data.readers.paths import check_file, files_below
-from coterie.data.readers.registry import Reader, ending_in, readers, register_reader
+from coterie.data.readers.registry import Reader, ending_in, registered_readers
 from coterie.data.readers.table import read_table
 from coterie.data.readers.text import csv_labels
 from coterie.data.readers.texts import list_files, read_texts
@@ -147,14 +147,14 @@ def _read_file(file: Path, options: ReadOptions) -> Samples:
         raise InputError(f"{file}: --text takes texts, which need an encoder; --encoder names one")
     found = next((reader for reader in _taking(file.name) if reader.read_file is not None), None)
     if found is None:
-        formats = ", ".join(reader.formats for reader in readers() if reader.read_file is not None)
+        formats = ", ".join(reader.formats for reader in _readers() if reader.read_file is not None)
         raise InputError(f"{file} must have one of the extensions {formats}")
     assert found.read_file is not None
     return found.read_file(file, options)
 
 
 def _taking(name: str) -> list[Reader]:
-    return [reader for reader in readers() if reader.takes(name.lower())]
+    return [reader for reader in _readers() if reader.takes(name.lower())]
 
 
 def _read_folder(folder: Path, options: ReadOptions) -> Samples:
@@ -174,7 +174,7 @@ def _files_of(folder: Path) -> tuple[Reader, list[Path]]:
             taken.setdefault(reader, []).append(file)
     if len(taken) > 1:  # a text beside pictures is a note on them
         taken = {reader: found for reader, found in taken.items() if reader.modality != TEXT_ITEM}
-    expected = " or of ".join(reader.plural for reader in readers() if reader.read_folder is not None)
+    expected = " or of ".join(reader.plural for reader in _readers() if reader.read_folder is not None)
     if len(taken) != 1:
         held = " and ".join(f"{len(found)} {reader.plural}" for reader, found in taken.items())
         held = held or f"{len(files)} files, none of which can be read"
@@ -231,7 +231,7 @@ def read_items(path: str | os.PathLike[str], options: ReadOptions | None = None)
 
 def path_endings() -> dict[str, tuple[str, ...]]:
     """How names of files that are one sample each end, by modality."""
-    return {str(reader.modality): reader.endings for reader in readers() if reader.endings}
+    return {str(reader.modality): reader.endings for reader in _readers() if reader.endings}
 
 
 def _read_array_file(file: Path, options: ReadOptions) -> Samples:
@@ -247,14 +247,17 @@ def _folder_reader(
     return Reader(formats, ending_in(*endings), read_folder=read, modality=modality, endings=endings)
 
 
-register_reader(_folder_reader("texts", texts.SUFFIXES, texts.refuse_texts, TEXT_ITEM))
-register_reader(_folder_reader("sounds", sounds.SUFFIXES, sounds.read_sounds, "sound"))
-register_reader(_folder_reader("images", images.SUFFIXES, images.read_images, "image"))
-register_reader(Reader(BINARY_FORMATS, is_binary, _read_array_file))
-register_reader(
-    Reader(
-        ".csv, .tsv, .txt, .jsonl (also with .gz), .parquet",
-        ending_in(*TEXT, *JSON_LINES, *PARQUET),
-        read_table,
-    )
+_TABLES = ".csv, .tsv, .txt, .jsonl (also with .gz), .parquet"
+# in the order in which they are asked
+_OWN = (
+    Reader(_TABLES, ending_in(*TEXT, *JSON_LINES, *PARQUET), read_table),
+    Reader(BINARY_FORMATS, is_binary, _read_array_file),
+    _folder_reader("images", images.SUFFIXES, images.read_images, "image"),
+    _folder_reader("sounds", sounds.SUFFIXES, sounds.read_sounds, "sound"),
+    _folder_reader("texts", texts.SUFFIXES, texts.refuse_texts, TEXT_ITEM),
 )
+
+
+def _readers() -> tuple[Reader, ...]:
+    """All readers, in the order in which they are asked."""
+    return (*registered_readers(), *_OWN)

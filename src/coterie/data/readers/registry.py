@@ -48,13 +48,13 @@ _READERS: list[Reader] = []
 
 
 def register_reader(reader: Reader) -> None:
-    """Make a reader known: it is asked before those that were known so far."""
+    """Make a reader known: it is asked before the library's own and those that were registered earlier."""
     if reader not in _READERS:
         _READERS.insert(0, reader)
 
 
-def readers() -> tuple[Reader, ...]:
-    """All readers, in the order in which they are asked."""
+def registered_readers() -> tuple[Reader, ...]:
+    """Readers in addition to the library's own, in the order in which they are asked."""
     return tuple(_READERS)
 
 
