@@ -10,6 +10,7 @@ ORDER = (
     "no_labels",
     "some_pairs",
     "new_classes",
+    "table_no_k",
     "many_sets",
     "text_words",
     "text_meaning",

@@ -29,6 +29,7 @@ LAST_WORDS = {
     "no_labels": "k-means: ACC",
     "some_pairs": "right:",
     "new_classes": "CCN, 50 outputs",
+    "table_no_k": "last cluster probabilities",
     "many_sets": "3,000 points: NMI",
     "text_words": "Blur an image",
     "text_meaning": "Remove noise",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from coterie.methods.persistence import load, save
     from coterie.methods.registry import register
     from coterie.methods.similarity import SimilarityNetwork
+    from coterie.methods.table_clusterer import TableClusterer
 
 __version__ = "0.1.0"
 
@@ -44,6 +45,7 @@ _MODULES = {
     "SelfDistillation": "methods.distillation",
     "SimilarityNetwork": "methods.similarity",
     "SimilarityWarning": "_errors",
+    "TableClusterer": "methods.table_clusterer",
     "export_onnx": "methods.onnx_export",
     "load": "methods.persistence",
     "losses": "losses",
@@ -67,6 +69,7 @@ __all__ = [
     "SelfDistillation",
     "SimilarityNetwork",
     "SimilarityWarning",
+    "TableClusterer",
     "export_onnx",
     "load",
     "losses",

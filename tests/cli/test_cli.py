@@ -270,7 +270,7 @@ BAD = [
     (fit_words("x.npy", LABELS, "--max-stepss", "3"), "unrecognized arguments: --max-stepss"),
     (
         fit_words("x.npy", LABELS, "--method", "nonsense"),
-        "method must be one of adc, ccn, ddc, l2c, self-distillation, similarity, got 'nonsense'",
+        "method must be one of adc, ccn, ddc, l2c, self-distillation, similarity, tables, got 'nonsense'",
     ),
     (fit_words("x.npy", LABELS, "--method"), "argument --method: expected one argument"),
     (

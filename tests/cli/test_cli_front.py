@@ -229,7 +229,10 @@ def test_config_files(folder: Path, call: Call) -> None:
     Path("other.yaml").write_text("method: nonsense\n")
     code, _, err = call("fit", "--config", "other.yaml")
     assert code == 2
-    assert "method must be one of adc, ccn, ddc, l2c, self-distillation, similarity, got 'nonsense'" in err
+    assert (
+        "method must be one of adc, ccn, ddc, l2c, self-distillation, similarity, tables, got 'nonsense'"
+        in err
+    )
     for content in ("max_stepss: 3\n", "a: [", "- 1\n"):
         Path("bad.yaml").write_text(content)
         code, out, err = call("fit", *words, "--config", "bad.yaml", "--overwrite")

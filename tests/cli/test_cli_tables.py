@@ -177,3 +177,57 @@ def test_label_names_every_reading_option_of_the_run(
     assert code == 0, err
     said = [json.loads(Path(run, "run.json").read_text()) for run in ("run", "new")]
     assert said[0]["reading_options"] == said[1]["reading_options"]
+
+
+@pytest.fixture
+def unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A table of three clouds of which nothing is known, once with a column of classes."""
+    monkeypatch.chdir(tmp_path)
+    kind = np.arange(150) % 3
+    values = np.round(RNG.normal(size=(150, 2)) + 12 * kind[:, None] * [1, -1], 3)
+    pd.DataFrame(values, columns=["a", "b"]).assign(kind=kind.astype(str)).to_csv("t.csv", index=False)
+    pd.DataFrame(values, columns=["a", "b"]).to_csv("new.csv", index=False)
+    return tmp_path
+
+
+def test_a_table_of_which_nothing_is_known(unknown: Path, call: Call) -> None:
+    code, out, err = call("fit", "new.csv", "--out", "run", "--random-state", "0")
+    assert code == 0, err
+    assert "--method tables (L2C's model for tables) finds the number of clusters" in err
+    assert "3 of 3 clusters used" in out
+    assert "-log P(k)" in out
+    assert set(pd.read_csv("run/labels.csv")["label"]) - {-1} == {0, 1, 2}
+    assert call("predict", "run", "new.csv", "--out", "again.csv")[0] == 0
+    assert Path("again.csv").read_bytes() == Path("run/labels.csv").read_bytes()
+    far = pd.concat([pd.read_csv("new.csv").head(3), pd.DataFrame({"a": [300], "b": [300]})])
+    far.to_csv("far.csv", index=False)
+    assert call("predict", "run", "far.csv", "--out", "far_labels.csv")[0] == 0
+    assert pd.read_csv("far_labels.csv")["label"].tolist()[3] == -1
+    assert call("report", "run")[0] == 0
+    assert "-log P(k)" in Path("run/report.html").read_text()
+    code, out, _ = call("fit", "new.csv", "--out", "all", "--noise", "false", "--n-clusters", "2", "--json")
+    assert code == 0
+    assert json.loads(out)["unassigned"] == 0
+    assert len(json.loads(out)["sizes"]) == 2
+
+
+def test_resumed_replaced_and_quick(unknown: Path, call: Call) -> None:
+    words = ("fit", "new.csv", "--out", "run", "--random-state", "0")
+    assert call(*words, "--resume", "--quick")[0] == 0
+    first = Path("run/labels.csv").read_bytes()
+    assert call(*words)[0] == 2
+    assert call(*words, "--overwrite")[0] == 0
+    assert Path("run/labels.csv").read_bytes() == first
+    code, _, err = call("fit", "new.csv", "--out", "other", "--init", "run")
+    assert code == 2
+    assert "trains nothing" in err
+
+
+@pytest.mark.parametrize("known", [["--label", "kind"], ["--labels", "labels.csv"], ["--pairs", "pairs.csv"]])
+def test_a_table_of_which_something_is_known_is_for_ccn(unknown: Path, call: Call, known: list[str]) -> None:
+    Path("labels.csv").write_text("id,label\n0,a\n1,b\n2,c\n")
+    Path("pairs.csv").write_text("i,j,same\n0,3,1\n0,1,-1\n")
+    quick = ["--n-clusters", "3", "--max-steps", "5", "--n-restarts", "1", "--over-clustering", "true"]
+    code, _, err = call("fit", "t.csv", "--out", "run", *known, *quick)
+    assert code == 0, err
+    assert "--method tables" not in err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,9 +23,9 @@ from coterie.cli.labels_out import (
 )
 from coterie.cli.learned import learned
 from coterie.cli.neighbor_space import NeighborSpace
-from coterie.cli.options.fit import QUICK, check_supervised
+from coterie.cli.options.fit import QUICK, TABLES, check_supervised
 from coterie.cli.options.reading import given_options
-from coterie.cli.parser import method_parameters, version
+from coterie.cli.parser import asked_for, method_parameters, version
 from coterie.cli.reading import reading_options
 from coterie.cli.run_folder import (
     CHECKPOINT,
@@ -52,6 +53,10 @@ from coterie.metrics import clustering_accuracy, nmi
 from coterie.report.findings import loss_in_words
 
 TRACKED = "tracked"
+_CHOSEN = (
+    "coterie: a table without labels, pairs and --method: --method tables (L2C's model for tables) finds the "
+    "number of clusters"
+)
 
 
 def run(options: Any, words: Sequence[str]) -> None:
@@ -68,6 +73,8 @@ def run(options: Any, words: Sequence[str]) -> None:
     supervision = _supervision(options, samples, init)
     check_supervised(options.method, supervision)
     estimator.start_from(init)
+    if options.method == TABLES and not asked_for(words, "method")[0]:
+        print(_CHOSEN, file=sys.stderr)
     if options.log_with is not None:
         estimator.log_with(options.log_with, folder=str(folder / TRACKED))
     with opened_run(folder, options.overwrite), naming_the_way_on("fit", words):
@@ -85,7 +92,8 @@ def _read(options: Any, earlier: dict[str, Any] | None, init: NeuralEstimator | 
         known = [one.encoder_ for one in others if one is not None]
         facts = next(filter(None, known), None)
         # a network for pixels, or for what another run's network takes
-        wanted = None if facts is None and (known or options.backbone != AUTO) else wanted
+        own_network = getattr(options, "backbone", AUTO) != AUTO
+        wanted = None if facts is None and (known or own_network) else wanted
     folder = embeddings_folder(options.out, options.embeddings)
     encoding = Encoding(wanted, folder, options.n_jobs, facts)
     return read_encoded(options.data, reading_options(options, earlier), encoding)

@@ -30,19 +30,25 @@ Row = tuple[str, int, float, int | None, float | None]
 
 
 def label_rows(estimator: NeuralClusterer | L2C, samples: Samples, threshold: float) -> Iterator[Row]:
-    """Best and second cluster of each row; -1 where the best is less probable than the threshold."""
+    """Best and second cluster of each row; -1 for noise, and where the best is too improbable."""
     names, n_samples = samples.names, len(samples.X)
     # the clusters of one set mean nothing in another
     together = n_samples if isinstance(estimator, L2C) else _CHUNK
     for start in range(0, n_samples, together):
-        proba = estimator.predict_proba(samples.X[slice(start, start + together)])
-        yield from _rows(names[start : start + together], proba, threshold)
+        part = samples.X[slice(start, start + together)]
+        proba = estimator.predict_proba(part)
+        assigned = proba.max(axis=1) >= threshold
+        if getattr(estimator, "noise", False):
+            assigned &= estimator.predict(part) >= 0
+        yield from _rows(names[start : start + together], proba, assigned)
 
 
-def _rows(names: Sequence[str], proba: npt.NDArray[np.float64], threshold: float) -> Iterator[Row]:
+def _rows(
+    names: Sequence[str], proba: npt.NDArray[np.float64], assigned: npt.NDArray[np.bool_]
+) -> Iterator[Row]:
     order = np.argsort(-proba, axis=1, kind="stable")
-    for name, row, best in zip(names, proba, order, strict=True):
-        label = int(best[0]) if row[best[0]] >= threshold else UNASSIGNED
+    for name, row, best, kept in zip(names, proba, order, assigned, strict=True):
+        label = int(best[0]) if kept else UNASSIGNED
         second = (int(best[1]), float(row[best[1]])) if len(best) > 1 else (None, None)
         yield name, label, float(row[best[0]]), *second
 

@@ -102,6 +102,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         *("loss_", "history_", "runs_"),
     )
 
+    # what `loss_` is called where a run is described
+    _loss_name: ClassVar[str] = "loss"
     # what max_pixels="auto" stands for; None: all
     _usual_pixels: ClassVar[int | None] = None
     scaling_: Scaling

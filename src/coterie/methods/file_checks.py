@@ -57,6 +57,10 @@ def _are_steps(value: object) -> bool:
         return False
 
 
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, list) and all(_is_finite(one) for one in value)
+
+
 _FACTS = {**dict.fromkeys(("name", "modality", "licence", "source", "fingerprint"), str), "width": int}
 
 
@@ -87,6 +91,8 @@ _FIELDS: dict[str, Callable[[object], bool]] = {
     "n_dominant_": _is_count,
     "n_outputs_": _is_positive,
     "hidden_features_": _is_count,
+    "n_kept_": _is_positive,
+    "count_proba_": _are_numbers,
     "n_clusters_estimate_": lambda value: value is None or _is_names(value),
     "classes_": _is_array,
     "feature_names_in_": _is_array,
@@ -114,12 +120,12 @@ def check_tensors(tensors: Mapping[str, Tensor]) -> None:
             raise DamagedFileError(f"its tensor {name} must be finite, but holds NaN or infinity")
 
 
-def check_labels(labels: Tensor, n_outputs: int) -> None:
-    """Raise where labels are no row of cluster numbers."""
+def check_labels(labels: Tensor, n_outputs: int, least: int = 0) -> None:
+    """Raise where labels are no row of cluster numbers; `least` is -1 where there may be noise."""
     if labels.dtype != torch.int64 or labels.dim() != 1:
         raise DamagedFileError(f"its labels are {labels.dtype} of shape {tuple(labels.shape)}")
-    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < n_outputs:
-        raise DamagedFileError(f"its labels must be in 0..{n_outputs - 1}")
+    if len(labels) and not least <= int(labels.min()) <= int(labels.max()) < n_outputs:
+        raise DamagedFileError(f"its labels must be in {least}..{n_outputs - 1}")
 
 
 def check_scaling(offset: Tensor, factor: Tensor, sample_shape: tuple[int, ...]) -> None:

@@ -74,7 +74,8 @@ def from_file(
             setattr(estimator, name, np.array(meta[name]["values"], dtype=meta[name]["dtype"]))
     estimator.sample_shape_ = tuple(meta["sample_shape"])
     if isinstance(estimator, NeuralClusterer):
-        check_labels(tensors["labels"], estimator.n_outputs_)
+        least = -1 if getattr(estimator, "noise", False) else 0
+        check_labels(tensors["labels"], estimator.n_outputs_, least)
         estimator.labels_ = tensors["labels"].numpy()
     check_scaling(tensors["offset"], tensors["factor"], estimator.sample_shape_)
     estimator.scaling_ = Scaling(tensors["offset"].numpy(), tensors["factor"].numpy())

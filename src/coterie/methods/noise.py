@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.neighbors import NearestNeighbors
 
-NEIGHBOR = 8  # the distance to this neighbour says how densely rows lie around a row
+NEIGHBOR = 8  # the distance to this nearest row, the row itself included, says how densely rows lie
 LEAST_RATIO = 2.5  # both numbers were chosen on the synthetic prior and the 37 development sets
 LEAST_DEVIATIONS = 3.5
 _NORMAL = 1.4826  # standard deviation of a normal law over its median absolute deviation
@@ -19,18 +19,19 @@ def find_noise(
 ) -> npt.NDArray[np.bool_]:
     """Mark the rows whose neighbourhood is far sparser than is usual in their cluster.
 
-    A row is noise if the distance to its 8th neighbour is more than 2.5 times the median of these distances
-    in its cluster, and if the logarithm of this ratio is more than 3.5 robust standard deviations (1.4826
-    times the median absolute deviation of the logarithms). Rows with eight or more equals are never noise and
-    do not count in either median, so neither does a cluster of equal rows make all others noise.
+    A row's reach is the distance to its 8th nearest row, itself included. It is noise if its reach is more
+    than 2.5 times the median reach of its cluster, and if the logarithm of this ratio is more than 3.5 robust
+    standard deviations (1.4826 times the median absolute deviation of the logarithms). Rows with eight or
+    more equal ones are never noise and do not count in either median, so a cluster of equal rows does not
+    make all others noise.
 
     Parameters
     ----------
     points : float array of shape (n, d)
     labels : int64 array of shape (n,)
-        Clusters of the rows.
+        Clusters of the rows, from 0.
     max_reference : int
-        In larger tables, neighbours are looked for among so many random rows.
+        In larger tables, near rows are looked for among so many random rows.
     seed : int
         Of these rows.
 
@@ -45,25 +46,25 @@ def find_noise(
     >>> np.flatnonzero(find_noise(points, np.zeros(51, dtype=np.int64), 1000)).tolist()
     [50]
     """
-    reach = _reach(points, max_reference, seed)
-    noise = np.zeros(len(points), dtype=bool)
-    for cluster in np.unique(labels):
-        rows = np.flatnonzero((labels == cluster) & (reach > 0))
-        if len(rows):
-            logs = np.log(reach[rows])
-            above = logs - np.median(logs)
-            deviation = _NORMAL * np.median(np.abs(above))
-            noise[rows] = (above > np.log(LEAST_RATIO)) & (above > LEAST_DEVIATIONS * deviation)
-    return noise
+    reference = np.random.default_rng(seed).permutation(len(points))[:max_reference]
+    reach = row_reach(points, points[reference])
+    return reach > reach_limits(reach, labels, int(labels.max()) + 1)[labels]
 
 
-def _reach(points: Numbers, max_reference: int, seed: int) -> npt.NDArray[np.float64]:
-    """Distance (n,) of each row to its 8th neighbour other than itself; to the farthest of fewer."""
-    n = len(points)
-    reference = np.random.default_rng(seed).permutation(n)[:max_reference]
-    found = NearestNeighbors(algorithm="brute").fit(points[reference])
-    distances, _ = found.kneighbors(points, min(NEIGHBOR + 1, len(reference)))
-    # a row of the reference is its own nearest neighbour
-    last = np.full(n, min(NEIGHBOR, len(reference)) - 1)
-    last[reference] = distances.shape[1] - 1
-    return np.asarray(distances[np.arange(n), last], dtype=np.float64)
+def row_reach(points: Numbers, reference: Numbers) -> npt.NDArray[np.float64]:
+    """Distance (n,) of each row to its 8th nearest row of the reference; to the farthest of fewer."""
+    found = NearestNeighbors(algorithm="brute").fit(reference)
+    return np.asarray(found.kneighbors(points, min(NEIGHBOR, len(reference)))[0][:, -1], dtype=np.float64)
+
+
+def reach_limits(
+    reach: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], n_clusters: int
+) -> npt.NDArray[np.float64]:
+    """Reach (n_clusters,) above which a row of each cluster is noise; infinite where no reach is above 0."""
+    limits = np.full(n_clusters, np.inf)
+    for cluster in range(n_clusters):
+        logs = np.log(reach[(labels == cluster) & (reach > 0)])
+        if len(logs):
+            deviation = _NORMAL * np.median(np.abs(logs - np.median(logs)))
+            limits[cluster] = np.exp(np.median(logs) + max(np.log(LEAST_RATIO), LEAST_DEVIATIONS * deviation))
+    return limits

@@ -11,7 +11,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field, fields
 from types import NoneType, SimpleNamespace
-from typing import Any, Literal, TypeVar, cast, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    TypeVar,
+    cast,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from coterie._checks import Range, check_value
 from coterie._errors import InputTypeError
@@ -191,6 +201,7 @@ def parameters(declared: C) -> C:
     ----------
     declared : type
         Its parameters are annotated names with `param` as their value, in its body or in those of its bases.
+        Those that its own `_without` names stay at their defaults: they are no parameters of this class.
 
     Returns
     -------
@@ -214,6 +225,8 @@ def parameters(declared: C) -> C:
     size : int, default=8
         Samples in a batch.
     """
+    for name in vars(declared).get("_without", ()):
+        declared.__annotations__[name] = ClassVar[Any]
     made: Any = dataclass(eq=False, repr=False, match_args=False)(declared)
     _refuse_hidden(made)
     made.__init__ = _naming_the_nearest(made)

@@ -9,6 +9,7 @@ from coterie.params.distillation import SelfDistillationParams
 from coterie.params.l2c import L2CParams
 from coterie.params.shared import TrainingParams
 from coterie.params.similarity import SimilarityParams
+from coterie.params.table_clusterer import TableClustererParams
 
 
 class Supervision(NamedTuple):
@@ -48,6 +49,7 @@ def _one_of(*names: str) -> Supervision:
 
 
 _PAIRS = Supervision(frozenset({"pairs"}), required=False)
+_NOTHING = Supervision(frozenset(), required=False)
 
 METHODS = {
     "adc": Place("coterie.methods.adc", "ADC", ADCParams, _PAIRS),
@@ -60,4 +62,5 @@ METHODS = {
     "similarity": Place(
         "coterie.methods.similarity", "SimilarityNetwork", SimilarityParams, _one_of("y", "pairs")
     ),
+    "tables": Place("coterie.methods.table_clusterer", "TableClusterer", TableClustererParams, _NOTHING),
 }

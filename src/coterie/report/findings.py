@@ -25,7 +25,7 @@ _CHUNK = 20_000
 def loss_in_words(estimator: NeuralEstimator) -> str:
     """The loss, and of how many restarts it is the lowest."""
     several = f", the lowest of {len(estimator.runs_)} restarts" if len(estimator.runs_) > 1 else ""
-    return f"loss {estimator.loss_:.4f}{several}"
+    return f"{estimator._loss_name} {estimator.loss_:.4f}{several}"
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 QUICK = "40s"
 # supervision, by its name in an estimator's `fit`
 _OPTION_OF = {"y": "labels", "pairs": "pairs", "similarity": "similarity"}
+TABLES = "tables"
+_TABLES = (".csv", ".tsv", ".parquet", ".pq")
+# what may be known of samples: labels, or pairs
+_KNOWN = ("labels", "label", "pairs", "similarity")
 _DESCRIPTION = (
     "Cluster a data set, or learn from labels: with --method l2c to cluster other sets, with --method "
-    "similarity which samples are of one class. "
+    "similarity which samples are of one class. A table without labels and pairs is for --method tables. "
     "DATA: an .npy, .npz, .csv, .tsv, .txt, .jsonl, .parquet or idx file, or a folder of images, sounds or "
     ".txt files. Pictures, sounds and texts become vectors by an installed encoder (coterie encoders)."
 )
@@ -40,9 +44,17 @@ def _choose(words: Sequence[str]) -> tuple[str, NeuralEstimator | None]:
     place, name = asked_for(words, "init", "method")
     init = None if place is None else _load(place)
     if name is None:
-        return "ccn" if init is None else method_of(init), init
+        return _usual_method(words) if init is None else method_of(init), init
     params_of(name)
     return name, init
+
+
+def _usual_method(words: Sequence[str]) -> str:
+    """The method where none is asked for: a table of which nothing is known is for the model for tables."""
+    out, data, *known = asked_for(words, "out", "data", *_KNOWN)
+    places = [word for word in words if not word.startswith("-") and word != out] + [data or ""]
+    unknown_table = not any(known) and any(place.lower().endswith(_TABLES) for place in places)
+    return TABLES if unknown_table else "ccn"
 
 
 def _load(place: str) -> NeuralEstimator:
@@ -119,7 +131,8 @@ def _parser(name: str) -> DashedParser:
 def _check(options: Any) -> None:
     """Raise where options exclude each other or do not fit the method."""
     for one, other in (("labels", "label"), ("resume", "overwrite"), ("quick", "time_limit")):
-        if getattr(options, one) and getattr(options, other):
+        # a method may have no limit of time
+        if getattr(options, one) and getattr(options, other, None):
             names = f"--{one} and --{other.replace('_', '-')}"
             raise InputError(f"{names} must not be combined; give one of them")
     supervision = supervision_of(options.method)
