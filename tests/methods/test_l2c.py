@@ -18,7 +18,8 @@ import coterie
 from coterie import L2C, InputError, InputTypeError
 from coterie.data.shapes2d import shapes2d
 from coterie.engine.runtime import has_bfloat16
-from coterie.methods.l2c import PRETRAINED, _at_unit_scale
+from coterie.methods.l2c import PRETRAINED
+from coterie.methods.one_set import at_unit_scale
 from coterie.metrics import nmi
 
 # a model of two steps may well find the largest number of clusters
@@ -337,8 +338,8 @@ def test_neither_position_nor_scale_counts(shipped: L2C, n: int) -> None:
 def test_what_differs_by_rounding_alone_is_one_point() -> None:
     values = np.full((20, 2), 5e6)
     values[::2] *= 1 + 1e-15
-    assert not _at_unit_scale(values).any()
-    assert not _at_unit_scale(np.zeros((5, 2))).any()
+    assert not at_unit_scale(values).any()
+    assert not at_unit_scale(np.zeros((5, 2))).any()
 
 
 def test_a_learned_embedding_is_rescaled_too() -> None:

@@ -13,7 +13,6 @@ from importlib import resources
 from typing import Any, Self, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -28,24 +27,22 @@ from coterie.data.readers import Samples
 from coterie.data.sets import GivenSets, SetBatches, fitting_set_size
 from coterie.engine.objective import Objective
 from coterie.engine.recipe import Recipe
-from coterie.engine.runtime import choose_threads, torch_threads
 from coterie.engine.storage import read_tensors
 from coterie.losses.l2c import class_weights, l2c_terms, pair_cross_entropy, same_matrices, true_counts
 from coterie.methods.base import AUTO, FloatArray, IntArray, NeuralEstimator, Training
 from coterie.methods.checks import check_labels
 from coterie.methods.embedded import embed_x
-from coterie.methods.forward import eval_mode
 from coterie.methods.from_file import from_file
 from coterie.methods.given_sets import check_groups, check_sets
-from coterie.methods.large_sets import follow_sample, merge_subsets
 from coterie.methods.noise import find_noise
+from coterie.methods.one_set import cluster_set, set_points
 from coterie.methods.samples import change_values
 from coterie.methods.table_rows import choose_count, table_rows
 from coterie.methods.tables import frame_values
 from coterie.nn import channels_last
-from coterie.nn.set_network import ItemVectors, SetNetwork, build_set_network
+from coterie.nn.set_network import SetNetwork, build_set_network
 from coterie.params import Range, parameters
-from coterie.params.l2c import SUBSET_SIZE, L2CParams
+from coterie.params.l2c import L2CParams
 
 SetSampler = SetBatches | GivenSets
 PRETRAINED = ("points2d", "points2d-10", "tables")
@@ -54,7 +51,6 @@ VECTOR_SET, IMAGE_SET = 72, 20
 _PAPER_SETS = {1: 200, 2: 25, 3: 25}
 _DEFAULT_SETS = {1: 32, 2: 16, 3: 16}
 STEPS_PER_EPOCH = 100
-_ROUNDING = 1e-12  # of values of 1
 
 DEFAULT = Recipe(
     "adam", learning_rate=1e-3, batch_size=32, max_epochs=12, drops=(0.5, 0.75, 0.9), drop_factor=0.3
@@ -269,7 +265,7 @@ class L2C(L2CParams, NeuralEstimator):
         """
         labels: IntArray = self.predict_proba(X).argmax(axis=1)
         if self.noise:
-            points = self._points(self._check_samples(X, reset=False))
+            points = set_points(self, self._check_samples(X, reset=False))
             labels[find_noise(points, labels, self.max_set_size)] = -1
         return labels
 
@@ -327,7 +323,7 @@ class L2C(L2CParams, NeuralEstimator):
         samples = self._check_samples(X, reset=False)
         if len(samples) < 2:
             raise InputError("n_samples=1 must be >= 2: a set needs two samples")
-        count_proba, assignments = self._cluster(samples)
+        count_proba, assignments = cluster_set(self, samples)
         count_proba[len(samples) :] = 0
         if bool((samples[:] == samples[:1]).all()):
             warnings.warn("X: all samples are equal, and so there is one cluster", UserWarning, stacklevel=3)
@@ -403,48 +399,3 @@ class L2C(L2CParams, NeuralEstimator):
 
     def _outputs(self, network: Any, rows: Tensor) -> Mapping[str, Tensor]:
         return {"embedding": network.embed(rows)}
-
-    def _points(self, samples: SampleArray) -> npt.NDArray[np.float32]:
-        """What is clustered: the embeddings; of a set whose form alone counts, at unit scale.
-
-        float32 holds neither the differences of points far from 0 nor their small squares.
-        """
-        if not getattr(self.network_.clusterer, "rescale", False):
-            return self._embed(samples)
-        if not isinstance(self.network_.backbone, ItemVectors):
-            return _at_unit_scale(self._embed(samples).astype(np.float64))
-        factor = self.scaling_.factor / np.abs(self.scaling_.factor).max()
-        points = samples[:].astype(np.float64)
-        return _at_unit_scale(points / (np.abs(points).max() or 1.0) * factor)
-
-    def _cluster(self, samples: SampleArray) -> tuple[Tensor, list[Tensor]]:
-        """P(k) (K,) and assignments (n, k) of checked samples, in one pass or merged, float64 on the CPU."""
-        device = next(self.network_.parameters()).device
-        clusterer, widths = self.network_.clusterer, list(range(1, self.max_clusters + 1))
-        embedding = torch.from_numpy(self._points(samples)).to(device)
-
-        def cluster(rows: Tensor) -> tuple[Tensor, list[Tensor]]:
-            count_logits, packed, *_ = clusterer(embedding[rows.to(device)])
-            parts = torch.split(packed.cpu().double(), widths, dim=2)
-            return count_logits.cpu().double().softmax(dim=1), list(parts)
-
-        threads = choose_threads(self.threads, self.network_, device)
-        with torch_threads(threads), torch.inference_mode(), eval_mode(self.network_):
-            if len(samples) > self.max_set_size and self.network == "table":
-                count_proba, parts = follow_sample(cluster, embedding, self.max_set_size)
-            elif len(samples) > self.max_set_size:
-                count_proba, parts = merge_subsets(cluster, len(samples), SUBSET_SIZE)
-            else:
-                counts, sets = cluster(torch.arange(len(samples)).unsqueeze(0))
-                count_proba, parts = counts[0], [part[0] for part in sets]
-        # a copy: numbers made in inference mode cannot be changed outside it
-        return count_proba.clone(), [part / part.sum(dim=1, keepdim=True) for part in parts]
-
-
-def _at_unit_scale(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """A set (n, e) of mean 0 and mean square 1; of spread 0 where it is no more than rounding error."""
-    largest = np.abs(values).max()
-    centred = values / (largest or 1.0)
-    centred -= centred.mean(axis=0)
-    spread = float(np.sqrt(np.square(centred).mean()))
-    return (centred / spread if spread > _ROUNDING else np.zeros_like(centred)).astype(np.float32)
