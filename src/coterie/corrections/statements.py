@@ -1,0 +1,127 @@
+"""What each kind of action says: entries of the journal as statements about samples and clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from coterie.corrections.journal import Entry
+from coterie.corrections.relations import Link, Relations, cluster_node
+
+PAIR, TOGETHER, WRONG, MOVE, MERGE, SPLIT = "pair", "together", "wrong", "move", "merge", "split"
+NAME, FIT, WITHDRAW = "name", "fit", "withdraw"
+# names of samples that an entry no longer speaks about; None: it says nothing any more
+Silenced = Mapping[int, frozenset[str] | None]
+Rows = Mapping[str, int]
+
+
+def relate(entries: Iterable[Entry], rows: Rows) -> Relations:
+    """What entries say together.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+        Those that hold, in order.
+    rows : mapping of str to int
+        Row number by name; what is said of other names is left out.
+
+    Raises
+    ------
+    Contradiction
+        The first entry that contradicts those before it.
+
+    Examples
+    --------
+    >>> said = [Entry(1, "", "", "wrong", {"rows": ["a"], "cluster": 0})]
+    >>> relate(said, {"a": 0}).relation(0, cluster_node(0))
+    -1
+    """
+    held = list(entries)
+    quiet = silenced(held)
+    relations = Relations()
+    for entry in held:
+        names = quiet.get(entry.number, frozenset())
+        if names is None or entry.do not in _LINKS:
+            continue
+        for link in _LINKS[entry.do](entry.what, _Rows(rows, names)):
+            relations.add(Link(*link, entry.number), merges=entry.do == MERGE)
+    return relations
+
+
+def silenced(entries: Sequence[Entry]) -> Silenced:
+    """What later entries that hold took the place of: names by entry, or None for all of it."""
+    quiet: dict[int, frozenset[str] | None] = {}
+    for entry in reversed(entries):
+        if quiet.get(entry.number, frozenset()) is None:
+            continue
+        for number, names in entry.what.get("instead", ()):
+            before = quiet.get(number, frozenset())
+            quiet[number] = None if names is None or before is None else before | frozenset(names)
+    return quiet
+
+
+class _Rows:
+    """Row numbers of names, without those that are unknown or silenced."""
+
+    def __init__(self, rows: Rows, silenced: frozenset[str]) -> None:
+        self._rows, self._silenced = rows, silenced
+
+    def __call__(self, names: Sequence[str]) -> list[int]:
+        return [self._rows[name] for name in names if name in self._rows and name not in self._silenced]
+
+
+Ends = Iterator[tuple[int, int, bool]]
+
+
+def _pair(what: Mapping[str, Any], rows: _Rows) -> Ends:
+    found = rows(what["rows"])
+    if len(found) == 2:
+        yield found[0], found[1], what["same"]
+
+
+def _together(what: Mapping[str, Any], rows: _Rows) -> Ends:
+    first, *others = rows(what["rows"]) or [0]
+    yield from ((first, other, True) for other in others)
+
+
+def _wrong(what: Mapping[str, Any], rows: _Rows) -> Ends:
+    yield from ((row, cluster_node(what["cluster"]), False) for row in rows(what["rows"]))
+
+
+def _move(what: Mapping[str, Any], rows: _Rows) -> Ends:
+    yield from ((row, cluster_node(what["cluster"]), True) for row in rows(what["rows"]))
+
+
+def _merge(what: Mapping[str, Any], rows: _Rows) -> Ends:
+    first, *others = map(cluster_node, what["clusters"])
+    yield from ((first, other, True) for other in others)
+
+
+def _split(what: Mapping[str, Any], rows: _Rows) -> Ends:
+    parts = [what["cluster"], *(part["cluster"] for part in what["parts"])]
+    yield from ((cluster_node(a), cluster_node(b), False) for a, b in combinations(parts, 2))
+
+
+_LINKS: dict[str, Callable[[Mapping[str, Any], _Rows], Ends]] = {
+    PAIR: _pair,
+    TOGETHER: _together,
+    WRONG: _wrong,
+    MOVE: _move,
+    MERGE: _merge,
+    SPLIT: _split,
+}
+
+
+def clusters_in(entry: Entry) -> list[int]:
+    """Ids of clusters that an entry mentions, in any place."""
+    what = entry.what
+    parts = [part["cluster"] for part in what.get("parts", ())]
+    single = [what["cluster"]] if "cluster" in what else []
+    return [*single, *parts, *what.get("clusters", ())]
+
+
+def names_in(entries: Iterable[Entry]) -> dict[int, str]:
+    """Names of clusters, the last one that each was given."""
+    named = {entry.what["cluster"]: entry.what["name"] for entry in entries if "name" in entry.what}
+    return {cluster: name for cluster, name in named.items() if name}

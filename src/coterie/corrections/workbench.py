@@ -1,0 +1,165 @@
+"""A clustering under correction: actions in, a clustering that honours all of them out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from coterie._errors import InputError
+from coterie.corrections.actions import Around, written
+from coterie.corrections.journal import REDO, UNDO, Entry, Journal
+from coterie.corrections.matching import match_clusters
+from coterie.corrections.pairs import Ints, hard_pairs
+from coterie.corrections.relations import IMPLIED, Contradiction, Link, Relations
+from coterie.corrections.shown import Floats, Scores, Shown, parts_of, show
+from coterie.corrections.statements import FIT, WITHDRAW, clusters_in, names_in, relate, silenced
+
+# statements that one action may take the place of
+_MOST_REPLACED = 10_000
+
+
+class Workbench:
+    """What a fit found, what was said of it, and what is shown.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the samples, all different.
+    journal : Journal
+    scores_of : callable
+        Probabilities (n, k) of a fit, by its entry; of None, those of the first fit.
+
+    Attributes
+    ----------
+    shown : Shown
+    relations : Relations
+    scores : Scores
+        Of the last fit that holds.
+    cluster_names : dict of int to str
+
+    Raises
+    ------
+    Contradiction
+        The journal contradicts itself, which no workbench writes.
+    """
+
+    def __init__(
+        self, names: Sequence[str], journal: Journal, scores_of: Callable[[Entry | None], Floats]
+    ) -> None:
+        self.names = names
+        self.journal = journal
+        self._rows = {name: row for row, name in enumerate(names)}
+        self._scores_of = scores_of
+        self._fit: Entry | None = None
+        self.scores = self._load(None)
+        self._update()
+
+    @property
+    def fresh(self) -> int:
+        """The first id that no cluster has ever had."""
+        said = [cluster for entry in self.journal.entries for cluster in clusters_in(entry)]
+        return 1 + max([self._n_first - 1, *self.scores.clusters, *said])
+
+    def act(self, do: str, given: Mapping[str, Any], *, instead: bool = False) -> Entry:
+        """Take an action, keep it and apply it.
+
+        Parameters
+        ----------
+        do : str
+        given : mapping
+            As `written` takes them.
+        instead : bool
+            Whether it takes the place of what it contradicts.
+
+        Raises
+        ------
+        Contradiction
+            It contradicts what was said before. Nothing has changed then.
+        InputError
+            It means nothing. WriteError if it cannot be kept.
+        """
+        held = self.journal.active()
+        alone = [entry.number for entry in held if entry.do not in (FIT, WITHDRAW)]
+        what = written(do, given, Around(self.names, self.shown, self.fresh, alone))
+        if instead:
+            what["instead"] = self._replaced(held, do, what)
+        relate([*held, self._next(do, what)], self._rows)
+        return self._keep(do, what)
+
+    def undo(self) -> Entry | None:
+        """Take the last action back; None where nothing is left."""
+        held = self.journal.active()
+        return self._keep(UNDO, {"entry": held[-1].number}) if held else None
+
+    def redo(self) -> Entry | None:
+        """Bring back what was undone last; None where nothing was, or another action came since."""
+        undone = self.journal.undone()
+        return self._keep(REDO, {"entry": undone[-1]}) if undone else None
+
+    def adopt(self, values: Floats, facts: Mapping[str, Any]) -> Entry:
+        """Take over a new fit; its clusters keep the ids of those that they continue.
+
+        Parameters
+        ----------
+        values : float array of shape (n, k)
+        facts : mapping
+            What `scores_of` needs to find it again.
+        """
+        clusters = match_clusters(self.shown.labels, values.argmax(axis=1), values.shape[1], self.fresh)
+        return self._keep(FIT, {**facts, "clusters": list(clusters)})
+
+    def pairs(self) -> tuple[Ints, Ints, Ints]:
+        """What was said, for the next fit, as `hard_pairs` gives it."""
+        return hard_pairs(self.relations, self.scores, self.shown)
+
+    def _keep(self, do: str, what: Mapping[str, Any]) -> Entry:
+        entry = self.journal.append(do, what)
+        self._update()
+        return entry
+
+    def _next(self, do: str, what: Mapping[str, Any]) -> Entry:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return Entry(len(self.journal.entries) + 1, now, self.journal.who, do, what)
+
+    def _replaced(self, held: Sequence[Entry], do: str, what: Mapping[str, Any]) -> list[list[Any]]:
+        """What an action takes the place of: entries, and the samples of which they do not speak any more."""
+        own = len(self.journal.entries) + 1
+        instead: list[list[Any]] = list(what.get("instead", ()))
+        for _ in range(_MOST_REPLACED):
+            try:
+                relate([*held, self._next(do, {**what, "instead": instead})], self._rows)
+            except Contradiction as found:
+                earlier = [link for link in found.chain if IMPLIED < link.entry < own]
+                if not earlier:
+                    raise
+                instead.append(self._silence(earlier[-1], what.get("rows", ())))
+            else:
+                return instead
+        raise InputError(f"instead must replace at most {_MOST_REPLACED} statements")
+
+    def _silence(self, link: Link, acted: Sequence[str]) -> list[Any]:
+        """The statement that falls: for one sample, one that the action names where there is one."""
+        names = [self.names[node] for node in (link.a, link.b) if node >= 0]
+        return [link.entry, sorted(names, key=lambda name: name in acted)[-1:] or None]
+
+    def _update(self) -> None:
+        held = self.journal.active()
+        fit = next((entry for entry in reversed(held) if entry.do == FIT), None)
+        if fit is not self._fit:
+            self.scores, self._fit = self._load(fit), fit
+        self.relations: Relations = relate(held, self._rows)
+        self.shown: Shown = show(self.scores, self.relations, parts_of(held, self._rows))
+        quiet = silenced(held)
+        self.cluster_names = names_in(
+            entry for entry in held if quiet.get(entry.number, frozenset()) is not None
+        )
+
+    def _load(self, fit: Entry | None) -> Scores:
+        values = self._scores_of(fit)
+        if fit is None:
+            self._n_first: int = values.shape[1]
+        clusters = range(values.shape[1]) if fit is None else fit.what["clusters"]
+        return Scores(tuple(clusters), np.asarray(values))
