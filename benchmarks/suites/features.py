@@ -1,18 +1,13 @@
 """Clusters of pretrained features: against k-means and spectral clustering of the same numbers.
 
-COTERIE_FEATURES names a folder with NAME.npy and NAME_labels.npy, float32 (n, 1280) and int64 (n,), of
-cifar_train (first 4,000 training images), cifar_test (1,000 test images) and coil_report (objects 51 to 100):
-EfficientNet-Lite0 at 160 pixels, bicubic, bytes less 127 by 128, the mean over places of the last layer.
-Labels measure at the end; nothing was tuned on these rows.
+The library's encoders make the features, once. Labels measure at the end; nothing was tuned on these rows.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks import datasets, scores
 from benchmarks.columns import metric
+from benchmarks.embedded import CIFAR10_TRAIN, vectors_of
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.label_rule import answered
 from coterie import SelfDistillation
@@ -29,10 +25,11 @@ from coterie.cli.label.selection import representatives
 from coterie.data import Pairs
 from coterie.methods.feature_starts import reduce_features
 from coterie.metrics import balanced_accuracy
+from coterie.report.baseline import unit_rows
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
-VARIABLE = "COTERIE_FEATURES"
+PICTURES, TEXTS, VOICES = "efficientnet-lite0", "wordllama", "voices"
 DRAWS = (100, 101, 102)
 N_PAIRS, N_LABELS = 200, 100
 LONGEST, SHORTEST = 500, 10
@@ -64,33 +61,20 @@ class Rows:
         return Rows(self.X[rows], self.y[rows], np.arange(len(rows)))
 
 
-def _read(name: str) -> tuple[Array, Ints]:
-    folder = os.environ.get(VARIABLE)
-    if not folder or not (Path(folder) / f"{name}.npy").is_file():
-        raise datasets.DataMissingError(f"{VARIABLE} must name a folder that holds {name}.npy")
-    labels = np.load(Path(folder) / f"{name}_labels.npy")
-    return np.load(Path(folder) / f"{name}.npy"), np.unique(labels, return_inverse=True)[1].astype(np.int64)
-
-
 def _cifar10() -> Rows:
-    parts = [_read("cifar_train"), _read("cifar_test")]
-    X, y = (np.concatenate(both) for both in zip(*parts, strict=True))
-    return Rows(X, y, np.arange(len(parts[0][0]), len(X)))
+    X, y = vectors_of("cifar10", PICTURES)
+    return Rows(X, y, np.arange(CIFAR10_TRAIN, len(X)))
 
 
-def _coil100() -> Rows:
-    X, y = _read("coil_report")
-    return Rows(X, y, np.arange(len(X)))
+def _all_judged(name: str, encoder: str) -> Rows:
+    X, y = vectors_of(name, encoder)
+    return Rows(X, np.unique(y, return_inverse=True)[1].astype(np.int64), np.arange(len(X)))
 
 
 def _digits() -> Rows:
     split = datasets.load("digits")
-    return Rows(split.x_train.astype(np.float32), split.y_train, np.arange(len(split.x_train)))
-
-
-def _reuters() -> Rows:
-    X, y, _ = datasets.reuters(10)
-    return Rows(X, y, np.arange(len(X)))
+    X = split.x_train.reshape(len(split.x_train), -1).astype(np.float32)
+    return Rows(X, split.y_train, np.arange(len(X)))
 
 
 def _cut(rows: Rows, sizes: Ints, draw: int) -> Rows:
@@ -106,14 +90,15 @@ def _cifar10_long(draw: int) -> Rows:
 
 
 def _coil100_long(draw: int) -> Rows:
-    return _cut(_coil100(), np.linspace(2, 36, 50).round().astype(np.int64), draw)
+    return _cut(_all_judged("coil100", PICTURES), np.linspace(2, 36, 50).round().astype(np.int64), draw)
 
 
 DATA: dict[str, Callable[[int], Rows]] = {
     "cifar10": lambda draw: _cifar10(),
-    "coil100": lambda draw: _coil100(),
+    "coil100": lambda draw: _all_judged("coil100", PICTURES),
     "digits": lambda draw: _digits(),
-    "reuters": lambda draw: _reuters(),
+    "reuters": lambda draw: _all_judged("reuters21578-10", TEXTS),
+    "speakers": lambda draw: _all_judged("speechocean762", VOICES),
     "cifar10-long": _cifar10_long,
     "coil100-long": _coil100_long,
 }
@@ -175,14 +160,14 @@ def _all_pairs(known: Ints, y: Ints) -> Pairs:
 
 
 def _k_means(rows: Rows, draw: int) -> Ints:
-    return scores.kmeans(rows.X, rows.n_classes, 10, draw)
+    return scores.kmeans(unit_rows(rows.X), rows.n_classes, 10, draw)
 
 
 def _spectral(rows: Rows, draw: int) -> Ints:
     model = SpectralClustering(
         rows.n_classes, affinity="nearest_neighbors", n_neighbors=10, random_state=draw, n_jobs=1
     )
-    found: Ints = model.fit_predict(rows.X).astype(np.int64)
+    found: Ints = model.fit_predict(unit_rows(rows.X)).astype(np.int64)
     return found
 
 
@@ -222,7 +207,7 @@ def _cases(options: Options) -> list[Case]:
 
 FEATURES = Suite(
     "features",
-    "Clusters of pretrained features (CIFAR-10, COIL-100), of TF-IDF and of pixels; also with few answers",
+    "Clusters of pretrained features of photos, texts and voices, and of pixels; also with few answers",
     METHODS,
     DRAWS,
     _cases,

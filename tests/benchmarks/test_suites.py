@@ -204,12 +204,11 @@ def test_weights_are_searched_around_the_preset(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:Graph is not fully connected:UserWarning")  # scikit-learn's own
 def test_features_are_clustered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, n in (("cifar_train", 80), ("cifar_test", 40)):
-        labels = np.arange(n) % 10
-        noise = np.random.default_rng(n).normal(size=(n, 10))
-        np.save(tmp_path / f"{name}.npy", (np.eye(10)[labels] + 0.1 * noise).astype(np.float32))
-        np.save(tmp_path / f"{name}_labels.npy", labels)
-    monkeypatch.setenv("COTERIE_FEATURES", str(tmp_path))
+    labels = np.arange(120) % 10
+    noise = np.random.default_rng(0).normal(size=(120, 10))
+    X = (np.eye(10)[labels] + 0.1 * noise).astype(np.float32)
+    monkeypatch.setattr(features, "vectors_of", lambda name, encoder: (X, labels))
+    monkeypatch.setattr(features, "CIFAR10_TRAIN", 80)
     methods = "k-means,spectral,self-distillation,pairs-random,logistic-100"
     records = quick("features", tmp_path / "out", "--data", "cifar10", "--methods", methods)
     assert {found["method"] for found in records} == set(methods.split(","))
@@ -219,16 +218,10 @@ def test_features_are_clustered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "| self-distillation |" in tables.page(records)
 
 
-def test_features_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COTERIE_FEATURES", raising=False)
-    with pytest.raises(datasets.DataMissingError, match=r"must name a folder that holds coil_report\.npy"):
-        features.DATA["coil100"](0)
-
-
-def test_long_tails_have_the_sizes_they_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    labels = np.repeat(np.arange(50), 36)
-    np.save(tmp_path / "coil_report.npy", np.zeros((1800, 2), np.float32))
-    np.save(tmp_path / "coil_report_labels.npy", labels)
-    monkeypatch.setenv("COTERIE_FEATURES", str(tmp_path))
+def test_long_tails_have_the_sizes_they_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.repeat(np.arange(50, 100), 36)
+    monkeypatch.setattr(
+        features, "vectors_of", lambda name, encoder: (np.zeros((1800, 2), np.float32), labels)
+    )
     sizes = np.bincount(features.DATA["coil100-long"](100).y)
     assert (sizes.min(), sizes.max(), len(sizes)) == (2, 36, 50)
