@@ -39,6 +39,7 @@ COMMANDS = {
         ("fit", "cluster a data set, or learn to, and write the run's folder"),
         ("predict", "assign new samples to a run's clusters, or cluster a new set"),
         ("evaluate", "compare a clustering with known labels"),
+        ("open", "explore and correct a run's clusters, on a local page"),
         ("report", "write one HTML page about a run"),
         ("label", "ask which pairs belong together, on a local page"),
         ("methods", "list the methods"),

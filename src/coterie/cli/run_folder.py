@@ -209,8 +209,8 @@ class Fitted:
         return (self.metadata.get("reading") or {}).get("columns")
 
 
-def load_fitted(run: str | Path, given: str | None) -> Fitted:
-    """A run with its data, at the path given or where they were."""
+def load_fitted(run: str | Path, given: str | None, *, complete: bool = True) -> Fitted:
+    """A run with its data, at the path given or where they were; not `complete`: some may be gone."""
     estimator, metadata = _clusterer(load(Path(run) / MODEL), run), read_metadata(run)
     data = _data_of(run, given, metadata)
     with warnings.catch_warnings():
@@ -218,7 +218,7 @@ def load_fitted(run: str | Path, given: str | None) -> Fitted:
         folder = embeddings_folder(run, metadata.get("embeddings"))
         encoding = Encoding(None, folder, facts=estimator.encoder_, shown=False)
         samples = read_encoded(data, options_of_run(metadata), encoding)
-    if len(samples.X) != len(estimator.labels_):
+    if len(samples.X) != len(estimator.labels_) and complete:
         raise InputError(
             f"--data: {data} must be the data of the fit, which had {len(estimator.labels_)} rows, "
             f"got {len(samples.X)} rows"

@@ -45,6 +45,8 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
     # whether outputs that are close in the kernel count as parts of one cluster where clusters are counted
     _merges_outputs: ClassVar[bool] = True
     n_outputs_: int
+    # clusters that a fit begins with, where its method takes some
+    _given: IntArray | None = None
 
     labels_: IntArray
     members_: list[ClusterNetwork]

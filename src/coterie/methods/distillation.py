@@ -212,8 +212,40 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
         sampler = NeighborBatches(nearest_neighbors(points, n_neighbors), recipe.batch_size, pairs=pairs)
         objective = DistillationObjective(sampler, start, has_pairs=pairs is not None)
         augment = self._choose_augment(wanted=False)
-        supervision = data_digest(*pair_columns(pairs))
+        given = () if self._given is None else (self._given,)
+        supervision = data_digest(*pair_columns(pairs), *given)
         return self._train(samples, Training(objective, recipe, self._restarts_or(1), augment, supervision))
+
+    def begin_with(self, labels: Any) -> Self:
+        """Let `fit` begin with given clusters of its samples. Not a parameter; `clone` drops it.
+
+        Parameters
+        ----------
+        labels : array-like of int of shape (n,), values from 0 to n_clusters - 1
+            One per row of the X of `fit`; None: it finds its own clusters.
+
+        Returns
+        -------
+        self
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> X, labels = np.repeat(np.eye(2), 10, axis=0), np.repeat([1, 0], 10)
+        >>> model = SelfDistillation(n_clusters=2, max_steps=40, random_state=0).begin_with(labels)
+        >>> bool((model.fit(X).labels_ == labels).all())
+        True
+        """
+        self._given = None if labels is None else np.asarray(labels, dtype=np.int64)
+        return self
+
+    def _check_given(self, given: Ints, n_samples: int) -> Ints:
+        if given.shape != (n_samples,) or given.min() < 0 or given.max() >= self.n_outputs_:
+            raise InputError(
+                f"begin_with: labels must have shape ({n_samples},) and values in 0..{self.n_outputs_ - 1}, "
+                f"got shape {given.shape} and {given.min(initial=0)}..{given.max(initial=0)}"
+            )
+        return given
 
     def _make_network(self, seed: int) -> HeadsNetwork:
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
@@ -259,6 +291,8 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
 
     def _clusters(self, samples: SampleArray, points: Points, seed: int) -> Mapping[str, Ints]:
         """Where each head begins: with the clusters of `start_from`, or with three clusterings."""
+        if self._given is not None:
+            return dict.fromkeys(HEADS, self._check_given(self._given, len(samples)))
         start = self._start
         if isinstance(start, NeuralClusterer) and start.n_outputs_ == self.n_outputs_:
             return dict.fromkeys(HEADS, start._most_probable(samples))

@@ -1,0 +1,239 @@
+"""What the page shows of a run, as `prepare` has written it: probabilities, points, samples. No torch."""
+
+from __future__ import annotations
+
+import io
+import json
+import mimetypes
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from coterie._errors import InputError
+
+FOLDER = "explore"
+META, NAMES, SCORES, POINTS, FEATURES = "meta.json", "names.json", "scores.npy", "points.npy", "features.npy"
+PIXELS, TEXTS, VALUES, MAP, STATS = "pixels.npy", "texts.json", "values.npy", "map.npy", "stats.npy"
+THUMBS = "thumbnails"
+# of the longer side of a small picture, and characters of a text in a grid
+SIDE, SHORT_TEXT = 160, 240
+# of a text or a table in full
+_MOST_TEXT = 200_000
+_SHORT_VALUES = 6
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Content:
+    """A sample as a browser takes it: its media type and bytes."""
+
+    kind: str
+    data: bytes
+
+
+class Library:
+    """The samples of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        Where `prepare` has written.
+
+    Attributes
+    ----------
+    meta : dict
+        Facts about the run.
+    names : list of str
+        Of the samples, all different.
+    scores : float32 array of shape (n, k)
+    points : float32 array of shape (n, d)
+        Distances in it mean likeness.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.meta: dict[str, Any] = json.loads((folder / META).read_text(encoding="utf-8"))
+        self.names: list[str] = json.loads((folder / NAMES).read_text(encoding="utf-8"))
+        self.scores = np.load(folder / SCORES, mmap_mode="r")
+        self.points = np.load(folder / POINTS, mmap_mode="r")
+        self._kind: str = self.meta["kind"]
+        self._texts: list[str] = []
+        self._values: Array = np.empty(0)
+        if self._kind == "texts":
+            self._texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
+        elif self._kind in ("values", "pixels"):
+            self._values = np.load(folder / (VALUES if self._kind == "values" else PIXELS), mmap_mode="r")
+        self._stats = np.load(folder / STATS) if self._kind == "files" else np.empty((0, 2))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def pictorial(self) -> bool:
+        """Whether samples are pictures."""
+        return self._kind == "pixels" or (self._kind == "files" and self.meta["modality"] == "image")
+
+    def map(self) -> Array | None:
+        """Places on the map, float32 (n, 2); None where they are not worked out yet."""
+        path = self.folder / MAP
+        return np.load(path) if path.exists() else None
+
+    def state(self, row: int) -> str:
+        """ "gone" or "changed" of a file that is not as it was; else nothing."""
+        if self._kind != "files":
+            return ""
+        try:
+            found = self._file(row).stat()
+        except OSError:
+            return "gone"
+        return "" if tuple(self._stats[row]) == (found.st_size, found.st_mtime_ns) else "changed"
+
+    def short(self, row: int) -> str:
+        """A text or some values for a grid; nothing of pictures."""
+        if self._kind == "values":
+            shown = zip(self.meta["columns"], self._values[row][:_SHORT_VALUES].tolist(), strict=False)
+            return "\n".join(f"{name}: {value:.4g}" for name, value in shown)
+        if self.pictorial or (self._kind == "files" and self.meta["modality"] != "text"):
+            return ""
+        text = self._texts[row] if self._kind == "texts" else self._read_text(row, 4 * SHORT_TEXT)
+        text = " ".join(text.split())
+        return text if len(text) <= SHORT_TEXT else f"{text[:SHORT_TEXT]} ..."
+
+    def detail(self, row: int) -> dict[str, Any]:
+        """All of a sample that is no picture and no sound."""
+        found: dict[str, Any] = {"name": self.names[row], "state": self.state(row)}
+        if self._kind == "files":
+            found["path"] = str(self._file(row))
+        if self._kind == "values":
+            values = self._values[row].tolist()
+            found["values"] = [
+                [name, f"{value:.6g}"] for name, value in zip(self.meta["columns"], values, strict=False)
+            ]
+        elif self._kind == "texts":
+            found["text"] = self._texts[row]
+        elif self.meta["modality"] == "text":
+            found["text"] = self._read_text(row, _MOST_TEXT)
+        return found
+
+    def thumbnail(self, row: int) -> Content:
+        """A small picture, kept once it was made.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read.
+        """
+        if self._kind == "pixels":
+            return _encoded(_small(Image.fromarray(np.asarray(self._values[row]))), "PNG")
+        file = self._file(row)
+        kept = self.folder / THUMBS / str(row // 1000) / f"{row}-{self._stamp(row)}.jpg"
+        try:
+            return Content("image/jpeg", kept.read_bytes())
+        except OSError:
+            made = _thumbnail_of(file)
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(made.data)
+        except OSError:
+            pass  # it is made again where it cannot be kept
+        return made
+
+    def original(self, row: int) -> Content:
+        """The file as it is, or the picture in full size.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read, or the sample has none.
+        """
+        if self._kind == "pixels":
+            return _encoded(Image.fromarray(np.asarray(self._values[row])), "PNG")
+        if self._kind != "files":
+            raise InputError("this sample has no file")
+        file = self._file(row)
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        if self.pictorial and kind not in _SHOWN:  # a browser shows no TIFF
+            return _encoded(_opened(file), "PNG")
+        # what is no picture and no sound might be taken for a page
+        kind = kind if kind.startswith(("image/", "audio/")) else "text/plain; charset=utf-8"
+        try:
+            return Content(kind, file.read_bytes())
+        except OSError as error:
+            raise InputError(f"{file.name} cannot be read: {error.strerror}") from error
+
+    def _file(self, row: int) -> Path:
+        return Path(self.meta["folder"], self.names[row])
+
+    def _stamp(self, row: int) -> int:
+        try:
+            return os.stat(self._file(row)).st_mtime_ns
+        except OSError as error:
+            raise InputError(f"{self.names[row]} is gone") from error
+
+    def _read_text(self, row: int, most: int) -> str:
+        try:
+            with self._file(row).open("rb") as file:
+                return file.read(most).decode("utf-8-sig", "replace")
+        except OSError as error:
+            return f"({error.strerror})"
+
+
+_SHOWN = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp")
+
+
+def _thumbnail_of(file: Path) -> Content:
+    image = _opened(file, (2 * SIDE, 2 * SIDE))
+    return _encoded(_small(image), "JPEG")
+
+
+def _opened(file: Path, draft: tuple[int, int] | None = None) -> Image.Image:
+    """A picture upright and in RGB."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file) as image:
+                if draft is not None:
+                    image.draft(None, draft)
+                upright = ImageOps.exif_transpose(image)
+                if upright.mode in ("RGBA", "LA", "PA", "P"):
+                    whole = upright.convert("RGBA")
+                    upright = Image.new("RGBA", whole.size, "white")
+                    upright.alpha_composite(whole)
+                elif upright.mode.startswith(("I", "F")):
+                    upright = _as_bytes(np.asarray(upright))
+                return upright.convert("RGB")
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombWarning) as error:
+        raise InputError(f"{file.name} cannot be read: {error}") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{file.name} cannot be read: {error}") from error
+
+
+def _as_bytes(values: Array) -> Image.Image:
+    low, high = float(values.min()), float(values.max())
+    scaled = (values.astype(np.float64) - low) / max(high - low, 1e-12)
+    return Image.fromarray(np.rint(255 * scaled).astype(np.uint8))
+
+
+def _small(image: Image.Image) -> Image.Image:
+    image.thumbnail((SIDE, SIDE))
+    return image
+
+
+def _encoded(image: Image.Image, form: str) -> Content:
+    buffer = io.BytesIO()
+    image.save(buffer, form, **({"quality": 85} if form == "JPEG" else {}))
+    return Content(f"image/{form.lower()}", buffer.getvalue())
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Names that are all different: where some are not, the row numbers."""
+    found = list(names)
+    return found if len(set(found)) == len(found) else [str(row) for row in range(len(found))]

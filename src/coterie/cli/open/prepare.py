@@ -1,0 +1,196 @@
+"""What the page needs of a run, worked out once and kept beside it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from coterie._errors import InputError
+from coterie.cli.open import library
+from coterie.cli.open.library import unique_names
+from coterie.cli.run_folder import LABELS, Fitted, load_fitted
+from coterie.data.files import atomic_write
+from coterie.encoders.opening import text_of
+from coterie.methods.feature_starts import reduce_features
+from coterie.report.findings import loss_in_words
+from coterie.report.pictures import is_pictorial, value_range
+
+Array = npt.NDArray[Any]
+_CHUNK = 10_000
+# principal components in which parts of a cluster and the map are looked for
+_COMPONENTS = 50
+_MOST_COLUMNS = 64
+# features of more bytes than this are kept in half precision
+_HALF_FROM = 2**28
+_LINES = 200
+
+
+def prepare(run: Path, data: str | None) -> None:
+    """Write what `Library` reads.
+
+    Raises
+    ------
+    InputError
+        The run or its data cannot be read, or the run's folder cannot be written.
+    """
+    fitted = load_fitted(run, data, complete=False)
+    names = _names(run, fitted)
+    row_of = {name: row for row, name in enumerate(names)}
+    given = unique_names(fitted.samples.names)
+    present = np.array([row_of[name] for name in given]) if len(given) < len(names) else np.arange(len(names))
+    folder = run / library.FOLDER
+    folder.mkdir(exist_ok=True)
+    scores, features = _outputs(fitted)
+    if len(present) < len(names):
+        scores, features = _with_lost(run, names, present, scores), _spread(features, present, len(names))
+    _save(folder / library.SCORES, scores)
+    _save(folder / library.FEATURES, features)
+    _save(folder / library.POINTS, _points(features))
+    _write(folder / library.NAMES, names)
+    (folder / library.MAP).unlink(missing_ok=True)
+    # the last one: a folder with it is whole
+    _write(folder / library.META, _facts(fitted) | _samples(folder, fitted, names))
+
+
+def _names(run: Path, fitted: Fitted) -> list[str]:
+    """Names of the samples of the fit, also of those whose files are gone."""
+    found = unique_names(fitted.samples.names)
+    if len(found) == len(fitted.estimator.labels_):
+        return found
+    listed = [line[0] for line in _label_lines(run)]
+    if len(listed) != len(fitted.estimator.labels_) or not set(found) < set(listed):
+        raise InputError(
+            f"--data: {fitted.data} must be the data of the fit, which had {len(fitted.estimator.labels_)} "
+            f"rows, got {len(found)} rows"
+        )
+    return listed
+
+
+def _label_lines(run: Path) -> list[list[str]]:
+    try:
+        with open(run / LABELS, newline="", encoding="utf-8") as file:
+            return list(csv.reader(file))[1:]
+    except OSError:
+        return []
+
+
+def _outputs(fitted: Fitted) -> tuple[Array, Array]:
+    """Probabilities of all samples, and what is known of them: an encoder's vectors, or an embedding."""
+    estimator, X = fitted.estimator, fitted.samples.X
+    encoded = estimator.encoder_ is not None
+    scores, features = [], []
+    for start in range(0, len(X), _CHUNK):
+        part = np.asarray(X[slice(start, start + _CHUNK)])
+        scores.append(estimator.predict_proba(part).astype(np.float32))
+        features.append(part if encoded else estimator.transform(part))
+    return np.concatenate(scores), np.concatenate(features).reshape(len(X), -1).astype(np.float32)
+
+
+def _with_lost(run: Path, names: Sequence[str], present: Array, scores: Array) -> Array:
+    """Probabilities, of files that are gone as the fit wrote them."""
+    whole = _spread(scores, present, len(names))
+    lost = np.setdiff1d(np.arange(len(names)), present)
+    lines = _label_lines(run)
+    for row in lost:
+        label, probability = int(lines[row][1]), float(lines[row][2])
+        whole[row] = (1 - probability) / max(1, scores.shape[1] - 1)
+        whole[row, max(label, 0)] = probability
+    return whole
+
+
+def _spread(values: Array, present: Array, n: int) -> Array:
+    """Values at their rows; others have their mean."""
+    whole = np.repeat(values.mean(axis=0, keepdims=True), n, axis=0).astype(values.dtype)
+    whole[present] = values
+    return whole
+
+
+def _points(features: Array) -> Array:
+    """Principal components of the features' directions, signed square roots first, as `nn.Features`."""
+    rooted = np.sign(features) * np.sqrt(np.abs(features))
+    rooted /= np.maximum(np.linalg.norm(rooted, axis=1, keepdims=True), 1e-12)
+    return np.ascontiguousarray(reduce_features(rooted, 0)[:, :_COMPONENTS], dtype=np.float32)
+
+
+def _facts(fitted: Fitted) -> dict[str, Any]:
+    """What is said of the fit: what it was, last of all its losses and parameters."""
+    estimator, metadata = fitted.estimator, fitted.metadata
+    params = {name: repr(value) for name, value in estimator.get_params().items()}
+    last = [{key: str(value) for key, value in epoch.items()} for epoch in estimator.history_[-_LINES:]]
+    return {
+        "method": type(estimator).__name__,
+        "loss": loss_in_words(estimator),
+        "data": fitted.data,
+        "threshold": metadata.get("threshold") or 0.0,
+        "command": metadata.get("command", ""),
+        "params": params,
+        "history": last,
+        "encoder": None if estimator.encoder_ is None else estimator.encoder_.get("name"),
+    }
+
+
+def _samples(folder: Path, fitted: Fitted, names: list[str]) -> dict[str, Any]:
+    """How the samples are shown; writes those that are no files."""
+    samples, data = fitted.samples, Path(fitted.data)
+    facts: dict[str, Any] = {"modality": samples.modality, "columns": [], "folder": ""}
+    if data.is_dir():
+        root = data.resolve()
+        _save(folder / library.STATS, np.array([_stat(root / name) for name in names], dtype=np.int64))
+        return facts | {"kind": "files", "folder": str(root)}
+    items = samples.items
+    if items is not None and items.modality == "text":
+        _write(folder / library.TEXTS, [text_of(value) for value in items.values])
+        return facts | {"kind": "texts"}
+    values = samples.X if items is None else np.asarray(items.values)
+    if samples.modality == "image" and is_pictorial(values.shape[1:]):
+        _save_pixels(folder / library.PIXELS, values)
+        return facts | {"kind": "pixels"}
+    flat = np.asarray(values[:]).reshape(len(names), -1)[:, :_MOST_COLUMNS]
+    _save(folder / library.VALUES, flat.astype(np.float32))
+    columns = list(fitted.columns or map(str, range(flat.shape[1])))[:_MOST_COLUMNS]
+    return facts | {"kind": "values", "columns": columns}
+
+
+def _stat(file: Path) -> tuple[int, int]:
+    """Size and time of a file; of one that is gone, none that a file can have."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return -1, -1
+    return found.st_size, found.st_mtime_ns
+
+
+def _save_pixels(path: Path, values: Any) -> None:
+    """Pictures as bytes (n, h, w) or (n, h, w, 3)."""
+    first = np.asarray(values[: min(len(values), 1000)])
+    low, high = value_range(first)
+    parts = []
+    for start in range(0, len(values), _CHUNK):
+        part = np.asarray(values[slice(start, start + _CHUNK)])
+        if part.dtype != np.uint8:
+            part = np.rint(255 * np.clip((part.astype(np.float32) - low) / (high - low), 0, 1)).astype(
+                np.uint8
+            )
+        if part.ndim == 4:
+            part = np.moveaxis(part, 1, 3) if part.shape[1] == 3 else part[:, 0]
+        parts.append(part)
+    _save(path, np.ascontiguousarray(np.concatenate(parts)))
+
+
+def _save(path: Path, values: Array) -> None:
+    if path.name == library.FEATURES and values.nbytes > _HALF_FROM:
+        values = values.astype(np.float16)
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, values)
+
+
+def _write(path: Path, content: Any) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(content), encoding="utf-8")

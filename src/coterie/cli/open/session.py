@@ -1,0 +1,373 @@
+"""One sitting: what the page shows, what it asks for, new fits in the background, labels.csv."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from coterie._errors import InputError
+from coterie.cli.open import work
+from coterie.cli.open.library import Library
+from coterie.cli.open.parting import split_points
+from coterie.cli.open.words import Words
+from coterie.cli.open.written import CLUSTERS, COLUMNS, LABELS, label_lines, write_table
+from coterie.corrections.actions import MOST_PARTS
+from coterie.corrections.journal import Entry, Journal
+from coterie.corrections.shown import ASIDE
+from coterie.corrections.statements import FIT
+from coterie.corrections.workbench import Workbench
+
+JOURNAL, REFITS = "corrections.jsonl", "refits"
+# tiles of a card, rows of an answer, entries of the history
+_TILES, _MOST_ROWS, _HISTORY = 8, 400, 60
+# below this probability of its cluster a sample counts as unsure
+_UNSURE = 0.5
+# looks of clusters that a page can tell apart
+LOOKS = 32
+
+Ints = npt.NDArray[np.int64]
+
+
+class Outdated(InputError):
+    """The page acts on what is no longer shown: another one has acted."""
+
+
+class Session:
+    """The clustering of a run under correction; all of its methods may be called from several threads.
+
+    Parameters
+    ----------
+    run : Path
+    library : Library
+    who : str, optional
+        Who speaks in the journal.
+    """
+
+    def __init__(self, run: Path, library: Library, who: str | None = None) -> None:
+        self.run = run
+        self.library = library
+        self._lock = threading.RLock()
+        self.bench = Workbench(library.names, Journal(run / JOURNAL, who), self._scores)
+        self.words = Words(self.bench)
+        self._fitting: subprocess.Popen[str] | None = None
+        self._mapping: subprocess.Popen[str] | None = None
+        self._said = ""
+        self._changed: dict[str, Any] | None = None
+        self._written = threading.Event()
+        self._writer: threading.Thread | None = None
+        self._ended = False
+        self._arrange()
+
+    @property
+    def version(self) -> int:
+        """Grows with every action."""
+        return len(self.bench.journal.entries)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a new fit is under way."""
+        return self._fitting is not None
+
+    def state(self) -> dict[str, Any]:
+        """All clusters, and how far things are."""
+        with self._lock:
+            journal, held = self.bench.journal, self.bench.journal.active()
+            return {
+                "version": self.version,
+                "n": len(self.library),
+                "clusters": [self._card(cluster) for cluster in self._sorted()],
+                "aside": self._size(ASIDE),
+                "said": int(self.bench.shown.said.sum()),
+                "undo": self.words.in_words(held[-1]) if held else "",
+                "redo": self.words.in_words(journal.entries[journal.undone()[-1] - 1])
+                if journal.undone()
+                else "",
+                "refit": self._refit_state(held),
+                "map": self.library.map() is not None,
+                "history": [self.words.line(entry) for entry in held[:-_HISTORY:-1]],
+                "facts": self.library.meta | {"pictorial": self.library.pictorial, "run": str(self.run)},
+            }
+
+    def members(self, cluster: int, order: str, start: int, stop: int) -> dict[str, Any]:
+        """Tiles of a cluster's members: the most certain first, the least, or by name."""
+        with self._lock:
+            rows = self._rows_of(cluster)
+            if order == "doubtful":
+                rows = rows[::-1]
+            elif order == "name":
+                rows = np.array(sorted(rows.tolist(), key=self.library.names.__getitem__), dtype=np.int64)
+            chosen = rows[max(0, start) : min(stop, start + _MOST_ROWS)]
+            return {
+                "version": self.version,
+                "size": len(rows),
+                "tiles": [self._tile(int(row)) for row in chosen],
+            }
+
+    def tiles(self, rows: Sequence[int]) -> dict[str, Any]:
+        """Tiles of some rows."""
+        with self._lock:
+            known = [row for row in rows if 0 <= row < len(self.library)]
+            return {"version": self.version, "tiles": [self._tile(row) for row in known[:_MOST_ROWS]]}
+
+    def search(self, text: str) -> dict[str, Any]:
+        """Samples whose name holds a text, and how many."""
+        wanted = text.casefold()
+        rows = [row for row, name in enumerate(self.library.names) if wanted in name.casefold()]
+        return self.tiles(rows) | {"size": len(rows)}
+
+    def labels(self) -> bytes:
+        """Look of each sample's cluster, one byte a sample; 255 for those put aside."""
+        with self._lock:
+            labels = self.bench.shown.labels
+            return (
+                np.where(labels < 0, 255, labels % LOOKS).astype(np.uint8).tobytes()
+                + labels.astype("<i4").tobytes()
+            )
+
+    def detail(self, row: int) -> dict[str, Any]:
+        """One sample, and the clusters that it may belong to."""
+        with self._lock:
+            best = np.argsort(-self.bench.scores.values[row])[:3]
+            likely = [
+                [
+                    self.words.canonical(self.bench.scores.clusters[column]),
+                    float(self.bench.scores.values[row, column]),
+                ]
+                for column in best
+            ]
+            return self._tile(row) | self.library.detail(row) | {"likely": likely}
+
+    def act(self, version: object, do: object, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Take an action of a page that shows a version.
+
+        Raises
+        ------
+        Outdated
+            Something else is shown by now.
+        Contradiction, InputError
+            It contradicts what was said, or means nothing.
+        """
+        with self._lock:
+            self._check(version)
+            if do == "undo":
+                self.bench.undo()
+            elif do == "redo":
+                self.bench.redo()
+            else:
+                self.bench.act(str(do), given, instead=given.get("instead") is True)
+            self._after()
+            return self.state()
+
+    def parts(self, cluster: object, n_parts: object) -> dict[str, Any]:
+        """Parts into which a cluster would be split: tiles of each, the first stays; nothing is changed.
+
+        Raises
+        ------
+        InputError
+            There are fewer members than parts.
+        """
+        with self._lock:
+            if type(cluster) is not int or type(n_parts) is not int or not 2 <= n_parts <= MOST_PARTS:
+                raise InputError(f"parts={n_parts!r:.20} must be in 2..{MOST_PARTS}")
+            rows = self._rows_of(cluster)
+            if len(rows) < n_parts:
+                raise InputError(
+                    f"cluster={cluster} must have at least {n_parts} samples to be split, got {len(rows)}"
+                )
+            found = split_points(np.asarray(self.library.points[np.sort(rows)]), n_parts)
+            groups = sorted((np.sort(rows)[found == part] for part in range(n_parts)), key=len, reverse=True)
+            groups = [group for group in groups if len(group)]
+            return {
+                "version": self.version,
+                "parts": [
+                    {"rows": group.tolist(), "tiles": [self._tile(int(row)) for row in group[: 2 * _TILES]]}
+                    for group in groups
+                ],
+            }
+
+    def refit(self, version: object) -> dict[str, Any]:
+        """Begin a new fit with all that was said.
+
+        Raises
+        ------
+        InputError
+            There is nothing to learn: one cluster, or a fit is under way.
+        """
+        with self._lock:
+            self._check(version)
+            if self._fitting is not None:
+                raise InputError("a new fit is under way")
+            shown = self.bench.shown
+            ids = [cluster for cluster in shown.clusters if self._size(cluster)]
+            if len(ids) < 2:
+                raise InputError("a new fit needs at least 2 clusters that have samples")
+            number = 1 + max([0, *(int(path.name) for path in (self.run / REFITS).glob("[0-9]*"))])
+            folder = self.run / REFITS / f"{number:04}"
+            folder.mkdir(parents=True)
+            place = {cluster: column for column, cluster in enumerate(ids)}
+            likely = [self.words.canonical(cluster) for cluster in self.bench.scores.clusters]
+            best = [likely[column] for column in self.bench.scores.values.argmax(axis=1)]
+            labels = [
+                place.get(label, place.get(other, 0))
+                for label, other in zip(shown.labels.tolist(), best, strict=True)
+            ]
+            np.save(folder / "labels.npy", np.array(labels, dtype=np.int64))
+            np.save(folder / "pairs.npy", np.stack(self.bench.pairs(), axis=1))
+            self._said = ""
+            self._fitting = work.start("refit", str(self.run), str(folder))
+            threading.Thread(target=self._take_over, args=(self._fitting, folder), daemon=True).start()
+            return self.state()
+
+    def draw_map(self) -> None:
+        """Work out the map in the background where it is missing."""
+        with self._lock:
+            if self.library.map() is None and self._mapping is None and not self._ended:
+                self._mapping = work.start("map", str(self.run))
+                threading.Thread(target=self._mapping.communicate, daemon=True).start()
+
+    def finish(self) -> None:
+        """End works in the background, and see that what is shown is written."""
+        with self._lock:
+            self._ended = True
+            for process in (self._fitting, self._mapping):
+                if process is not None:
+                    process.kill()
+            writer = self._writer
+        if writer is not None:
+            writer.join()
+
+    def write(self) -> None:
+        """Write labels.csv and clusters.csv as shown."""
+        with self._lock:
+            rows = label_lines(self.bench, self.words.canonical, self.library.meta["threshold"])
+            clusters = [(one, self.words.name_of(one), self._size(one)) for one in sorted(self._sorted())]
+        write_table(self.run / LABELS, COLUMNS, rows)
+        write_table(self.run / CLUSTERS, ("label", "name", "size"), clusters)
+
+    def _check(self, version: object) -> None:
+        if self._ended:
+            raise InputError("the program has ended")
+        if version != self.version:
+            raise Outdated("something else was done meanwhile, in another tab or by a new fit; look again")
+
+    def _after(self) -> None:
+        """What follows an action: order anew, write the files soon."""
+        self._changed = None
+        self._arrange()
+        self._written.clear()
+        if self._writer is None or not self._writer.is_alive():
+            self._writer = threading.Thread(target=self._write_until_done)
+            self._writer.start()
+
+    def _write_until_done(self) -> None:
+        while not self._written.is_set():
+            self._written.set()
+            try:
+                self.write()
+            except (InputError, OSError) as error:
+                self._said = f"labels.csv could not be written: {error}"
+
+    def _arrange(self) -> None:
+        """Rows by cluster, the most certain first."""
+        shown = self.bench.shown
+        order = np.lexsort((-shown.certainty, shown.labels))
+        starts = np.searchsorted(shown.labels[order], [ASIDE, *shown.clusters, np.iinfo(np.int64).max])
+        ends = zip([ASIDE, *shown.clusters], starts, starts[1:], strict=False)
+        self._members = {cluster: order[begin:end] for cluster, begin, end in ends}
+
+    def _rows_of(self, cluster: int) -> Ints:
+        if cluster not in self._members:
+            raise InputError(f"cluster={cluster!r:.40} must be the id of a cluster")
+        return self._members[cluster]
+
+    def _size(self, cluster: int) -> int:
+        return len(self._members.get(cluster, ()))
+
+    def _sorted(self) -> list[int]:
+        """Clusters that have samples, the largest first."""
+        used = [cluster for cluster in self.bench.shown.clusters if self._size(cluster)]
+        return sorted(used, key=lambda cluster: (-self._size(cluster), cluster))
+
+    def _card(self, cluster: int) -> dict[str, Any]:
+        rows, shown = self._members[cluster], self.bench.shown
+        certain, doubtful = rows[:_TILES], rows[_TILES:][::-1][:_TILES]
+        return {
+            "id": cluster,
+            "name": self.words.name_of(cluster),
+            "look": cluster % LOOKS,
+            "size": len(rows),
+            "unsure": int((shown.certainty[rows] < _UNSURE).sum()),
+            "said": int(shown.said[rows].sum()),
+            "certain": [self._tile(int(row)) for row in certain],
+            "doubtful": [self._tile(int(row)) for row in doubtful],
+        }
+
+    def _tile(self, row: int) -> dict[str, Any]:
+        shown = self.bench.shown
+        tile: dict[str, Any] = {
+            "row": row,
+            "name": self.library.names[row],
+            "cluster": int(shown.labels[row]),
+            "p": round(float(shown.certainty[row]), 3),
+            "said": bool(shown.said[row]),
+        }
+        if state := self.library.state(row):
+            tile["state"] = state
+        if text := self.library.short(row):
+            tile["text"] = text
+        return tile
+
+    def _refit_state(self, held: Sequence[Entry]) -> dict[str, Any]:
+        last = max((place for place, entry in enumerate(held) if entry.do == FIT), default=-1)
+        waiting = sum(entry.do not in ("name", FIT) for entry in held[last + 1 :])
+        return {
+            "running": self._fitting is not None,
+            "waiting": waiting,
+            "message": self._said,
+            "changed": self._changed,
+        }
+
+    def _scores(self, fit: Entry | None) -> npt.NDArray[np.float32]:
+        if fit is None:
+            return np.asarray(self.library.scores)
+        try:
+            return np.asarray(np.load(self.run / fit.what["folder"] / "scores.npy"))
+        except OSError as error:
+            raise InputError(f"{self.run}: the fit of {fit.at} is gone: {error}") from error
+
+    def _take_over(self, process: subprocess.Popen[str], folder: Path) -> None:
+        """Wait for a new fit, and show what it has changed."""
+        try:
+            work.finish(process)
+            values = np.load(folder / "scores.npy")
+        except (InputError, OSError) as error:
+            with self._lock:
+                self._fitting, self._said = None, f"the new fit failed: {error}"
+            return
+        with self._lock:
+            self._fitting = None
+            if self._ended:
+                return
+            before = self.bench.shown.labels
+            self.bench.adopt(values, {"folder": f"{REFITS}/{folder.name}"})
+            self._after()
+            self._changed = self._difference(before, self.bench.shown.labels)
+
+    def _difference(self, before: Ints, after: Ints) -> dict[str, Any]:
+        moved = np.flatnonzero(before != after)
+        pairs, counts = np.unique(np.stack([before[moved], after[moved]], axis=1), axis=0, return_counts=True)
+        ways = [
+            {"from": self.words.name_of(int(old)), "to": self.words.name_of(int(new)), "n": int(count)}
+            for (old, new), count in sorted(zip(pairs, counts, strict=True), key=lambda one: -one[1])
+        ]
+        return {
+            "n": len(moved),
+            "rows": moved[:_MOST_ROWS].tolist(),
+            "ways": ways[:10],
+        }

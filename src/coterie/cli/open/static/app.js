@@ -1,0 +1,299 @@
+// The page: views of one state, which the program keeps; every action is a request that says which version it saw.
+import {Grid} from './grid.js';
+import {MapView} from './map.js';
+import {chip, chooseCluster, closeDialog, make, openDialog, choices, showConflict, showParts, showSample, tileOf} from './parts.js';
+
+const element = id => document.getElementById(id);
+const selection = new Set();
+let state = null, view = null, drawn = '', busy = false, order = 'certain', anchor = null;
+
+const nameOf = cluster => cluster < 0 ? 'set aside' : state.clusters.find(one => one.id === cluster)?.name ?? `cluster ${cluster}`;
+
+async function ask(path, body) {
+  const options = body === undefined ? {} : {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body)};
+  let reply;
+  try { reply = await fetch(path, options); } catch (error) { lost(); return null; }
+  const found = await reply.json();
+  if (offline) { offline = false; say(''); }
+  if (reply.ok) return found;
+  if (found.outdated) { await load(); say(found.error, true); } else if (found.chain) return found; else say(found.error, true);
+  return null;
+}
+
+let offline = false;
+function lost() {
+  offline = true;
+  say('No connection to the program. All that was said is saved; this page tries again.', true);
+}
+
+function say(text, warn = false, ...more) {
+  const notice = element('notice');
+  notice.replaceChildren(text, ...more);
+  notice.hidden = !text;
+  notice.classList.toggle('warn', warn);
+}
+
+async function load() {
+  const found = await ask('state');
+  if (found) take(found);
+}
+
+function take(found) {
+  const before = state;
+  state = found;
+  element('undo').disabled = !state.undo;
+  element('redo').disabled = !state.redo;
+  element('undo').title = state.undo ? `Undo: ${state.undo} (U)` : 'Nothing to undo';
+  element('redo').title = state.redo ? `Redo: ${state.redo} (Y)` : 'Nothing to redo';
+  const {running, waiting, message, changed} = state.refit;
+  element('refit').disabled = running || !waiting || state.clusters.length < 2;
+  element('refit').textContent = running ? 'Learning ...' : waiting ? `Learn (${waiting})` : 'Learn';
+  if (message) say(message, true);
+  else if (changed && before?.refit.running) showChanged(changed);
+  if (!before || before.version !== state.version || drawn !== location.hash) draw();
+}
+
+function showChanged(changed) {
+  if (!changed.n) { say('Learned. Nothing moved; all corrections hold.'); return; }
+  const ways = changed.ways.slice(0, 3).map(way => `${way.n} from ${way.from} to ${way.to}`).join(', ');
+  say(`Learned. ${changed.n} samples moved: ${ways}.`, false, make('button', {type: 'button', id: 'changed', onclick: () => {
+    selection.clear(); changed.rows.forEach(row => selection.add(row)); location.hash = `#/rows/${changed.rows.join(',')}`; bar(); }}, 'Show'));
+}
+
+async function act(what, after) {
+  if (busy) return;
+  busy = true;
+  try {
+    const found = await ask('act', {version: state.version, ...what});
+    if (found?.chain) { showConflict(found, () => act({...what, instead: true}, after)); return; }
+    if (!found) return;
+    selection.clear();
+    say('');
+    take(found);
+    after?.(found);
+  } finally { busy = false; bar(); }
+}
+
+function draw() {
+  const keep = drawn === location.hash ? scrollY : 0;
+  view?.end?.();
+  view = null;
+  drawn = location.hash;
+  const [, what, rest] = /^#\/(\w*)\/?(.*)$/.exec(location.hash) ?? [];
+  const main = element('view');
+  for (const link of document.querySelectorAll('nav a')) {
+    if (link.getAttribute('href') === (what === 'c' ? '#/' : location.hash || '#/')) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  ({'': drawCards, c: drawCluster, map: drawMap, history: drawHistory, about: drawAbout, find: drawFound, rows: drawRows}[what ?? ''] ?? drawCards)(main, rest);
+  scrollTo(0, keep);
+  bar();
+}
+
+function nameInput(cluster) {
+  const input = make('input', {value: cluster.name, maxlength: 80, 'aria-label': `name of ${cluster.name}`});
+  const done = () => { const name = input.value.trim(); if (name !== cluster.name) act({do: 'name', cluster: cluster.id, name}); };
+  input.addEventListener('change', done);
+  input.addEventListener('keydown', event => { if (event.key === 'Enter') input.blur(); if (event.key === 'Escape') { input.value = cluster.name; input.blur(); } });
+  return input;
+}
+
+function drawCards(main) {
+  const {n, clusters, aside, said, facts} = state;
+  const title = `${n.toLocaleString()} samples in ${clusters.length} ${clusters.length === 1 ? 'cluster' : 'clusters'}`;
+  const extra = aside ? make('a', {href: '#/c/-1'}, `${aside} set aside`) : null;
+  main.replaceChildren(make('h1', {}, title, make('span', {class: 'soft small'}, said ? `   ${said} corrected  ` : '   '), extra),
+    make('div', {class: 'cards'}, ...clusters.map(one => card(one, facts.pictorial))));
+}
+
+function card(one, pictorial) {
+  const open = sample => () => { order = 'certain'; location.hash = `#/c/${one.id}`; showRow(sample.row); };
+  const strip = (label, tiles) => tiles.length ? [make('p', {class: 'label'}, label),
+    make('div', {class: `strip${pictorial ? '' : ' text'}`}, ...tiles.map(tile => tileOf(tile, pictorial, open(tile))))] : [];
+  const unsure = one.unsure ? ` · ${one.unsure.toLocaleString()} unsure` : '';
+  return make('article', {class: 'card', 'data-cluster': one.id},
+    make('div', {class: 'top'}, chip(one.id), make('h2', {}, nameInput(one)),
+      make('a', {href: `#/c/${one.id}`, class: 'small', 'aria-label': `open ${one.name}`}, 'open')),
+    make('p', {class: 'facts'}, `${one.size.toLocaleString()} samples${unsure}${one.said ? ` · ${one.said} said` : ''}`),
+    ...strip('most certain', one.certain), ...strip('most doubtful', one.doubtful));
+}
+
+function gridOf(main, size, load) {
+  const host = make('div', {});
+  main.append(host);
+  view = new Grid(host, {size, load, selection, pictorial: state.facts.pictorial});
+  host.addEventListener('click', event => {
+    const tile = event.target.closest('.tile');
+    if (!tile?.dataset.row) return;
+    view.at = Number(tile.dataset.place);
+    toggle(view.at, event.shiftKey);
+  });
+  host.addEventListener('dblclick', event => { const tile = event.target.closest('.tile'); if (tile?.dataset.row) showRow(Number(tile.dataset.row)); });
+}
+
+function toggle(place, range) {
+  const sample = view.known.get(place);
+  if (!sample) return;
+  const on = !selection.has(sample.row);
+  const [from, to] = range && anchor !== null ? [Math.min(anchor, place), Math.max(anchor, place)] : [place, place];
+  for (let at = from; at <= to; at++) {
+    const one = view.known.get(at);
+    if (one) on || range ? selection.add(one.row) : selection.delete(one.row);
+  }
+  anchor = place;
+  view.refresh();
+  bar();
+}
+
+function drawCluster(main, rest) {
+  const id = Number(rest), one = state.clusters.find(cluster => cluster.id === id);
+  if (!one && !(id === -1 && state.aside)) { location.hash = '#/'; return; }
+  const size = one ? one.size : state.aside;
+  const orders = make('select', {'aria-label': 'order'}, ...[['certain', 'most certain first'], ['doubtful', 'most doubtful first'], ['name', 'by name']].map(
+    ([value, text]) => make('option', {value, selected: value === order}, text)));
+  orders.addEventListener('change', () => { order = orders.value; draw(); });
+  const tools = one ? [
+    make('button', {type: 'button', id: 'merge', onclick: () => merge(id)}, 'Merge with…', make('kbd', {}, 'M')),
+    make('button', {type: 'button', id: 'split', disabled: size < 2, onclick: () => split(id, 2)}, 'Split…', make('kbd', {}, 'X'))] : [];
+  main.replaceChildren(make('div', {class: 'head'}, make('a', {href: '#/', 'aria-label': 'all clusters'}, '←'),
+    make('h1', {}, chip(id), one ? nameInput(one) : 'Set aside'), make('span', {class: 'soft'}, `${size.toLocaleString()} samples`), orders,
+    make('div', {class: 'push'}, ...tools)));
+  gridOf(main, size, async (from, to) => (await ask(`members?cluster=${id}&order=${order}&from=${from}&to=${to}`))?.tiles);
+}
+
+function drawFound(main, rest) {
+  const wanted = decodeURIComponent(rest);
+  ask(`search?q=${encodeURIComponent(wanted)}`).then(found => {
+    if (!found || drawn !== location.hash) return;
+    main.replaceChildren(make('h1', {}, `${found.size.toLocaleString()} names hold “${wanted}”`));
+    gridOf(main, found.tiles.length, async (from, to) => found.tiles.slice(from, to));
+  });
+}
+
+function drawRows(main, rest) {
+  ask(`tiles?rows=${rest}`).then(found => {
+    if (!found || drawn !== location.hash) return;
+    main.replaceChildren(make('h1', {}, `${found.tiles.length} samples`));
+    gridOf(main, found.tiles.length, async (from, to) => found.tiles.slice(from, to));
+  });
+}
+
+function drawMap(main) {
+  view = new MapView(main, {selection, pictorial: state.facts.pictorial, clusters: () => state.clusters, nameOf, open: showRow,
+    select: rows => { rows.forEach(row => selection.add(row)); bar(); view.draw(); }});
+  view.load();
+}
+
+function drawHistory(main) {
+  main.replaceChildren(make('h1', {}, state.history.length ? 'What was said' : 'Nothing was said yet'),
+    make('ul', {class: 'history'}, ...state.history.map(one => make('li', {}, one.text,
+      make('span', {class: 'soft small'}, `  ${one.who}, ${new Date(one.at).toLocaleString()} `),
+      one.alone ? make('button', {type: 'button', class: 'quiet small', onclick: () => act({do: 'withdraw', entry: one.entry})}, 'take back') : null))));
+}
+
+function drawAbout(main) {
+  const {facts} = state, names = [...new Set(facts.history.flatMap(Object.keys))];
+  const table = rows => make('div', {class: 'scroll'}, make('table', {}, ...rows));
+  main.replaceChildren(make('h1', {}, `${facts.method}: ${facts.loss}`), make('p', {class: 'soft'}, facts.command),
+    make('h2', {}, 'Losses'), table([make('tr', {}, ...names.map(name => make('th', {}, name))),
+      ...facts.history.map(epoch => make('tr', {}, ...names.map(name => make('td', {}, short(epoch[name])))))]),
+    make('h2', {}, 'Parameters'), table(Object.entries(facts.params).map(([name, value]) =>
+      make('tr', {}, make('th', {}, name), make('td', {}, value)))));
+}
+
+const short = value => value === undefined ? '' : /^-?\d+\.\d{5,}/.test(value) ? Number(value).toPrecision(4) : value;
+
+async function showRow(row) {
+  const sample = await ask(`item/${row}`);
+  if (!sample) return;
+  const rows = view instanceof Grid ? view : null, place = rows && [...rows.known].find(([, one]) => one.row === row)?.[0];
+  showSample(sample, state.facts, nameOf, () => { selection.clear(); selection.add(row); closeDialog(); bar(); move(); }, step => {
+    const next = rows?.known.get((place ?? 0) + step);
+    if (next) showRow(next.row);
+  });
+}
+
+const chosen = () => [...selection];
+
+function move() {
+  chooseCluster(`Move ${selection.size} to`, state.clusters, state.facts.pictorial,
+    (cluster, name) => act({do: 'move', rows: chosen(), cluster, name: name ?? ''}), true);
+}
+
+function merge(id) {
+  chooseCluster(`Merge ${nameOf(id)} with`, state.clusters.filter(one => one.id !== id), state.facts.pictorial,
+    other => act({do: 'merge', clusters: [id, other]}), false);
+}
+
+async function split(id, n) {
+  const found = await ask('parts', {cluster: id, n});
+  if (found) showParts({...found, n}, state.facts.pictorial, parts => act({do: 'split', cluster: id, parts}), more => split(id, more));
+}
+
+function inCluster() {
+  const id = /^#\/c\/(\d+)$/.exec(location.hash)?.[1];
+  return id === undefined ? null : Number(id);
+}
+
+const actions = {
+  wrong: () => { const cluster = inCluster(); if (cluster !== null && selection.size) act({do: 'wrong', rows: chosen(), cluster}); },
+  move: () => { if (selection.size) move(); },
+  together: () => { if (selection.size > 1) act({do: 'together', rows: chosen()}); },
+  same: () => { if (selection.size === 2) act({do: 'pair', rows: chosen(), same: true}); },
+  different: () => { if (selection.size === 2) act({do: 'pair', rows: chosen(), same: false}); },
+  clear: () => { selection.clear(); view?.refresh?.(); view?.draw?.(); bar(); },
+  undo: () => act({do: 'undo'}), redo: () => act({do: 'redo'}),
+  refit: async () => { const found = await ask('refit', {version: state.version}); if (found) take(found); },
+  merge: () => { const id = inCluster(); if (id !== null) merge(id); },
+  split: () => { const id = inCluster(); if (id !== null) split(id, 2); },
+  find: () => element('search').focus(),
+  help: () => openDialog('Keys', make('table', {}, ...Object.entries({'/': 'search', 'arrows, space': 'go, select', Enter: 'open', W: 'wrong here', 'V': 'move',
+    T: 'these are one thing', S: 'two are the same', D: 'two differ', M: 'merge', X: 'split', U: 'undo', Y: 'redo', L: 'learn', Esc: 'clear'}).map(
+    ([key, text]) => make('tr', {}, make('th', {}, key), make('td', {}, text)))), choices(['Close', closeDialog, true])),
+};
+const keys = {w: 'wrong', v: 'move', t: 'together', s: 'same', d: 'different', u: 'undo', y: 'redo', l: 'refit', m: 'merge', x: 'split', '/': 'find', '?': 'help'};
+
+function bar() {
+  const host = element('bar'), n = selection.size;
+  host.hidden = !n;
+  if (!n) return;
+  const button = (name, text, key) => make('button', {type: 'button', id: `do-${name}`, onclick: actions[name]}, text, make('kbd', {}, key));
+  host.replaceChildren(make('span', {class: 'soft'}, `${n} selected`),
+    ...(inCluster() !== null ? [button('wrong', 'Wrong here', 'W')] : []), button('move', 'Move…', 'V'),
+    ...(n > 1 ? [button('together', 'One thing', 'T')] : []),
+    ...(n === 2 ? [button('same', 'Same', 'S'), button('different', 'Different', 'D')] : []), button('clear', 'Clear', 'Esc'));
+}
+
+document.addEventListener('keydown', event => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input, select, textarea') || element('dialog').open) return;
+  if (event.key === 'Escape') return actions.clear();
+  if (view instanceof Grid) {
+    const step = {ArrowRight: 1, ArrowLeft: -1, ArrowDown: view.columns, ArrowUp: -view.columns}[event.key];
+    const onTile = document.activeElement?.closest?.('.grid .tile');
+    if (step) { event.preventDefault(); return view.focus(onTile ? Math.min(view.size - 1, Math.max(0, view.at + step)) : view.at); }
+    if (event.key === ' ' && onTile) { event.preventDefault(); return toggle(view.at, event.shiftKey); }
+    if (event.key === 'Enter' && onTile) { event.preventDefault(); return showRow(Number(onTile.dataset.row)); }
+  }
+  const name = keys[event.key.toLowerCase()];
+  if (!name || event.repeat) return;
+  event.preventDefault();
+  actions[name]();
+});
+element('search').addEventListener('keydown', event => {
+  if (event.key === 'Enter') { const wanted = event.target.value.trim(); location.hash = wanted ? `#/find/${encodeURIComponent(wanted)}` : '#/'; event.target.blur(); }
+  if (event.key === 'Escape') event.target.blur();
+});
+for (const name of ['undo', 'redo', 'refit']) element(name).addEventListener('click', actions[name]);
+element('stop').addEventListener('click', async () => {
+  if (await ask('stop', {})) { ended = true; say('Finished. All corrections are saved; this page can be closed.'); }
+});
+let ended = false;
+addEventListener('hashchange', () => { closeDialog(); selection.clear(); if (state) draw(); });
+setInterval(async () => {
+  if (ended || busy || document.hidden) return;
+  const found = await ask('version');
+  if (found && state && (found.version !== state.version || found.busy !== state.refit.running)) load();
+}, 1000);
+// for tests, which look at what the page knows
+globalThis.page = {get state() { return state; }, get view() { return view; }, selection};
+load();

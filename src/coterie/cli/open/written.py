@@ -1,0 +1,51 @@
+"""The clustering as it is shown, as tables."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from coterie.corrections.shown import ASIDE
+from coterie.corrections.workbench import Workbench
+from coterie.data.files import atomic_write
+
+LABELS, CLUSTERS = "labels.csv", "clusters.csv"
+COLUMNS = ("id", "label", "probability", "second", "second_probability")
+Line = tuple[str, int, str, int | str, str]
+
+
+def label_lines(bench: Workbench, canonical: Callable[[int], int], threshold: float) -> list[Line]:
+    """Lines of labels.csv.
+
+    Parameters
+    ----------
+    bench : Workbench
+    canonical : callable
+        The id that is shown for a cluster, which may have been merged.
+    threshold : float
+        Of the fit: less certain samples of which nothing was said are -1.
+    """
+    shown, scores = bench.shown, bench.scores
+    labels = np.where(shown.said | (shown.certainty >= threshold), shown.labels, ASIDE)
+    joined = np.array([canonical(cluster) for cluster in scores.clusters])
+    others = np.where(joined[None, :] == shown.labels[:, None], -1.0, scores.values)
+    second = others.argmax(axis=1)
+    p_second = others[np.arange(len(others)), second]
+    columns = (labels, shown.certainty, joined[second], p_second)
+    return [
+        (name, label, f"{p:.6f}", *((other, f"{q:.6f}") if q >= 0 else ("", "")))
+        for name, label, p, other, q in zip(
+            bench.names, *(column.tolist() for column in columns), strict=True
+        )
+    ]
+
+
+def write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write a table whole or not at all."""
+    with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
