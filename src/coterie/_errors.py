@@ -23,6 +23,14 @@ class WriteError(InputError):
     """A file cannot be written: the disk is full, or its folder is missing or not writable."""
 
 
+class RendezvousError(InputError):
+    """The processes of a launcher cannot meet."""
+
+
+class LostProcessError(RuntimeError):
+    """Another process of the same fit has ended; the message says why, and the last checkpoint stands."""
+
+
 class ReadingNote(UserWarning):
     """What was detected in data, or done to bring them into one form: to be known, and no fault."""
 

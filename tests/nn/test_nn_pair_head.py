@@ -16,7 +16,7 @@ from torch.nn import functional
 from coterie.nn import MLP, PairHead, PairNetwork, build_pair_network, convert_batchnorm
 from coterie.nn import pair_head as module
 from coterie.nn.pair_head import pair_sums
-from coterie.nn.sync_batchnorm import _sum_over_processes
+from coterie.nn.sync_batchnorm import sum_of_parts
 
 
 def concatenated(head: PairHead, embedding: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ def check_processes(rank: int) -> None:
         expected, ours = single(whole), joint(shard)
         torch.testing.assert_close(ours, expected[mine])
         torch.autograd.backward((expected * target).sum().exp())
-        torch.autograd.backward(_sum_over_processes((ours * target[mine]).sum()).exp())
+        torch.autograd.backward(sum_of_parts((ours * target[mine]).sum()).exp())
         assert shard.grad is not None
         assert whole.grad is not None
         torch.testing.assert_close(shard.grad / 2, whole.grad[mine])

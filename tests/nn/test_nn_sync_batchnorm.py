@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
 from coterie.nn import SyncBatchNorm, build_network, convert_batchnorm
-from coterie.nn.sync_batchnorm import _sum_over_processes
+from coterie.nn.sync_batchnorm import sum_of_parts
 
 exact = partial(torch.testing.assert_close, rtol=1e-12, atol=1e-12)
 
@@ -59,7 +59,7 @@ CASES = (
 def joint_loss(out: Tensor, target: Tensor, across: bool) -> Tensor:
     """A loss that couples all rows of the global batch; a process sums its share over all of them."""
     share = (out * target).pow(2).sum() + (out - target).exp().sum()
-    return (_sum_over_processes(share) if across else share).log()
+    return (sum_of_parts(share) if across else share).log()
 
 
 def check_layer(case: Case, rank: int) -> None:

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple
 
-from coterie._errors import InputError, InputTypeError, ReadingNote
+from coterie._errors import InputError, InputTypeError, LostProcessError, ReadingNote
+from coterie._launcher import place
 from coterie._signals import stopped_by_signals
+from coterie.cli.launched import among_others
 from coterie.cli.parser import DashedParser, version
 
 
@@ -57,6 +59,16 @@ _STOPPED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 0, 2 for bad input (one line says why) or 130 when stopped."""
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        here = place()
+    except InputError as error:
+        return _complain(str(error), words[0] if words[:1] and words[0] in COMMANDS else "")
+    if here.world == 1:
+        return _main(words)
+    return among_others(here, words, lambda: _main(words))
+
+
+def _main(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(_usage())
         return 0 if words else _BAD_INPUT
@@ -73,7 +85,7 @@ def _run(name: str, words: list[str]) -> int:
         warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes any rest
         try:
             COMMANDS[name].run(words)
-        except KeyboardInterrupt as stop:
+        except (KeyboardInterrupt, LostProcessError) as stop:
             _say(f"coterie {name}: {stop or 'stopped'}")
             return _STOPPED
         except (InputError, InputTypeError, OSError, ImportError) as error:  # a package for a file's format

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from coterie._errors import InputError, ReadingNote
+from coterie._launcher import place
 from coterie.data import ReadOptions, Samples, read_samples
 from coterie.data.items import TEXT, Items, picture_items
 from coterie.data.modality import find_modality
@@ -71,7 +71,7 @@ def read_encoded(path: str, options: ReadOptions, encoding: Encoding) -> Samples
     encoder = _encoder_for(items, path, options, encoding)
     if encoder is None:
         return read_samples(path, options)
-    if encoding.shown and _is_main():
+    if encoding.shown and place().is_first:
         print(f"coterie: encoder: {described(facts_of(encoder))}", file=sys.stderr)
     return _embedded(items, encoder, options, encoding)
 
@@ -82,7 +82,7 @@ def _embedded(items: Items, encoder: Encoder, options: ReadOptions, encoding: En
         encoder,
         folder=encoding.folder,
         n_jobs=encoding.n_jobs,
-        shown=encoding.shown and _is_main(),
+        shown=encoding.shown and place().is_first,
         skip_broken=options.skip_broken,
     )
 
@@ -123,8 +123,3 @@ def _numbers(path: str, options: ReadOptions, encoding: Encoding) -> Samples:
     else:
         encoder = encoder_of(encoding.facts)
     return _embedded(items, encoder, options, encoding)
-
-
-def _is_main() -> bool:
-    """Whether this process is the only one, or the one of a launcher's that writes."""
-    return os.environ.get("RANK", "0") == "0"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from coterie._launcher import place
 from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
 from coterie.cli.labels_out import (
     UNASSIGNED,
@@ -45,6 +48,7 @@ from coterie.cli.table import format_table
 from coterie.data import Pairs, Samples
 from coterie.data.labels import encode_labels
 from coterie.data.readers import labels_of
+from coterie.engine import processes
 from coterie.methods.base import AUTO, NeuralEstimator
 from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.persistence import save
@@ -60,28 +64,53 @@ _CHOSEN = (
 
 
 def run(options: Any, words: Sequence[str]) -> None:
-    """Fit, write the run and print the clusters."""
+    """Fit, write the run and print the clusters: with several processes, the first one alone."""
+    processes.join()
+    with processes.ending_together():
+        _run(options, words)
+
+
+def _run(options: Any, words: Sequence[str]) -> None:
     folder = Path(options.out)
-    check_run(folder, options.resume, options.overwrite)
-    init = None if options.init is None else load_labeller(options.init)
+    processes.first(lambda: check_run(folder, options.resume, options.overwrite))
     if options.quick:
         options.time_limit = QUICK
-    earlier = None if init is None else read_metadata(options.init)
-    samples = _read(options, earlier, init)
+    given = processes.once_a_machine(lambda: _read_all(options))
     params = {key: getattr(options, key) for key in method_parameters(params_of(options.method))}
     estimator = find_method(options.method)(**params, checkpoint_dir=str(folder / CHECKPOINT), verbose=1)
-    supervision = _supervision(options, samples, init)
-    check_supervised(options.method, supervision)
-    estimator.start_from(init)
-    if options.method == TABLES and not asked_for(words, "method")[0]:
+    estimator.start_from(given.init)
+    if options.method == TABLES and not asked_for(words, "method")[0] and place().is_first:
         print(_CHOSEN, file=sys.stderr)
     if options.log_with is not None:
         estimator.log_with(options.log_with, folder=str(folder / TRACKED))
-    with opened_run(folder, options.overwrite), naming_the_way_on("fit", words):
-        estimator.fit(samples, **supervision)
-        results, summary = _write_run(folder, estimator, samples, options)
-        write_metadata(folder, _metadata(words, options, samples, earlier))
+    with contextlib.ExitStack() as stack:
+        processes.first(lambda: stack.enter_context(opened_run(folder, options.overwrite)))
+        stack.enter_context(naming_the_way_on("fit", words))
+        estimator.fit(given.samples, **given.supervision)
+        if not place().is_first:
+            return
+        results, summary = _write_run(folder, estimator, given.samples, options)
+        write_metadata(folder, _metadata(words, options, given.samples, given.earlier))
     print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What is read before a fit: the run to start from and what it says of itself, samples, supervision."""
+
+    init: NeuralEstimator | None
+    earlier: dict[str, Any] | None
+    samples: Samples
+    supervision: dict[str, Any]
+
+
+def _read_all(options: Any) -> _Given:
+    init = None if options.init is None else load_labeller(options.init)
+    earlier = None if init is None else read_metadata(options.init)
+    samples = _read(options, earlier, init)
+    supervision = _supervision(options, samples, init)
+    check_supervised(options.method, supervision)
+    return _Given(init, earlier, samples, supervision)
 
 
 def _read(options: Any, earlier: dict[str, Any] | None, init: NeuralEstimator | None) -> Samples:

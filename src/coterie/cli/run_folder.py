@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shlex
 import sys
 import warnings
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coterie._errors import DamagedFileError, InputError, Interrupted, WriteError
+from coterie._errors import DamagedFileError, InputError, Interrupted, LostProcessError, WriteError
 from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
 from coterie.cli.options.reading import are_reading_options
 from coterie.cli.reading import options_of_run
@@ -59,13 +58,8 @@ def check_run(run: Path, resume: bool, overwrite: bool) -> None:
     found = bool(saved) or any((run / name).exists() for name in (MODEL, LABELS, HISTORY))
     if found and not (resume or overwrite):
         raise InputError(f"--out: {run} holds a run; --resume continues it, --overwrite replaces it")
-    if resume and not saved and _is_main():  # a scheduler repeats --resume from the start
+    if resume and not saved:  # a scheduler repeats --resume from the start
         print(f"coterie: no checkpoint in {run} yet; the fit starts from the beginning", file=sys.stderr)
-
-
-def _is_main() -> bool:
-    """Whether this process is the only one, or the one of a launcher's that writes."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 @contextlib.contextmanager
@@ -80,16 +74,15 @@ def opened_run(run: Path, overwrite: bool) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if _is_main():
-                stack.enter_context(held(folder / _RUN_LOCK, taken))
+            stack.enter_context(held(folder / _RUN_LOCK, taken))
         except OSError as error:
             raise InputError(f"--out: {run} cannot be created: {error.strerror}") from error
         try:
-            if overwrite and _is_main():
+            if overwrite:
                 remove_checkpoints(folder)
             yield
         finally:
-            if _is_main() and not saved_checkpoints(folder):
+            if not saved_checkpoints(folder):
                 _remove_empty(run)
 
 
@@ -113,6 +106,8 @@ def naming_the_way_on(command: str, words: Sequence[str]) -> Iterator[None]:
         yield
     except Interrupted as stop:
         raise Interrupted(f"{stop}\n{way_on}") from stop
+    except LostProcessError as error:
+        raise LostProcessError(f"{error}\n{way_on}") from error
     except WriteError as error:
         raise WriteError(f"{error}; {way_on}") from error
 

@@ -139,11 +139,36 @@ def read_dataset(dataset: Dataset) -> DatasetRows:
     return rows
 
 
-def chunks(samples: SampleArray) -> Iterator[Array]:
+def chunks(samples: SampleArray, part: slice | None = None) -> Iterator[Array]:
     """The rows in order as float64, in pieces of bounded size: a memmap never lies in memory whole."""
     size = max(1, CHUNK_BYTES // max(1, int(np.prod(samples.shape[1:])) * 8))
-    for start in range(0, len(samples), size):
-        yield samples[start : start + size].astype(np.float64)
+    first, end, _ = (part or slice(None)).indices(len(samples))
+    for start in range(first, end, size):
+        yield samples[start : min(start + size, end)].astype(np.float64)
+
+
+class Team(Protocol):
+    """Who shares a pass over the rows."""
+
+    def part(self, total: int) -> slice:
+        """The rows that are looked at here."""
+        ...
+
+    def sum(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The sum over all who share the pass."""
+        ...
+
+
+class Alone:
+    """Nobody else: all rows are looked at here."""
+
+    def part(self, total: int) -> slice:
+        """All of them."""
+        return slice(0, total)
+
+    def sum(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The values themselves."""
+        return values
 
 
 @dataclass(frozen=True)
@@ -160,7 +185,7 @@ class Scaling:
     factor: npt.NDArray[np.float64]
 
 
-def fit_scaling(samples: SampleArray, standardise: bool) -> Scaling:
+def fit_scaling(samples: SampleArray, standardise: bool, team: Team | None = None) -> Scaling:
     """Statistics of the training data.
 
     Floats are standardised per feature (vectors) or per channel (images); uint8 is divided by 255 and then
@@ -171,6 +196,8 @@ def fit_scaling(samples: SampleArray, standardise: bool) -> Scaling:
     samples : array or DatasetRows of shape (n, ...)
     standardise : bool
         False: floats as they are, uint8 by 255 only.
+    team : Team, optional
+        Processes of which each looks at a part of the rows; the result is that of one, to rounding.
 
     Raises
     ------
@@ -184,9 +211,13 @@ def fit_scaling(samples: SampleArray, standardise: bool) -> Scaling:
     count = int(np.prod([samples.shape[axis] for axis in axes]))
     # sums of differences from a typical value: those of the values themselves lose digits to a large offset
     near = samples[:1].astype(np.float64).mean(axis=axes, keepdims=True)
+    team = Alone() if team is None else team
+    part, none = team.part(len(samples)), np.zeros_like(near)
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = near + sum(_total(chunk - near, axes) for chunk in chunks(samples)) / count
-        variance = sum(_total((chunk - mean) ** 2, axes) for chunk in chunks(samples)) / count
+        sums = sum((_total(each - near, axes) for each in chunks(samples, part)), none)
+        mean = near + team.sum(sums) / count
+        squares = sum((_total((each - mean) ** 2, axes) for each in chunks(samples, part)), none)
+        variance = team.sum(squares) / count
     if not np.isfinite(variance).all():
         raise InputError("X must be small enough that squares do not overflow; divide it by a constant first")
     deviation = np.sqrt(variance)

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from types import FrameType
@@ -19,6 +19,7 @@ from coterie._errors import InputError, Interrupted
 from coterie._signals import stop_signals_caught
 from coterie.data.files import held
 from coterie.engine.loop import Run
+from coterie.engine.processes import first
 from coterie.engine.run_state import RUN_STATE, pack_run, under, unpack_run
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.engine.task import Task
@@ -26,6 +27,10 @@ from coterie.engine.training import FinishedRun, Session
 
 FILE_NAME = "checkpoint.safetensors"
 LOCK_NAME = "lock"
+# tensors and JSON data
+Packed = tuple[dict[str, Tensor], dict[str, Any]]
+# Steps after which processes tell each other of signals: they see one at different steps, or only one does.
+TALK_EVERY = 20
 _SESSION_STATE = ("seeds", "keep", "how", "n_restarts", "rung", "decision", "runs", "history")
 
 
@@ -52,15 +57,18 @@ class Checkpointer:
         self._signal: int | None = None
 
     def restore(self, fresh: Session) -> Session:
-        """The session on disk if it is of the same fit, else the fresh one."""
-        self.session = load_session(self.path, self.fingerprint, self.task) if self.path.exists() else fresh
+        """The session on disk, read by the first process, if it is of the same fit; else the fresh one."""
+        found = first(self._read)
+        self.session = fresh if found is None else unpack_session(self.task, *found)
         return self.session
+
+    def _read(self) -> Packed | None:
+        return read_session(self.path, self.fingerprint) if self.path.exists() else None
 
     def on_step(self, run: Run) -> None:
         """Write when due; leave when a signal has come."""
         runtime = self.task.runtime
-        # processes see a signal at different steps, or only one does; they talk at the end of each epoch
-        together = runtime.world == 1 or run.stopped is not None or run.step % self.task.steps_per_epoch == 0
+        together = runtime.world == 1 or run.stopped is not None or run.step % TALK_EVERY == 0
         if together and runtime.anywhere(self._signal is not None):
             self.write()
             raise self._interrupted(f"at step {run.step} of restart {run.index}")
@@ -153,11 +161,14 @@ def saved_decision(folder: str | PathLike[str], fingerprint: str) -> dict[str, A
         As `load_session`.
     """
     path = Path(folder) / FILE_NAME
-    found: dict[str, Any] = _read(path, fingerprint)[1].get("decision", {}) if path.exists() else {}
-    return found
+
+    def read() -> dict[str, Any]:
+        return _read(path, fingerprint)[1].get("decision", {}) if path.exists() else {}
+
+    return first(read)
 
 
-def _read(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read(path: Path, fingerprint: str) -> Packed:
     """Tensors and JSON data of a checkpoint, which has to be of this fit."""
     tensors, meta = read_tensors(path, "checkpoint")
     if meta["fingerprint"] != fingerprint:
@@ -173,6 +184,17 @@ def load_session(path: Path, fingerprint: str, task: Task) -> Session:
 
     Raises
     ------
+    InputError, DamagedFileError
+        As `read_session`.
+    """
+    return unpack_session(task, *read_session(path, fingerprint))
+
+
+def read_session(path: Path, fingerprint: str) -> Packed:
+    """Tensors and JSON data of a session, which `unpack_session` takes.
+
+    Raises
+    ------
     InputError
         The checkpoint belongs to a fit with other parameters or other data, or to another version.
     DamagedFileError
@@ -185,6 +207,11 @@ def load_session(path: Path, fingerprint: str, task: Task) -> Session:
             f"checkpoint_dir: {path} was written by another version of coterie; finish the fit with that, "
             "or give another folder to start again"
         )
+    return tensors, meta
+
+
+def unpack_session(task: Task, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Session:
+    """The session of what was read."""
     session = Session(**{name: meta[name] for name in _SESSION_STATE})
     for number, entry in enumerate(meta["kept"]):
         session.kept.append(FinishedRun(**(entry | {"state": under(tensors, f"kept/{number}/")})))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from coterie._errors import InputError
 from coterie._types import BatchPlan
 from coterie.data.batches import Sampler, StatefulSampler
-from coterie.engine.objective import Modules, Phase
+from coterie.engine.objective import Modules, OnEnter, Phase
 from coterie.engine.recipe import clear_gradients, is_plateau
 from coterie.engine.task import Task, global_terms, mean_terms
 from coterie.nn import Network, rows_at_once
@@ -178,13 +178,30 @@ def _enter(task: Task, run: Run, phase: Phase) -> None:
     seed = step_seed(run.seed, run.entered) % 2**32
     embed = functools.cache(lambda: _embed(task, run.network))
     if phase.sampler_state is not None:
-        task.runtime.seed(seed)
-        set_sampler_state(task, run, task.runtime.agree(dict(phase.sampler_state(embed, seed))))
+        set_sampler_state(task, run, _found_once(task, phase.sampler_state, embed, seed))
     if phase.on_enter is not None:
-        task.runtime.seed(seed)
-        _set_parameters(task, run.network, phase, phase.on_enter(embed, seed))
+        _set_parameters(task, run.network, phase, _found_once(task, phase.on_enter, embed, seed))
     if phase.reset_optimizer:
         run.optimizer = task.recipe.make_optimizer(run.network.named_parameters())
+
+
+def _found_once(task: Task, call: OnEnter, embed: Callable[[], Tensor], seed: int) -> dict[str, Tensor]:
+    """What a phase makes of the embeddings on the first process; the others compute their share of these."""
+    runtime = task.runtime
+    runtime.seed(seed)
+    if runtime.world == 1:
+        return dict(call(embed, seed))
+    if not runtime.is_main:
+        while (found := runtime.agree(None)) is None:
+            embed()
+        return {name: value.to(runtime.device) for name, value in found.items()}
+
+    def asked() -> Tensor:
+        runtime.agree(None)
+        return embed()
+
+    found = {name: value.cpu() for name, value in call(functools.cache(asked), seed).items()}
+    return {name: value.to(runtime.device) for name, value in runtime.agree(found).items()}
 
 
 def _set_parameters(task: Task, network: Network, phase: Phase, values: Mapping[str, Tensor]) -> None:
@@ -199,7 +216,6 @@ def _set_parameters(task: Task, network: Network, phase: Phase, values: Mapping[
             )
         with torch.no_grad():
             parameter.copy_(value)
-        task.runtime.broadcast(parameter.data)
 
 
 def set_sampler_state(task: Task, run: Run, state: dict[str, Tensor]) -> None:
@@ -216,8 +232,12 @@ def set_sampler_state(task: Task, run: Run, state: dict[str, Tensor]) -> None:
 
 
 def _embed(task: Task, network: Network) -> Tensor:
-    """Embeddings (n, e), float32, of all training rows in their order; each process computes them all."""
-    rows, together = np.arange(len(task.source)), rows_at_once(task.source.shape)
+    """Embeddings (n, e), float32, of all training rows in their order; with other processes each does a part.
+
+    The first process gets all of them, the others their own.
+    """
+    total, together = len(task.source), rows_at_once(task.source.shape)
+    rows = np.arange(total)[task.runtime.part(total)]
     before = network.training
     network.eval()
     with torch.no_grad():
@@ -226,7 +246,7 @@ def _embed(task: Task, network: Network) -> Tensor:
             for start in range(0, len(rows), together)
         ]
     network.train(before)
-    return torch.cat(parts).float()
+    return task.runtime.collected(torch.cat(parts).float(), total)
 
 
 def close_epoch(task: Task, run: Run) -> None:

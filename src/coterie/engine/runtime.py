@@ -1,4 +1,4 @@
-"""Devices, threads and processes: everything that differs between one process and several lives here."""
+"""Devices, threads and shares of work: everything that differs between one process and several lives here."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from coterie import _launcher
 from coterie._errors import InputError, InputTypeError
 from coterie._types import Rows
-from coterie.nn.sync_batchnorm import convert_batchnorm, global_rows
+from coterie.engine import processes
+from coterie.losses.pairs import Share, sharing
+from coterie.nn.sync_batchnorm import convert_batchnorm, global_rows, sum_of_parts
 
 # Below this many parameters a second thread does not pay: on shared cores two made small steps 10x slower.
 SMALL_NETWORK = 5_000_000
@@ -47,14 +52,18 @@ class Runtime:
         return self.rank == 0
 
     def prepare(self, network: nn.Module) -> nn.Module:
-        """The network on the device; with several processes, wrapped and its batch statistics joined."""
+        """The network on the device; with several processes, wrapped and its batch statistics joined.
+
+        Wrapped by torch itself: a launcher's environment can then add no autocast, compilation or sharding.
+        Buffers are alike without being sent at each step, since batch statistics are those of all processes.
+        """
         network.to(self.device)
         if self.world == 1:
             return network
-        from accelerate import Accelerator
-
         convert_batchnorm(network)
-        prepared: nn.Module = Accelerator(cpu=self.device.type == "cpu").prepare_model(network)
+        devices = None if self.device.type == "cpu" else [self.device]
+        prepared = DistributedDataParallel(network, device_ids=devices, gradient_as_bucket_view=True)
+        prepared.broadcast_buffers = False  # the argument of this name is deprecated
         return prepared
 
     def forward(self, network: nn.Module, samples: Tensor, *, training: bool) -> tuple[Tensor, ...]:
@@ -73,20 +82,62 @@ class Runtime:
         """This process's contiguous share of a global batch."""
         return rows if self.world == 1 else np.array_split(rows, self.world)[self.rank]
 
+    def part(self, total: int) -> slice:
+        """This process's contiguous share of so many rows."""
+        sizes = self._sizes(total)
+        start = sum(sizes[: self.rank])
+        return slice(start, start + sizes[self.rank])
+
+    def _sizes(self, total: int) -> list[int]:
+        return [len(part) for part in np.array_split(np.arange(total), self.world)]
+
     def gather(self, local: Tensor, total: int) -> Tensor:
         """Rows of all processes in global order, with gradient: pair losses of the shares alone are wrong."""
+        return local if self.world == 1 else global_rows(local, self._sizes(total))
+
+    def sharing_pairs(self) -> contextlib.AbstractContextManager[None]:
+        """Inside, each process computes the costs of some pairs of the global batch, and gets their sum."""
+        return sharing(None if self.world == 1 else Share(self.rank, self.world, sum_of_parts))
+
+    def sum(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The sum of arrays over all processes, on all of them."""
+        if self.world > 1:
+            shared = torch.from_numpy(values.copy())
+            dist.all_reduce(shared)
+            values = shared.numpy()
+        return values
+
+    def joined(self, own: npt.NDArray[Any], total: int) -> npt.NDArray[Any]:
+        """Rows of all processes in global order, on all of them, from each one's `part` of `total` rows."""
         if self.world == 1:
-            return local
-        sizes = [len(part) for part in np.array_split(np.arange(total), self.world)]
-        return global_rows(local, sizes)
+            return own
+        result = np.empty((total, *own.shape[1:]), own.dtype)
+        start = 0
+        for rank, size in enumerate(self._sizes(total)):
+            rows = torch.from_numpy(result[start : start + size])
+            if rank == self.rank:
+                rows.copy_(torch.from_numpy(own))
+            dist.broadcast(rows, rank)
+            start += size
+        return result
+
+    def collected(self, own: Tensor, total: int) -> Tensor:
+        """Rows of all processes in global order on the first one, on the others their own."""
+        if self.world == 1:
+            return own
+        if not self.is_main:
+            dist.send(own.contiguous(), 0)
+            return own
+        result = own.new_empty(total, *own.shape[1:])
+        parts = torch.split(result, self._sizes(total))
+        parts[0].copy_(own)
+        for rank, rows in enumerate(parts[1:], start=1):
+            dist.recv(rows, rank)
+        return result
 
     def anywhere(self, flag: bool) -> bool:
         """Whether the flag is set on any process; all of them have to ask."""
-        if self.world == 1:
-            return flag
-        shared = torch.tensor([int(flag)], device=self.device)
-        dist.all_reduce(shared)
-        return bool(shared.item())
+        return bool(self.sum(np.array([float(flag)]))[0])
 
     def seed(self, seed: int) -> None:
         """Set torch's own generators on this process's device, from which dropout draws."""
@@ -94,21 +145,13 @@ class Runtime:
         if self.device.type == "cuda":
             torch.cuda.manual_seed(seed)
 
-    def broadcast(self, tensor: Tensor) -> None:
-        """Put the first process's values into the tensor, on all of them."""
-        if self.world > 1:
-            dist.broadcast(tensor, 0)
-
     def agree(self, value: _Value) -> _Value:
         """The first process's value, on all of them."""
-        shared = [value]
-        if self.world > 1:
-            dist.broadcast_object_list(shared)
-        return shared[0]
+        return processes.agree(value)
 
 
 def make_runtime(device: str | torch.device = "auto", precision: str = "float32") -> Runtime:
-    """Read the processes from the launcher (torchrun, accelerate) and choose the device.
+    """Choose the device, and meet the other processes of a launcher (torchrun, accelerate), if there are any.
 
     Parameters
     ----------
@@ -117,23 +160,25 @@ def make_runtime(device: str | torch.device = "auto", precision: str = "float32"
     precision : {"float32", "bfloat16"}
     """
     dtype = PRECISIONS[precision]
-    wants_cpu = str(device) == "cpu" or not torch.accelerator.is_available()
-    launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    if launched:
-        from accelerate import PartialState  # a quarter of a second, which one process does not need
-
-        state = PartialState(cpu=wants_cpu)
-        return Runtime(state.device, state.process_index, state.num_processes, dtype)
+    place = _launcher.place()
     if str(device) == "auto":
-        return Runtime(_fastest_device(wants_cpu), precision=dtype)
-    return Runtime(_check_device(device), precision=dtype)
+        chosen = _fastest_device(place.local_rank)
+    else:
+        chosen = _check_device(device)
+        if place.world > 1 and chosen.type != "cpu" and chosen.index is None:
+            chosen = torch.device(chosen.type, place.local_rank)
+    processes.join()
+    return Runtime(chosen, place.rank, place.world, dtype)
 
 
-def _fastest_device(wants_cpu: bool) -> torch.device:
-    found = None if wants_cpu else torch.accelerator.current_accelerator()
+def _fastest_device(local_rank: int) -> torch.device:
+    """An accelerator if there is one; that of this process where several are on the machine."""
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     if found is None:
         return torch.device("cpu")
-    return torch.device(found.type, torch.accelerator.current_device_index())
+    number = torch.accelerator.current_device_index()
+    count = torch.accelerator.device_count()
+    return torch.device(found.type, local_rank % count if local_rank else number)
 
 
 def _check_device(device: str | torch.device) -> torch.device:

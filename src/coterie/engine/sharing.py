@@ -4,16 +4,41 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import cloudpickle
 import numpy as np
+import numpy.typing as npt
 
 # smaller arrays travel in the pickle
 SHARED_BYTES = 2**20
 OBJECT_NAME = "object.pickle"
 # what pickling raises for objects that cannot travel, such as locks, files and generators
 CANNOT_TRAVEL = (pickle.PicklingError, TypeError, AttributeError, NotImplementedError, ValueError)
+
+
+class Mapped(NamedTuple):
+    """A file that is mapped as an array."""
+
+    path: str
+    dtype: str
+    offset: int
+    shape: tuple[int, ...]
+    order: Literal["C", "F"]
+
+
+def mapped_place(value: npt.NDArray[Any]) -> Mapped | None:
+    """Where an array lies that is a whole file, mapped to be read; None of others."""
+    root: Any = value
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    if not isinstance(root, np.memmap) or root.mode != "r" or root.filename is None:
+        return None
+    alike = root.shape == value.shape and root.dtype == value.dtype and root.strides == value.strides
+    if not alike or root.ctypes.data != value.ctypes.data:
+        return None
+    order: Literal["C", "F"] = "C" if value.flags.c_contiguous else "F"
+    return Mapped(str(root.filename), value.dtype.str, root.offset, value.shape, order)
 
 
 class _Pickler(cloudpickle.CloudPickler):
@@ -24,7 +49,9 @@ class _Pickler(cloudpickle.CloudPickler):
         self._folder = folder
         self._written: dict[int, tuple[str, Any]] = {}
 
-    def persistent_id(self, value: Any) -> str | None:
+    def persistent_id(self, value: Any) -> str | Mapped | None:
+        if isinstance(value, np.ndarray) and (place := mapped_place(value)) is not None:
+            return place
         if not isinstance(value, np.ndarray) or value.dtype.hasobject or value.nbytes < SHARED_BYTES:
             return None
         if id(value) not in self._written:
@@ -43,6 +70,8 @@ class _Unpickler(pickle.Unpickler):
         self._folder = folder
 
     def persistent_load(self, name: Any) -> Any:
+        if isinstance(name, Mapped):
+            return np.memmap(name.path, name.dtype, "r", name.offset, name.shape, name.order)
         return np.load(self._folder / name, mmap_mode="c")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -108,10 +109,16 @@ def terms_of(
     """Terms of a global batch by each head, from this process's samples and the network's values."""
     output = _global_output(task, modules.network, values, len(plan.rows))
     batch = _batch(plan, task.runtime.device)
+    with task.runtime.sharing_pairs():
+        return _terms(task, modules, samples, output, batch)
+
+
+def _terms(task: Task, modules: Modules, samples: Tensor, output: Output, batch: Batch) -> list[HeadTerms]:
+    """Terms of the global batch by each head."""
     if modules.auxiliary is not None:
         with torch.no_grad():
-            seen = torch.cat(_gather_copies(task, samples, len(plan.rows)))
-            batch = task.objective.targets(modules, seen, output, batch)
+            (seen,) = _gathered_copies(task, [samples], len(batch.rows))
+            batch = task.objective.targets(modules, torch.cat(seen), output, batch)
     heads = modules.network.heads
     if not heads:
         return [HeadTerms(None, task.objective.terms(output, batch), output)]
@@ -180,23 +187,39 @@ def _global_output(task: Task, network: Network, values: Sequence[Tensor], joint
     named = network.named(values)
     if not task.objective.n_views and task.runtime.world == 1:
         return Output(named, shared=network.shared_outputs)
-    copies: list[dict[str, Tensor]] = [{} for _ in range(1 + (task.objective.n_views or 0))]
-    for name, value in named.items():
-        is_shared = name in network.shared_outputs
-        parts = [value] * len(copies) if is_shared else _gather_copies(task, value, joint)
-        for copy, part in zip(copies, parts, strict=True):
-            copy[name] = part
-    plain, *views = (Output(copy, shared=network.shared_outputs) for copy in copies)
+    own = {name: value for name, value in named.items() if name not in network.shared_outputs}
+    shared = {name: value for name, value in named.items() if name in network.shared_outputs}
+    parts = zip(*_gathered_copies(task, [*own.values()], joint), strict=True)
+    plain, *views = (
+        Output(dict(zip(own, part, strict=True)) | shared, shared=network.shared_outputs) for part in parts
+    )
     return dataclasses.replace(plain, views=tuple(views))
 
 
-def _gather_copies(task: Task, local: Tensor, joint: int) -> tuple[Tensor, ...]:
-    """The global batch's tensors from shares that hold plain rows and, after them, each of their views."""
+def _gathered_copies(task: Task, local: Sequence[Tensor], joint: int) -> list[tuple[Tensor, ...]]:
+    """The global batch's tensors from shares that hold plain rows and, after them, each of their views.
+
+    For each tensor its plain rows and its views. Tensors of one type travel as one: each message waits for
+    the slowest process.
+    """
     copies = 1 + (task.objective.n_views or 0)
-    if copies == 1:
-        return (task.runtime.gather(local, joint),)
-    by_row = local.reshape(copies, -1, *local.shape[1:]).transpose(0, 1)
-    return task.runtime.gather(by_row, joint).unbind(1)
+    if task.runtime.world == 1:
+        return [value.chunk(copies) for value in local]
+    found: dict[int, tuple[Tensor, ...]] = {}
+    for dtype in dict.fromkeys(value.dtype for value in local):
+        numbers = [number for number, value in enumerate(local) if value.dtype == dtype]
+        packed = [_by_row(local[number], copies) for number in numbers]
+        arrived = task.runtime.gather(torch.cat(packed, dim=2), joint)
+        parts = torch.split(arrived, [value.shape[2] for value in packed], dim=2)
+        for number, part in zip(numbers, parts, strict=True):
+            found[number] = part.reshape(joint, copies, *local[number].shape[1:]).unbind(1)
+    return [found[number] for number in range(len(local))]
+
+
+def _by_row(local: Tensor, copies: int) -> Tensor:
+    """Copies of some rows, one after another -> (rows, copies, values of one)."""
+    rows = len(local) // copies
+    return local.reshape(copies, rows, math.prod(local.shape[1:])).transpose(0, 1)
 
 
 def _batch(plan: BatchPlan, device: torch.device) -> Batch:

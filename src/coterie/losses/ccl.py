@@ -16,14 +16,14 @@ from coterie.losses.numerics import complement_floor, floored, probability_floor
 from coterie.losses.pairs import (
     DEFAULT_OPTIONS,
     PairOptions,
-    as_matrix,
     blockwise_total,
     check_prob,
     check_same,
     columns,
-    counted_pairs,
     drop_unknown,
     full_precision,
+    known_pairs,
+    matrix_total,
     reduce_pairs,
     same_blocks,
 )
@@ -92,16 +92,22 @@ def unchecked_ccl(
 ) -> Tensor:
     """`ccl` over a valid int8 matrix (n, n) or int64 labels (n,), for every step; not for autocast."""
     if weight is not None or len(p) <= pairs.DENSE_LIMIT:
-        return ccl_matrix(p, as_matrix(same), options, weight)
+        return ccl_matrix(p, same, options, weight)
     return ccl_blockwise(p, same, options)
 
 
 def ccl_matrix(
     p: Tensor, same: Tensor, options: PairOptions = DEFAULT_OPTIONS, weight: Tensor | None = None
 ) -> Tensor:
-    """`unchecked_ccl` over a matrix (n, n), in O(n^2) memory; weight (n, n): how much each pair counts."""
-    counted = counted_pairs(same, options.include_self)
-    return _reduce(_ordered(p, p, counted, options, weight), counted, options)
+    """`unchecked_ccl` with a matrix (n, n) of costs, in O(n^2) memory.
+
+    ``same`` may be labels (n,); weight (n, n): how much each pair counts.
+    """
+
+    def costs(rows: slice, counted: Tensor) -> Tensor:
+        return _ordered(p[rows], p, counted, options, None if weight is None else weight[rows])
+
+    return _reduce(*matrix_total(p, same, options.include_self, costs), options)
 
 
 def ccl_blockwise(p: Tensor, same: Tensor, options: PairOptions = DEFAULT_OPTIONS) -> Tensor:
@@ -109,11 +115,11 @@ def ccl_blockwise(p: Tensor, same: Tensor, options: PairOptions = DEFAULT_OPTION
     p, same = drop_unknown(p, same)
     ordered = partial(_ordered, options=options)
     total = blockwise_total(p, same_blocks(same, options.include_self), ordered, symmetric=True)
-    return _reduce(total, same, options)
+    return _reduce(total, known_pairs(same, options.include_self), options)
 
 
-def _reduce(ordered_total: Tensor, same: Tensor, options: PairOptions) -> Tensor:
-    return reduce_pairs(ordered_total if options.include_self else ordered_total / 2, same, options)
+def _reduce(ordered_total: Tensor, known: Tensor, options: PairOptions) -> Tensor:
+    return reduce_pairs(ordered_total if options.include_self else ordered_total / 2, known, options)
 
 
 def _ordered(

@@ -16,15 +16,15 @@ from coterie.losses.numerics import log_floored, probability_floor
 from coterie.losses.pairs import (
     DEFAULT_OPTIONS,
     PairOptions,
-    as_matrix,
     blockwise_total,
     check_prob,
     check_same,
     columns,
-    counted_pairs,
     drop_unknown,
     full_precision,
     kinds,
+    known_pairs,
+    matrix_total,
     reduce_pairs,
     same_blocks,
 )
@@ -103,7 +103,7 @@ def unchecked_kcl(
 ) -> Tensor:
     """`kcl` over a valid int8 matrix (n, n) or int64 labels (n,), for every step; not for autocast."""
     if weight is not None or len(p) <= pairs.DENSE_LIMIT:
-        return kcl_matrix(p, as_matrix(same), margin, options, weight)
+        return kcl_matrix(p, same, margin, options, weight)
     return kcl_blockwise(p, same, margin, options)
 
 
@@ -114,9 +114,15 @@ def kcl_matrix(
     options: PairOptions = DEFAULT_OPTIONS,
     weight: Tensor | None = None,
 ) -> Tensor:
-    """`unchecked_kcl` over a matrix (n, n), in O(n^2) memory; weight (n, n): how much each pair counts."""
-    counted = counted_pairs(same, options.include_self)
-    return reduce_pairs(_ordered(p, p, counted, margin, options, weight), counted, options)
+    """`unchecked_kcl` with a matrix (n, n) of costs, in O(n^2) memory.
+
+    ``same`` may be labels (n,); weight (n, n): how much each pair counts.
+    """
+
+    def costs(rows: slice, counted: Tensor) -> Tensor:
+        return _ordered(p[rows], p, counted, margin, options, None if weight is None else weight[rows])
+
+    return reduce_pairs(*matrix_total(p, same, options.include_self, costs), options)
 
 
 def kcl_blockwise(
@@ -126,7 +132,7 @@ def kcl_blockwise(
     p, same = drop_unknown(p, same)
     ordered = partial(_ordered, margin=margin, options=options)
     total = blockwise_total(p, same_blocks(same, options.include_self), ordered, symmetric=False)
-    return reduce_pairs(total, same, options)
+    return reduce_pairs(total, known_pairs(same, options.include_self), options)
 
 
 def _ordered(

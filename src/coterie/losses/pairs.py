@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -18,8 +20,11 @@ from coterie.losses.inputs import check_dense
 DENSE_LIMIT = 2048
 # A block's intermediates have to stay in the processor's cache.
 BLOCK = 512
+# Below this many rows the message that puts parts together costs more than the rows of others.
+SHARED_ROWS = 512
 
 Ordered = Callable[[Tensor, Tensor, Tensor], Tensor]
+Costs = Callable[[slice, Tensor], Tensor]
 SameAt = Callable[[slice, slice], Tensor]
 
 
@@ -60,6 +65,81 @@ def _check_kind_weights(weights: object) -> None:
 
 
 DEFAULT_OPTIONS = PairOptions()
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of the pairs, where others compute the rest.
+
+    Attributes
+    ----------
+    number, count : int
+        Which part this is, and of how many.
+    total : callable
+        The sum over all parts, with gradient.
+    """
+
+    number: int
+    count: int
+    total: Callable[[Tensor], Tensor]
+
+    def rows(self, n: int) -> slice:
+        """Rows of this part, contiguous."""
+        return slice(self.number * n // self.count, (self.number + 1) * n // self.count)
+
+
+_SHARE: ContextVar[Share | None] = ContextVar("share of pairs", default=None)
+
+
+@contextlib.contextmanager
+def sharing(share: Share | None) -> Iterator[None]:
+    """Inside, sums over pairs of many rows are computed in parts; None: as a whole."""
+    token = _SHARE.set(share)
+    try:
+        yield
+    finally:
+        _SHARE.reset(token)
+
+
+def share_of(n: int) -> Share | None:
+    """The part of the pairs of n rows that is computed here; None: all of them."""
+    return _SHARE.get() if n >= SHARED_ROWS else None
+
+
+def matrix_total(p: Tensor, same: Tensor, include_self: bool, ordered: Costs) -> tuple[Tensor, Tensor]:
+    """Sum of costs over all ordered pairs of rows of ``p`` (n, k), and the number of known ones.
+
+    Parameters
+    ----------
+    p : tensor of shape (n, k)
+    same : int8 tensor of shape (n, n), or int64 labels (n,) that stand for one
+    include_self : bool
+    ordered : callable
+        ``ordered(rows, same)``: of some rows against all, with what is known of their pairs.
+    """
+    share = share_of(len(p))
+    if share is None:
+        everything = slice(0, len(p))
+        counted = counted_pairs(as_matrix(same), include_self)
+        return ordered(everything, counted), (counted != 0).sum()
+    rows = share.rows(len(p))
+    counted = _counted_rows(same, rows, include_self)
+    own = ordered(rows, counted)
+    # float64 holds the number of pairs exactly
+    total, known = share.total(torch.stack([own.double(), (counted != 0).sum().double()])).unbind()
+    return total.to(own.dtype), known.long()
+
+
+def _counted_rows(same: Tensor, rows: slice, include_self: bool) -> Tensor:
+    """Some rows of `counted_pairs`."""
+    if same.ndim == 2:
+        block = same[rows].clone()
+    else:
+        known = same >= 0
+        block = _equal(same[rows], same).mul_(known).mul_(known[rows, None])
+    if not include_self:
+        block.diagonal(rows.start).zero_()
+    return block
 
 
 def check_prob(p: object) -> Tensor:
@@ -163,19 +243,22 @@ def columns(rows: Tensor) -> Tensor:
     return rows.T.contiguous()
 
 
-def reduce_pairs(total: Tensor, same: Tensor, options: PairOptions) -> Tensor:
-    """The total itself, or over the number of known pairs: ordered with self pairs, or unordered i < j.
+def reduce_pairs(total: Tensor, known: Tensor, options: PairOptions) -> Tensor:
+    """The total itself, or over the number of pairs: ordered with self pairs, or unordered i < j.
 
-    ``same`` is the matrix (n, n) or the labels (n,). No known pair gives total / 1, which is zero.
+    ``known`` is the number of known ordered pairs that count. No known pair gives total / 1, which is zero.
     """
     if options.reduction == "sum":
         return total
+    return total / (known if options.include_self else known // 2).clamp_min(1)
+
+
+def known_pairs(same: Tensor, include_self: bool) -> Tensor:
+    """Number of known ordered pairs of a matrix (n, n) or of labels (n,)."""
     known = (same >= 0).sum() if same.ndim == 1 else (same != 0).sum()
-    ordered = known * known if same.ndim == 1 else known
-    if options.include_self:
-        return total / ordered.clamp_min(1)
-    diagonal = known if same.ndim == 1 else (same.diagonal() != 0).sum()
-    return total / ((ordered - diagonal) // 2).clamp_min(1)
+    if same.ndim == 1:
+        return known * known - (0 if include_self else known)
+    return known if include_self else known - (same.diagonal() != 0).sum()
 
 
 def full_precision(p: Tensor) -> torch.autocast:
@@ -206,8 +289,11 @@ def blockwise_total(p: Tensor, same_at: SameAt, ordered: Ordered, *, symmetric: 
     taken once. ``symmetric``: block (b, a) equals block (a, b), and only the upper triangle is walked.
     """
     want_grad = p.requires_grad and torch.is_grad_enabled()
-    walk = _Walk(same_at, ordered, symmetric, want_grad)
-    return cast(Tensor, _Blockwise.apply(p, walk))  # type: ignore[no-untyped-call]  # of torch
+    share = share_of(len(p))
+    every = slice(None) if share is None else slice(share.number, None, share.count)
+    walk = _Walk(same_at, ordered, symmetric, want_grad, every)
+    total = cast(Tensor, _Blockwise.apply(p, walk))  # type: ignore[no-untyped-call]  # of torch
+    return total if share is None else share.total(total)
 
 
 @dataclass(frozen=True)
@@ -216,13 +302,14 @@ class _Walk:
     ordered: Ordered
     symmetric: bool
     want_grad: bool
+    every: slice
 
     def __call__(self, p: Tensor) -> tuple[Tensor, Tensor]:
         """Rows (n, k), detached -> the total and its gradient (n, k)."""
         slices = [slice(start, min(start + BLOCK, len(p))) for start in range(0, len(p), BLOCK)]
         # Made before the walk: small tensors kept between freed blocks would split the heap.
         grad, totals = torch.zeros_like(p), p.new_zeros(len(slices))
-        for a, rows in enumerate(slices):
+        for a, rows in [*enumerate(slices)][self.every]:
             for cols in slices[a if self.symmetric else 0 :]:
                 totals[a] += self._block(p, grad, rows, cols)
         return totals.sum(), grad

@@ -27,13 +27,14 @@ from coterie.data.augment import Augment, AveragedViews
 from coterie.data.modality import find_modality
 from coterie.data.views import default_augment
 from coterie.engine.objective import Objective
+from coterie.engine.processes import ending_together
 from coterie.engine.recipe import Recipe
 from coterie.engine.restarts import choose_how
 from coterie.engine.runtime import Runtime, choose_threads, make_runtime, own_random_numbers, torch_threads
 from coterie.engine.task import Task
 from coterie.engine.training import FinishedRun, Session
 from coterie.methods.checks import as_random_state
-from coterie.methods.fit_identity import fit_fingerprint
+from coterie.methods.fit_identity import check_same_samples, fit_fingerprint
 from coterie.methods.forward import Pick, embedding, map_samples
 from coterie.methods.in_time import plan_in_time, seeds_from
 from coterie.methods.samples import take_samples
@@ -115,6 +116,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     # what is known of the encoder, as `facts_of` gives it; None where X held numbers
     encoder_: dict[str, Any] | None
     _start: NeuralEstimator | None = None
+    # processes that share passes over the samples; None: this one alone
+    _team: Runtime | None = None
     _tracking: Tracking | None = None
 
     def transform(self, X: Any) -> npt.NDArray[np.float32]:
@@ -269,9 +272,21 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _train(self, samples: SampleArray, plan: Training) -> Self:
         """Train all restarts, keep the one of lowest loss and describe the clustering it gives."""
-        self.max_pixels_ = self._working_pixels()
         runtime = make_runtime(self.device, self.precision)
-        scaling = self._start.scaling_ if self._start else plan.scaling or fit_scaling(samples, self.scale)
+        with ending_together():
+            check_same_samples(samples)
+            self._team = runtime
+            try:
+                return self._train_on(runtime, samples, plan)
+            finally:
+                self._team = None
+
+    def _train_on(self, runtime: Runtime, samples: SampleArray, plan: Training) -> Self:
+        self.max_pixels_ = self._working_pixels()
+        if self._start is not None:
+            scaling = self._start.scaling_
+        else:
+            scaling = plan.scaling or fit_scaling(samples, self.scale, runtime)
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(samples, scaling, runtime.device)
         with own_random_numbers(runtime):
@@ -349,7 +364,10 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _map(self, samples: SampleArray, pick: Pick, network: Network) -> npt.NDArray[Any]:
         """What `pick` makes of a network's outputs, for checked samples."""
         source = ScaledSource(samples, self.scaling_, next(network.parameters()).device)
-        return map_samples(source, network, self._outputs, pick, self.threads)
+        n_samples, team = len(samples), self._team
+        part = slice(0, n_samples) if team is None else team.part(n_samples)
+        found = map_samples(source, network, self._outputs, pick, self.threads, part)
+        return found if team is None else team.joined(found, n_samples)
 
     def _outputs(self, network: Network, rows: Tensor) -> Mapping[str, Tensor]:
         """What a network gives for scaled rows, by name."""

@@ -186,7 +186,7 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
                 "more pairs or labels, or a smaller n_clusters; if n_clusters is only an upper bound, "
                 "pass over_clustering=True",
                 CollapseWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
 
     def _most_probable(self, samples: SampleArray) -> IntArray:

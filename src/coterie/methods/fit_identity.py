@@ -8,12 +8,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from coterie._errors import InputError
 from coterie.data.arrays import SampleArray, data_digest
+from coterie.engine.processes import exchange, is_shared
 from coterie.methods.identity import identity_of
 from coterie.params import parameters_of
 
 if TYPE_CHECKING:
     from coterie.methods.base import NeuralEstimator
+
+
+def check_same_samples(samples: SampleArray) -> None:
+    """Raise where the processes of a launcher have not all read the same samples.
+
+    Raises
+    ------
+    InputError
+        They differ; the message names the processes.
+    """
+    if not is_shared():
+        return
+    found = exchange((len(samples), data_digest(samples)))
+    others = [rank for rank, one in enumerate(found) if one != found[0]]
+    if others:
+        sizes = ", ".join(f"rank {rank} has {found[rank][0]} rows" for rank in (0, *others[:4]))
+        raise InputError(
+            f"X must be the same on every process, but it differs ({sizes}); give all machines the same files"
+        )
 
 
 def fit_fingerprint(

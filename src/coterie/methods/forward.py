@@ -24,9 +24,14 @@ Pick = Callable[[Mapping[str, Tensor]], Tensor]
 
 
 def map_samples(
-    source: ScaledSource, network: Network, outputs: Outputs, pick: Pick, threads: int | str
+    source: ScaledSource,
+    network: Network,
+    outputs: Outputs,
+    pick: Pick,
+    threads: int | str,
+    part: slice | None = None,
 ) -> npt.NDArray[Any]:
-    """What `pick` makes of a network's outputs for all samples.
+    """What `pick` makes of a network's outputs for all samples, or for a part of them.
 
     The result is one array from the start: parts put together at the end would take twice the memory.
 
@@ -40,6 +45,8 @@ def map_samples(
     pick : callable
         Maps these to a tensor of one entry a row.
     threads : int or "auto"
+    part : slice, optional
+        Contiguous.
 
     Returns
     -------
@@ -59,15 +66,16 @@ def map_samples(
         torch.inference_mode(),
         eval_mode(network),
     ):
-        for start in range(0, len(source), together):
-            rows = source.take(slice(start, start + together))
+        first, end, _ = (part or slice(None)).indices(len(source))
+        for start in range(first, end, together):
+            rows = source.take(slice(start, min(start + together, end)))
             source.expect(slice(start + together, start + 2 * together))
             given = outputs(network, _fill_up(rows, multiple))
             _refuse_overflow(given, start)
             found = pick(given)[: len(rows)].cpu().numpy()
-            if not start:
-                result = np.empty((len(source), *found.shape[1:]), found.dtype)
-            result[start : start + len(rows)] = found
+            if start == first:
+                result = np.empty((end - first, *found.shape[1:]), found.dtype)
+            result[start - first : start - first + len(rows)] = found
     return result
 
 

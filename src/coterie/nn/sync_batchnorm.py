@@ -107,8 +107,48 @@ def convert_batchnorm(module: _Module) -> _Module:
     return module
 
 
-class _SumOverProcesses(torch.autograd.Function):
-    """Sum of a tensor over all processes; its backward is the same sum of the gradients."""
+class _Gathered(torch.autograd.Function):
+    """Rows (m, ...) of every process, as many of each, one after another; backward: `_Scattered`."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
+        world = dist.get_world_size()
+        found = x.new_empty(world * len(x), *x.shape[1:])
+        dist.all_gather([*found.chunk(world)], x.contiguous())
+        return found
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, grad: Tensor) -> Tensor:
+        return _scattered(grad)
+
+
+class _Scattered(torch.autograd.Function):
+    """This process's rows of the sum over all processes; backward: `_Gathered`."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
+        parts = [part.contiguous() for part in x.chunk(dist.get_world_size())]
+        own = torch.empty_like(parts[0])
+        dist.reduce_scatter(own, parts)
+        return own
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, grad: Tensor) -> Tensor:
+        return _gathered(grad)
+
+
+def _gathered(x: Tensor) -> Tensor:
+    found: Tensor = _Gathered.apply(x)  # type: ignore[no-untyped-call]  # of torch
+    return found
+
+
+def _scattered(x: Tensor) -> Tensor:
+    found: Tensor = _Scattered.apply(x)  # type: ignore[no-untyped-call]  # of torch
+    return found
+
+
+class _SumOfParts(torch.autograd.Function):
+    """Sum of a tensor over all processes, for what follows alike on each: no gradient has to be sent."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
@@ -118,19 +158,30 @@ class _SumOverProcesses(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: FunctionCtx, grad: Tensor) -> Tensor:
-        return _sum_over_processes(grad)
+        return dist.get_world_size() * grad
 
 
-def _sum_over_processes(x: Tensor) -> Tensor:
-    """Sum x over all processes, with gradient of every order."""
-    total: Tensor = _SumOverProcesses.apply(x)  # type: ignore[no-untyped-call]
+def sum_of_parts(x: Tensor) -> Tensor:
+    """The sum over all processes of each one's part of the global loss, from which all compute the same.
+
+    Its backward follows the convention of this module: the gradient of the sum of all copies of that loss.
+
+    Examples
+    --------
+    >>> sum_of_parts(torch.tensor(2.0))
+    tensor(2.)
+    """
+    if not _is_distributed():
+        return x
+    total: Tensor = _SumOfParts.apply(x)  # type: ignore[no-untyped-call]  # of torch
     return total
 
 
 def global_rows(x: Tensor, counts: Sequence[int] | None = None) -> Tensor:
     """Rows x (b, ...) of all processes in their order, with gradient, on every process.
 
-    Its backward follows the convention of this module: it sums the gradients of all copies of that loss.
+    Its backward follows the convention of this module: it sums the gradients of all copies of that loss, and
+    each process gets those of its own rows alone.
 
     Parameters
     ----------
@@ -146,9 +197,11 @@ def global_rows(x: Tensor, counts: Sequence[int] | None = None) -> Tensor:
     if not _is_distributed():
         return x
     known = _all_counts(len(x), x.device) if counts is None else counts
-    before = sum(known[: dist.get_rank()])
-    after = sum(known) - before - len(x)
-    return _sum_over_processes(functional.pad(x, (*(0, 0) * (x.dim() - 1), before, after)))
+    most = max(known)
+    found = _gathered(functional.pad(x, (*(0, 0) * (x.dim() - 1), 0, most - len(x))))
+    if min(known) == most:
+        return found
+    return torch.cat([part[:count] for part, count in zip(torch.split(found, most), known, strict=True)])
 
 
 def _all_counts(count: int, device: torch.device) -> list[int]:
@@ -167,22 +220,25 @@ def _global_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Take the moments of the global batch of which x (b, c, ...) is the local shard.
 
     Returns x minus the mean, the mean (c,), the biased variance (c,) and the values per channel (scalar).
-    Two sums, the second one of squared deviations: a difference of E[x^2] and E[x]^2 cancels when a mean
-    is large relative to its deviation.
+    Each process sends its own mean and squared deviations, which are put together as Chan, Golub and LeVeque
+    do: a difference of E[x^2] and E[x]^2 cancels when a mean is large relative to its deviation.
     """
     over = [0, *range(2, x.dim())]
     local = x.numel() // x.shape[1]
-    totals = _sum_over_processes(torch.cat([x.sum(over), x.new_tensor([local])]))
-    count = totals[-1].detach()
+    own_mean = x.sum(over) / max(1, local)
+    own_squares = (x - _per_channel(own_mean, x)).square().sum(over)
+    parts = _gathered(torch.stack([own_mean, own_squares, torch.full_like(own_mean, local)]).unsqueeze(0))
+    means, squares, counts = parts.unbind(1)
+    counts = counts.detach()
+    count = counts.sum(0)[0]
     # Only a process with one value must look at the global count, which waits for the device.
     if local < 2 and int(count) < 2:
         raise ValueError(
             f"the global batch must hold more than 1 value per channel, got shape {tuple(x.shape)}"
         )
-    mean = totals[:-1] / count
-    deviation = x - _per_channel(mean, x)
-    variance = _sum_over_processes(deviation.square().sum(over)) / count
-    return deviation, mean, variance, count
+    mean = (counts * means).sum(0) / count
+    variance = (squares + counts * (means - mean).square()).sum(0) / count
+    return x - _per_channel(mean, x), mean, variance, count
 
 
 def _per_channel(values: Tensor, x: Tensor) -> Tensor:

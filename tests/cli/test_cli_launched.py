@@ -1,0 +1,141 @@
+"""`coterie fit` in the processes of a launcher: one prints and writes, and all end together."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.launched import Process, ended, free_port, launch
+
+from coterie.cli import main
+from coterie.engine.checkpoint import FILE_NAME
+
+WORKER = str(Path(__file__).with_name("worker.py"))
+FIT = ["fit", "x.npy", "--labels", "y.npy", "--n-clusters", "10", "--random-state", "3", "--augment", "none"]
+FIT += ["--over-clustering", "true", "--n-restarts", "2"]
+
+
+@pytest.fixture
+def files(digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    X, y = digits
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", X)
+    np.save("y.npy", y)
+    return tmp_path
+
+
+def start(words: Sequence[str], world: int, folders: Sequence[Path], **variables: str) -> list[Process]:
+    port = free_port()
+    return [
+        launch([WORKER, *words], (rank, world), port, folders[rank % len(folders)], **variables)
+        for rank in range(world)
+    ]
+
+
+def finished(processes: Sequence[Process]) -> list[tuple[int, str, str]]:
+    """Exit codes, standard output and standard error."""
+    with ended(processes):
+        printed = [process.communicate(timeout=120) for process in processes]
+    return [(one.returncode, *each) for one, each in zip(processes, printed, strict=True)]
+
+
+def labels_of(run: str) -> list[list[str]]:
+    with open(Path(run, "labels.csv"), newline="", encoding="utf-8") as file:
+        return [[row["id"], row["label"]] for row in csv.DictReader(file)]
+
+
+def test_two_processes_print_and_write_once_what_one_does(files: Path) -> None:
+    words = [*FIT, "--max-steps", "30", "--out"]
+    first, second = finished(start([*words, "two"], 2, [files]))
+    assert (first[0], second) == (0, (0, "", ""))
+    assert first[1].endswith("wrote two/\n")
+    assert first[1].count("cluster  samples") == 1
+    assert "Traceback" not in first[2]
+    assert main([*words, "one"]) == 0
+    assert labels_of("two") == labels_of("one")
+    assert {path.name for path in Path("two").iterdir()} == {path.name for path in Path("one").iterdir()}
+
+
+def test_a_process_that_dies_ends_all_and_the_checkpoint_stands(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*FIT, "--max-steps", "4000", "--out", "run"]
+    processes = start(words, 2, [files])
+    checkpoint, end = files / "run" / "checkpoint" / FILE_NAME, time.monotonic() + 100
+    while not checkpoint.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    processes[1].send_signal(signal.SIGKILL)
+    first, second = finished(processes)
+    assert (first[0], second[0]) == (130, -signal.SIGKILL)
+    assert "another process has ended without a reason: it was killed" in first[2]
+    assert first[2].rstrip().endswith("--resume")
+    assert "Traceback" not in first[2]
+    assert checkpoint.exists()
+    assert not (files / "run" / "model").exists()
+
+
+def test_a_machine_without_the_data_is_named(files: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Two machines: each process is the first one of its own."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    words = [*FIT, "--max-steps", "3", "--out", "run"]
+    first, second = finished(start(words, 2, [files, elsewhere], LOCAL_RANK="0"))
+    assert (first[0], second[0]) == (2, 2)
+    assert "error: rank 1 on" in first[2]
+    assert "x.npy cannot be read" in first[2]
+    assert second[1:] == ("", "")
+    assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"WORLD_SIZE": "2"}, "RANK, MASTER_ADDR, MASTER_PORT is not set: start the processes with torchrun"),
+        ({"WORLD_SIZE": "2", "RANK": "1"}, "MASTER_ADDR, MASTER_PORT is not set"),
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE=two must be a number"),
+        ({"WORLD_SIZE": "0"}, "WORLD_SIZE=0 must be a number"),
+        (
+            {"WORLD_SIZE": "2", "RANK": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"},
+            "RANK=2 must be < WORLD_SIZE=2",
+        ),
+    ],
+)
+def test_a_launcher_without_a_rendezvous(
+    variables: dict[str, str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert main([*FIT, "--out", "run"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("coterie fit: error: ")
+    assert message in printed.err
+
+
+def test_processes_that_cannot_meet_say_so(files: Path) -> None:
+    (alone,) = finished(
+        [launch([WORKER, *FIT, "--out", "run"], (1, 2), free_port(), files, COTERIE_MEET="2")]
+    )
+    assert alone[0] == 2
+    assert "rank 1 of 2 on" in alone[2]
+    assert "cannot meet the others at MASTER_ADDR:MASTER_PORT" in alone[2]
+
+
+@pytest.mark.parametrize("words", [["methods"], ["--help"], ["fit", "--help"], ["fit", "x.npy"]])
+def test_other_processes_print_nothing(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("RANK", "1")
+    assert main(words) in (0, 2)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "")
