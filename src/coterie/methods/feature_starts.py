@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
+from sklearn import config_context
 from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -107,7 +108,8 @@ def _graph(points: Points, n_clusters: int, seed: int) -> list[Ints]:
 def refine(labels: Ints, points: Points) -> Ints:
     """Let a linear discriminant learn the labels and relabel the points, again and again.
 
-    Distances are then measured by how much clusters differ in each direction, and no longer alike in all.
+    It ends early where no label changes. Distances are then measured by how much clusters differ in each
+    direction, and no longer alike in all.
     """
     for _ in range(ROUNDS):
         clusters = np.unique(labels)
@@ -115,9 +117,13 @@ def refine(labels: Ints, points: Points) -> Ints:
             return labels
         even = np.full(len(clusters), 1 / len(clusters))
         model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE, priors=even)
-        with warnings.catch_warnings():
+        # the points have been checked; checks of each cluster took more time than the algebra
+        with warnings.catch_warnings(), config_context(assume_finite=True, skip_parameter_validation=True):
             warnings.filterwarnings("ignore", "Only one sample available", UserWarning)
-            labels = model.fit(points, labels).predict(points)
+            relabelled: Ints = model.fit(points, labels).predict(points)
+        if np.array_equal(relabelled, labels):
+            break
+        labels = relabelled
     return labels
 
 
