@@ -57,7 +57,7 @@ def test_a_result_with_the_same_settings_is_not_run_again(
 
 def test_figures_of_records(mnist: Path, tmp_path: Path) -> None:
     for suite in ("pairs", "outputs", "noise"):
-        quick(suite, tmp_path / "results", "--methods", "ccn-kcl")
+        quick(suite, tmp_path / "results", "--methods", "ccn-kcl", "--set", "max_steps=3")
     written = figures.draw(tmp_path / "results", tmp_path / "figures")
     assert len(written) == 4
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)

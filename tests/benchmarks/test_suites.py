@@ -40,8 +40,7 @@ FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c
 
 @pytest.mark.parametrize("suite", FAST)
 def test_suite_runs_end_to_end(suite: str, mnist: Path, tmp_path: Path) -> None:
-    fewer = ("--set", "max_steps=6") if suite.startswith("ddc") else ()  # they have many variants
-    records = quick(suite, tmp_path / "out", *fewer)
+    records = quick(suite, tmp_path / "out", "--set", "max_steps=3")
     assert records
     for found in records:
         assert found["draw"] == 3

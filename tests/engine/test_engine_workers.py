@@ -19,6 +19,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from tests.engine.crashes import crash, crash_once
 from tests.engine.tasks import noisy_network
 from tests.engine.toys import toy_task
 from torch import Tensor
@@ -168,14 +169,6 @@ def test_short_fits_start_no_worker(make_task: MakeTask, monkeypatch: pytest.Mon
     assert len(finished(make_task(max_steps=6), "sequential", 2, 3).runs) == 3
 
 
-def crash(shared: object, how: str) -> int:
-    """Dies, or says whose child this process is."""
-    if how == "die":
-        os._exit(1)
-    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-    return os.getppid()
-
-
 def test_a_dead_worker_is_replaced_and_dying_ones_end_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "MOST_DEATHS", 1)
     with Pool(None, 1) as pool:
@@ -183,15 +176,6 @@ def test_a_dead_worker_is_replaced_and_dying_ones_end_the_fit(monkeypatch: pytes
         assert pool.result(pool.submit(crash, "die")) is None
         with pytest.raises(InputError, match="n_jobs: 2 worker processes died in a row"):
             pool.result(pool.submit(crash, "die"))
-
-
-def crash_once(folder: str, number: int) -> int:
-    """The square of a number; that of 2 is had at the second attempt."""
-    mark = Path(folder, "died")
-    if number == 2 and not mark.exists():
-        mark.touch()
-        os._exit(1)
-    return number**2
 
 
 def test_calls_whose_worker_died_are_repeated(tmp_path: Path) -> None:
