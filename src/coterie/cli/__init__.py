@@ -40,6 +40,7 @@ COMMANDS = {
         ("demo", "cluster scikit-learn's digits in three ways and compare; with l2c, sets of points"),
         ("fit", "cluster a data set, or learn to, and write the run's folder"),
         ("predict", "assign new samples to a run's clusters, or cluster a new set"),
+        ("update", "add new samples to a run; those that fit nowhere form new clusters"),
         ("evaluate", "compare a clustering with known labels"),
         ("open", "explore and correct a run's clusters, on a local page"),
         ("report", "write one HTML page about a run"),

@@ -40,12 +40,13 @@ def label_rows(estimator: NeuralClusterer | L2C, samples: Samples, threshold: fl
         assigned = proba.max(axis=1) >= threshold
         if getattr(estimator, "noise", False):
             assigned &= estimator.predict(part) >= 0
-        yield from _rows(names[start : start + together], proba, assigned)
+        yield from assigned_rows(names[start : start + together], proba, assigned)
 
 
-def _rows(
+def assigned_rows(
     names: Sequence[str], proba: npt.NDArray[np.float64], assigned: npt.NDArray[np.bool_]
 ) -> Iterator[Row]:
+    """A row for each name: the best and the second cluster, -1 as the best where it is not assigned."""
     order = np.argsort(-proba, axis=1, kind="stable")
     for name, row, best, kept in zip(names, proba, order, assigned, strict=True):
         label = int(best[0]) if kept else UNASSIGNED
@@ -54,15 +55,20 @@ def _rows(
 
 
 def safe_for_spreadsheets(rows: Iterable[Row]) -> Iterator[Row]:
-    """Rows whose names no spreadsheet takes for a formula: a quote stands before =, +, -, @, tab and return.
+    """Rows whose names no spreadsheet takes for a formula."""
+    for name, *rest in rows:
+        yield (safe_name(name), *rest)  # type: ignore[misc]  # the rest keeps its types
+
+
+def safe_name(name: str) -> str:
+    """A name with a quote before it where it begins with =, +, -, @, tab or return.
 
     Examples
     --------
-    >>> next(safe_for_spreadsheets([("=1+1", 0, 1.0, None, None)]))[0]
-    "'=1+1"
+    >>> safe_name("=1+1"), safe_name("a")
+    ("'=1+1", 'a')
     """
-    for name, *rest in rows:
-        yield ("'" + name if name.startswith(_FORMULA) else name, *rest)  # type: ignore[misc]  # the rest keeps its types
+    return "'" + name if name.startswith(_FORMULA) else name
 
 
 def write_labels(path: Path, rows: Iterable[Row]) -> Counter[int]:
@@ -74,13 +80,13 @@ def write_labels(path: Path, rows: Iterable[Row]) -> Counter[int]:
             _write_parquet(temporary, counted)
         else:
             with open(temporary, "w", newline="", encoding="utf-8") as file:
-                write_csv_rows(file, COLUMNS, map(_as_text, counted))
+                write_csv_rows(file, COLUMNS, map(as_text, counted))
     return sizes
 
 
 def print_labels(stream: Any, rows: Iterable[Row]) -> None:
     """Write the table as CSV to a stream; nothing at all where the first row cannot be had."""
-    texts = map(_as_text, rows)
+    texts = map(as_text, rows)
     write_csv_rows(stream, COLUMNS, chain([next(texts)], texts))
 
 
@@ -103,7 +109,8 @@ def _counted(rows: Iterable[Row], sizes: Counter[int]) -> Iterator[Row]:
         yield row
 
 
-def _as_text(row: Row) -> tuple[object, ...]:
+def as_text(row: Row) -> tuple[object, ...]:
+    """A row as its cells are written."""
     name, label, probability, second, second_probability = row
     if second is None:
         return name, label, f"{probability:.6f}", "", ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
 import shlex
 import sys
@@ -131,6 +132,11 @@ def load_labeller(run: str | Path) -> NeuralClusterer | L2C:
     return found if isinstance(found, L2C) else _clusterer(found, run)
 
 
+def load_clusterer(run: str | Path) -> NeuralClusterer:
+    """The fitted clusterer of a run."""
+    return _clusterer(load(Path(run) / MODEL), run)
+
+
 def load_similarity(run: str | Path) -> SimilarityNetwork:
     """The similarity network of a run of ``--method similarity``."""
     found = load(Path(run) / MODEL)
@@ -206,19 +212,31 @@ class Fitted:
 
 def load_fitted(run: str | Path, given: str | None, *, complete: bool = True) -> Fitted:
     """A run with its data, at the path given or where they were; not `complete`: some may be gone."""
-    estimator, metadata = _clusterer(load(Path(run) / MODEL), run), read_metadata(run)
+    estimator, metadata = load_clusterer(run), read_metadata(run)
     data = _data_of(run, given, metadata)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the fit said it
         folder = embeddings_folder(run, metadata.get("embeddings"))
         encoding = Encoding(None, folder, facts=estimator.encoder_, shown=False)
         samples = read_encoded(data, options_of_run(metadata), encoding)
+    samples = _of_the_fit(samples, Path(run) / LABELS, len(estimator.labels_))
     if len(samples.X) != len(estimator.labels_) and complete:
         raise InputError(
             f"--data: {data} must be the data of the fit, which had {len(estimator.labels_)} rows, "
             f"got {len(samples.X)} rows"
         )
     return Fitted(estimator, metadata, data, samples)
+
+
+def _of_the_fit(samples: Samples, labels: Path, n_samples: int) -> Samples:
+    """The samples without those that came after the fit, which the run's labels do not list first."""
+    if samples.ids is None or len(samples.X) <= n_samples or not labels.exists():
+        return samples
+    with labels.open(newline="", encoding="utf-8") as file:
+        listed = [row[0] for row in csv.reader(file) if row][1 : n_samples + 1]
+    places = {name: row for row, name in enumerate(samples.ids)}
+    known = [places[name] for name in listed if name in places]
+    return samples.take(known) if len(known) == n_samples else samples
 
 
 def _data_of(run: str | Path, given: str | None, metadata: Mapping[str, Any]) -> str:

@@ -68,13 +68,17 @@ class Items:
     def without(self, rows: Sequence[int]) -> Items:
         """The others, in order; the names of those left out are noted."""
         gone = set(rows)
-        kept = [row for row in range(len(self)) if row not in gone]
+        others = self.take([row for row in range(len(self)) if row not in gone])
+        left_out = (*self.left_out, *(self.name_of(row) for row in sorted(gone)))
+        return dataclasses.replace(others, left_out=left_out)
+
+    def take(self, rows: Sequence[int]) -> Items:
+        """Some of them, in the order of `rows`."""
         return dataclasses.replace(
             self,
-            values=[self.values[row] for row in kept],
-            ids=None if self.ids is None else tuple(self.ids[row] for row in kept),
-            left_out=(*self.left_out, *(self.name_of(row) for row in sorted(gone))),
-            labels=None if self.labels is None else self.labels[kept],
+            values=[self.values[row] for row in rows],
+            ids=None if self.ids is None else tuple(self.ids[row] for row in rows),
+            labels=None if self.labels is None else self.labels[list(rows)],
         )
 
 

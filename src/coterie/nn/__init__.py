@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from coterie.nn.build import BACKBONES, BackboneSpec, GivenBackbone, auto_backbone, build_backbone
     from coterie.nn.centroids import CentroidNetwork, build_centroid_network
     from coterie.nn.ddc import DDCConvolutions, DDCPerceptron
-    from coterie.nn.features import Features
+    from coterie.nn.features import Features, unit_features
     from coterie.nn.heads import HeadsNetwork, build_heads_network
     from coterie.nn.lenet import LeNet
     from coterie.nn.mlp import MLP
@@ -74,6 +74,7 @@ _MODULES = {
     "convert_batchnorm": "sync_batchnorm",
     "has_convolutions": "network",
     "rows_at_once": "network",
+    "unit_features": "features",
 }
 
 __all__ = [
@@ -116,6 +117,7 @@ __all__ = [
     "convert_batchnorm",
     "has_convolutions",
     "rows_at_once",
+    "unit_features",
 ]
 
 __getattr__ = lazy_names(__name__, _MODULES)

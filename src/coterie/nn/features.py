@@ -45,8 +45,18 @@ class Features(Backbone):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x ``(b, *sample_shape)`` to the embedding (b, d)."""
-        x = x.flatten(1)
-        x = x.sign() * x.abs().sqrt()
-        length = x.norm(dim=1, keepdim=True).clamp_min(_LEAST_NORM)
-        features: Tensor = (x / length - self.center) * self.factor
+        features: Tensor = (unit_features(x.flatten(1)) - self.center) * self.factor
         return features
+
+
+def unit_features(x: Tensor) -> Tensor:
+    """Signed square roots of features (b, d), each row scaled to length 1; a row of zeros stays so.
+
+    Examples
+    --------
+    >>> unit_features(torch.tensor([[9.0, -16.0]]))
+    tensor([[ 0.6000, -0.8000]])
+    """
+    rooted = x.sign() * x.abs().sqrt()
+    unit: Tensor = rooted / rooted.norm(dim=1, keepdim=True).clamp_min(_LEAST_NORM)
+    return unit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from coterie._errors import InputError
@@ -125,6 +127,16 @@ class Samples:
     def reading(self) -> Facts:
         """What `ReadOptions.like` takes: the modality, and how the samples were read."""
         return {"modality": self.modality, **self.how}
+
+    def take(self, rows: Sequence[int]) -> Samples:
+        """Some of the samples, in the order of `rows`; they are read now."""
+        return dataclasses.replace(
+            self,
+            X=self.X[np.asarray(rows, dtype=np.int64)],
+            ids=None if self.ids is None else tuple(self.ids[row] for row in rows),
+            labels=None if self.labels is None else self.labels[list(rows)],
+            items=None if self.items is None else self.items.take(rows),
+        )
 
 
 class Broken:

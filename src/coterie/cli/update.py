@@ -1,0 +1,158 @@
+"""`coterie update`: new samples join a run's clusters or form new ones, and nothing is renumbered."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from coterie._errors import DamagedFileError, InputError
+from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
+from coterie.cli.labels_out import COLUMNS, Row, as_text, assigned_rows, safe_name
+from coterie.cli.reading import reading_options
+from coterie.cli.run_folder import LABELS, load_clusterer, load_fitted, read_metadata
+from coterie.cli.table import format_table
+from coterie.data import Samples
+from coterie.data.files import atomic_write, held
+from coterie.engine.storage import read_tensors, write_tensors
+from coterie.methods.clusterer import NeuralClusterer
+from coterie.methods.novelty import Floats, Known, Placed, place
+from coterie.nn import unit_features
+
+# what an update remembers for the next one
+KNOWN, _KIND = "known", "file of known samples"
+_LOCK = "update.lock"
+MOST_KNOWN = 10_000
+
+
+def run(options: Any, words: Sequence[str]) -> None:
+    """Place the new samples, append them to the run's labels, and say what is new."""
+    folder = Path(options.run)
+    estimator = load_clusterer(folder)
+    with held(folder / _LOCK, f"RUN: another update of {folder} is at work; wait for it"):
+        listed = _read_labels(folder / LABELS)
+        names, samples = _read_new(options, estimator, listed)
+        if not names:
+            print(json.dumps(_results([], 0)) if options.json else "no new samples")
+            return
+        known, n_before = _known(folder, estimator)
+        points, proba = _points(estimator, samples.X), estimator.predict_proba(samples.X)
+        counts = estimator.n_outputs_, n_before
+        placed = place(known, points, proba.argmax(axis=1), counts, options.min_size)
+        # first: an update that is stopped in between finds these samples new once more
+        _remember(folder, known.joined(points, placed.clusters, MOST_KNOWN), placed.n_clusters)
+        threshold = float(read_metadata(folder).get("threshold", 0.0))
+        _append(folder / LABELS, _rows(names, proba, placed, threshold))
+    found = placed.clusters.tolist()
+    print(json.dumps(_results(found, n_before)) if options.json else _summary(found, n_before, folder))
+
+
+def _read_labels(path: Path) -> list[list[str]]:
+    """The rows of a run's labels, with the header."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+    except FileNotFoundError as error:
+        raise InputError(f"RUN: {path} does not exist; coterie fit writes it") from error
+    if not rows or tuple(rows[0]) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+        raise DamagedFileError(f"{path} is damaged: it must have the columns {', '.join(COLUMNS)}")
+    return rows
+
+
+def _read_new(
+    options: Any, estimator: NeuralClusterer, listed: Sequence[Sequence[str]]
+) -> tuple[list[str], Samples]:
+    """Names of the samples that the run does not list, and these; rows without ids are numbered on."""
+    metadata = read_metadata(options.run)
+    folder = embeddings_folder(options.run, metadata.get("embeddings"))
+    encoding = Encoding(None, folder, facts=estimator.encoder_)
+    samples = read_encoded(options.data, reading_options(options, metadata), encoding)
+    if samples.ids is None:
+        start = len(listed) - 1
+        return [str(start + row) for row in range(len(samples.X))], samples
+    old = {row[0] for row in listed[1:]}
+    # a run's ids may have been made safe for spreadsheets
+    new = samples.take([row for row, name in enumerate(samples.ids) if not {name, safe_name(name)} & old])
+    return list(new.names), new
+
+
+def _known(folder: Path, estimator: NeuralClusterer) -> tuple[Known, int]:
+    """The samples that are known, and the number of clusters with those of earlier updates."""
+    if (folder / KNOWN).exists():
+        return _remembered(folder / KNOWN)
+    X = load_fitted(folder, None).samples.X
+    rows = np.sort(np.random.default_rng(0).permutation(len(X))[:MOST_KNOWN])
+    clusters = estimator.predict_proba(X[rows]).argmax(axis=1).astype(np.int64)
+    return Known(_points(estimator, X[rows]), clusters), estimator.n_outputs_
+
+
+def _remembered(path: Path) -> tuple[Known, int]:
+    tensors, meta = read_tensors(path, _KIND)
+    try:
+        known = Known(tensors["points"].numpy(), tensors["clusters"].numpy())
+        return known, int(meta["n_clusters"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedFileError(
+            f"{path} is damaged: {error!r}; without it, an update starts afresh"
+        ) from error
+
+
+def _remember(folder: Path, known: Known, n_clusters: int) -> None:
+    tensors = {"points": torch.from_numpy(known.points), "clusters": torch.from_numpy(known.clusters)}
+    write_tensors(folder / KNOWN, _KIND, tensors, {"n_clusters": n_clusters})
+
+
+def _points(estimator: NeuralClusterer, X: Any) -> Floats:
+    """Samples as points whose distance means likeness: an encoder's vectors, or the embedding."""
+    if estimator.encoder_ is None:
+        return estimator.transform(X)
+    return unit_features(torch.from_numpy(np.asarray(X, dtype=np.float32))).numpy()
+
+
+def _rows(
+    names: Sequence[str], proba: npt.NDArray[np.float64], placed: Placed, threshold: float
+) -> Iterator[Row]:
+    """Rows of the labels; in a cluster that the model does not know, how firmly a sample belongs to it."""
+    predicted = assigned_rows(names, proba, proba.max(axis=1) >= threshold)
+    best = proba.argmax(axis=1).tolist()
+    for row, number, cluster, strength in zip(
+        predicted, best, placed.clusters.tolist(), placed.strength, strict=True
+    ):
+        known = cluster < proba.shape[1]
+        yield row if known else (row[0], cluster, float(strength), number, row[2])
+
+
+def _append(path: Path, rows: Iterator[Row]) -> None:
+    """Write the labels with further rows; those that are there stay as they are."""
+    old = path.read_text(encoding="utf-8")
+    added = io.StringIO()
+    csv.writer(added, lineterminator="\n").writerows(map(as_text, rows))
+    with atomic_write(path) as temporary:
+        temporary.write_text(old + added.getvalue(), encoding="utf-8")
+
+
+def _results(clusters: list[int], n_before: int) -> dict[str, Any]:
+    sizes = Counter(clusters)
+    return {
+        "new_samples": len(clusters),
+        "sizes": {str(cluster): sizes[cluster] for cluster in sorted(sizes)},
+        "new_clusters": [cluster for cluster in sorted(sizes) if cluster >= n_before],
+    }
+
+
+def _summary(clusters: list[int], n_before: int, folder: Path) -> str:
+    sizes = Counter(clusters)
+    rows = [(f"{one} (new)" if one >= n_before else str(one), sizes[one]) for one in sorted(sizes)]
+    n_new = sum(one >= n_before for one in sizes)
+    return (
+        f"{format_table(('cluster', 'new samples'), rows)}\n\n"
+        f"{len(clusters)} new samples, {n_new} new clusters\nwrote {folder / LABELS}"
+    )
