@@ -153,7 +153,7 @@ def test_tab_completion_shows_what_a_user_calls(method: Any) -> None:
         *("fit", "fit_transform", "get_feature_names_out", "get_metadata_routing", "get_params", "log_with"),
         *("set_fit_request", "set_output", "set_params", "start_from", "transform", "set_predict_request"),
         *("fit_predict", "predict", "predict_proba", "predict_all", "predict_count_proba", "fit_sets"),
-        *("from_pretrained", "on_features", "predict_proba_pairs", "n_outputs_"),
+        *("from_pretrained", "on_features", "predict_proba_pairs", "n_outputs_", "begin_with"),
     }
     assert shown <= expected
 
