@@ -11,6 +11,7 @@ import pytest
 from tests.encoders.fixtures import toys as toys
 from tests.encoders.toys import FISHES, FRUITS, ToyTexts, write_pictures, write_sounds
 
+from coterie.cli.options.fit import _usual_method
 from coterie.encoders import registry
 
 pytestmark = [pytest.mark.usefixtures("toys", "place"), pytest.mark.filterwarnings("default::UserWarning")]
@@ -104,6 +105,24 @@ def test_pictures(call: Call) -> None:
     assert call("report", "run")[0] == 0
     examples = Path("run/report.html").read_text().partition("<h2>Examples</h2>")[2].partition("<h2>")[0]
     assert examples.count('<img src="data:image/jpeg') == 12
+
+
+@pytest.mark.parametrize("words", [["texts"], ["t.csv", "--text", "body"], ["lines.txt", "--text", "lines"]])
+def test_the_method_for_vectors_of_an_encoder_is_chosen_and_said(words: list[str], call: Call) -> None:
+    code, _, err = call("fit", *words, "--out", "run", *QUICK)
+    assert code == 0, err
+    assert "--method self-distillation clusters the vectors of the encoder" in err
+
+
+def test_pictures_are_for_the_method_for_vectors_if_an_encoder_is_there(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _usual_method(["photos", "--out", "run"]) == "self-distillation"
+    assert _usual_method(["photos", "--out", "run", "--encoder", "none"]) == "ccn"
+    assert _usual_method(["photos", "--out", "run", "--image-size", "16x16"]) == "ccn"
+    assert _usual_method(["photos", "--out", "run", "--pairs", "pairs.csv"]) == "ccn"
+    monkeypatch.setattr(registry, "_is_there", lambda need: False)
+    assert _usual_method(["photos", "--out", "run"]) == "ccn"
 
 
 def test_sounds(call: Call) -> None:

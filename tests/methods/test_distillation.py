@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.datasets import make_moons
 from coterie import CollapseWarning, InputError, Pairs, SelfDistillation
 from coterie.data.neighbor_batches import NeighborBatches
 from coterie.methods.feature_starts import agreed, class_layer, nearest_neighbors, refine, starting_clusters
+from coterie.methods.neighbor_graphs import diffusion_map, neighbor_graph, self_tuned_graph, shared_graph
 from coterie.metrics import clustering_accuracy, nmi
 from coterie.nn import HeadsNetwork
 
@@ -67,7 +69,7 @@ def test_the_head_of_lowest_loss_predicts() -> None:
     X, _ = clouds(300, 3, 0)
     model = SelfDistillation(3, **QUICK).fit(X)
     head = model.runs_[0]["head"]
-    assert head in ("both", "graph", "centers")
+    assert head in ("diffusion", "graph", "centers")
     network = model.network_
     assert isinstance(network, HeadsNetwork)
     values = network.named(network(torch.from_numpy(X)))
@@ -195,3 +197,78 @@ def test_batches_hold_a_neighbor_of_each_row_and_the_pairs() -> None:
     np.testing.assert_array_equal(plan.rows, again.rows)
     seen = np.concatenate([one.rows[: one.n_drawn] for one in batches.evaluation_plans()])
     assert sorted(seen.tolist()) == list(range(20))
+
+
+@pytest.mark.parametrize("k", [3, 5, 9])
+def test_clusters_are_counted(k: int) -> None:
+    """Clouds that stand apart, each of 60 samples, in several directions."""
+    rng = np.random.default_rng(k)
+    X = (6 * rng.normal(size=(k, 20)))[np.repeat(np.arange(k), 60)] + rng.normal(size=(60 * k, 20))
+    model = SelfDistillation("auto", **QUICK).fit(X.astype(np.float32))
+    estimate = model.n_clusters_estimate_
+    assert estimate is not None
+    assert model.n_outputs_ == estimate["n_clusters"] == k
+    assert estimate["lowest"] <= k <= estimate["highest"]
+    assert [row["neighbors"] for row in estimate["tried"]] == [7, 10, 15, 20]
+
+
+def test_equal_samples_are_one_cluster() -> None:
+    model = SelfDistillation("auto", max_steps=2, random_state=0).fit(np.ones((30, 4), dtype=np.float32))
+    assert (model.n_outputs_, model.labels_.tolist()) == (1, [0] * 30)
+
+
+def test_graphs_of_neighbors() -> None:
+    X, y = rings(120, 3, 0)
+    plain, shared, tuned = neighbor_graph(X, 5), shared_graph(X, 5), self_tuned_graph(X, 5)
+    for graph in (plain, shared, tuned):
+        assert abs(graph - graph.T).max() < 1e-12
+        assert graph.diagonal().max() == 0
+        rows, columns = graph.nonzero()
+        assert (y[rows] == y[columns]).mean() > 0.95
+    assert set(plain.data) == {1.0}
+    assert ((shared > 0) != (plain > 0)).nnz == 0
+    assert shared.max() <= 5
+    assert 0 < tuned.data.min() <= tuned.data.max() <= 1
+    # a scale of its own: the same graph of the same points twice as far apart
+    assert abs(self_tuned_graph(2 * X, 5) - tuned).max() < 1e-5
+
+
+@pytest.mark.parametrize("n_vectors", [4, 30, 200])
+def test_a_walk_tells_components_apart(n_vectors: int) -> None:
+    X, y = rings(120, 4, 0)
+    found = diffusion_map(neighbor_graph(X, 4), n_vectors, 0)
+    assert found.shape == (120, min(n_vectors, 120))
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    likeness = found @ found.T
+    assert likeness[y[:, None] == y].mean() > likeness[y[:, None] != y].mean() + 0.3
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 8, 30])
+@pytest.mark.parametrize("kind", ["equal", "two", "lone", "line", "zeros"])
+def test_odd_features_give_clusters_or_a_clear_error(n: int, kind: str) -> None:
+    """Fewer samples than neighbors, clusters of one sample, equal and zero rows, more clusters than rows."""
+    rng = np.random.default_rng(n)
+    X = {
+        "equal": np.full((n, 6), 2.5),
+        "two": np.eye(6)[np.arange(n) % 2],
+        "lone": np.concatenate([np.ones((n - 1, 6)), -np.ones((1, 6))]),
+        "line": np.arange(1.0, n + 1)[:, None] * rng.normal(size=(1, 6)),
+        "zeros": np.concatenate([np.zeros((n - 1, 6)), rng.normal(size=(1, 6))]),
+    }[kind]
+    distinct = len(np.unique(X, axis=0))
+    for k in {1, 2, n}:
+        model = SelfDistillation(k, max_steps=2, random_state=0, over_clustering=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CollapseWarning)
+            if k > distinct:
+                with pytest.raises(InputError, match=f"n_clusters={k} must be <= {distinct}"):
+                    model.fit(X)
+            else:
+                labels = model.fit(X).labels_
+                assert labels.shape == (n,)
+                assert set(labels) <= set(range(k))
+                assert np.isfinite(model.predict_proba(X)).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollapseWarning)
+        auto = SelfDistillation("auto", max_steps=2, random_state=0).fit(X)
+    assert 1 <= auto.n_outputs_ <= max(1, n // 2)

@@ -26,7 +26,7 @@ from coterie.cli.labels_out import (
 )
 from coterie.cli.learned import learned
 from coterie.cli.neighbor_space import NeighborSpace
-from coterie.cli.options.fit import QUICK, TABLES, check_supervised
+from coterie.cli.options.fit import FEATURES, QUICK, TABLES, check_supervised
 from coterie.cli.options.reading import given_options
 from coterie.cli.parser import asked_for, method_parameters, version
 from coterie.cli.reading import reading_options
@@ -57,10 +57,13 @@ from coterie.metrics import clustering_accuracy, nmi
 from coterie.report.findings import loss_in_words
 
 TRACKED = "tracked"
-_CHOSEN = (
-    "coterie: a table without labels, pairs and --method: --method tables (L2C's model for tables) finds the "
-    "number of clusters"
-)
+# what is said where the method was not asked for
+_CHOSEN = {
+    TABLES: "coterie: a table without labels, pairs and --method: --method tables (L2C's model for tables) "
+    "finds the number of clusters",
+    FEATURES: "coterie: no labels, pairs and --method: --method self-distillation clusters the vectors of "
+    "the encoder",
+}
 
 
 def run(options: Any, words: Sequence[str]) -> None:
@@ -79,8 +82,8 @@ def _run(options: Any, words: Sequence[str]) -> None:
     params = {key: getattr(options, key) for key in method_parameters(params_of(options.method))}
     estimator = find_method(options.method)(**params, checkpoint_dir=str(folder / CHECKPOINT), verbose=1)
     estimator.start_from(given.init)
-    if options.method == TABLES and not asked_for(words, "method")[0] and place().is_first:
-        print(_CHOSEN, file=sys.stderr)
+    if options.method in _CHOSEN and not any(asked_for(words, "method", "init")) and place().is_first:
+        print(_CHOSEN[options.method], file=sys.stderr)
     if options.log_with is not None:
         estimator.log_with(options.log_with, folder=str(folder / TRACKED))
     with contextlib.ExitStack() as stack:

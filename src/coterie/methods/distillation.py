@@ -32,20 +32,20 @@ from coterie.losses.pairs import full_precision
 from coterie.methods.base import AUTO, Training
 from coterie.methods.checks import check_pairs, pair_columns
 from coterie.methods.clusterer import NeuralClusterer
+from coterie.methods.community_count import count_communities
 from coterie.methods.feature_starts import (
-    Ints,
-    Points,
+    HEADS,
     class_layer,
     nearest_neighbors,
     reduce_features,
     starting_clusters,
 )
 from coterie.methods.forward import embedding, map_samples
+from coterie.methods.neighbor_graphs import Ints, Points
 from coterie.nn import Features, HeadsNetwork, Network, build_heads_network, channels_last
 from coterie.params import parameters
 from coterie.params.distillation import SelfDistillationParams
 
-HEADS = ("both", "graph", "centers")
 DROPOUT, SMOOTHING = 0.5, 0.1
 # share of a batch whose labels the teacher is taken to be sure of
 SURE = 0.7
@@ -152,7 +152,7 @@ class StartingHeads:
 class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
     """
     Made for features of a pretrained encoder. Three clusterings are the start: around centers (k-means),
-    along the graph of nearest neighbors (spectral), and what both agree on. Each is continued by a linear
+    along the graph of nearest neighbors (spectral), and by diffusion on it. Each is continued by a linear
     head, which learns from a teacher, the moving average of its weights: the labels of the samples that the
     teacher is sure of (section 2.3 of SCAN), and the information that a sample's cluster has about its
     neighbor's (equation 4 of TEMI). The head of lowest loss is kept; `runs_` says which one.
@@ -168,7 +168,7 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
     >>> from coterie import SelfDistillation
     >>> X, _ = load_digits(return_X_y=True)
     >>> model = SelfDistillation(n_clusters=10, max_steps=40, random_state=0).fit(X)
-    >>> model.predict_proba(X[:2]).shape, model.runs_[0]["head"] in ("both", "graph", "centers")
+    >>> model.predict_proba(X[:2]).shape, model.runs_[0]["head"] in ("diffusion", "graph", "centers")
     ((2, 10), True)
     """
 
@@ -203,10 +203,12 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
         n_neighbors = self._check_neighbors(len(samples))
         if pairs is not None:
             check_pairs(pairs, len(samples), self.n_clusters)
-        self._choose_n_outputs(samples, len(samples) // 2, pairs=pairs)
+        # counted among the features, which the network below gives
+        self.n_outputs_ = 1 if self.n_clusters == AUTO else int(self.n_clusters)
         self._check_rows(samples)
         seed = int(self.random_state) if isinstance(self.random_state, int | np.integer) else 0
         points = reduce_features(self._features(samples), seed)
+        self._count(points, seed)
         start = StartingHeads(self._clusters(samples, points, seed), self.n_outputs_, self._normalises())
         recipe = self._override(RECIPE)
         sampler = NeighborBatches(nearest_neighbors(points, n_neighbors), recipe.batch_size, pairs=pairs)
@@ -272,6 +274,14 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
             raise InputError(
                 f"n_clusters={self.n_outputs_} must be <= {distinct}, the number of distinct samples"
             )
+
+    def _count(self, points: Points, seed: int) -> None:
+        """With "auto", the number of clusters."""
+        self.n_clusters_estimate_ = None
+        if self.n_clusters == AUTO:
+            most = min(len(points) // 2, len(np.unique(points, axis=0)))
+            self.n_clusters_estimate_ = count_communities(points, max(1, most), seed)
+            self.n_outputs_ = self.n_clusters_estimate_["n_clusters"]
 
     def _features(self, samples: SampleArray) -> Points:
         """The embedding of all samples by the network as it is before the training."""

@@ -1,12 +1,11 @@
-"""Clusterings of fixed features to begin with: around centers, along the graph of neighbors, and of both."""
+"""Clusterings of fixed features to begin with: around centers, along the neighbor graph, and by diffusion."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from sklearn import config_context
 from sklearn.cluster import KMeans, SpectralClustering
@@ -17,17 +16,23 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 from torch.nn import functional
 
-Points = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
+from coterie.methods.neighbor_graphs import (
+    Ints,
+    Points,
+    diffusion_map,
+    neighbor_graph,
+    self_tuned_graph,
+    shared_graph,
+)
+
+HEADS = ("diffusion", "graph", "centers")
 
 # Principal components in which distances are taken.
 COMPONENTS = 100
 # Rows that each part looks at; the others join afterwards. Spectral clustering of more takes minutes.
 CENTER_ROWS, GRAPH_ROWS = 20_000, 5_000
 GRAPH_NEIGHBORS = 10
-CENTER_RUNS = 8
-# Runs of k-means weigh as much as the two clusterings of the graph together when all vote.
-GRAPH_VOTES = 2
+CENTER_RUNS, MAP_RUNS = 8, 4
 # Rounds in which a linear discriminant learns a clustering and relabels the points.
 ROUNDS, SHRINKAGE = 8, 0.1
 # The layer that continues a clustering: components, penalty (a share of their variance), size of its logits.
@@ -37,7 +42,8 @@ LAYER_COMPONENTS, RIDGE, LAYER_SCALE = 256, 0.01, 10.0
 def reduce_features(features: Points, seed: int) -> Points:
     """The first principal components (n, at most 100) of features (n, d)."""
     n_components = min(COMPONENTS, *features.shape)
-    reduced: Points = PCA(n_components, random_state=seed).fit_transform(features)
+    with np.errstate(invalid="ignore"):  # equal rows have no variance to take shares of
+        reduced: Points = PCA(n_components, random_state=seed).fit_transform(features)
     return reduced
 
 
@@ -62,19 +68,25 @@ def starting_clusters(points: Points, n_clusters: int, seed: int) -> Mapping[str
     -------
     dict of str to int64 array of shape (n,)
         "centers": what runs of k-means agree on. "graph": the same of spectral clusterings of the neighbor
-        graph, which follow clusters of any form. "both": of all of them.
+        graph, which follow clusters of any form. "diffusion": the same of k-means on diffusion maps of three
+        neighbor graphs, which see clusters within those that the graph separates best.
     """
     if n_clusters == 1:
-        return dict.fromkeys(("both", "graph", "centers"), np.zeros(len(points), dtype=np.int64))
-    centers = [refine(_centers(points, n_clusters, seed + run), points) for run in range(CENTER_RUNS)]
-    graph = [refine(one, points) for one in _graph(points, n_clusters, seed)]
-    votes = {"both": [*centers, *graph * GRAPH_VOTES], "graph": graph, "centers": centers}
-    return {name: agreed(labels, n_clusters, seed) for name, labels in votes.items()}
+        return dict.fromkeys(HEADS, np.zeros(len(points), dtype=np.int64))
+    found = {
+        "diffusion": _diffused(points, n_clusters, seed),
+        "graph": _graph(points, n_clusters, seed),
+        "centers": [_centers(points, n_clusters, seed + run) for run in range(CENTER_RUNS)],
+    }
+    return {
+        name: agreed([refine(one, points) for one in labels], n_clusters, seed)
+        for name, labels in found.items()
+    }
 
 
 def _centers(points: Points, n_clusters: int, seed: int) -> Ints:
     """One run of k-means."""
-    rows = _some_rows(len(points), CENTER_ROWS, seed)
+    rows = some_rows(len(points), CENTER_ROWS, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than clusters
         model = KMeans(n_clusters, n_init=1, random_state=seed).fit(points[rows])
@@ -84,24 +96,50 @@ def _centers(points: Points, n_clusters: int, seed: int) -> Ints:
 
 def _graph(points: Points, n_clusters: int, seed: int) -> list[Ints]:
     """Spectral clusterings of the neighbor graph, by both ways to read its eigenvectors."""
-    rows = _some_rows(len(points), max(GRAPH_ROWS, 2 * n_clusters), seed)
+
+    def cluster(chosen: Points) -> list[Ints]:
+        graph = neighbor_graph(chosen, GRAPH_NEIGHBORS)
+        found = []
+        for way in ("kmeans", "cluster_qr"):
+            model = SpectralClustering(
+                n_clusters,
+                affinity="precomputed",
+                assign_labels=way,
+                random_state=seed,
+                eigen_solver="arpack",
+            )
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                found.append(model.fit_predict(graph).astype(np.int64))
+        return found
+
+    return _of_some_rows(cluster, points, n_clusters, seed)
+
+
+def _diffused(points: Points, n_clusters: int, seed: int) -> list[Ints]:
+    """Runs of k-means on the diffusion maps of three graphs."""
+
+    def cluster(chosen: Points) -> list[Ints]:
+        graphs = (shared_graph(chosen, 15), neighbor_graph(chosen, 15), self_tuned_graph(chosen, 20))
+        maps = [diffusion_map(graph, 2 * n_clusters, seed) for graph in graphs]
+        return [_centers(one, n_clusters, seed + run) for one in maps for run in range(MAP_RUNS)]
+
+    return _of_some_rows(cluster, points, n_clusters, seed)
+
+
+def _of_some_rows(
+    cluster: Callable[[Points], list[Ints]], points: Points, n_clusters: int, seed: int
+) -> list[Ints]:
+    """Clusterings of at most `GRAPH_ROWS` points, which the others join by their nearest neighbor."""
+    rows = some_rows(len(points), max(GRAPH_ROWS, 2 * n_clusters), seed)
     if len(rows) <= n_clusters + 2:  # too few for as many eigenvectors
         return [_centers(points, n_clusters, seed)]
-    nearest = NearestNeighbors(n_neighbors=min(GRAPH_NEIGHBORS, len(rows) - 1)).fit(points[rows])
-    graph = nearest.kneighbors_graph()
-    graph = graph.maximum(graph.T)
-    found = []
-    for way in ("kmeans", "cluster_qr"):
-        model = SpectralClustering(
-            n_clusters, affinity="precomputed", assign_labels=way, random_state=seed, eigen_solver="arpack"
-        )
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            found.append(model.fit_predict(graph).astype(np.int64))
+    found = cluster(points[rows])
     if len(rows) == len(points):
         return found
-    place = nearest.kneighbors(points, n_neighbors=1, return_distance=False)[:, 0]
+    nearest = NearestNeighbors(n_neighbors=1).fit(points[rows])
+    place = nearest.kneighbors(points, return_distance=False)[:, 0]
     return [labels[place] for labels in found]
 
 
@@ -162,7 +200,7 @@ def class_layer(features: Tensor, labels: Tensor, n_clusters: int) -> tuple[Tens
     return LAYER_SCALE * (axes @ solved).T, LAYER_SCALE * shares
 
 
-def _some_rows(n: int, most: int, seed: int) -> Ints:
+def some_rows(n: int, most: int, seed: int) -> Ints:
     """All rows, or so many of them at random, in their order."""
     if n <= most:
         return np.arange(n)

@@ -17,6 +17,15 @@ class SelfDistillationParams(ClustererParams):
     )
     _papers: ClassVar[tuple[str, ...]] = ("arXiv:2303.17896", "arXiv:2005.12320")
 
+    n_clusters: int | Literal["auto"] = param(
+        default=8,
+        check=Range(1),
+        kw_only=False,
+        text="""
+        Number of clusters, at most the number of distinct samples. "auto": the median number of communities
+        in four graphs of nearest neighbors; see `n_clusters_estimate_`.
+        """,
+    )
     n_neighbors: int | Literal["auto"] = param(
         default="auto",
         check=Range(1),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mimetypes
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +20,18 @@ if TYPE_CHECKING:
 QUICK = "40s"
 # supervision, by its name in an estimator's `fit`
 _OPTION_OF = {"y": "labels", "pairs": "pairs", "similarity": "similarity"}
-TABLES = "tables"
+TABLES, FEATURES = "tables", "self-distillation"
 _TABLES = (".csv", ".tsv", ".parquet", ".pq")
 # what may be known of samples: labels, or pairs
 _KNOWN = ("labels", "label", "pairs", "similarity")
+# options that ask for a network on pictures as they are
+_OWN_NETWORK = ("--backbone", "--image-size")
+# by the first part of a file's media type
+_MODALITY = {"image": "image", "audio": "sound", "text": "text"}
 _DESCRIPTION = (
     "Cluster a data set, or learn from labels: with --method l2c to cluster other sets, with --method "
-    "similarity which samples are of one class. A table without labels and pairs is for --method tables. "
+    "similarity which samples are of one class. Without labels and pairs, a table is for --method tables, "
+    "and pictures, sounds and texts that an encoder is installed for are for --method self-distillation. "
     "DATA: an .npy, .npz, .csv, .tsv, .txt, .jsonl, .parquet or idx file, or a folder of images, sounds or "
     ".txt files. Pictures, sounds and texts become vectors by an installed encoder (coterie encoders)."
 )
@@ -50,11 +57,32 @@ def _choose(words: Sequence[str]) -> tuple[str, NeuralEstimator | None]:
 
 
 def _usual_method(words: Sequence[str]) -> str:
-    """The method where none is asked for: a table of which nothing is known is for the model for tables."""
-    out, data, *known = asked_for(words, "out", "data", *_KNOWN)
+    """The method where none is asked for: if nothing is known, that of tables or of vectors of an encoder."""
+    out, data, text, encoder, *known = asked_for(words, "out", "data", "text", "encoder", *_KNOWN)
+    if any(known):
+        return "ccn"
     places = [word for word in words if not word.startswith("-") and word != out] + [data or ""]
-    unknown_table = not any(known) and any(place.lower().endswith(_TABLES) for place in places)
-    return TABLES if unknown_table else "ccn"
+    if text is None and any(place.lower().endswith(_TABLES) for place in places):
+        return TABLES
+    own_network = any(word.partition("=")[0].replace("_", "-") in _OWN_NETWORK for word in words)
+    if own_network or encoder == "none":
+        return "ccn"
+    is_encoded = text is not None or any(_has_encoder(place) for place in places if os.path.isdir(place))
+    return FEATURES if is_encoded else "ccn"
+
+
+def _has_encoder(folder: str) -> bool:
+    """Whether a folder holds pictures, sounds or texts, and "auto" has an encoder for them."""
+    from coterie.encoders.registry import list_encoders
+
+    files = (name for _, _, names in os.walk(folder) for name in names)
+    kinds = (mimetypes.guess_type(name, strict=False)[0] or "" for name in files)
+    modality = next((_MODALITY[kind] for kind in map(_first_part, kinds) if kind in _MODALITY), None)
+    return any(one.automatic and one.modality == modality and one.installed for one in list_encoders())
+
+
+def _first_part(kind: str) -> str:
+    return kind.partition("/")[0]
 
 
 def _load(place: str) -> NeuralEstimator:
