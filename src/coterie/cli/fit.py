@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shlex
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from coterie._errors import InputError
 from coterie._launcher import place
 from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
 from coterie.cli.labels_out import (
@@ -44,10 +46,11 @@ from coterie.cli.run_folder import (
     read_pairs,
     write_metadata,
 )
+from coterie.cli.shards import Labelling, label_shards
 from coterie.cli.table import format_table
-from coterie.data import Pairs, Samples
+from coterie.data import Pairs, ReadOptions, Samples
 from coterie.data.labels import encode_labels
-from coterie.data.readers import labels_of
+from coterie.data.readers import find_shards, is_pattern, labels_of, sample_shards
 from coterie.engine import processes
 from coterie.methods.base import AUTO, NeuralEstimator
 from coterie.methods.clusterer import NeuralClusterer
@@ -57,6 +60,8 @@ from coterie.metrics import clustering_accuracy, nmi
 from coterie.report.findings import loss_in_words
 
 TRACKED = "tracked"
+# labels of all rows, where the fit saw a sample of them
+SHARD_LABELS = "labels"
 # what is said where the method was not asked for
 _CHOSEN = {
     TABLES: "coterie: a table without labels, pairs and --method: --method tables (L2C's model for tables) "
@@ -90,11 +95,22 @@ def _run(options: Any, words: Sequence[str]) -> None:
         processes.first(lambda: stack.enter_context(opened_run(folder, options.overwrite)))
         stack.enter_context(naming_the_way_on("fit", words))
         estimator.fit(given.samples, **given.supervision)
+        shards = _label_shards(folder, estimator, given, options)
         if not place().is_first:
             return
         results, summary = _write_run(folder, estimator, given.samples, options)
         write_metadata(folder, _metadata(words, options, given.samples, given.earlier))
-    print(json.dumps(results) if options.json else f"{summary}\nwrote {folder}/")
+    print(json.dumps(results) if options.json else f"{summary}{shards}\nwrote {folder}/")
+
+
+def _label_shards(folder: Path, estimator: NeuralEstimator, given: _Given, options: Any) -> str:
+    """Label all rows of the shards that the samples were drawn from; what to say of it."""
+    if not is_pattern(options.data) or not isinstance(estimator, NeuralClusterer):
+        return ""
+    reading = dataclasses.replace(reading_options(options, given.earlier), like=given.samples.reading)
+    job = Labelling(estimator, reading, options.threshold, folder / SHARD_LABELS, options.safe_csv)
+    done = label_shards(job, options.data, options.n_jobs, options.overwrite)
+    return f"\n{done.in_words()} in {job.out}/; labels.csv has the {len(given.samples.X)} rows of the fit"
 
 
 @dataclass(frozen=True)
@@ -118,6 +134,8 @@ def _read_all(options: Any) -> _Given:
 
 def _read(options: Any, earlier: dict[str, Any] | None, init: NeuralEstimator | None) -> Samples:
     """The data, through the encoder that is asked for; "auto": that of a run that the fit starts from."""
+    if is_pattern(options.data):
+        return _sample(options, reading_options(options, earlier))
     wanted, facts = options.encoder, None
     if wanted == AUTO:
         others = [init, load_similarity(options.similarity) if options.similarity else None]
@@ -129,6 +147,14 @@ def _read(options: Any, earlier: dict[str, Any] | None, init: NeuralEstimator | 
     folder = embeddings_folder(options.out, options.embeddings)
     encoding = Encoding(wanted, folder, options.n_jobs, facts)
     return read_encoded(options.data, reading_options(options, earlier), encoding)
+
+
+def _sample(options: Any, reading: ReadOptions) -> Samples:
+    """Rows drawn from shards, as they are: no encoder sees them."""
+    if options.encoder not in (None, AUTO):
+        raise InputError(f"--encoder {options.encoder} does not take shards; encode them first")
+    seed = options.random_state if isinstance(options.random_state, int) else 0
+    return sample_shards(find_shards(options.data), reading, options.sample_rows, seed)
 
 
 def _supervision(options: Any, samples: Samples, init: NeuralEstimator | None) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from coterie.methods.registry import find_method, method_names, method_of, param
 if TYPE_CHECKING:
     from coterie.methods.base import NeuralEstimator
 
+# enough for any k that a network of this size finds, and in memory at once
+SAMPLE_ROWS = 200_000
 # of a first look: the rest of a minute reads and writes files
 QUICK = "40s"
 # supervision, by its name in an estimator's `fit`
@@ -135,6 +137,14 @@ def _parser(name: str) -> DashedParser:
         metavar="NAME",
         help="report each epoch to a tracker: tensorboard",
     )
+    made.add_argument(
+        "--sample_rows",
+        type=int,
+        default=SAMPLE_ROWS,
+        metavar="N",
+        help=f"of shards, rows of all that are drawn for the fit (default: {SAMPLE_ROWS:,}); the others get "
+        "labels after it",
+    )
     made.add_argument("--resume", action="store_true", help="resume the run in RUN where it stopped")
     made.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
     made.add_argument(
@@ -164,6 +174,8 @@ def _check(options: Any) -> None:
             names = f"--{one} and --{other.replace('_', '-')}"
             raise InputError(f"{names} must not be combined; give one of them")
     supervision = supervision_of(options.method)
+    if options.sample_rows < 2:
+        raise InputError(f"--sample-rows={options.sample_rows} must be >= 2")
     given = [key for key, option in _OPTION_OF.items() if getattr(options, option) is not None]
     for key in given:
         if key not in supervision.accepted:

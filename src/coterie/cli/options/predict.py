@@ -10,6 +10,7 @@ from coterie._errors import InputError
 from coterie.cli.options.labels import add_label_options, check_new
 from coterie.cli.options.reading import add_reading_options
 from coterie.cli.parser import DashedParser, make_parser
+from coterie.params.checks import check_jobs
 
 
 def parser(words: Sequence[str]) -> DashedParser:
@@ -20,12 +21,22 @@ def parser(words: Sequence[str]) -> DashedParser:
     )
     made.add_argument("run", metavar="RUN", type=str, help="folder that coterie fit wrote")
     made.add_argument(
-        "data", metavar="DATA", type=str, help="file or folder of samples like those of the fit"
+        "data",
+        metavar="DATA",
+        type=str,
+        help="file or folder of samples like those of the fit, or shards by a quoted pattern",
     )
     made.add_argument(
-        "--out", type=str, default=None, metavar="FILE", help="CSV or parquet file (default: standard output)"
+        "--out",
+        type=str,
+        default=None,
+        metavar="FILE",
+        help="CSV or parquet file (default: standard output); of shards a folder, where it goes on",
     )
     made.add_argument("--overwrite", action="store_true", help="replace FILE where it exists")
+    made.add_argument(
+        "--n_jobs", type=int, default=1, metavar="N", help="processes that label shards (-1: all cores)"
+    )
     add_label_options(made, threshold=None, default=" (default: as in the fit)")
     made.add_argument("--json", action="store_true", help="print the results as JSON")
     add_reading_options(made, new=False)
@@ -36,5 +47,6 @@ def parser(words: Sequence[str]) -> DashedParser:
 def _check_out(options: Any) -> None:
     if options.out is None and options.json:
         raise InputError("--json needs --out, the file for the labels")
+    check_jobs("--n-jobs", options.n_jobs)
     if options.out is not None:
         check_new(Path(options.out), options.overwrite)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         read_labels,
         read_samples,
     )
+    from coterie.data.readers.shards import find_shards, is_pattern, numbered_parts, sample_shards
 
 # who holds samples needs no format's reader
 _MODULES = {
@@ -28,14 +29,18 @@ _MODULES = {
     "Samples": "options",
     "TableOptions": "options",
     "check_file": "paths",
+    "find_shards": "shards",
+    "is_pattern": "shards",
     "labels_of": "read",
     "load_arrow": "parquet",
     "names_in_common": "labels",
+    "numbered_parts": "shards",
     "path_endings": "read",
     "read_items": "read",
     "read_label_table": "read",
     "read_labels": "read",
     "read_samples": "read",
+    "sample_shards": "shards",
     "text_rows": "dialect",
 }
 
@@ -45,14 +50,18 @@ __all__ = [
     "Samples",
     "TableOptions",
     "check_file",
+    "find_shards",
+    "is_pattern",
     "labels_of",
     "load_arrow",
     "names_in_common",
+    "numbered_parts",
     "path_endings",
     "read_items",
     "read_label_table",
     "read_labels",
     "read_samples",
+    "sample_shards",
     "text_rows",
 ]
 

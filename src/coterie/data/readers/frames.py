@@ -170,7 +170,11 @@ def _name_line(file: Path, error: Exception) -> NoReturn:
 
 
 def _read_parquet(file: Path, options: TableOptions, wanted: Wanted) -> Frame:
-    found = read_arrow_table(file)
+    return arrow_frame(file, read_arrow_table(file), options, wanted)
+
+
+def arrow_frame(file: Path, found: Any, options: TableOptions, wanted: Wanted = None) -> Frame:
+    """A table of pyarrow, or some rows of one, as a frame."""
     values = found.to_pandas(ignore_metadata=True)
     return _named(file, values, _with_index(file, found, options), wanted, "row")
 

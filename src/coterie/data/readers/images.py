@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,7 @@ _TURNED_SIDEWAYS = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True)
-class _Header:
+class Header:
     """Height and width of an image after its orientation, whether it has colours, and bits of a value."""
 
     size: tuple[int, int]
@@ -64,19 +64,29 @@ def read_images(folder: Path, files: Sequence[Path], options: ReadOptions) -> Sa
         lie among others.
     """
     broken = Broken()
-    headers: dict[str, _Header] = {}
+    headers: dict[str, Header] = {}
     names = broken.named(folder, files)
     for name, file in names.items():
         with broken.noting(name), opened(file) as image:
             headers[name] = _header(image)
     broken.check(folder, len(files), options.skip_broken)
-    size, colour = _common_shape(folder, list(headers.values()), options)
-    decode = DecodeImage(size, colour, _common_depth(folder, headers, options))
+    decode = decoder_for(folder, headers, options)
     rows, kept = read_rows(folder, list(headers), decode, broken.noting, options.skip_broken)
     broken.check(folder, len(files), options.skip_broken)
     broken.warn(folder, len(files))
-    how = {"size": list(size), "colour": colour, "depth": decode.depth}
-    return Samples(rows, tuple(kept), how, tuple(broken.reasons), "image")
+    return Samples(rows, tuple(kept), decode.how, tuple(broken.reasons), "image")
+
+
+def decoder_for(place: Path, headers: Mapping[str, Header], options: ReadOptions) -> DecodeImage:
+    """How images of a folder or an archive are brought into one form."""
+    size, colour = _common_shape(place, list(headers.values()), options)
+    return DecodeImage(size, colour, _common_depth(place, headers, options))
+
+
+def header_of(stream: BinaryIO) -> Header:
+    """What an image says of itself."""
+    with opened(stream) as image:
+        return _header(image)
 
 
 @dataclass(frozen=True)
@@ -95,8 +105,17 @@ class DecodeImage:
     colour: bool
     depth: int
 
+    @property
+    def how(self) -> dict[str, Any]:
+        """What reading other images in the same way needs."""
+        return {"size": list(self.size), "colour": self.colour, "depth": self.depth}
+
     def __call__(self, path: Path) -> npt.NDArray[Any]:
-        with opened(path) as image:
+        return self.from_stream(path)
+
+    def from_stream(self, source: Path | BinaryIO) -> npt.NDArray[Any]:
+        """The image of a file or of its content."""
+        with opened(source) as image:
             return picture_array(upright(image, self.size), self.size, self.colour, self.depth)
 
 
@@ -112,7 +131,7 @@ def load_pillow() -> Any:
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[Any]:
+def opened(file: Path | BinaryIO) -> Iterator[Any]:
     """Open an image; whatever pillow raises while it is used becomes an InputError."""
     Image, _ = load_pillow()
     try:
@@ -131,11 +150,11 @@ def opened(file: Path) -> Iterator[Any]:
         raise InputError(str(error)) from error
 
 
-def _header(image: Any) -> _Header:
+def _header(image: Any) -> Header:
     """What can be known without unpacking the pixels."""
     width, height = image.size
     sideways = image.getexif().get(_ORIENTATION) in _TURNED_SIDEWAYS
-    return _Header((width, height) if sideways else (height, width), has_colour(image), depth_of(image))
+    return Header((width, height) if sideways else (height, width), has_colour(image), depth_of(image))
 
 
 def upright(image: Any, size: tuple[int, int]) -> Any:
@@ -146,7 +165,7 @@ def upright(image: Any, size: tuple[int, int]) -> Any:
 
 
 def _common_shape(
-    folder: Path, headers: Sequence[_Header], options: ReadOptions
+    folder: Path, headers: Sequence[Header], options: ReadOptions
 ) -> tuple[tuple[int, int], bool]:
     """Size of all images and whether they have colours; says where images have to be resized."""
     like = options.like or {}
@@ -170,7 +189,7 @@ def _common_shape(
     return size, colour
 
 
-def _common_depth(folder: Path, headers: Mapping[str, _Header], options: ReadOptions) -> int:
+def _common_depth(folder: Path, headers: Mapping[str, Header], options: ReadOptions) -> int:
     """Bits of a value: the most that an image has, or those of an earlier reading."""
     found = {header.depth: name for name, header in headers.items()}
     depth = int((options.like or {}).get("depth", max(found)))

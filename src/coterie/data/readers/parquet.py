@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import numpy as np
 from coterie._errors import InputError
 from coterie.data.readers.labels import LabelTable
 from coterie.data.readers.paths import check_file
+
+# of a file that are in memory at a time
+PART_ROWS = 100_000
 
 
 def load_arrow() -> tuple[Any, Any]:
@@ -42,6 +46,19 @@ def parquet_labels(file: Path) -> LabelTable:
     }
     mixed = None in values or any(isinstance(value, str) for value in values)
     return LabelTable(np.array(values, dtype=object if mixed else None), columns, str(file))
+
+
+def arrow_parts(file: Path) -> Iterator[Any]:
+    """A file as tables of pyarrow of at most `PART_ROWS` rows each; one without rows if the file has none."""
+    arrow, parquet = load_arrow()
+    try:
+        with parquet.ParquetFile(check_file(file)) as opened:
+            if not opened.metadata.num_rows:
+                yield opened.read()
+            for batch in opened.iter_batches(batch_size=PART_ROWS):
+                yield arrow.Table.from_batches([batch])
+    except (arrow.ArrowException, OSError) as error:
+        raise InputError(f"{file} cannot be read as Parquet: {error}") from error
 
 
 def read_arrow_table(file: Path) -> Any:

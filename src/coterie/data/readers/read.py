@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from coterie.data.readers.options import Facts, ReadOptions, Samples
 from coterie.data.readers.parquet import parquet_labels
 from coterie.data.readers.paths import check_file, files_below
 from coterie.data.readers.registry import Reader, ending_in, registered_readers
-from coterie.data.readers.table import read_table
+from coterie.data.readers.table import parquet_parts, read_table
+from coterie.data.readers.tar import NAME, read_tar, tar_parts
 from coterie.data.readers.text import csv_labels
 from coterie.data.readers.texts import list_files, read_texts
 
@@ -153,6 +154,22 @@ def _read_file(file: Path, options: ReadOptions) -> Samples:
     return found.read_file(file, options)
 
 
+def read_parts(file: Path, options: ReadOptions) -> Iterator[Samples]:
+    """The samples of a file some at a time, so that a file larger than memory can be read.
+
+    Raises
+    ------
+    InputError
+        As `read_samples`.
+    """
+    check_file(file)
+    ways = (one.read_parts for one in _taking(file.name))
+    way = next((one for one in ways if one is not None), None)
+    for part in [_read_file(file, options)] if way is None else way(file, options):
+        _check_like(file, part.modality, options.like or {})
+        yield part
+
+
 def _taking(name: str) -> list[Reader]:
     return [reader for reader in _readers() if reader.takes(name.lower())]
 
@@ -250,7 +267,9 @@ def _folder_reader(
 _TABLES = ".csv, .tsv, .txt, .jsonl (also with .gz), .parquet"
 # in the order in which they are asked
 _OWN = (
-    Reader(_TABLES, ending_in(*TEXT, *JSON_LINES, *PARQUET), read_table),
+    Reader(_TABLES, ending_in(*TEXT, *JSON_LINES), read_table),
+    Reader(".parquet", ending_in(*PARQUET), read_table, read_parts=parquet_parts),
+    Reader(NAME, ending_in(NAME), read_tar, read_parts=tar_parts),
     Reader(BINARY_FORMATS, is_binary, _read_array_file),
     _folder_reader("images", images.SUFFIXES, images.read_images, "image"),
     _folder_reader("sounds", sounds.SUFFIXES, sounds.read_sounds, "sound"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ class Reader:
         together.
     modality : str or None
         What a folder's files are; None where `read_folder` is None.
+    read_parts : callable or None
+        The samples of one file some at a time, where it is not mapped and may be larger than memory.
     endings : tuple of str
         Endings of the files that hold one sample each, for lists of paths; may be empty.
     """
@@ -36,6 +38,7 @@ class Reader:
     read_file: Callable[[Path, ReadOptions], Samples] | None = None
     read_folder: Callable[[Path, Sequence[Path], ReadOptions], Samples] | None = None
     modality: str | None = None
+    read_parts: Callable[[Path, ReadOptions], Iterator[Samples]] | None = None
     endings: tuple[str, ...] = ()
 
     @property

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from coterie._errors import InputError, InputTypeError, ReadingNote
-from coterie.data.readers.frames import Frame, read_frame
+from coterie.data.readers.frames import Frame, arrow_frame, read_frame
 from coterie.data.readers.labels import typed_labels
 from coterie.data.readers.options import Facts, ReadOptions, Samples
+from coterie.data.readers.parquet import arrow_parts
 from coterie.data.table_steps import TableSteps, apply_steps, fit_steps
 
 
@@ -23,8 +25,21 @@ def read_table(file: Path, options: ReadOptions) -> Samples:
         The file is no table, a column of the earlier reading is missing, a value is not of its column's kind;
         or something had to be changed and `strict` was asked for.
     """
+    return _samples(file, read_frame(file, options.table, (options.like or {}).get("columns")), options)
+
+
+def parquet_parts(file: Path, options: ReadOptions) -> Iterator[Samples]:
+    """The rows of a Parquet file, some at a time; later parts are read as the first one."""
+    for rows in arrow_parts(file):
+        frame = arrow_frame(file, rows, options.table, (options.like or {}).get("columns"))
+        part = _samples(file, frame, options)
+        if not options.like:
+            options = dataclasses.replace(options, like=part.reading)
+        yield part
+
+
+def _samples(file: Path, frame: Frame, options: ReadOptions) -> Samples:
     like = dict(options.like or {})
-    frame = read_frame(file, options.table, like.get("columns"))
     if not len(frame.values):
         raise InputError(f"{file} must hold at least one sample, got shape {frame.values.shape}")
     places = _places(file, frame, like)
