@@ -45,7 +45,7 @@ def start(command: Sequence[str]) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(path: Path, seconds: float = 120) -> None:
+def wait_for(path: Path, seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not path.exists():
         assert time.monotonic() < end, f"{path} has not appeared"
@@ -87,7 +87,7 @@ def test_a_fit_under_way_is_left_alone(
     assert "--out: another process is training in t; wait for it or give another folder" in err
     assert (files / "t" / "checkpoint" / FILE_NAME).exists()
     training.send_signal(signal.SIGTERM)
-    _, err = training.communicate(timeout=60)
+    _, err = training.communicate(timeout=280)
     assert training.returncode == 130, err
     assert call(*words("t", 5, "--overwrite"))[0] == 0
 
@@ -148,7 +148,7 @@ def test_a_hangup_that_nohup_ignores_stays_ignored(files: Path) -> None:
     )
     wait_for(files / "t" / "checkpoint" / FILE_NAME)
     process.send_signal(signal.SIGHUP)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=280)
     assert process.returncode == 0, err
     assert "wrote t/" in out
 
@@ -221,11 +221,15 @@ def test_a_full_disk_names_the_file_and_the_way_on(
 # ------------------------------------------------------------------ files that lie
 
 
-def npy(shape: str) -> bytes:
-    """An .npy file of 160 bytes that claims a shape."""
-    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode()
+def npy(shape: str, descr: str = "'<f8'", order: str = "False", content: bytes = bytes(160)) -> bytes:
+    """An .npy file that claims a shape, a type and an order."""
+    return npy_of(f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}", content)
+
+
+def npy_of(said: str, content: bytes = bytes(160), version: bytes = b"\x01\x00") -> bytes:
+    header = said.encode()
     header += b" " * (-(len(header) + 11) % 64) + b"\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(160)
+    return b"\x93NUMPY" + version + struct.pack("<H", len(header)) + header + content
 
 
 def npz(place: int, value: int) -> bytes:
@@ -248,6 +252,26 @@ def zipped(content: bytes) -> bytes:
 SHAPES = ["(-5, 4)", "(True, 4)", "(2684354560000, 1)", f"({10**30},)", "(" * 5000, "(5, 4", "'x'", "None"]
 LYING = [(f"{number}.npy", npy(shape)) for number, shape in enumerate(SHAPES)]
 LYING += [(f"{number}.npz", zipped(npy(shape))) for number, shape in enumerate(SHAPES)]
+HEADERS = {
+    "objects": npy("(5, 4)", "'|O'"),
+    "names-twice": npy("(5,)", "[('a', '<f8'), ('a', '<f8')]"),
+    "too-large-type": npy("(5,)", "('<f8', (2147483647,))"),
+    "order": npy("(5, 4)", order="'x'"),
+    "no-character": npy("(20,)", "'<U2'", content=b"\xff\xff\xff\x7f" * 40),
+    "no-character-swapped": npy("(20,)", "'>U2'", content=b"\x7f\xff\xff\xff" * 40),
+    "axes": npy("(" + "1, " * 70 + ")"),
+    "code": npy_of("{'descr': __import__('os').getcwd(), 'fortran_order': False, 'shape': (5, 4)}"),
+    "more-names": npy_of("{'descr': '<f8', 'fortran_order': False, 'shape': (5, 4), 'x': 1}"),
+    "long": npy_of("{" + " " * 20_000 + "}"),
+    "nothing": b"",
+    "half-a-head": b"\x93NUMPY\x01",
+    "version": npy_of("{}", version=b"\x04\x00"),
+    "longer-than-the-file": b"\x93NUMPY\x02\x00" + struct.pack("<I", 2**32 - 1) + b"{}",
+}
+LYING += [(f"{name}.npy", content) for name, content in HEADERS.items()]
+LYING += [
+    (f"{name}.npz", zipped(content)) for name, content in HEADERS.items() if content[:6] == b"\x93NUMPY"
+]
 LYING += [("encrypted.npz", npz(6, 1))]
 LYING += [(f"compression-{kind}.npz", npz(8, kind)) for kind in (12, 14, 99)]
 
@@ -259,6 +283,7 @@ def test_a_file_that_lies_is_named_in_one_line(files: Path, call: Call, name: st
         code, out, err = call(*command)
         assert (code, out, err.count("\n")) == (2, "", 1), err
         assert f"error: {name} cannot be read as" in err
+        assert len(err) < 500
 
 
 DAMAGED: list[dict[str, Any]] = [

@@ -51,7 +51,7 @@ def test_two_sessions_at_once_are_refused(run: Path, call: Call) -> None:
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "--pairs: another coterie label writes run/pairs.csv; finish it first, or give another file" in err
     post(address + "stop", {})
-    process.communicate(timeout=60)
+    process.communicate(timeout=280)
     assert process.returncode == 0
     assert not list(run.glob(".*"))
 
@@ -82,7 +82,7 @@ def test_a_stop_does_not_wait_for_open_connections(run: Path) -> None:
             half.sendall(b"POST /x HTTP/1.0\r\n")
         assert get(address + "state")["answers"] == 0
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=120)
+        process.communicate(timeout=280)
     assert process.returncode == 130
 
 
@@ -91,7 +91,7 @@ def test_a_stop_does_not_wait_for_open_connections(run: Path) -> None:
 def test_signals_end_a_session(stop: signal.Signals) -> None:
     process, _ = start_label()
     process.send_signal(stop)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=280)
     assert (process.returncode, err) == (130, "coterie label: stopped; no answers\n")
 
 
@@ -103,7 +103,7 @@ def test_from_run_to_answers_to_run(run: Path, folder: Path, call: Call, digits:
         i, j = state["question"]["i"], state["question"]["j"]
         state = post(address + "answer", {"i": i, "j": j, "same": 1 if y[i] == y[j] else -1})
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=280)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "stopped; 6 answers (" in err

@@ -41,7 +41,7 @@ def start(words: Sequence[str], world: int, folders: Sequence[Path], **variables
 def finished(processes: Sequence[Process]) -> list[tuple[int, str, str]]:
     """Exit codes, standard output and standard error."""
     with ended(processes):
-        printed = [process.communicate(timeout=120) for process in processes]
+        printed = [process.communicate(timeout=280) for process in processes]
     return [(one.returncode, *each) for one, each in zip(processes, printed, strict=True)]
 
 

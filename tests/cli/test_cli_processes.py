@@ -37,12 +37,12 @@ def start(words: Sequence[str], folder: Path) -> subprocess.Popen[str]:
 
 def stop_amid(process: subprocess.Popen[str], run: Path, number: signal.Signals) -> tuple[str, str]:
     """Send a signal once the run has written a checkpoint and some steps more."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + 240
     while not (run / "checkpoint" / FILE_NAME).exists() and time.monotonic() < end:
         time.sleep(0.02)
     time.sleep(0.1)
     process.send_signal(number)
-    return process.communicate(timeout=60)
+    return process.communicate(timeout=280)
 
 
 @pytest.fixture
@@ -85,6 +85,61 @@ def test_killed_and_stopped_runs_go_on_bitwise(files: Path, capsys: pytest.Captu
     for kind in kinds:
         assert main([*fit_words(kind.name, STEPS), "--resume"]) == 0
         assert results(kind.name) == results("whole")
+    capsys.readouterr()
+
+
+WITH_WORKERS = """
+import sys
+from coterie.cli import main
+from coterie.engine import restarts, workers
+from coterie.engine.checkpoint import Checkpointer
+if __name__ == "__main__":
+    restarts.TRIAL_SECONDS = restarts.WORTH_SECONDS = Checkpointer.seconds = workers.SLICE_SECONDS = 0.0
+    sys.exit(main())
+"""
+
+
+def children(process: int) -> list[int]:
+    """Processes that a process started and that have a folder to share."""
+    found = [
+        word
+        for task in Path(f"/proc/{process}/task").iterdir()
+        for word in (task / "children").read_text().split()
+    ]
+    return [int(word) for word in found if b"LokyProcess" in Path(f"/proc/{word}/cmdline").read_bytes()]
+
+
+def test_workers_and_signals_to_all_processes_lose_nothing(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A worker is killed; then all processes get SIGTERM, as of a scheduler that ends a job."""
+    (files / "temporary").mkdir()
+    (files / "fit.py").write_text(WITH_WORKERS)
+    words = [*fit_words("run", STEPS), "--n-jobs", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "fit.py", *words],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(files / "temporary")},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 240
+    while not (workers := children(process.pid)) and time.monotonic() < end:
+        time.sleep(0.02)
+    os.kill(workers[0], signal.SIGKILL)
+    while workers[0] in children(process.pid) and time.monotonic() < end:
+        time.sleep(0.02)
+    while not children(process.pid) and time.monotonic() < end:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=280)
+    assert process.returncode == 130, err
+    assert "stopped by SIGTERM at step" in err
+    assert "Traceback" not in err
+    assert list((files / "temporary").glob("coterie-*")) == []
+    assert main([*words, "--n-jobs", "1", "--resume"]) == 0
+    assert main(fit_words("whole", STEPS)) == 0
+    assert results("run") == results("whole")
     capsys.readouterr()
 
 

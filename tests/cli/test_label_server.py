@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+import struct
 import threading
 import time
 import urllib.error
@@ -154,7 +155,7 @@ def test_deep_json_is_refused(server: LabelServer) -> None:
 
 
 def test_half_a_request_holds_no_thread(server: LabelServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coterie.cli.label.server._Handler.timeout", 0.3)
+    monkeypatch.setattr("coterie.cli.local_server.LocalHandler.timeout", 0.3)
     before = threading.active_count()
     halves = [socket.create_connection(("127.0.0.1", server.server_port)) for _ in range(50)]
     for half in halves:
@@ -166,6 +167,73 @@ def test_half_a_request_holds_no_thread(server: LabelServer, monkeypatch: pytest
     for half in halves:
         half.close()
     assert threading.active_count() <= before
+
+
+def test_a_byte_now_and_then_holds_no_thread(server: LabelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time, the request never does."""
+    monkeypatch.setattr("coterie.cli.local_server.LocalHandler.timeout", 0.5)
+    begun = time.monotonic()
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as connection:
+        ended = False
+        while not ended and time.monotonic() - begun < 60:
+            try:
+                connection.sendall(b"x")
+                time.sleep(0.1)
+                connection.settimeout(0.001)
+                ended = connection.recv(1) == b""
+            except TimeoutError:
+                pass  # it is still open
+            except OSError:
+                ended = True
+    assert ended
+    assert get(server.address + "state")["answers"] == 0
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.0\r\n\r\n", b" 414 "),
+        (b"GET / HTTP/1.0\r\nA: " + b"x" * 70_000 + b"\r\n\r\n", b" 431 "),
+        (b"GET / HTTP/1.0\r\n" + b"A: x\r\n" * 200 + b"\r\n", b" 431 "),
+        (b"BREW / HTTP/1.0\r\n\r\n", b" 501 "),
+        (b"GET /\xff\xfe\x00 HTTP/1.0\r\n\r\n", b" 404 "),
+    ],
+)
+def test_heads_that_no_browser_sends(server: LabelServer, head: bytes, status: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=30) as connection:
+        connection.sendall(head)
+        connection.shutdown(socket.SHUT_WR)
+        assert status in connection.makefile("rb").readline()
+    assert get(server.address + "state")["answers"] == 0
+
+
+def test_a_browser_that_goes_before_its_answer_leaves_no_traceback(
+    server: LabelServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    head = f"GET /{server.token}/state HTTP/1.0\r\nHost: {server.origin.removeprefix('http://')}\r\n\r\n"
+    for sent in (head.encode(), b"GET /", b""):
+        for _ in range(5):
+            connection = socket.create_connection(("127.0.0.1", server.server_port))
+            # reset, not closed
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(sent)
+            connection.close()
+    assert get(server.address + "state")["answers"] == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_a_fault_of_ours_is_seen(
+    server: LabelServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.session, "state", lambda: 1 / 0)
+    with pytest.raises((OSError, http.client.HTTPException)):
+        get(server.address + "state")
+    end = time.monotonic() + 30
+    err = capfd.readouterr().err
+    while "ZeroDivisionError" not in err and time.monotonic() < end:
+        time.sleep(0.01)
+        err += capfd.readouterr().err
+    assert "ZeroDivisionError" in err
 
 
 def test_pictures_are_sent_as_data(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ def crash(shared: object, how: str) -> int:
     """Dies, or says whose child this process is."""
     if how == "die":
         os._exit(1)
-    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        assert signal.getsignal(number) == signal.SIG_IGN
     return os.getppid()
 
 

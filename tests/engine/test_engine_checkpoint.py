@@ -227,6 +227,36 @@ def test_a_checkpoint_of_another_version_is_named(
         session_in(tmp_path, task)
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"fingerprint": 3},
+        {"live": 3},
+        {"live": [3]},
+        {"kept": [{"index": 0}]},
+        {"seeds": "x", "live": [{}]},
+        {"kept": None},
+    ],
+    ids=str,
+)
+def test_a_forged_checkpoint_is_refused(make_task: MakeTask, tmp_path: Path, forged: dict[str, Any]) -> None:
+    with pytest.raises(Stop):
+        session_in(tmp_path, make_task(max_steps=STEPS), StopAfter(4))
+    tensors, meta = read_tensors(tmp_path / FILE_NAME, "checkpoint")
+    write_tensors(tmp_path / FILE_NAME, "checkpoint", tensors, meta | forged)
+    with pytest.raises(InputError, match="checkpoint_dir: "):
+        session_in(tmp_path, make_task(max_steps=STEPS))
+
+
+def test_a_checkpoint_without_its_tensors_is_refused(make_task: MakeTask, tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        session_in(tmp_path, make_task(max_steps=STEPS), StopAfter(4))
+    _, meta = read_tensors(tmp_path / FILE_NAME, "checkpoint")
+    write_tensors(tmp_path / FILE_NAME, "checkpoint", {}, meta)
+    with pytest.raises(DamagedFileError, match=r"checkpoint_dir: .* is damaged: no fit"):
+        session_in(tmp_path, make_task(max_steps=STEPS))
+
+
 def test_another_fit_is_refused(make_task: MakeTask, tmp_path: Path) -> None:
     task = make_task(max_steps=STEPS)
     session_in(tmp_path, task)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -31,7 +32,7 @@ from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.loop import Callback, Run
 from coterie.engine.pool import Pool, available_bytes, count_workers
 from coterie.engine.restarts import run_session
-from coterie.engine.sharing import OBJECT_NAME, read_shared, write_shared
+from coterie.engine.sharing import OBJECT_NAME, SharedFolder, read_shared, write_shared
 from coterie.engine.task import Task
 from coterie.engine.training import STACK_SIZE, Session
 from coterie.nn import Network
@@ -194,7 +195,7 @@ def wait(shared):
 
 if __name__ == "__main__":
     pool = Pool(None, 1)
-    print(pool._folder, flush=True)
+    print(pool._folder.path, flush=True)
     pool.submit(wait).result()
 """
 
@@ -220,11 +221,49 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.communicate()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 240
     while (alive(worker) or folder.exists()) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not alive(worker)
     assert not folder.exists()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of fork beside threads
+def test_folders_of_killed_processes_are_removed_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a scheduler kills a fit together with its workers."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    live, strange = SharedFolder(), tmp_path / "coterie-of-somebody"
+    write_shared(3, live.path)
+    strange.mkdir()
+    child = os.fork()
+    if child == 0:
+        write_shared(np.arange(300_000), SharedFolder().path)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert len(list(tmp_path.iterdir())) == 3
+    SharedFolder().remove()
+    assert sorted(tmp_path.iterdir()) == sorted([live.path, strange])
+    live.remove()
+    assert list(tmp_path.iterdir()) == [strange]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of fork beside threads, which is what is tried
+def test_a_forked_child_has_workers_of_its_own() -> None:
+    with Pool(None, 1) as pool:
+        assert pool.result(pool.submit(crash, "live")) == os.getpid()
+        child = os.fork()
+        if child == 0:
+            with Pool(None, 1) as own:
+                os._exit(int(own.result(own.submit(crash, "live")) != os.getpid()))
+        end = time.monotonic() + 240
+        while (found := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < end:
+            time.sleep(0.05)
+        if found == (0, 0):
+            os.kill(child, signal.SIGKILL)
+        assert found == (child, 0)
+        assert pool.result(pool.submit(crash, "live")) == os.getpid()
 
 
 def test_large_arrays_are_mapped_from_one_file(tmp_path: Path) -> None:

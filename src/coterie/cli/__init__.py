@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple
 
-from coterie._errors import InputError, InputTypeError, LostProcessError, ReadingNote
+from coterie._errors import InputError, InputTypeError, LostProcessError, ReadingNote, WriteError
 from coterie._launcher import place
 from coterie._signals import stopped_by_signals
+from coterie._streams import safe_streams
 from coterie.cli.launched import among_others
 from coterie.cli.parser import DashedParser, version
 
@@ -59,7 +60,19 @@ _STOPPED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 0, 2 for bad input (one line says why) or 130 when stopped."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    with safe_streams():
+        try:
+            code = _placed(list(sys.argv[1:] if argv is None else argv))
+            sys.stdout.flush()
+        except WriteError as error:
+            return _complain(str(error))
+        except SystemExit as leave:
+            return int(leave.code or 0)
+    return code
+
+
+def _placed(words: list[str]) -> int:
+    """Run one command alone, or as one of a launcher's processes."""
     try:
         here = place()
     except InputError as error:
@@ -132,8 +145,7 @@ def _complain(text: str, command: str = "") -> int:
 
 
 def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # the terminal has been closed
-        print(text, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)
 
 
 def _show_warning(message: Warning | str, *details: object) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import secrets
+import socket
+import sys
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +16,7 @@ from typing import Any, NamedTuple
 from coterie._errors import InputError
 
 HOST = "127.0.0.1"
-# for a request that is sent by halves: seconds until its thread gives up
+# for a request that is sent by halves, or a byte now and then: seconds until its thread gives up
 _TIMEOUT = 10.0
 
 
@@ -94,9 +98,32 @@ class LocalServer(ThreadingHTTPServer):
         """Whether an action is called so."""
         raise NotImplementedError
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that has gone before its answer; anything else is a fault to be seen."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
     def refusal(self, error: InputError) -> Reply:
         """What is said of an action that is refused."""
         return as_json({"error": str(error)}, HTTPStatus.CONFLICT)
+
+
+class _InTime(io.RawIOBase):
+    """What a connection sends until a time has come; then reading it raises `TimeoutError`."""
+
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection = connection
+        self._end = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
 
 
 class LocalHandler(BaseHTTPRequestHandler):
@@ -106,6 +133,12 @@ class LocalHandler(BaseHTTPRequestHandler):
     timeout = _TIMEOUT
     server_version = "coterie"
     sys_version = ""
+
+    def setup(self) -> None:
+        """Bound the time of the whole request, not that of each byte."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_InTime(self.connection, self.timeout))
 
     def do_GET(self) -> None:
         """The page's files, and what it asks for."""

@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from coterie._checks import check_path
-from coterie._errors import InputError, Interrupted
+from coterie._errors import DamagedFileError, InputError, Interrupted
 from coterie._signals import stop_signals_caught
 from coterie.data.files import held
 from coterie.engine.loop import Run
@@ -27,6 +27,8 @@ from coterie.engine.training import FinishedRun, Session
 
 FILE_NAME = "checkpoint.safetensors"
 LOCK_NAME = "lock"
+# what a value of a wrong type or size meets where a session is made of it
+_FORGED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError)
 # tensors and JSON data
 Packed = tuple[dict[str, Tensor], dict[str, Any]]
 # Steps after which processes tell each other of signals: they see one at different steps, or only one does.
@@ -59,7 +61,8 @@ class Checkpointer:
     def restore(self, fresh: Session) -> Session:
         """The session on disk, read by the first process, if it is of the same fit; else the fresh one."""
         found = first(self._read)
-        self.session = fresh if found is None else unpack_session(self.task, *found)
+        with _named_if_damaged(self.path):
+            self.session = fresh if found is None else unpack_session(self.task, *found)
         return self.session
 
     def _read(self) -> Packed | None:
@@ -171,7 +174,7 @@ def saved_decision(folder: str | PathLike[str], fingerprint: str) -> dict[str, A
 def _read(path: Path, fingerprint: str) -> Packed:
     """Tensors and JSON data of a checkpoint, which has to be of this fit."""
     tensors, meta = read_tensors(path, "checkpoint")
-    if meta["fingerprint"] != fingerprint:
+    if meta.get("fingerprint") != fingerprint:
         raise InputError(
             f"checkpoint_dir: {path} belongs to a fit with other parameters or other data; "
             "give the same ones to resume it, or another folder to start again"
@@ -187,7 +190,23 @@ def load_session(path: Path, fingerprint: str, task: Task) -> Session:
     InputError, DamagedFileError
         As `read_session`.
     """
-    return unpack_session(task, *read_session(path, fingerprint))
+    found = read_session(path, fingerprint)
+    with _named_if_damaged(path):
+        return unpack_session(task, *found)
+
+
+@contextlib.contextmanager
+def _named_if_damaged(path: Path) -> Iterator[None]:
+    """Raise `DamagedFileError` for what a checkpoint holds that no fit writes."""
+    try:
+        yield
+    except InputError:
+        raise
+    except _FORGED as error:
+        raise DamagedFileError(
+            f"checkpoint_dir: {path} is damaged: no fit of coterie has this content "
+            f"({type(error).__name__}: {error})"
+        ) from error
 
 
 def read_session(path: Path, fingerprint: str) -> Packed:
@@ -202,7 +221,9 @@ def read_session(path: Path, fingerprint: str) -> Packed:
     """
     tensors, meta = _read(path, fingerprint)
     known = set(meta).issuperset(_SESSION_STATE)
-    if not known or not all(set(entry).issuperset(RUN_STATE) for entry in meta["live"]):
+    with _named_if_damaged(path):
+        known = known and all(set(entry).issuperset(RUN_STATE) for entry in meta["live"])
+    if not known:
         raise InputError(
             f"checkpoint_dir: {path} was written by another version of coterie; finish the fit with that, "
             "or give another folder to start again"

@@ -6,7 +6,6 @@ import functools
 import os
 import shutil
 import signal
-import tempfile
 import threading
 import time
 import warnings
@@ -22,7 +21,8 @@ import torch
 from joblib.externals.loky import ProcessPoolExecutor
 
 from coterie._errors import InputError
-from coterie.engine.sharing import read_shared, write_shared
+from coterie._signals import STOP_SIGNALS
+from coterie.engine.sharing import SharedFolder, read_shared, write_shared
 
 # of a worker that has imported torch and runs a small network
 WORKER_BYTES = 500 * 2**20
@@ -49,17 +49,17 @@ class Pool:
 
     def __init__(self, shared: object, n_workers: int) -> None:
         self.n_workers = n_workers
-        self._folder = Path(tempfile.mkdtemp(prefix="coterie-"))
+        self._folder = SharedFolder()
         self._deaths = 0
         try:
-            write_shared(shared, self._folder)
+            write_shared(shared, self._folder.path)
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.remove()
             raise
         self._executor = self._start()
 
     def _start(self) -> Any:
-        begin = functools.partial(_begin, str(self._folder), os.getpid(), torch.get_num_threads())
+        begin = functools.partial(_begin, str(self._folder.path), os.getpid(), torch.get_num_threads())
         return ProcessPoolExecutor(self.n_workers, initializer=begin)
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
@@ -113,14 +113,13 @@ class Pool:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._executor.shutdown(wait=True, kill_workers=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.remove()
 
 
 def _begin(folder: str, parent: int, threads: int) -> None:
-    """Make this process a worker: the parent alone hears signals from the terminal, and decides the end."""
-    for name in ("SIGINT", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    """Make this process a worker: the parent alone hears signals to all of them, and decides the end."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent, folder), daemon=True).start()
     torch.set_num_threads(threads)
     warnings.simplefilter("ignore")  # the parent has shown what there is to show

@@ -8,6 +8,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from coterie._streams import Notes
 from coterie.engine.loop import Run
 from coterie.engine.restarts import planned_steps, steps_done
 from coterie.engine.task import Task
@@ -19,9 +20,11 @@ SPARSE = 30.0
 
 def make_bar(total: int, unit: str, shown: bool) -> Any:
     """A bar with the time that is left; in a file, a line now and then in place of one that is redrawn."""
-    drawn = sys.stderr.isatty()
+    stream = Notes(sys.stderr)
+    drawn = stream.isatty()
     return tqdm(
         total=total,
+        file=stream,
         disable=not shown,
         unit=unit,
         dynamic_ncols=drawn,

@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import cloudpickle
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock, Timeout
 
 # smaller arrays travel in the pickle
 SHARED_BYTES = 2**20
 OBJECT_NAME = "object.pickle"
+_LOCK_NAME = "lock"
+_PREFIX = "coterie-"
 # what pickling raises for objects that cannot travel, such as locks, files and generators
 CANNOT_TRAVEL = (pickle.PicklingError, TypeError, AttributeError, NotImplementedError, ValueError)
+
+
+class SharedFolder:
+    """A temporary folder of this process; those that killed processes left are removed first.
+
+    Attributes
+    ----------
+    path : Path
+    """
+
+    def __init__(self) -> None:
+        _remove_abandoned()
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self._lock = FileLock(self.path / _LOCK_NAME)
+        self._lock.acquire()
+
+    def remove(self) -> None:
+        """Remove it with all that is in it."""
+        self._lock.release()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _remove_abandoned() -> None:
+    """Remove folders whose lock nobody holds; it is held before the object in them is written."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{OBJECT_NAME}"):
+        lock = FileLock(left.with_name(_LOCK_NAME))
+        with contextlib.suppress(Timeout, OSError), lock.acquire(timeout=0):  # or it is somebody else's
+            shutil.rmtree(left.parent, ignore_errors=True)
 
 
 class Mapped(NamedTuple):
@@ -76,7 +110,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def write_shared(value: object, folder: Path) -> None:
-    """Write an object to an empty folder; raises one of `CANNOT_TRAVEL` where it cannot be pickled."""
+    """Write an object to a folder; raises one of `CANNOT_TRAVEL` where it cannot be pickled."""
     with (folder / OBJECT_NAME).open("wb") as file:
         _Pickler(file, folder).dump(value)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from coterie._streams import Notes
 from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.clock import Announcement
 from coterie.engine.loop import Callback
@@ -70,7 +71,7 @@ def workers_for(estimator: NeuralEstimator, runtime: Runtime, needed: int, threa
 def say(estimator: NeuralEstimator, runtime: Runtime, text: str) -> None:
     """Print a line on standard error if progress is shown."""
     if _shows_progress(estimator, runtime) and text:
-        print(f"coterie: {text}", file=sys.stderr)
+        print(f"coterie: {text}", file=Notes(sys.stderr))
 
 
 def watch(

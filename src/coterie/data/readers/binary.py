@@ -7,6 +7,7 @@ import lzma
 import math
 import re
 import struct
+import sys
 import tokenize
 import zipfile
 import zlib
@@ -60,14 +61,24 @@ def read_numpy(file: Path, names: tuple[str, ...]) -> Array:
     try:
         if file.suffix.lower() == ".npz":
             with file.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as archive:
-                return np.asarray(archive[_pick(file, archive.files, names)])
-        return np.lib.format.open_memmap(file, mode="r")
+                return _checked_text(np.asarray(archive[_pick(file, archive.files, names)]))
+        return _checked_text(np.lib.format.open_memmap(file, mode="r"))
     except InputError:
         raise
     except _UNREADABLE as error:
         raise InputError(
-            f"{file} cannot be read as {file.suffix.lower()} (damaged, or an array of objects): {error}"
+            f"{file} cannot be read as {file.suffix.lower()} (damaged, or an array of objects): "
+            f"{error!s:.200}"
         ) from error
+
+
+def _checked_text(found: Array) -> Array:
+    """An array, or an error where its texts hold what is no character: Python would crash on it."""
+    if found.dtype.kind == "U" and found.nbytes:
+        codes = np.ascontiguousarray(found).view(found.dtype.byteorder.replace("|", "=") + "u4")
+        if codes.max() > sys.maxunicode:
+            raise ValueError(f"its texts hold the character {codes.max()}")
+    return found
 
 
 def _pick(file: Path, found: list[str], names: tuple[str, ...]) -> str:
