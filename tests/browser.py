@@ -104,9 +104,9 @@ class Browser:
         return found["result"].get("value")
 
     def press(self, key: str) -> None:
-        """Press and release a key that gives one character."""
+        """Press and release a key, by its character or its name."""
         for kind in ("keyDown", "keyUp"):
-            text = {"text": key} if kind == "keyDown" else {}
+            text = {"text": key} if kind == "keyDown" and len(key) == 1 else {}
             self.send("Input.dispatchKeyEvent", type=kind, key=key, **text)
 
     def wait_for(self, script: str) -> None:

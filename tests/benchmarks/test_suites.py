@@ -181,9 +181,9 @@ def test_ddc_on_stories_of_the_commonest_topics(tmp_path: Path, monkeypatch: pyt
 
 def test_figures_of_watched_ddc_runs(mnist: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
-    found = quick("ddc-watched", results)
+    found = quick("ddc-watched", results, "--set", "max_steps=8")
     assert [each["method"] for each in found] == ["kernel", "simplex", "supervised"]
-    quick("ddc-digits", results, "--set", "n_restarts=4", "--methods", "ddc")
+    quick("ddc-digits", results, "--set", "n_restarts=4", "--set", "max_steps=8", "--methods", "ddc")
     written = figures.draw(results, tmp_path / "figures")
     assert {path.stem for path in written} == {
         *("ddc-simplex", "ddc-kernel", "ddc-guided", "ddc-losses", "ddc-supervised")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,8 @@ def test_a_worse_model_is_not_shipped() -> None:
     assert training.is_better({"init": None, "validation": [{"nmi": 0.1}]})
 
 
-def test_the_start_is_described() -> None:
+def test_the_start_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "validate", partial(training.validate, n_samples=200))
     told = training.describe_start("points2d", [10])
     assert told["processor_seconds"] > 0
     assert told["validation"][0]["samples"] == 10

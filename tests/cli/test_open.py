@@ -88,6 +88,17 @@ def test_what_was_said_is_written_and_survives(run: Path) -> None:
         again.act(2, "undo", {})
 
 
+def test_samples_that_were_placed_after_the_fit_keep_their_lines(run: Path) -> None:
+    session = sitting(run)
+    session.write()
+    with open(run / "labels.csv", "a", encoding="utf-8") as file:
+        file.write("later.png,7,0.900000,1,0.050000\n")
+    session.act(0, "wrong", {"rows": [0], "cluster": int(session.bench.shown.labels[0])})
+    session.finish()
+    assert labels_of(run)["later.png"] == 7
+    assert len(labels_of(run)) == len(session.library) + 1
+
+
 def test_a_page_that_is_out_of_date_changes_nothing(run: Path) -> None:
     session = sitting(run)
     rows = [card(session)["certain"][0]["row"]]

@@ -173,7 +173,9 @@ def test_an_item_s_result_does_not_depend_on_its_company(
 
 def test_the_best_restarts_vote(method: type[NeuralClusterer], digits: Digits, tmp_path: Path) -> None:
     X, y = digits
-    several = {"n_restarts": 4, "restarts": "sequential", "max_steps": 60}
+    # heads that continue the same clusterings part slowly
+    steps = 60 if method is find_method("self-distillation") else 15
+    several = {"n_restarts": 4, "restarts": "sequential", "max_steps": steps}
     voted = make(method, **several, vote=3).fit(X, y)
     best = make(method, **several).fit(X, y)
     assert len(voted.members_) == 3

@@ -238,7 +238,11 @@ def test_a_torn_line_goes_and_a_damaged_one_is_named(tmp_path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:-5])
     assert [entry.what["name"] for entry in Journal(path).entries] == ["Käfer"]
-    first = json.loads(path.read_text(encoding="utf-8"))
+    # reading changes nothing: somebody may be writing
+    assert path.read_bytes() == whole[:-5]
+    Journal(path).append("name", {"cluster": 0, "name": "bugs"})
+    assert [entry.what["name"] for entry in Journal(path).entries] == ["Käfer", "bugs"]
+    first = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
     assert (first["n"], first["who"], first["do"], first["at"][-6:]) == (1, "ann", "name", "+00:00")
     for line in (b"{}\n", b"[1]\n", b'{"n": 2, "at": "", "who": "", "do": "redo", "entry": 1}\n', b"\xff\n"):
         path.write_bytes(whole.splitlines(keepends=True)[0] + line)

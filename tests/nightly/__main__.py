@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -13,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 import torch
+from tests.corrections.sessions import SimulatedSession
 from tests.nightly.calls import Calling
 from tests.nightly.commands import warm_up
 from tests.nightly.kills import SCENES, Killing
@@ -20,6 +22,8 @@ from tests.nightly.label import KilledLabelling
 from tests.nightly.models import Mutation
 
 LABEL = "label"
+# of a simulated session
+_ACTIONS = 40
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -29,6 +33,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--worker-kills", type=int, default=50, metavar="N", help="of a fit with two workers")
     parser.add_argument("--models", type=int, default=1_000, metavar="N", help="saved models, changed")
     parser.add_argument("--calls", type=int, default=10_000, metavar="N", help="of the public surface")
+    parser.add_argument("--sessions", type=int, default=1_000, metavar="N", help="of corrections, simulated")
+    parser.add_argument("--record", type=Path, default=None, metavar="FILE", help="JSON of these sessions")
     parser.add_argument("--seed", type=int, default=0, metavar="S")
     return parser
 
@@ -45,8 +51,29 @@ def main(words: list[str] | None = None) -> int:
     faults += _kills(LABEL, asked.kills, asked.seed)
     for kind, n in ((Mutation, asked.models), (Calling, asked.calls)):
         faults += _tries(kind, n, asked.seed)
+    faults += _sessions(asked.sessions, asked.seed, asked.record)
     print(f"{faults} faults", flush=True)
     return int(faults > 0)
+
+
+def _sessions(n: int, seed: int, record: Path | None) -> int:
+    """People who correct clusterings at random; what is shown must contradict nothing that they said."""
+    if not n:
+        return 0
+    begun = time.monotonic()
+    counts: Counter[str] = Counter()
+    faults: list[str] = []
+    for number in range(n):
+        with tempfile.TemporaryDirectory() as folder:
+            session = SimulatedSession(Path(folder), seed + number)
+            session.act(_ACTIONS)
+        counts += session.counts
+        faults += session.faults
+    if record is not None:
+        found = {"sessions": n, "actions": n * _ACTIONS, "seed": seed, "contradicted": counts["contradicted"]}
+        counted = dict(sorted(counts.items()))
+        record.write_text(json.dumps(found | {"faults": faults, "counts": counted}, indent=1) + "\n")
+    return _report("sessions", counts, faults, begun)
 
 
 def _kills(name: str, n: int, seed: int) -> int:

@@ -44,6 +44,7 @@ COMMANDS = {
         ("update", "add new samples to a run; those that fit nowhere form new clusters"),
         ("evaluate", "compare a clustering with known labels"),
         ("open", "explore and correct a run's clusters, on a local page"),
+        ("export", "write a run's clusters, with all corrections, for other programs"),
         ("report", "write one HTML page about a run"),
         ("label", "ask which pairs belong together, on a local page"),
         ("methods", "list the methods"),

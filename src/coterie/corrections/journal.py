@@ -49,7 +49,7 @@ class Journal:
     """Entries of a file, which is read once and then only appended to.
 
     An entry is on the disk, whole, when `append` returns. A line that a power cut left unfinished was
-    acknowledged to nobody: it is removed.
+    acknowledged to nobody: it is left out, and the next entry takes its place. Reading changes nothing.
 
     Parameters
     ----------
@@ -94,7 +94,8 @@ class Journal:
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
         entry = Entry(len(self.entries) + 1, now, self.who, do, what)
-        _append(self.path, json.dumps(entry.as_json(), ensure_ascii=False) + "\n")
+        line = json.dumps(entry.as_json(), ensure_ascii=False) + "\n"
+        self._replay.size = _append(self.path, self._replay.size, line.encode("utf-8", "surrogatepass"))
         self._replay.take(entry)
         return entry
 
@@ -123,6 +124,8 @@ class _Replay:
         self.entries: list[Entry] = []
         self.held: dict[int, Entry] = {}
         self.undone: list[int] = []
+        # bytes of whole lines
+        self.size = 0
 
     def take(self, entry: Entry) -> None:
         """Take the next entry; a KeyError where it undoes or brings back what it cannot."""
@@ -147,8 +150,7 @@ def _read(path: Path) -> _Replay:
     except FileNotFoundError:
         return replay
     whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        os.truncate(path, len(whole))
+    replay.size = len(whole)
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
             replay.take(_parse(number, line))
@@ -165,13 +167,14 @@ def _parse(number: int, line: bytes) -> Entry:
     return Entry(number, head["at"], head["who"], head["do"], found)
 
 
-def _append(path: Path, line: str) -> None:
-    """Write a line at the end of a file, and see that it is on the disk; the whole line or nothing."""
+def _append(path: Path, size: int, line: bytes) -> int:
+    """Write a line behind the whole ones, and see that it is on the disk, or nothing; the new size."""
     try:
-        with open(path, "ab") as file:
-            size = file.seek(0, os.SEEK_END)
+        with open(path, "r+b" if path.exists() else "xb") as file:
+            file.truncate(size)
+            file.seek(size)
             try:
-                file.write(line.encode("utf-8", "surrogatepass"))
+                file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
             except OSError:
@@ -179,3 +182,4 @@ def _append(path: Path, line: str) -> None:
                 raise
     except OSError as error:
         raise WriteError(f"cannot write {path}: {error.strerror or error}; nothing was changed") from error
+    return size + len(line)

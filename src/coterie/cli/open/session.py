@@ -16,7 +16,7 @@ from coterie.cli.open import work
 from coterie.cli.open.library import Library
 from coterie.cli.open.parting import split_points
 from coterie.cli.open.words import Words
-from coterie.cli.open.written import CLUSTERS, COLUMNS, LABELS, label_lines, write_table
+from coterie.cli.open.written import CLUSTERS, COLUMNS, LABELS, label_lines, other_lines, write_table
 from coterie.corrections.actions import MOST_PARTS
 from coterie.corrections.journal import Entry, Journal
 from coterie.corrections.shown import ASIDE
@@ -53,7 +53,7 @@ class Session:
         self.run = run
         self.library = library
         self._lock = threading.RLock()
-        self.bench = Workbench(library.names, Journal(run / JOURNAL, who), self._scores)
+        self.bench = workbench_of(run, library, who)
         self.words = Words(self.bench)
         self._fitting: subprocess.Popen[str] | None = None
         self._mapping: subprocess.Popen[str] | None = None
@@ -247,7 +247,8 @@ class Session:
         with self._lock:
             rows = label_lines(self.bench, self.words.canonical, self.library.meta["threshold"])
             clusters = [(one, self.words.name_of(one), self._size(one)) for one in sorted(self._sorted())]
-        write_table(self.run / LABELS, COLUMNS, rows)
+        others = other_lines(self.run / LABELS, self.library.names)
+        write_table(self.run / LABELS, COLUMNS, [*rows, *others])
         write_table(self.run / CLUSTERS, ("label", "name", "size"), clusters)
 
     def _check(self, version: object) -> None:
@@ -333,14 +334,6 @@ class Session:
             "changed": self._changed,
         }
 
-    def _scores(self, fit: Entry | None) -> npt.NDArray[np.float32]:
-        if fit is None:
-            return np.asarray(self.library.scores)
-        try:
-            return np.asarray(np.load(self.run / fit.what["folder"] / "scores.npy"))
-        except OSError as error:
-            raise InputError(f"{self.run}: the fit of {fit.at} is gone: {error}") from error
-
     def _take_over(self, process: subprocess.Popen[str], folder: Path) -> None:
         """Wait for a new fit, and show what it has changed."""
         try:
@@ -371,3 +364,17 @@ class Session:
             "rows": moved[:_MOST_ROWS].tolist(),
             "ways": ways[:10],
         }
+
+
+def workbench_of(run: Path, library: Library, who: str | None = None) -> Workbench:
+    """The clustering of a run as it was corrected so far."""
+
+    def scores_of(fit: Entry | None) -> npt.NDArray[np.float32]:
+        if fit is None:
+            return np.asarray(library.scores)
+        try:
+            return np.asarray(np.load(run / fit.what["folder"] / "scores.npy"))
+        except OSError as error:
+            raise InputError(f"{run}: the fit of {fit.at} is gone: {error}") from error
+
+    return Workbench(library.names, Journal(run / JOURNAL, who), scores_of)

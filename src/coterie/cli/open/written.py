@@ -43,6 +43,16 @@ def label_lines(bench: Workbench, canonical: Callable[[int], int], threshold: fl
     ]
 
 
+def other_lines(path: Path, names: Sequence[str]) -> list[list[str]]:
+    """Lines of a table of labels on samples of other names, which were placed after the fit."""
+    known = set(names)
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return [line for line in list(csv.reader(file))[1:] if line and line[0] not in known]
+    except OSError:
+        return []
+
+
 def write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Write a table whole or not at all."""
     with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:

@@ -1,0 +1,230 @@
+"""The page of `coterie open` in a real browser: actions, undo, reload, two tabs, lost connections, widths."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.browser import Browser
+from tests.cli.open_client import Done, make_run, served, sitting
+
+from coterie.cli.open import work
+from coterie.cli.open.server import OpenServer
+
+PHONE, DESK = (375, 740), (1200, 800)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = make_run(tmp_path_factory.mktemp("page"))
+    session = sitting(run)
+    Done("map", str(run))
+    session.finish()
+    return run
+
+
+@pytest.fixture
+def server(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenServer]:
+    monkeypatch.setattr(work, "start", Done)
+    with served(sitting(Path(shutil.copytree(made, tmp_path / "run")))) as found:
+        yield found
+
+
+@pytest.fixture
+def page(server: OpenServer, browser: Browser) -> Iterator[Browser]:
+    look(browser, *DESK)
+    browser.open(server.address)
+    browser.wait_for("page.state && document.querySelectorAll('.card').length === 4")
+    yield browser
+    browser.send("Emulation.clearDeviceMetricsOverride")
+    browser.send("Emulation.setEmulatedMedia", features=[])
+    browser.open("about:blank")  # the page asks again and again whether its program is there
+
+
+def look(browser: Browser, width: int, height: int, *, dark: bool = False) -> None:
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.send("Emulation.setDeviceMetricsOverride", **size)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    browser.send("Emulation.setEmulatedMedia", features=[scheme])
+
+
+def go(page: Browser, place: str) -> None:
+    page.evaluate(f"location.hash = '#/{place}'")
+
+
+def open_cluster(page: Browser, cluster: int) -> None:
+    go(page, f"c/{cluster}")
+    page.wait_for("document.querySelectorAll('.grid .tile img').length > 3")
+
+
+def select(page: Browser, *places: int) -> list[int]:
+    """Click tiles; their rows."""
+    rows = []
+    for place in places:
+        rows.append(
+            page.evaluate(f"Number(document.querySelector('.tile[data-place=\"{place}\"]').dataset.row)")
+        )
+        page.evaluate(f"document.querySelector('.tile[data-place=\"{place}\"]').click()")
+    return rows
+
+
+def version(page: Browser, number: int) -> None:
+    page.wait_for(f"page.state.version === {number}")
+
+
+def test_every_action_by_keys_and_clicks(page: Browser, server: OpenServer) -> None:
+    shown = server.session
+    ids = [one["id"] for one in shown.state()["clusters"]]
+    open_cluster(page, ids[0])
+    rows = select(page, 0, 1)
+    page.press("w")
+    version(page, 1)
+    assert all(shown.bench.shown.labels[row] != ids[0] for row in rows)
+    page.press("u")
+    version(page, 2)
+    assert all(shown.bench.shown.labels[row] == ids[0] for row in rows)
+    page.press("y")
+    version(page, 3)
+    page.press("u")
+    version(page, 4)
+    page.wait_for("document.querySelectorAll('.grid .tile img').length > 3")
+    for key, do in (("s", "pair"), ("d", "pair"), ("t", "together")):
+        select(page, 0, 1)
+        before = shown.version
+        page.press(key)
+        if key == "d":
+            page.wait_for("document.getElementById('chain')?.children.length === 2")
+            page.evaluate("[...document.querySelectorAll('dialog button')].at(-1).click()")
+        version(page, before + 1)
+        assert shown.bench.journal.entries[-1].do == do
+        page.press("u")
+        version(page, before + 2)
+        if key == "s":
+            page.press("y")
+            version(page, before + 3)
+        page.wait_for("document.querySelectorAll('.grid .tile img').length > 3")
+    # the browser's own line on the refusal
+    assert ["409" in line for line in page.complaints] == [True]
+
+
+def test_move_merge_split_and_names(page: Browser, server: OpenServer) -> None:
+    shown = server.session
+    ids = [one["id"] for one in shown.state()["clusters"]]
+    open_cluster(page, ids[0])
+    rows = select(page, 2, 3, 4)
+    page.press("v")
+    page.wait_for("document.querySelector('dialog').open")
+    page.evaluate("document.querySelector('dialog input').value = '<img src=x onerror=alert(1)>'")
+    page.evaluate("document.querySelector('dialog input').dispatchEvent(new Event('input'))")
+    page.evaluate("document.getElementById('new').click()")
+    version(page, 1)
+    assert {int(shown.bench.shown.labels[row]) for row in rows} == {4}
+    go(page, "")
+    page.wait_for("document.querySelectorAll('.card').length === 5")
+    assert page.evaluate("document.querySelector('.card img[src=\"x\"]')") is None
+    assert page.evaluate(
+        "[...document.querySelectorAll('.card h2 input')].some(i => i.value.startsWith('<img'))"
+    )
+    open_cluster(page, ids[1])
+    page.press("m")
+    page.wait_for("document.querySelector('dialog').open")
+    page.evaluate("document.querySelector('.pick button').click()")
+    version(page, 2)
+    assert shown.bench.journal.entries[-1].do == "merge"
+    page.press("x")
+    page.wait_for("document.querySelectorAll('.part').length === 2")
+    page.evaluate("[...document.querySelectorAll('dialog button')].at(-1).click()")
+    version(page, 3)
+    assert shown.bench.journal.entries[-1].do == "split"
+    page.evaluate("const name = document.querySelector('h1 input'); name.value = 'reds'")
+    page.evaluate("document.querySelector('h1 input').dispatchEvent(new Event('change'))")
+    version(page, 4)
+    assert shown.bench.cluster_names[ids[1]] == "reds"
+    go(page, "history")
+    page.wait_for("document.querySelectorAll('.history li').length === 4")
+    page.evaluate("document.querySelectorAll('.history li button')[1].click()")
+    version(page, 5)
+    assert shown.bench.journal.entries[-1].what["instead"] == [[3, None]]
+    assert page.complaints == []
+
+
+def test_a_reload_and_a_second_tab_see_everything(page: Browser, server: OpenServer) -> None:
+    cluster = server.session.state()["clusters"][0]
+    open_cluster(page, cluster["id"])
+    select(page, 0)
+    page.press("w")
+    version(page, 1)
+    page.open(server.address)
+    page.wait_for("page.state?.version === 1 && document.querySelectorAll('.card').length")
+    # what another tab does is shown without asking
+    server.session.act(1, "name", {"cluster": cluster["id"], "name": "from another tab"})
+    page.wait_for(
+        "[...document.querySelectorAll('.card h2 input')].some(i => i.value === 'from another tab')"
+    )
+    # and what this one does at the same moment is refused
+    page.evaluate("page.state.version = 0")
+    page.press("u")
+    page.wait_for("document.getElementById('notice').textContent.includes('in another tab')")
+    assert server.session.version == 2
+
+
+def test_learning_says_what_has_changed(page: Browser, server: OpenServer) -> None:
+    cluster = server.session.state()["clusters"][0]["id"]
+    open_cluster(page, cluster)
+    select(page, 0)
+    page.press("w")
+    version(page, 1)
+    page.press("l")
+    version(page, 2)
+    page.wait_for("page.state.refit.waiting === 0 && page.state.refit.changed")
+    assert server.session.bench.journal.entries[-1].do == "fit"
+
+
+def test_a_lost_connection_is_said(page: Browser, server: OpenServer) -> None:
+    page.send(
+        "Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0
+    )
+    page.wait_for("document.getElementById('notice').textContent.startsWith('No connection')")
+    page.send(
+        "Network.emulateNetworkConditions",
+        offline=False,
+        latency=0,
+        downloadThroughput=-1,
+        uploadThroughput=-1,
+    )
+    page.wait_for("document.getElementById('notice').hidden")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_no_view_is_wider_than_a_phone(page: Browser, server: OpenServer, dark: bool) -> None:
+    look(page, *PHONE, dark=dark)
+    for view in ("", "c/0", "map", "history", "about", "find/photo"):
+        go(page, view)
+        page.wait_for("document.querySelector('main').children.length > 0")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (background == "rgb(21, 23, 26)") == dark
+
+
+def test_the_keyboard_alone_opens_and_selects(page: Browser, server: OpenServer) -> None:
+    open_cluster(page, 0)
+    page.press("ArrowRight")
+    page.press("ArrowRight")
+    page.press(" ")
+    page.wait_for("page.selection.size === 1")
+    page.press("Enter")
+    page.wait_for("document.querySelector('dialog').open && !!document.querySelector('dialog img.full')")
+    page.evaluate("document.querySelector('dialog').close()")
+    page.press("Escape")
+    page.wait_for("page.selection.size === 0")
+    page.press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+
+
+def test_no_request_leaves_the_machine(page: Browser, server: OpenServer) -> None:
+    go(page, "map")
+    page.wait_for("page.view?.points?.length && page.view.clusters")
+    assert all(request.startswith((server.address, "data:")) for request in page.requests)
+    assert page.complaints == []
