@@ -1,0 +1,67 @@
+"""A training step never asks for a value: on a GPU each such question waits for all work that is queued."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from tests.engine.conftest import MakeTask
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from coterie.engine.loop import start_run, train
+from coterie.engine.stacked import Stack
+
+# operations that hand a value, or a size that follows from values, to Python
+ASKING = ("_local_scalar_dense", "nonzero", "masked_select", "_unique2", "equal", "is_nonzero")
+
+
+class Asked(TorchDispatchMode):  # type: ignore[no-untyped-call]  # of torch
+    """Notes operations that wait for a GPU."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # of torch
+        self.names: list[str] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        name = func.overloadpacket.__name__
+        masks = [one for one in (args[1] if name == "index" else ()) if one is not None]
+        if name in ASKING or any(one.dtype in (torch.bool, torch.uint8) for one in masks):
+            self.names.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_step_asks_for_no_value(make_task: MakeTask, optimizer: str) -> None:
+    """Within an epoch; at its end the sums of all of its steps are read, once."""
+    task = make_task(optimizer=optimizer, clip_norm=1.0)
+    run = start_run(task, 0, 3)
+    with Asked() as asked:
+        train(task, run, 2)
+    assert run.step == 2
+    assert asked.names == []
+
+
+def test_a_step_of_stacked_runs_asks_for_no_value(make_task: MakeTask) -> None:
+    task = make_task()
+    runs = [start_run(task, number, number) for number in range(3)]
+    for run in runs:
+        train(task, run, 1)
+    stack = Stack(task, runs)
+    with Asked() as asked:
+        stack.step()
+    stack.release()
+    assert asked.names == []
+
+
+@pytest.mark.parametrize(
+    "question",
+    [lambda x: float(x.sum()), lambda x: bool(x.any()), lambda x: x[x > 0], lambda x: x.nonzero()],
+)
+def test_questions_are_noticed(question: Callable[[torch.Tensor], object]) -> None:
+    with Asked() as asked:
+        question(torch.ones(3))
+    assert asked.names
