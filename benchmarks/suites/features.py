@@ -33,8 +33,6 @@ PICTURES, TEXTS, VOICES = "efficientnet-lite0", "wordllama", "voices"
 DRAWS = (100, 101, 102)
 N_PAIRS, N_LABELS = 200, 100
 LONGEST, SHORTEST = 500, 10
-# each answer stands for so many neighbors of either sample too, as in `coterie label`
-ANSWER_NEIGHBORS = 5
 
 
 @dataclass(frozen=True)
@@ -141,9 +139,8 @@ def _clusters(case: Case, rows: Rows) -> tuple[Ints, list[dict[str, Any]]]:
         points = reduce_features(model.transform(rows.X), 0).astype(np.float64)
         candidates = representatives(model.predict_proba(rows.X), points)
         pairs = answered(candidates, rows.y, (N_PAIRS,))[N_PAIRS]
-        pairs = pairs.closure().propagate(points, ANSWER_NEIGHBORS)
         again = SelfDistillation(n_clusters, **case.settings["parameters"], random_state=case.draw, threads=1)
-        model = again.start_from(model).fit(rows.X, pairs=pairs)
+        model = again.fit(rows.X, pairs=pairs.closure())
     return model.labels_, model.runs_
 
 

@@ -15,6 +15,7 @@ from sklearn.datasets import make_moons
 from coterie import CollapseWarning, InputError, Pairs, SelfDistillation
 from coterie.data.neighbor_batches import NeighborBatches
 from coterie.methods.feature_starts import agreed, class_layer, nearest_neighbors, refine, starting_clusters
+from coterie.methods.known_groups import named_groups, spread_groups
 from coterie.methods.neighbor_graphs import diffusion_map, neighbor_graph, self_tuned_graph, shared_graph
 from coterie.metrics import clustering_accuracy, nmi
 from coterie.nn import HeadsNetwork
@@ -272,3 +273,41 @@ def test_odd_features_give_clusters_or_a_clear_error(n: int, kind: str) -> None:
         warnings.simplefilter("ignore", CollapseWarning)
         auto = SelfDistillation("auto", max_steps=2, random_state=0).fit(X)
     assert 1 <= auto.n_outputs_ <= max(1, n // 2)
+
+
+def labelled_pairs(y: Array, known: Array) -> Pairs:
+    """All pairs of some rows whose labels are known."""
+    one, other = np.triu_indices(len(known), 1)
+    i, j = known[one], known[other]
+    return Pairs(i, j, np.where(y[i] == y[j], 1, -1))
+
+
+def test_pairs_that_name_every_cluster_are_the_start(all_digits: tuple[Array, Array]) -> None:
+    X, y = all_digits[0][:900], all_digits[1][:900]
+    known = np.random.default_rng(0).choice(900, 60, replace=False)
+    rest = np.setdiff1d(np.arange(900), known)
+    model = SelfDistillation(10, **QUICK).fit(X, pairs=labelled_pairs(y, known))
+    by_centers = KMeans(10, n_init=5, random_state=0).fit_predict(X)
+    assert clustering_accuracy(y[rest], model.labels_[rest]) > 0.9
+    assert clustering_accuracy(y[rest], by_centers[rest]) < 0.82
+
+
+def test_groups_that_pairs_name() -> None:
+    y = np.arange(30) % 3
+    pairs = labelled_pairs(y, np.array([0, 1, 2, 3, 4, 5, 9]))
+    named = named_groups(pairs, 30, 3)
+    assert named is not None
+    assert (named >= 0).sum() == 7
+    assert len({(a, b) for a, b in zip(named.tolist(), y.tolist(), strict=True) if a >= 0}) == 3
+    assert named_groups(pairs, 30, 4) is None  # there are three groups alone
+    assert named_groups(Pairs([0], [3], [1]), 30, 2) is None
+    assert named_groups(pairs, 30, 1) is None
+
+
+def test_named_samples_keep_their_clusters() -> None:
+    X, y = rings(200, 4, 0)
+    named = np.full(200, -1)
+    named[::20] = (y[::20] + 1) % 4
+    found = spread_groups(X, named, 4)
+    assert (found == (y + 1) % 4).mean() > 0.95
+    assert (found[::20] == named[::20]).all()

@@ -41,6 +41,7 @@ from coterie.methods.feature_starts import (
     starting_clusters,
 )
 from coterie.methods.forward import embedding, map_samples
+from coterie.methods.known_groups import named_groups, spread_groups
 from coterie.methods.neighbor_graphs import Ints, Points
 from coterie.nn import Features, HeadsNetwork, Network, build_heads_network, channels_last
 from coterie.params import parameters
@@ -182,7 +183,9 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
         y : ignored
             Present for scikit-learn's conventions.
         pairs : Pairs, optional
-            Rows of X known to belong together or apart; their likelihood (CCL) becomes one more term.
+            Rows of X known to belong together or apart; their likelihood (CCL) becomes one more term. If they
+            name every cluster (`n_clusters` groups known to be mutually different), these groups are the
+            start, spread over the neighbor graph.
 
         Returns
         -------
@@ -209,7 +212,9 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
         seed = int(self.random_state) if isinstance(self.random_state, int | np.integer) else 0
         points = reduce_features(self._features(samples), seed)
         self._count(points, seed)
-        start = StartingHeads(self._clusters(samples, points, seed), self.n_outputs_, self._normalises())
+        start = StartingHeads(
+            self._clusters(samples, points, seed, pairs), self.n_outputs_, self._normalises()
+        )
         recipe = self._override(RECIPE)
         sampler = NeighborBatches(nearest_neighbors(points, n_neighbors), recipe.batch_size, pairs=pairs)
         objective = DistillationObjective(sampler, start, has_pairs=pairs is not None)
@@ -299,11 +304,16 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
             )
         return features
 
-    def _clusters(self, samples: SampleArray, points: Points, seed: int) -> Mapping[str, Ints]:
-        """Where each head begins: with the clusters of `start_from`, or with three clusterings."""
+    def _clusters(
+        self, samples: SampleArray, points: Points, seed: int, pairs: Pairs | None
+    ) -> Mapping[str, Ints]:
+        """Where each head begins: with given clusters, those that pairs name, or three clusterings."""
         if self._given is not None:
             return dict.fromkeys(HEADS, self._check_given(self._given, len(samples)))
         start = self._start
         if isinstance(start, NeuralClusterer) and start.n_outputs_ == self.n_outputs_:
             return dict.fromkeys(HEADS, start._most_probable(samples))
+        named = None if pairs is None else named_groups(pairs, len(points), self.n_outputs_)
+        if named is not None:
+            return dict.fromkeys(HEADS, spread_groups(points, named, self.n_outputs_))
         return starting_clusters(points, self.n_outputs_, seed)

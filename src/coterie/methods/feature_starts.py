@@ -143,9 +143,10 @@ def _of_some_rows(
     return [labels[place] for labels in found]
 
 
-def refine(labels: Ints, points: Points) -> Ints:
+def refine(labels: Ints, points: Points, named: Ints | None = None) -> Ints:
     """Let a linear discriminant learn the labels and relabel the points, again and again.
 
+    Points that are named, by other numbers than -1, keep their names.
     It ends early where no label changes. Distances are then measured by how much clusters differ in each
     direction, and no longer alike in all.
     """

@@ -1,0 +1,70 @@
+"""Clusters of fixed features that pairs have named: labels spread over the neighbor graph."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sparse
+from scipy.sparse.csgraph import connected_components
+
+from coterie.data import Pairs
+from coterie.methods.feature_starts import refine
+from coterie.methods.neighbor_graphs import Ints, Points, shared_graph
+
+# Zhou et al., "Learning with local and global consistency", NIPS 2003: what neighbors say, and rounds.
+ALPHA, ROUNDS = 0.99, 60
+NEIGHBORS = 15
+
+
+def named_groups(pairs: Pairs, n_samples: int, n_clusters: int) -> Ints | None:
+    """The cluster of each sample that pairs name, -1 for the others; None if not every cluster is named.
+
+    A group is a set of samples that similar pairs join. The largest ones that are known to be mutually
+    different, one for each cluster, name the clusters.
+
+    Examples
+    --------
+    >>> named_groups(Pairs([0, 1, 2], [1, 2, 3], [1, -1, 1]), 5, 2).tolist()
+    [0, 0, 1, 1, -1]
+    """
+    similar = pairs.same > 0
+    joined = sparse.coo_matrix(
+        (np.ones(similar.sum()), (pairs.i[similar], pairs.j[similar])), shape=(n_samples, n_samples)
+    )
+    _, group = connected_components(joined, directed=False)
+    one, other = group[pairs.i[~similar]], group[pairs.j[~similar]]
+    different = set(zip(one.tolist(), other.tolist(), strict=True))
+    different |= {(b, a) for a, b in different}
+    chosen: list[int] = []
+    for candidate in np.argsort(-np.bincount(group), kind="stable").tolist():
+        if all((candidate, taken) in different for taken in chosen):
+            chosen.append(candidate)
+        if len(chosen) == n_clusters:
+            break
+    if len(chosen) < n_clusters or n_clusters < 2:
+        return None
+    cluster = np.full(group.max() + 1, -1, dtype=np.int64)
+    cluster[chosen] = np.arange(n_clusters)
+    named: Ints = cluster[group]
+    return named
+
+
+def spread_groups(points: Points, named: Ints, n_clusters: int) -> Ints:
+    """Clusters of points (n, d) from those of a few, -1 for the others: int64 (n,).
+
+    Labels spread over the graph of shared neighbors, all clusters with the same mass; then a discriminant
+    learns them again and again, while the known ones stay.
+    """
+    known = np.flatnonzero(named >= 0)
+    begin = np.zeros((len(points), n_clusters))
+    begin[known, named[known]] = 1
+    begin /= np.maximum(begin.sum(axis=0), 1)
+    graph = shared_graph(points, NEIGHBORS)
+    scale = sparse.diags(1 / np.sqrt(np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-12)))
+    walk = scale @ graph @ scale
+    mass: npt.NDArray[np.float64] = begin
+    for _ in range(ROUNDS):
+        mass = ALPHA * (walk @ mass) + (1 - ALPHA) * begin
+    labels: Ints = (mass / np.maximum(mass.sum(axis=0), 1e-12)).argmax(axis=1)
+    labels[known] = named[known]
+    return refine(labels, points, named)
