@@ -120,7 +120,7 @@ _ARGUMENTS: list[Callable[[], Any]] = [
     *_tensors(),
     *3
     * [
-        lambda: scipy.sparse.eye_array(24),
+        lambda: scipy.sparse.csr_array(np.eye(24)),
         lambda: pd.DataFrame({"a": range(24), "b": ["x"] * 24}),
         lambda: pd.Series(range(24), index=range(5, 29)),
         lambda: pd.DataFrame(),
