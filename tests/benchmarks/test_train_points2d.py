@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import coterie
 from benchmarks import train_points2d as training

@@ -142,7 +142,7 @@ def test_what_grows_is_a_fault(name: str, more: int, fault: str) -> None:
 
 
 def test_the_recorded_soak_was_long_and_flat() -> None:
-    paths = sorted(soak.RESULTS.glob("*.json"))
+    paths = sorted(soak.RESULTS.glob("soak-*.json"))
     assert paths
     for path in paths:
         found = record.read(path)
