@@ -21,6 +21,7 @@ from benchmarks.suites.l2c_unseen import L2C_CHARACTERS, L2C_IMAGES, L2C_SPEAKER
 from benchmarks.suites.label_rule import LABEL_RULE
 from benchmarks.suites.memmap import MEMMAP
 from benchmarks.suites.minutes import MINUTES
+from benchmarks.suites.new_kinds import NEW_KINDS
 from benchmarks.suites.omniglot import OMNIGLOT
 from benchmarks.suites.pair_head import PAIR_HEAD
 from benchmarks.suites.pair_losses import PAIR_LOSSES
@@ -39,7 +40,7 @@ SUITES: dict[str, Suite] = {
         *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, FEATURES, PAIR_HEAD),
         *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_CHARACTERS, L2C_METRICS, L2C_TABLES),
         *(START_UP, STEP, PAIR_LOSSES, AUGMENT, RESTARTS, WORKERS, MEMMAP, READ_TABLE),
-        *(LABEL_RULE, MINUTES, ENCODERS_SUITE),
+        *(LABEL_RULE, MINUTES, ENCODERS_SUITE, NEW_KINDS),
     )
 }
 

@@ -34,6 +34,7 @@ SLOW = {
     "features",
     "start-up",
     "encoders",
+    "new-kinds",
 }
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 
