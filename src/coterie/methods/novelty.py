@@ -6,9 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.cluster import HDBSCAN
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.stats import binom
 from sklearn.neighbors import NearestNeighbors
 
+# nearest samples that say whether a sample is among new ones, and how many of these tie a new cluster
+AROUND, TIED = 15, 5
+# share of new ones among them from which a sample is strange, where chance would bring as many this rarely
+_CROWDED, _CHANCE = 0.9, 1e-3
+# how often samples join the new cluster that most of their nearest samples are in
+_ROUNDS = 3
 # the distance to so many nearest samples says how near a sample is to others
 NEIGHBORS = 3
 # share of a cluster's own samples that count as near to it
@@ -63,8 +71,8 @@ class Placed:
     ----------
     clusters : int64 array of shape (n,)
     strength : float64 array of shape (n,)
-        In [0, 1] for samples of clusters that this update makes: how firmly each belongs to its own; 1 for
-        others.
+        For samples of clusters that this update makes, the share of their nearest samples that are in it; 1
+        for others.
     n_clusters : int
         Clusters there are now: the new ones have the highest numbers.
     """
@@ -79,10 +87,11 @@ def place(
 ) -> Placed:
     """Give new samples their clusters, and make new clusters of samples that fit nowhere.
 
-    A sample is strange if its third nearest known sample is farther away than it is for 95% of the samples
-    of that cluster. Strange samples that are nearer to one another than to the known ones are clustered by
-    HDBSCAN; those that it leaves over join the nearest new cluster. All others keep the cluster that is
-    predicted, or join the cluster of an earlier update that is nearest.
+    A sample is strange if 14 of its 15 nearest samples, known and new, are new, where chance would hardly
+    bring as many; or if its third nearest known sample is farther away than it is for 95% of the samples of
+    that cluster, and than its third nearest new one. Strange samples that are each other's near neighbors
+    form a new cluster, and samples with most of their nearest ones in it join it. All others keep the cluster
+    that is predicted, or join the cluster of an earlier update that is nearest.
 
     Parameters
     ----------
@@ -115,31 +124,69 @@ def place(
     owners = known.clusters[nearest]
     # the model does not know the clusters of earlier updates
     clusters = np.where(owners >= n_predicted, owners, predicted)
+    around = _around(known.points, points)
+    strange = _is_crowded(around, len(known.points))
+    if len(points) > NEIGHBORS:
+        far = reach > known.limits(n_clusters)[owners]
+        strange |= far & (_reach(points) < reach)
+    labels = _groups(around - len(known.points), strange, min_size)
+    new = labels >= 0
     strength = np.ones(len(points))
-    strange = np.flatnonzero(reach > known.limits(n_clusters)[owners])
-    if len(strange) <= NEIGHBORS:
-        return Placed(clusters, strength, n_clusters)
-    strange = strange[_reach(points[strange]) < reach[strange]]
-    if len(strange) < min_size:
-        return Placed(clusters, strength, n_clusters)
-    labels, firm = _grouped(points[strange], reach[strange], min_size)
-    members = strange[labels >= 0]
-    clusters[members], strength[members] = n_clusters + labels[labels >= 0], firm[labels >= 0]
+    strength[new] = np.mean(_labels_around(labels, around - len(known.points)) == labels[:, None], axis=1)[
+        new
+    ]
+    clusters[new] = n_clusters + labels[new]
     return Placed(clusters, strength, n_clusters + int(labels.max(initial=-1)) + 1)
 
 
-def _grouped(
-    points: Floats, reach: npt.NDArray[np.float64], min_size: int
-) -> tuple[Ints, npt.NDArray[np.float64]]:
-    """Groups of strange samples and how firmly each belongs; those left over join the nearest near group."""
-    found = HDBSCAN(min_cluster_size=min_size, allow_single_cluster=True, copy=True).fit(points)
-    labels, left = found.labels_.astype(np.int64), np.flatnonzero(found.labels_ < 0)
-    if len(left) < len(points):
-        members = np.flatnonzero(labels >= 0)
-        nearest, distance = _nearest(points[left], points[members]) if len(left) else (left, left)
-        near = distance < reach[left]
-        labels[left[near]] = labels[members[nearest[near]]]
-    return labels, found.probabilities_
+def _around(known: Floats, points: Floats) -> Ints:
+    """The nearest samples (m, 15) of each new one: known ones from 0, then the new ones."""
+    both = np.concatenate([known, points])
+    found = NearestNeighbors(algorithm="brute").fit(both)
+    rows = found.kneighbors(points, min(AROUND + 1, len(both)), return_distance=False)
+    itself = rows == len(known) + np.arange(len(points))[:, None]
+    # of equal samples, another one may come first
+    itself[~itself.any(axis=1), -1] = True
+    others: Ints = rows[~itself].reshape(len(points), -1).astype(np.int64)
+    return others
+
+
+def _is_crowded(around: Ints, n_known: int) -> npt.NDArray[np.bool_]:
+    """Whether far more of the nearest samples are new than would be by chance."""
+    n_new, n_around = (around >= n_known).sum(axis=1), around.shape[1]
+    by_chance = binom.sf(n_new - 1, n_around, len(around) / (n_known + len(around)))
+    return np.asarray((n_new >= _CROWDED * n_around) & (by_chance < _CHANCE))
+
+
+def _groups(around: Ints, strange: npt.NDArray[np.bool_], min_size: int) -> Ints:
+    """New clusters (m,) from 0, -1 for samples of none; of `around`, new samples are numbered from 0."""
+    edges = [(row, other) for row in np.flatnonzero(strange) for other in _strange_ones(around[row], strange)]
+    labels = np.full(len(around), -1, dtype=np.int64)
+    if not edges:
+        return labels
+    ones, others = np.array(edges).T
+    graph = coo_array((np.ones(len(ones)), (ones, others)), shape=(len(around),) * 2).tocsr()
+    _, parts = connected_components(graph.minimum(graph.T), directed=False)
+    large = np.flatnonzero(np.bincount(parts, weights=strange) >= min_size)
+    for number, part in enumerate(large):
+        labels[(parts == part) & strange] = number
+    for _ in range(_ROUNDS if len(large) else 0):
+        votes = (_labels_around(labels, around)[:, :, None] == np.arange(len(large))).sum(axis=1)
+        joins = (labels < 0) & (votes.max(axis=1) > around.shape[1] / 2)
+        labels[joins] = votes.argmax(axis=1)[joins]
+    return labels
+
+
+def _strange_ones(rows: Ints, strange: npt.NDArray[np.bool_]) -> Ints:
+    """The first few of these rows that are new and strange."""
+    new = rows[rows >= 0]
+    return new[strange[new]][:TIED]
+
+
+def _labels_around(labels: Ints, around: Ints) -> Ints:
+    """Labels (m, 15) of the nearest samples; -1 for known ones."""
+    found: Ints = np.where(around >= 0, labels[np.maximum(around, 0)], -1)
+    return found
 
 
 def _nearest(points: Floats, others: Floats) -> tuple[Ints, npt.NDArray[np.float64]]:
