@@ -46,7 +46,8 @@ def write_run(folder: Path, n: int) -> Path:
     rng = np.random.default_rng(0)
     labels = rng.integers(CLUSTERS, size=1000)[np.arange(n) % 1000]
     colours = rng.integers(30, 226, size=(CLUSTERS, 3))
-    names, stats = [], []
+    names: list[str] = []
+    stats: list[tuple[int, int]] = []
     for row in range(n):
         file = photos / f"{row:06}.png"
         if row >= 1000:
