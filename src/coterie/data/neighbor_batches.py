@@ -36,8 +36,8 @@ class NeighborBatches:
     --------
     >>> batches = NeighborBatches(np.array([[1], [0], [3], [2]]), batch_size=2)
     >>> plan = batches.plan(seed=0, epoch=0, step=0)
-    >>> (plan.rows[plan.neighbors] == plan.rows[: plan.n_drawn] ^ 1).all()
-    np.True_
+    >>> bool((plan.rows[plan.neighbors] == plan.rows[: plan.n_drawn] ^ 1).all())
+    True
     """
 
     def __init__(self, neighbors: Rows, batch_size: int, *, pairs: Pairs | None = None) -> None:
