@@ -101,6 +101,20 @@ def test_reports_of_data_that_grew(run: Path, call: Call) -> None:
     assert code == 0, err
 
 
+def test_clusters_that_a_person_changed_keep_their_ids(run: Path, call: Call) -> None:
+    labels = rows(run / "labels.csv")
+    moved = labels["k1-50"]
+    text = (run / "labels.csv").read_text().splitlines()
+    changed = [line.replace(f",{moved},", ",7,", 1) if line.startswith("k1") else line for line in text]
+    (run / "labels.csv").write_text("\n".join(changed) + "\n")
+    code, out, _ = call("update", "run", "all.csv", "--json")
+    assert code == 0
+    assert json.loads(out)["new_clusters"] == [8]
+    added = dict(list(rows(run / "labels.csv").items())[150:])
+    assert {label for name, label in added.items() if name.startswith("k1")} == {7}
+    assert {label for name, label in added.items() if name.startswith("k3")} == {8}
+
+
 def test_rows_without_ids_are_numbered_on(run: Path, call: Call) -> None:
     old = table([50, 50], 0, 0).drop(columns="id").to_numpy()
     np.save("old.npy", old)

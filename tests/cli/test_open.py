@@ -97,6 +97,10 @@ def test_samples_that_were_placed_after_the_fit_keep_their_lines(run: Path) -> N
     session.finish()
     assert labels_of(run)["later.png"] == 7
     assert len(labels_of(run)) == len(session.library) + 1
+    # no cluster that is made from now on takes an id of these
+    again = sitting(run)
+    assert again.bench.fresh == 8
+    again.finish()
 
 
 def test_a_page_that_is_out_of_date_changes_nothing(run: Path) -> None:

@@ -43,15 +43,20 @@ def run(options: Any, words: Sequence[str]) -> None:
         if not names:
             print(json.dumps(_results([], 0)) if options.json else "no new samples")
             return
-        known, n_before = _known(folder, estimator)
+        known, n_remembered = _known(folder, estimator)
+        labels = _labels_of(folder / LABELS, listed)
+        # a page of corrections makes clusters too
+        n_before = max(n_remembered, 1 + int(labels.max(initial=-1)))
         points, proba = _points(estimator, samples.X), estimator.predict_proba(samples.X)
         counts = estimator.n_outputs_, n_before
         placed = place(known, points, proba.argmax(axis=1), counts, options.min_size)
         # first: an update that is stopped in between finds these samples new once more
         _remember(folder, known.joined(points, placed.clusters, MOST_KNOWN), placed.n_clusters)
         threshold = float(read_metadata(folder).get("threshold", 0.0))
-        _append(folder / LABELS, _rows(names, proba, placed, threshold))
-    found = placed.clusters.tolist()
+        rows = list(_rows(names, proba, placed, threshold))
+        ids = _ids_after_corrections(estimator, labels)
+        _append(folder / LABELS, (_renamed(row, ids) for row in rows))
+    found = [ids.get(cluster, cluster) for cluster in placed.clusters.tolist()]
     print(json.dumps(_results(found, n_before)) if options.json else _summary(found, n_before, folder))
 
 
@@ -65,6 +70,30 @@ def _read_labels(path: Path) -> list[list[str]]:
     if not rows or tuple(rows[0]) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
         raise DamagedFileError(f"{path} is damaged: it must have the columns {', '.join(COLUMNS)}")
     return rows
+
+
+def _labels_of(path: Path, listed: Sequence[Sequence[str]]) -> npt.NDArray[np.int64]:
+    try:
+        return np.array([int(row[1]) for row in listed[1:]], dtype=np.int64)
+    except ValueError as error:
+        raise DamagedFileError(f"{path} is damaged: label must be a number; {error}") from error
+
+
+def _ids_after_corrections(estimator: NeuralClusterer, labels: npt.NDArray[np.int64]) -> dict[int, int]:
+    """What the model's clusters are called in the labels: the id that most of their samples have now."""
+    fitted, ids = estimator.labels_, {}
+    now = labels[: len(fitted)]
+    for cluster in range(estimator.n_outputs_ if len(now) == len(fitted) else 0):
+        of_cluster = now[(fitted == cluster) & (now >= 0)]
+        if len(of_cluster):
+            ids[cluster] = int(np.bincount(of_cluster).argmax())
+    return ids
+
+
+def _renamed(row: Row, ids: dict[int, int]) -> Row:
+    name, label, probability, second, second_probability = row
+    other = None if second is None else ids.get(second, second)
+    return name, ids.get(label, label), probability, other, second_probability
 
 
 def _read_new(

@@ -31,6 +31,8 @@ class Workbench:
     journal : Journal
     scores_of : callable
         Probabilities (n, k) of a fit, by its entry; of None, those of the first fit.
+    n_taken : int
+        Ids below this are taken by clusters of other samples.
 
     Attributes
     ----------
@@ -47,9 +49,14 @@ class Workbench:
     """
 
     def __init__(
-        self, names: Sequence[str], journal: Journal, scores_of: Callable[[Entry | None], Floats]
+        self,
+        names: Sequence[str],
+        journal: Journal,
+        scores_of: Callable[[Entry | None], Floats],
+        n_taken: int = 0,
     ) -> None:
         self.names = names
+        self._n_taken = n_taken
         self.journal = journal
         self._rows = {name: row for row, name in enumerate(names)}
         self._scores_of = scores_of
@@ -61,7 +68,7 @@ class Workbench:
     def fresh(self) -> int:
         """The first id that no cluster has ever had."""
         said = [cluster for entry in self.journal.entries for cluster in clusters_in(entry)]
-        return 1 + max([self._n_first - 1, *self.scores.clusters, *said])
+        return 1 + max([self._n_first - 1, self._n_taken - 1, *self.scores.clusters, *said])
 
     def act(self, do: str, given: Mapping[str, Any], *, instead: bool = False) -> Entry:
         """Take an action, keep it and apply it.

@@ -377,4 +377,5 @@ def workbench_of(run: Path, library: Library, who: str | None = None) -> Workben
         except OSError as error:
             raise InputError(f"{run}: the fit of {fit.at} is gone: {error}") from error
 
-    return Workbench(library.names, Journal(run / JOURNAL, who), scores_of)
+    later = [int(line[1]) for line in other_lines(run / LABELS, library.names)]
+    return Workbench(library.names, Journal(run / JOURNAL, who), scores_of, 1 + max(later, default=-1))
