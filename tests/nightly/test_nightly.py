@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_a_few_kills_lose_nothing() -> None:
     """In a process of its own: it forks, and other tests leave threads."""
-    none = ["--worker-kills", "0", "--models", "0", "--calls", "0"]
+    none = ["--worker-kills", "0", "--models", "0", "--calls", "0", "--sessions", "0"]
     done = subprocess.run(
         [sys.executable, "-m", "tests.nightly", "--kills", "1", *none],
         cwd=ROOT,
