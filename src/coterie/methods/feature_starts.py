@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sklearn import config_context
 from sklearn.cluster import KMeans, SpectralClustering
+from sklearn.covariance import shrunk_covariance
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
@@ -84,6 +85,16 @@ def starting_clusters(points: Points, n_clusters: int, seed: int) -> Mapping[str
     }
 
 
+class _ShrunkCovariance:
+    """scikit-learn's, without its warning of one sample: filters of warnings are shared by all threads."""
+
+    covariance_: Points
+
+    def fit(self, points: Points) -> None:
+        covariance = np.atleast_2d(np.cov(points.T, bias=True))
+        self.covariance_ = shrunk_covariance(covariance, SHRINKAGE)
+
+
 def _centers(points: Points, n_clusters: int, seed: int) -> Ints:
     """One run of k-means."""
     rows = some_rows(len(points), CENTER_ROWS, seed)
@@ -155,10 +166,9 @@ def refine(labels: Ints, points: Points, named: Ints | None = None) -> Ints:
         if len(clusters) < 2 or len(labels) <= 2 * len(clusters):
             return labels
         even = np.full(len(clusters), 1 / len(clusters))
-        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE, priors=even)
+        model = LinearDiscriminantAnalysis("lsqr", priors=even, covariance_estimator=_ShrunkCovariance())
         # the points have been checked; checks of each cluster took more time than the algebra
-        with warnings.catch_warnings(), config_context(assume_finite=True, skip_parameter_validation=True):
-            warnings.filterwarnings("ignore", "Only one sample available", UserWarning)
+        with config_context(assume_finite=True, skip_parameter_validation=True):
             relabelled: Ints = model.fit(points, labels).predict(points)
         if np.array_equal(relabelled, labels):
             break
