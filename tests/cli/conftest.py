@@ -26,6 +26,16 @@ def _as_idx(X: Any) -> bytes:
 
 
 @pytest.fixture
+def files(digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with digits and their labels."""
+    X, y = digits
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", X)
+    np.save("y.npy", y)
+    return tmp_path
+
+
+@pytest.fixture
 def folder(digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with the same digits in every format."""
     X, y = digits

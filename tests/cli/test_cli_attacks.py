@@ -53,15 +53,6 @@ def wait_for(path: Path, seconds: float = 240) -> None:
 
 
 @pytest.fixture
-def files(digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    X, y = digits
-    monkeypatch.chdir(tmp_path)
-    np.save("x.npy", X)
-    np.save("y.npy", y)
-    return tmp_path
-
-
-@pytest.fixture
 def training(files: Path) -> Iterator[subprocess.Popen[str]]:
     """A fit that trains in the folder t and has written a checkpoint."""
     process = start(words("t", LONG))

@@ -7,9 +7,7 @@ import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from tests.launched import Process, ended, free_port, launch
 
@@ -19,15 +17,6 @@ from coterie.engine.checkpoint import FILE_NAME
 WORKER = str(Path(__file__).with_name("worker.py"))
 FIT = ["fit", "x.npy", "--labels", "y.npy", "--n-clusters", "10", "--random-state", "3", "--augment", "none"]
 FIT += ["--over-clustering", "true", "--n-restarts", "2"]
-
-
-@pytest.fixture
-def files(digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    X, y = digits
-    monkeypatch.chdir(tmp_path)
-    np.save("x.npy", X)
-    np.save("y.npy", y)
-    return tmp_path
 
 
 def start(words: Sequence[str], world: int, folders: Sequence[Path], **variables: str) -> list[Process]:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from safetensors import safe_open
 
@@ -43,15 +42,6 @@ def stop_amid(process: subprocess.Popen[str], run: Path, number: signal.Signals)
     time.sleep(0.1)
     process.send_signal(number)
     return process.communicate(timeout=280)
-
-
-@pytest.fixture
-def files(digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    X, y = digits
-    monkeypatch.chdir(tmp_path)
-    np.save("x.npy", X)
-    np.save("y.npy", y)
-    return tmp_path
 
 
 def fit_words(run: str, steps: int) -> list[str]:

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 COMMAND = [sys.executable, "-m", "coterie"]
@@ -29,15 +28,6 @@ def run(words: list[str], buffered: bool, **streams: Any) -> tuple[int, str]:
         **{"stderr": subprocess.PIPE} | streams,
     )
     return done.returncode, done.stderr or ""
-
-
-@pytest.fixture
-def files(digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    X, y = digits
-    monkeypatch.chdir(tmp_path)
-    np.save("x.npy", X)
-    np.save("y.npy", y)
-    return tmp_path
 
 
 @pytest.mark.parametrize("buffered", [True, False])

@@ -36,10 +36,10 @@ MOST_KNOWN = 10_000
 def run(options: Any, words: Sequence[str]) -> None:
     """Place the new samples, append them to the run's labels, and say what is new."""
     folder = Path(options.run)
-    estimator = load_clusterer(folder)
+    estimator, metadata = load_clusterer(folder), read_metadata(folder)
     with held(folder / _LOCK, f"RUN: another update of {folder} is at work; wait for it"):
         listed = _read_labels(folder / LABELS)
-        names, samples = _read_new(options, estimator, listed)
+        names, samples = _read_new(options, estimator, metadata, listed)
         if not names:
             print(json.dumps(_results([], 0)) if options.json else "no new samples")
             return
@@ -52,8 +52,7 @@ def run(options: Any, words: Sequence[str]) -> None:
         placed = place(known, points, proba.argmax(axis=1), counts, options.min_size)
         # first: an update that is stopped in between finds these samples new once more
         _remember(folder, known.joined(points, placed.clusters, MOST_KNOWN), placed.n_clusters)
-        threshold = float(read_metadata(folder).get("threshold", 0.0))
-        rows = list(_rows(names, proba, placed, threshold))
+        rows = _rows(names, proba, placed, metadata.get("threshold", 0.0))
         ids = _ids_after_corrections(estimator, labels)
         _append(folder / LABELS, (_renamed(row, ids) for row in rows))
     found = [ids.get(cluster, cluster) for cluster in placed.clusters.tolist()]
@@ -97,10 +96,9 @@ def _renamed(row: Row, ids: dict[int, int]) -> Row:
 
 
 def _read_new(
-    options: Any, estimator: NeuralClusterer, listed: Sequence[Sequence[str]]
+    options: Any, estimator: NeuralClusterer, metadata: dict[str, Any], listed: Sequence[Sequence[str]]
 ) -> tuple[list[str], Samples]:
     """Names of the samples that the run does not list, and these; rows without ids are numbered on."""
-    metadata = read_metadata(options.run)
     folder = embeddings_folder(options.run, metadata.get("embeddings"))
     encoding = Encoding(None, folder, facts=estimator.encoder_)
     samples = read_encoded(options.data, reading_options(options, metadata), encoding)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
@@ -51,5 +49,6 @@ def match_clusters(before: Ints, after: Ints, n_columns: int, fresh: int) -> tup
 def _assign(shared: npt.NDArray[np.float64], smaller: npt.NDArray[np.float64]) -> dict[int, int]:
     """Columns and ids that go together, so that most samples keep their id."""
     enough = np.where(shared >= _SHARED * smaller, shared, 0)
-    pairs: Sequence[tuple[int, int]] = zip(*linear_sum_assignment(-enough), strict=True)  # type: ignore[assignment]  # of integers
-    return {int(column): int(old) for column, old in pairs if enough[column, old] > 0}
+    columns, olds = linear_sum_assignment(-enough)
+    pairs = zip(columns.tolist(), olds.tolist(), strict=True)
+    return {column: old for column, old in pairs if enough[column, old] > 0}

@@ -148,7 +148,7 @@ class Workbench:
         raise InputError(f"instead must replace at most {_MOST_REPLACED} statements")
 
     def _silence(self, link: Link, acted: Sequence[str]) -> list[Any]:
-        """The statement that falls: for one sample, one that the action names where there is one."""
+        """The statement to take back: for one sample, which the action names if it names either."""
         names = [self.names[node] for node in (link.a, link.b) if node >= 0]
         return [link.entry, sorted(names, key=lambda name: name in acted)[-1:] or None]
 

@@ -124,17 +124,16 @@ def place(
     owners = known.clusters[nearest]
     # the model does not know the clusters of earlier updates
     clusters = np.where(owners >= n_predicted, owners, predicted)
-    around = _around(known.points, points)
+    # new samples are numbered from 0, known ones are below it
+    around = _around(known.points, points) - len(known.points)
     strange = _is_crowded(around, len(known.points))
     if len(points) > NEIGHBORS:
         far = reach > known.limits(n_clusters)[owners]
         strange |= far & (_reach(points) < reach)
-    labels = _groups(around - len(known.points), strange, min_size)
+    labels = _groups(around, strange, min_size)
     new = labels >= 0
-    strength = np.ones(len(points))
-    strength[new] = np.mean(_labels_around(labels, around - len(known.points)) == labels[:, None], axis=1)[
-        new
-    ]
+    in_the_same = (_labels_around(labels, around) == labels[:, None]).mean(axis=1)
+    strength = np.where(new, in_the_same, 1.0)
     clusters[new] = n_clusters + labels[new]
     return Placed(clusters, strength, n_clusters + int(labels.max(initial=-1)) + 1)
 
@@ -153,7 +152,7 @@ def _around(known: Floats, points: Floats) -> Ints:
 
 def _is_crowded(around: Ints, n_known: int) -> npt.NDArray[np.bool_]:
     """Whether far more of the nearest samples are new than would be by chance."""
-    n_new, n_around = (around >= n_known).sum(axis=1), around.shape[1]
+    n_new, n_around = (around >= 0).sum(axis=1), around.shape[1]
     by_chance = binom.sf(n_new - 1, n_around, len(around) / (n_known + len(around)))
     return np.asarray((n_new >= _CROWDED * n_around) & (by_chance < _CHANCE))
 

@@ -1,4 +1,4 @@
-"""The clusters of one table, found by L2C's model for tables, and new rows beside them."""
+"""L2C's model for tables clusters one table; new rows join its clusters."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class TableClusterer(TableClustererParams, ClusterMixin, NeuralClusterer):
     def _keep(self, samples: SampleArray, rows: IntArray) -> None:
         """Cluster these rows by the shipped model and make a network of them."""
         model = L2C.from_pretrained("tables").set_params(
-            max_set_size=max(self.max_set_size, len(rows)), threads=self.threads, device=self.device
+            max_set_size=self.max_set_size, threads=self.threads, device=self.device
         )
         count_proba, assignments = model.predict_all(np.asarray(samples[rows], dtype=np.float64))
         self.n_outputs_ = self._count(count_proba)

@@ -1,8 +1,7 @@
-"""What the page needs of a run, worked out once and kept beside it."""
+"""Computes what the page needs of a run, once, and keeps it beside the run."""
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from coterie._errors import InputError
 from coterie.cli.open import library
 from coterie.cli.open.library import unique_names
+from coterie.cli.open.written import read_lines
 from coterie.cli.run_folder import LABELS, Fitted, load_fitted
 from coterie.data.files import atomic_write
 from coterie.encoders.opening import text_of
@@ -64,21 +64,13 @@ def _names(run: Path, fitted: Fitted) -> list[str]:
     found = unique_names(fitted.samples.names)
     if len(found) == len(fitted.estimator.labels_):
         return found
-    listed = [line[0] for line in _label_lines(run)]
+    listed = [line[0] for line in read_lines(run / LABELS)]
     if len(listed) != len(fitted.estimator.labels_) or not set(found) < set(listed):
         raise InputError(
             f"--data: {fitted.data} must be the data of the fit, which had {len(fitted.estimator.labels_)} "
             f"rows, got {len(found)} rows"
         )
     return listed
-
-
-def _label_lines(run: Path) -> list[list[str]]:
-    try:
-        with open(run / LABELS, newline="", encoding="utf-8") as file:
-            return list(csv.reader(file))[1:]
-    except OSError:
-        return []
 
 
 def _outputs(fitted: Fitted) -> tuple[Array, Array]:
@@ -97,7 +89,7 @@ def _with_lost(run: Path, names: Sequence[str], present: Array, scores: Array) -
     """Probabilities, of files that are gone as the fit wrote them."""
     whole = _spread(scores, present, len(names))
     lost = np.setdiff1d(np.arange(len(names)), present)
-    lines = _label_lines(run)
+    lines = read_lines(run / LABELS)
     for row in lost:
         label, probability = int(lines[row][1]), float(lines[row][2])
         whole[row] = (1 - probability) / max(1, scores.shape[1] - 1)

@@ -46,9 +46,14 @@ def label_lines(bench: Workbench, canonical: Callable[[int], int], threshold: fl
 def other_lines(path: Path, names: Sequence[str]) -> list[list[str]]:
     """Lines of a table of labels on samples of other names, which were placed after the fit."""
     known = set(names)
+    return [line for line in read_lines(path) if line[0] not in known]
+
+
+def read_lines(path: Path) -> list[list[str]]:
+    """Lines of a table without its header; none of a file that cannot be read."""
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            return [line for line in list(csv.reader(file))[1:] if line and line[0] not in known]
+            return [line for line in csv.reader(file) if line][1:]
     except OSError:
         return []
 
