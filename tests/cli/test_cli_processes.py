@@ -96,7 +96,15 @@ def children(process: int) -> list[int]:
         for task in Path(f"/proc/{process}/task").iterdir()
         for word in (task / "children").read_text().split()
     ]
-    return [int(word) for word in found if b"LokyProcess" in Path(f"/proc/{word}/cmdline").read_bytes()]
+    return [int(word) for word in found if b"LokyProcess" in command_line(word)]
+
+
+def command_line(process: str) -> bytes:
+    """A process's command, empty once it has ended."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def test_workers_and_signals_to_all_processes_lose_nothing(
