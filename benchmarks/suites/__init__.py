@@ -25,6 +25,7 @@ from benchmarks.suites.new_kinds import NEW_KINDS
 from benchmarks.suites.omniglot import OMNIGLOT
 from benchmarks.suites.pair_head import PAIR_HEAD
 from benchmarks.suites.pair_losses import PAIR_LOSSES
+from benchmarks.suites.racing_schedules import RACING_SCHEDULES
 from benchmarks.suites.read_table import READ_TABLE
 from benchmarks.suites.restarts import RESTARTS
 from benchmarks.suites.start_up import START_UP
@@ -36,7 +37,7 @@ SUITES: dict[str, Suite] = {
     suite.name: suite
     for suite in (
         *(PAIRS, NOISE, OUTPUTS, LABELS, CIFAR10_SUITE, MNIST_SUITE),
-        *(*DDC_SUITES, DDC_RACING, DDC_WATCHED),
+        *(*DDC_SUITES, DDC_RACING, RACING_SCHEDULES, DDC_WATCHED),
         *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, FEATURES, PAIR_HEAD),
         *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_CHARACTERS, L2C_METRICS, L2C_TABLES),
         *(START_UP, STEP, PAIR_LOSSES, AUGMENT, RESTARTS, WORKERS, MEMMAP, READ_TABLE),

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from coterie import InputError, Pairs
 from coterie._types import BatchPlan
 from coterie.data import LabelBatches, PairBatches
+from coterie.engine import restarts as engine_restarts
 from coterie.engine.assessment import Assessment, assess
 from coterie.engine.loop import Run
 from coterie.engine.restarts import RUNG_ROWS, choose_how, planned_steps, run_session
@@ -301,3 +302,13 @@ def test_sizes_may_change_in_a_stack(make_task: MakeTask) -> None:
     objective.sampler = Uneven()
     task = double_task(make_task, objective=objective, max_steps=3)
     assert_close(finished(task, "stacked"), finished(task, "sequential"))
+
+
+@pytest.mark.parametrize(("n_restarts", "begun"), [(3, 3), (4, 2), (1, 1)])
+def test_the_last_sequential_restarts_begin_together(
+    make_task: MakeTask, n_restarts: int, begun: int
+) -> None:
+    """Two processes and three restarts: none of the processes waits while the third restart trains."""
+    session = Session(list(range(n_restarts)))
+    engine_restarts._start(make_task(max_steps=4), session, 2)
+    assert len(session.live) == begun

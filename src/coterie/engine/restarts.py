@@ -114,11 +114,13 @@ def rung_ends(task: Task, session: Session) -> list[int]:
 
 
 def _start(task: Task, session: Session, beside: int) -> None:
-    """Begin restarts: all, or if they are sequential as many as keep `beside` under way."""
+    """Begin restarts: all, or if they are sequential as many as keep `beside` under way to the end."""
     begun, end = len(session.runs) + len(session.live), len(session.seeds)
     if session.how == "sequential":
         training = sum(run.stopped is None and run.step < task.total_steps for run in session.live)
-        end = min(end, begun + max(0, beside - training))
+        least = min(end, begun + max(0, beside - training))
+        # the last ones, fewer than processes, share all of these with the others
+        end = end if end - least < beside else least
     session.live += [start_run(task, index, session.seeds[index]) for index in range(begun, end)]
 
 
