@@ -69,6 +69,7 @@ class Options:
         """Parameters of the estimator: the suite's, cut down when quick, then the caller's."""
         if self.quick:
             chosen |= {"max_steps": 20, "n_restarts": min(2, chosen.get("n_restarts", 2))}
+            chosen.pop("vote", None)  # of more restarts than are left
         return chosen | dict(self.parameters)
 
 
