@@ -56,17 +56,20 @@ class Recorded(NeuralClusterer):
         task = dataclasses.replace(task, objective=self.objective_for(task.objective), recipe=recipe)
         if fresh.how != "successive-halving":  # which would have nobody to leave behind
             fresh.keep = len(fresh.seeds)
-        self.resolved_ = {
+        self.resolved_ = self._resolve(task)
+        session = super()._run(task, fresh, fingerprint)
+        self.kept_ = session.kept
+        return session
+
+    def _resolve(self, task: Task) -> dict[str, Any]:
+        return {
             "parameters": self.get_params(),
-            "recipe": dataclasses.asdict(recipe),
+            "recipe": dataclasses.asdict(task.recipe),
             "steps": task.total_steps,
             "augment": "none" if task.augment is None else repr(task.augment),
             "backbone": type(self._make_network(0).backbone).__name__,
             "device": str(task.runtime.device),
         }
-        session = super()._run(task, fresh, fingerprint)
-        self.kept_ = session.kept
-        return session
 
     def each_restart(self) -> Iterator[FinishedRun]:
         """Each finished restart, by its number; meanwhile the estimator predicts with its weights."""

@@ -62,6 +62,7 @@ class WatchedDDC(RecordedDDC):
     """
 
     def _run(self, task: Task, fresh: Session, fingerprint: str) -> Session:
+        self.resolved_ = self._resolve(task)
         self.watched_: list[dict[str, Any]] = []
         for index, seed in enumerate(fresh.seeds):
             run = start_run(task, index, seed)
@@ -102,7 +103,7 @@ def run(case: Case) -> Outcome:
         | {f"loss at {share:g}": rank[2] for share, rank in one["ranks"].items()}
         for one in model.watched_
     ]
-    return Outcome(metrics, runs, {"shares": list(SHARES), "rows_compared": RUNG_ROWS})
+    return Outcome(metrics, runs, model.resolved_ | {"shares": list(SHARES), "rows_compared": RUNG_ROWS})
 
 
 def _choose(watched: Sequence[Mapping[str, Any]], schedule: Sequence[tuple[float, int]]) -> int:
