@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.suites import minutes
+from benchmarks.suites import Options, minutes
 
 from benchmarks import processes, run
 
@@ -43,3 +43,8 @@ def test_a_default_fit_of_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert metrics["points_above_kmeans"] == pytest.approx(100 * (metrics["accuracy"] - 1))
     assert 100 < metrics["peak_mib"] < 4000
     assert record["resolved"]["reading"]["size"] == [20, 18]
+
+
+def test_first_looks_are_cases_of_their_own() -> None:
+    cases = minutes._cases(Options(data="mnist10000", methods=("ddc",)))
+    assert [(case.variant, case.settings["options"]) for case in cases] == [("quick", ["--quick"])]
