@@ -140,7 +140,6 @@ BARS = (
     ("ddc", "mnist60000", "", 10),
     ("adc", "mnist10000", "", 15),
     ("ddc", "mnist10000", QUICK, 1),
-    ("adc", "mnist10000", QUICK, 1),
 )
 
 
