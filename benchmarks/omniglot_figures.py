@@ -33,9 +33,11 @@ def accuracy_by_alphabet(records: Sequence[Record]) -> Figure | None:
     figure, ax = plt.subplots(figsize=(7, 1.2 + 0.3 * len(names)), layout="constrained")
     for method, mark in SHOWN.items():
         values = [found[name].get(method, np.nan) for name in names]
+        if np.isnan(values).all():
+            continue
         ax.plot(values, range(len(names)), mark, label=method, fillstyle="none")
     ax.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
     ax.set_xlabel("ACC %")
     ax.grid(axis="y", alpha=0.3)
-    ax.legend()
+    figure.legend(loc="outside lower center", ncols=3)
     return figure
