@@ -6,10 +6,10 @@ import json
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tests.waiting import PATIENCE, wait_until
 
 FLAGS = (
     "--headless",
@@ -22,8 +22,6 @@ FLAGS = (
     "--no-first-run",
     "--remote-debugging-pipe",
 )
-# a browser that starts on shared cores
-PATIENCE = 60.0
 
 
 def find_chromium() -> str:
@@ -140,11 +138,3 @@ class Browser:
             self.complaints.append(given["exceptionDetails"]["text"])
         elif event.get("method") == "Runtime.consoleAPICalled" and given["type"] in ("error", "warning"):
             self.complaints.append(str([value.get("value") for value in given["args"]]))
-
-
-def wait_until(holds: Callable[[], bool], what: str) -> None:
-    """Ask again and again until something holds."""
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end, f"not within {PATIENCE:.0f} s: {what}"
-        time.sleep(0.02)

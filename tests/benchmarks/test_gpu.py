@@ -100,8 +100,8 @@ def work(tmp_path: Path) -> gpu.Work:
 def test_the_clock_stops_what_runs() -> None:
     clock, start = gpu.Clock(0.2 / 60), time.monotonic()
     with pytest.raises(Interrupted), clock.stops():
-        time.sleep(20)
-    assert time.monotonic() - start < 10
+        time.sleep(120)
+    assert time.monotonic() - start < 100
     assert clock.left() <= 0
 
 

@@ -11,7 +11,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.waiting import wait_until
 
 from coterie.cli import main
 from coterie.engine.checkpoint import FILE_NAME, Checkpointer
@@ -45,11 +45,8 @@ def start(command: Sequence[str]) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(path: Path, seconds: float = 240) -> None:
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} has not appeared"
-        time.sleep(0.02)
+def wait_for(path: Path) -> None:
+    wait_until(path.exists, f"{path} appears")
 
 
 @pytest.fixture

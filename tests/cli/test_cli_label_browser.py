@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.browser import Browser, wait_until
+from tests.browser import Browser
+from tests.waiting import wait_until
 
 Call = Callable[..., tuple[int, str, str]]
 Table = Callable[[str | Path], list[list[str]]]

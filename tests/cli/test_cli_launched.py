@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import signal
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from tests.launched import Process, ended, free_port, launch
+from tests.waiting import wait_until
 
 from coterie.cli import main
 from coterie.engine.checkpoint import FILE_NAME
@@ -56,9 +56,8 @@ def test_a_process_that_dies_ends_all_and_the_checkpoint_stands(
 ) -> None:
     words = [*FIT, "--max-steps", "4000", "--out", "run"]
     processes = start(words, 2, [files])
-    checkpoint, end = files / "run" / "checkpoint" / FILE_NAME, time.monotonic() + 100
-    while not checkpoint.exists() and time.monotonic() < end:
-        time.sleep(0.05)
+    checkpoint = files / "run" / "checkpoint" / FILE_NAME
+    wait_until(checkpoint.exists, "a checkpoint")
     processes[1].send_signal(signal.SIGKILL)
     first, second = finished(processes)
     assert (first[0], second[0]) == (130, -signal.SIGKILL)

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from safetensors import safe_open
+from tests.launched import ended
+from tests.waiting import wait_until
 
 from coterie.cli import main
 from coterie.engine.checkpoint import FILE_NAME
@@ -27,7 +29,7 @@ def start(words: Sequence[str], folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*WORKER, *words],
         cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1", "COTERIE_HOLD": str(STEPS // 2)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -35,10 +37,8 @@ def start(words: Sequence[str], folder: Path) -> subprocess.Popen[str]:
 
 
 def stop_amid(process: subprocess.Popen[str], run: Path, number: signal.Signals) -> tuple[str, str]:
-    """Send a signal once the run has written a checkpoint and some steps more."""
-    end = time.monotonic() + 240
-    while not (run / "checkpoint" / FILE_NAME).exists() and time.monotonic() < end:
-        time.sleep(0.02)
+    """Send a signal once the run has written a checkpoint; at the latest half-way, where it waits for one."""
+    wait_until((run / "checkpoint" / FILE_NAME).exists, "a checkpoint")
     time.sleep(0.1)
     process.send_signal(number)
     return process.communicate(timeout=280)
@@ -78,33 +78,40 @@ def test_killed_and_stopped_runs_go_on_bitwise(files: Path, capsys: pytest.Captu
     capsys.readouterr()
 
 
+# a slice is one step; after 5 checkpoints a worker is killed, after 30 the fit waits for a signal
 WITH_WORKERS = """
-import sys
+import os, signal, sys, time
+from pathlib import Path
 from coterie.cli import main
 from coterie.engine import restarts, workers
 from coterie.engine.checkpoint import Checkpointer
+from coterie.engine.pool import Pool
+
+start, write, executors, written = Pool._start, Checkpointer.write, [], []
+
+def started(pool):
+    executors.append(start(pool))
+    return executors[-1]
+
+def write_and_kill(checkpointer):
+    write(checkpointer)
+    written.append(1)
+    if len(written) == 5:
+        os.kill(next(iter(executors[-1]._processes)), signal.SIGKILL)
+    if len(written) == 30:
+        Path("held").write_text(str(len(executors)))
+        while checkpointer._signal is None:
+            time.sleep(0.01)
+
+def one_step(*given):  # in a worker
+    workers.SLICE_SECONDS = workers.SLICE_SHARE = 0
+    return workers._advance(*given)
+
 if __name__ == "__main__":
-    restarts.TRIAL_SECONDS = restarts.WORTH_SECONDS = Checkpointer.seconds = workers.SLICE_SECONDS = 0.0
+    restarts.TRIAL_SECONDS = restarts.WORTH_SECONDS = Checkpointer.seconds = 0.0
+    Pool._start, Checkpointer.write, workers._advance = started, write_and_kill, one_step
     sys.exit(main())
 """
-
-
-def children(process: int) -> list[int]:
-    """Processes that a process started and that have a folder to share."""
-    found = [
-        word
-        for task in Path(f"/proc/{process}/task").iterdir()
-        for word in (task / "children").read_text().split()
-    ]
-    return [int(word) for word in found if b"LokyProcess" in command_line(word)]
-
-
-def command_line(process: str) -> bytes:
-    """A process's command, empty once it has ended."""
-    try:
-        return Path(f"/proc/{process}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return b""
 
 
 def test_workers_and_signals_to_all_processes_lose_nothing(
@@ -121,17 +128,13 @@ def test_workers_and_signals_to_all_processes_lose_nothing(
         text=True,
         start_new_session=True,
     )
-    end = time.monotonic() + 240
-    while not (workers := children(process.pid)) and time.monotonic() < end:
-        time.sleep(0.02)
-    os.kill(workers[0], signal.SIGKILL)
-    while workers[0] in children(process.pid) and time.monotonic() < end:
-        time.sleep(0.02)
-    while not children(process.pid) and time.monotonic() < end:
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGTERM)
-    _, err = process.communicate(timeout=280)
+    with ended([process]):
+        wait_until(lambda: (files / "held").exists() or process.poll() is not None, "some checkpoints")
+        assert process.poll() is None, process.communicate()[1]
+        os.killpg(process.pid, signal.SIGTERM)
+        _, err = process.communicate(timeout=280)
     assert process.returncode == 130, err
+    assert (files / "held").read_text() == "2"
     assert "stopped by SIGTERM at step" in err
     assert "Traceback" not in err
     assert list((files / "temporary").glob("coterie-*")) == []

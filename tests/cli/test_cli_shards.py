@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pandas as pd
 import pytest
 from tests.cli.conftest import Call, Table
 from tests.launched import ended, free_port, launch
+from tests.waiting import wait_until
 
 FIT = ["--n-clusters", "4", "--n-restarts", "1", "--max-steps", "20", "--random-state", "0", "--n-jobs", "1"]
 FIT += ["--over-clustering", "true", "--method", "ddc"]
@@ -99,9 +99,7 @@ def test_a_killed_call_goes_on_with_the_same_files(shards: Path, call: Call) -> 
     assert call("predict", "run", "npy/*.npy", "--out", "whole")[0] == 0
     words = [sys.executable, "-m", "coterie", "predict", "run", "npy/*.npy", "--out", "labels"]
     process = subprocess.Popen(words, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    end = time.monotonic() + 100
-    while len(list(Path().glob("labels/*.csv"))) < 3 and time.monotonic() < end:
-        time.sleep(0.001)
+    wait_until(lambda: len(list(Path().glob("labels/*.csv"))) >= 3, "three shards are labelled")
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert call(*words[3:])[0] == 0
@@ -117,7 +115,7 @@ def test_several_processes_share_the_shards(shards: Path, call: Call) -> None:
     port = free_port()
     processes = [launch(words, (rank, 2), port, shards) for rank in range(2)]
     with ended(processes):
-        printed = [process.communicate(timeout=120) for process in processes]
+        printed = [process.communicate(timeout=280) for process in processes]
     assert printed[0][0] == "labelled 3 shards\nwrote two/\n"
     assert printed[1] == ("", "")
     assert contents("one") == contents("pool") == contents("two")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.cli.label_client import blobs
+from tests.waiting import in_child
 
 from coterie import InputError, Pairs
 from coterie.cli.label.answers import Answers, read_answers, write_answers
@@ -159,13 +160,12 @@ def test_a_kill_at_any_replacing_of_a_file_keeps_answers_and_skips(
     write_answers(path, answers, names)
     before = set(answers.given)
     change(answers)
-    child = os.fork()
-    if child == 0:
+
+    def write_killed() -> None:
         monkeypatch.setattr("coterie.data.files.os.replace", killing)
         write_answers(path, answers, names)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+
+    assert in_child(write_killed) == -signal.SIGKILL
     assert set(read_answers(path, None, 6).given) in (before, set(answers.given))
     write_answers(path, answers, names)
     assert set(read_answers(path, None, 6).given) == set(answers.given)

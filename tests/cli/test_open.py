@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import pytest
 from tests.cli.label_client import get, post, refused
 from tests.cli.open_client import Done, make_run, served, sitting
 from tests.corrections.oracle import contradicted
+from tests.waiting import wait_until
 
 from coterie._errors import InputError
 from coterie.cli.open import alone, library_of, work
@@ -62,11 +62,7 @@ def card(session: Session, place: int = 0) -> Any:
 
 def wait(session: Session) -> None:
     """Until a new fit was taken over."""
-    for _ in range(2000):
-        if not session.busy:
-            return
-        time.sleep(0.01)
-    raise AssertionError("the new fit does not end")
+    wait_until(lambda: not session.busy, "the new fit ends")
 
 
 def test_what_was_said_is_written_and_survives(run: Path) -> None:

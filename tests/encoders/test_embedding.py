@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -197,10 +196,8 @@ def test_a_file_that_is_gone(tmp_path: Path) -> None:
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.txt")
-    start = time.monotonic()
     with pytest.raises(InputError, match="must be a regular file"):
         embed_items(Items([tmp_path / "a.txt"], "text", ("a.txt",)), ToyTexts())
-    assert time.monotonic() - start < 5
 
 
 def test_another_modality() -> None:

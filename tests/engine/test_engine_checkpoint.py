@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,9 @@ from coterie.nn import Network
 
 MakeTask = Callable[..., Task]
 SEEDS = [11, 12]
+DOCS = Path(__file__).parents[2] / "docs"
+# as it is, outside these tests
+SECONDS = Checkpointer.seconds
 STEPS = 7  # of each restart, at 3 an epoch: the last epoch is cut short
 
 
@@ -300,10 +304,24 @@ def test_a_signal_ends_with_a_checkpoint(
     whole = Session(SEEDS.copy(), 2)
     run_session(task, whole)
     handlers = [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    with pytest.raises(Interrupted, match=f"stopped by {number.name} .*{FILE_NAME}"):
+    where = f"at step {(step - 1) % STEPS + 1} of restart {(step - 1) // STEPS}; "
+    with pytest.raises(Interrupted, match=f"stopped by {number.name} {where}.*{FILE_NAME}"):
         session_in(tmp_path, task, Raise(number, step), StopAfter(-1))
     assert [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers
     assert_equal(session_in(tmp_path, task), whole)
+
+
+def test_the_docs_say_what_a_power_cut_costs() -> None:
+    """The time since the last checkpoint; nothing is said to cost nothing."""
+    said = {page.stem: " ".join(page.read_text(encoding="utf-8").split()) for page in DOCS.glob("*.md")}
+    at_most = f"at most {SECONDS:g} s"
+    for name in ("running", "command_line"):
+        assert re.search(
+            rf"power cut [^.:]*costs the time since the last checkpoint[:,] {at_most}", said[name]
+        )
+    assert f"writes a checkpoint every {SECONDS:g} s" in said["running"]
+    assert f"a stopped run resumes from its last checkpoint, {at_most} old" in said["python"]
+    assert not [name for name, text in said.items() if re.search(r"costs? nothing|loses? nothing", text)]
 
 
 def test_a_signal_after_the_last_step_is_not_lost(make_task: MakeTask, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -19,9 +20,11 @@ class Terminal(io.StringIO):
         return True
 
 
-def shown(task: Task, stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> str:
+def shown(
+    task: Task, stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, session: Session | None = None
+) -> str:
     monkeypatch.setattr("sys.stderr", stream)
-    session = Session([11, 12])
+    session = session or Session([11, 12])
     with ProgressBar(task, session, shown=True) as bar:
         run_session(task, session, [bar])
     return stream.getvalue()
@@ -37,6 +40,18 @@ def test_a_log_has_few_lines(make_task: Callable[..., Task], monkeypatch: pytest
 
     monkeypatch.setattr(progress, "SPARSE", 0.0)
     assert len(shown(task, io.StringIO(), monkeypatch).split("\n")) > 20
+
+
+def test_restarts_have_one_number_everywhere(
+    make_task: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From 0: in progress, in what is known of each, and of each epoch."""
+    monkeypatch.setattr(progress, "SPARSE", 0.0)
+    task, session, stream = make_task(max_steps=9), Session([11, 12, 13]), io.StringIO()
+    text = shown(task, stream, monkeypatch, session)
+    assert {int(number) for number in re.findall(r"restart (\d+) of 3", text)} == {0, 1, 2}
+    assert [info["restart"] for info in session.runs] == [0, 1, 2]
+    assert {epoch["restart"] for epoch in session.history} == {0, 1, 2}
 
 
 def test_a_terminal_has_a_bar(make_task: Callable[..., Task], monkeypatch: pytest.MonkeyPatch) -> None:

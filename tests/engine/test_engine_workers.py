@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -23,6 +22,7 @@ import torch
 from tests.engine.crashes import crash, crash_once
 from tests.engine.tasks import noisy_network
 from tests.engine.toys import toy_task
+from tests.waiting import alive, in_child, wait_until
 from torch import Tensor
 
 from coterie import InputError, Interrupted
@@ -179,6 +179,13 @@ def test_a_dead_worker_is_replaced_and_dying_ones_end_the_fit(monkeypatch: pytes
             pool.result(pool.submit(crash, "die"))
 
 
+def test_a_worker_that_dies_between_two_calls_is_replaced() -> None:
+    with Pool(None, 1) as pool:
+        assert pool.submit(crash, "die").exception() is not None
+        assert pool.result(pool.submit(crash, "live")) is None
+        assert pool.result(pool.submit(crash, "live")) == os.getpid()
+
+
 def test_calls_whose_worker_died_are_repeated(tmp_path: Path) -> None:
     with Pool(str(tmp_path), 2) as pool:
         assert pool.map(crash_once, [(number,) for number in range(5)]) == [0, 1, 4, 9, 16]
@@ -200,14 +207,6 @@ if __name__ == "__main__":
 """
 
 
-def alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return "Z" not in Path(f"/proc/{process}/stat").read_text().split(")")[1].split()[0]
-
-
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     (tmp_path / "parent.py").write_text(PARENT)
     process = subprocess.Popen(
@@ -221,11 +220,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.communicate()
-    deadline = time.monotonic() + 240
-    while (alive(worker) or folder.exists()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not alive(worker)
-    assert not folder.exists()
+    wait_until(lambda: not alive(worker) and not folder.exists(), "the worker ends and removes its folder")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of fork beside threads
@@ -237,11 +232,12 @@ def test_folders_of_killed_processes_are_removed_and_no_others(
     live, strange = SharedFolder(), tmp_path / "coterie-of-somebody"
     write_shared(3, live.path)
     strange.mkdir()
-    child = os.fork()
-    if child == 0:
+
+    def write_and_die() -> None:
         write_shared(np.arange(300_000), SharedFolder().path)
         os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(child, 0)
+
+    assert in_child(write_and_die) == -signal.SIGKILL
     assert len(list(tmp_path.iterdir())) == 3
     SharedFolder().remove()
     assert sorted(tmp_path.iterdir()) == sorted([live.path, strange])
@@ -251,18 +247,13 @@ def test_folders_of_killed_processes_are_removed_and_no_others(
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of fork beside threads, which is what is tried
 def test_a_forked_child_has_workers_of_its_own() -> None:
+    def use_own() -> None:
+        with Pool(None, 1) as own:
+            assert own.result(own.submit(crash, "live")) == os.getpid()
+
     with Pool(None, 1) as pool:
         assert pool.result(pool.submit(crash, "live")) == os.getpid()
-        child = os.fork()
-        if child == 0:
-            with Pool(None, 1) as own:
-                os._exit(int(own.result(own.submit(crash, "live")) != os.getpid()))
-        end = time.monotonic() + 240
-        while (found := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < end:
-            time.sleep(0.05)
-        if found == (0, 0):
-            os.kill(child, signal.SIGKILL)
-        assert found == (child, 0)
+        assert in_child(use_own) == 0
         assert pool.result(pool.submit(crash, "live")) == os.getpid()
 
 

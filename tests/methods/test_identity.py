@@ -6,11 +6,9 @@ import contextlib
 import functools
 import importlib
 import os
-import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,10 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.waiting import in_child
 from torch import Tensor, nn
 
 from coterie import CCN, InputError
-from coterie.engine import runtime
+from coterie.engine import restarts, runtime
 from coterie.methods.identity import identity_of
 
 X = np.random.default_rng(0).normal(size=(40, 6))
@@ -157,7 +156,7 @@ def test_the_same_in_another_process(tmp_path: Path) -> None:
 
 def quick(folder: Path | None, **params: Any) -> CCN:
     sizes = {"n_clusters": 3, "n_restarts": 1, "max_steps": 3, "over_clustering": True, "random_state": 0}
-    return CCN(**sizes, checkpoint_dir=None if folder is None else str(folder), **params)  # type: ignore[arg-type]
+    return CCN(**sizes | params, checkpoint_dir=None if folder is None else str(folder))
 
 
 @pytest.mark.parametrize("name", ["augment", "backbone"])
@@ -182,7 +181,11 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of fork beside threads, which is what is tried
-def test_a_fit_in_a_forked_child_does_not_wait_for_ever() -> None:
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_fit_in_a_forked_child_does_not_wait_for_ever(n_jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock of a fit that goes on in another thread is not there to be released; nor are its workers."""
+    monkeypatch.setattr(restarts, "TRIAL_SECONDS", 0.0)
+    monkeypatch.setattr(restarts, "WORTH_SECONDS", 0.0)
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -193,18 +196,8 @@ def test_a_fit_in_a_forked_child_does_not_wait_for_ever() -> None:
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait()
-    child = os.fork()
-    if child == 0:
-        quick(None).fit(X, Y)
-        os._exit(0)
     try:
-        end = time.monotonic() + 60
-        while (found := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < end:
-            time.sleep(0.05)
-        assert found == (child, 0)
+        assert in_child(lambda: quick(None, n_jobs=n_jobs, n_restarts=2).fit(X, Y)) == 0
     finally:
-        if found == (0, 0):
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
         done.set()
         thread.join()

@@ -27,6 +27,7 @@ from unittest import mock
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
+from tests.nightly.records import RESULTS, Found, write
 
 import coterie
 from benchmarks import record
@@ -40,7 +41,6 @@ from coterie.cli.options.label import FILE
 from coterie.data import Samples
 from coterie.engine import restarts
 
-RESULTS = Path(__file__).with_name("results")
 # of the measured rounds' mean: memory may grow by so much from the first to the last
 MOST_GROWTH = 0.03
 # rounds before those that are measured: caches of torch and numpy fill
@@ -219,21 +219,9 @@ def _write(asked: argparse.Namespace, held: list[dict[str, int]], seconds: float
     metrics: dict[str, float] = {"rounds": len(held), "growth": growth([one["resident"] for one in held])}
     metrics |= {f"{name}_first": value for name, value in held[0].items()}
     metrics |= {f"{name}_last": value for name, value in held[-1].items()}
-    result = record.surroundings() | {
-        "suite": "soak",
-        "method": "all",
-        "data": "digits",
-        "variant": f"m{asked.minutes:g}",
-        "draw": 0,
-        "settings": {"minutes": asked.minutes, "warm_up_rounds": WARM_UP, "most_growth": MOST_GROWTH},
-        "resolved": {},
-        "metrics": metrics,
-        "runs": [],
-        "departures": [],
-        "seconds": seconds,
-        "command": line,
-    }
-    record.write(asked.out / f"soak-m{asked.minutes:g}.json", {name: result[name] for name in record.SCHEMA})
+    settings = {"minutes": asked.minutes, "warm_up_rounds": WARM_UP, "most_growth": MOST_GROWTH}
+    found = Found("soak", f"m{asked.minutes:g}", settings, metrics, [], seconds, line)
+    write(asked.out, found)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from tests.nightly import calls, soak
 from tests.nightly.calls import Calling, Surface
 from tests.nightly.commands import STOPPED, faults_of
 from tests.nightly.models import Mutation
+from tests.nightly.records import RESULTS
 
 from benchmarks import record
 from coterie import InputError
@@ -142,7 +143,7 @@ def test_what_grows_is_a_fault(name: str, more: int, fault: str) -> None:
 
 
 def test_the_recorded_soak_was_long_and_flat() -> None:
-    paths = sorted(soak.RESULTS.glob("soak-*.json"))
+    paths = sorted(RESULTS.glob("soak-*.json"))
     assert paths
     for path in paths:
         found = record.read(path)

@@ -64,7 +64,11 @@ class Pool:
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Let a worker call ``call(shared, *arguments)``."""
-        future: Future[Any] = self._executor.submit(_call, call, *arguments)
+        try:
+            future: Future[Any] = self._executor.submit(_call, call, *arguments)
+        except BrokenProcessPool as error:  # a worker died between two calls: `result` replaces it
+            future = Future()
+            future.set_exception(error)
         return future
 
     def result(self, future: Future[Any]) -> Any:
