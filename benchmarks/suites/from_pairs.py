@@ -98,6 +98,7 @@ def _noise_cases(options: Options) -> list[Case]:
         for n_pairs in sizes
         for draw in options.draws or DRAWS
         for method in options.methods or ("ccn-kcl", "ccn-ccl", "ccn-kcl-vote")
+        if flipped or not METHODS[method].vote
     ]
 
 

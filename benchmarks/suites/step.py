@@ -72,13 +72,15 @@ METHODS = {
 
 
 def _cases(options: Options) -> list[Case]:
-    size = {"chunks": 3, "rows": 400} if options.quick else {"chunks": 30, "rows": 5000}
+    size = {"chunks": 30, "rows": 5000, "batch_size": BATCH}
+    if options.quick:
+        size = {"chunks": 2, "rows": 60, "batch_size": 10}
     cases = []
     for draw in options.draws or (0,):
         for method in options.pick_methods(tuple(METHODS)):
             work = METHODS[method]
             steps = 2 if options.quick else work.steps
-            settings = size | {"steps": steps, "batch_size": BATCH, "backbone": work.backbone}
+            settings = size | {"steps": steps, "backbone": work.backbone}
             cases.append(Case("step", method, "noise28", "", draw, settings))
     return cases
 
@@ -111,22 +113,25 @@ def run(case: Case) -> Outcome:
 def _task(case: Case, images: Images, labels: Labels) -> Task:
     runtime, seed = make_runtime(), case.draw
     source = ScaledSource(images, fit_scaling(images, True), runtime.device)
-    recipe = Recipe("adam", learning_rate=1e-3, batch_size=BATCH, max_epochs=1)
+    batch_size = case.settings["batch_size"]
+    recipe = Recipe("adam", learning_rate=1e-3, batch_size=batch_size, max_epochs=1)
 
     def network(_: int) -> Any:
         return channels_last(build_network(case.settings["backbone"], images.shape[1:], 10, seed))
 
-    return Task(source, _objective(METHODS[case.method].objective, labels), recipe, runtime, network)
+    return Task(
+        source, _objective(METHODS[case.method].objective, labels, batch_size), recipe, runtime, network
+    )
 
 
-def _objective(name: str, labels: Labels) -> Objective:
+def _objective(name: str, labels: Labels, batch_size: int) -> Objective:
     if name == "ddc":
         phases = (Phase("clustering", None, dict.fromkeys(TERMS, 1.0)),)
-        return DDCObjective(RowBatches(len(labels), BATCH), phases, DDCOptions())
+        return DDCObjective(RowBatches(len(labels), batch_size), phases, DDCOptions())
     if name == "pairs":
         pairs = Pairs.from_labels(labels, 12 * len(labels) // 5, random_state=0)
-        return PairObjective(PairBatches(pairs, BATCH // 2), "kcl", 2.0, PairOptions(), 0.0)
-    return PairObjective(LabelBatches(labels, BATCH), "ccl", 0.0, PairOptions(), 0.0)
+        return PairObjective(PairBatches(pairs, batch_size // 2), "kcl", 2.0, PairOptions(), 0.0)
+    return PairObjective(LabelBatches(labels, batch_size), "ccl", 0.0, PairOptions(), 0.0)
 
 
 def _alternate(

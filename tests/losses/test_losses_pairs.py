@@ -291,10 +291,10 @@ def test_labels_of_many_rows_are_never_expanded(twin: Loss) -> None:
 
 def test_many_rows_stay_in_little_memory() -> None:
     root = Path(__file__).parents[2]
-    call = [sys.executable, "-m", "benchmarks.pair_losses", "--worker", "blocks", "kcl", "12288", "10"]
+    call = [sys.executable, "-m", "benchmarks.pair_losses", "--worker", "blocks", "kcl", "8192", "10"]
     done = subprocess.run(call, cwd=root, check=True, capture_output=True, text=True)
-    # One dense float32 matrix of these pairs alone is 576 MiB; tensors kept per block once made 310.
-    assert json.loads(done.stdout)["growth_mib"] < 150
+    # One dense float32 matrix of these pairs alone is 256 MiB; tensors kept per block once made half of it.
+    assert json.loads(done.stdout)["growth_mib"] < 64
 
 
 P = torch.tensor([[0.9, 0.1], [0.2, 0.8]])

@@ -308,7 +308,7 @@ class ADC(ADCParams, ClusterMixin, NeuralClusterer):
     --------
     >>> from sklearn.datasets import load_digits
     >>> from coterie import ADC
-    >>> X = load_digits().images
+    >>> X = load_digits().images[:500]
     >>> model = ADC(n_clusters=10, max_steps=40, random_state=0).fit(X)
     >>> model.predict_proba(X[:2]).shape, model.network_.centroids.shape
     ((2, 10), torch.Size([10, 128]))
