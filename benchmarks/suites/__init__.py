@@ -17,7 +17,7 @@ from benchmarks.suites.from_pairs import NOISE, OUTPUTS, PAIRS
 from benchmarks.suites.l2c import L2C_POINTS
 from benchmarks.suites.l2c_metrics import L2C_METRICS
 from benchmarks.suites.l2c_tables import L2C_TABLES
-from benchmarks.suites.l2c_unseen import L2C_CHARACTERS, L2C_IMAGES, L2C_SPEAKERS
+from benchmarks.suites.l2c_unseen import L2C_CHARACTERS, L2C_IMAGES, L2C_SPEAKERS, L2C_VOICES
 from benchmarks.suites.label_rule import LABEL_RULE
 from benchmarks.suites.memmap import MEMMAP
 from benchmarks.suites.minutes import MINUTES
@@ -39,7 +39,7 @@ SUITES: dict[str, Suite] = {
         *(PAIRS, NOISE, OUTPUTS, LABELS, CIFAR10_SUITE, MNIST_SUITE),
         *(*DDC_SUITES, DDC_RACING, RACING_SCHEDULES, DDC_WATCHED),
         *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, FEATURES, PAIR_HEAD),
-        *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_CHARACTERS, L2C_METRICS, L2C_TABLES),
+        *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_VOICES, L2C_CHARACTERS, L2C_METRICS, L2C_TABLES),
         *(START_UP, STEP, PAIR_LOSSES, AUGMENT, RESTARTS, WORKERS, MEMMAP, READ_TABLE),
         *(LABEL_RULE, MINUTES, ENCODERS_SUITE, NEW_KINDS),
     )

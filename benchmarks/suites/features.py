@@ -6,7 +6,7 @@ The library's encoders make the features, once. Labels measure at the end; nothi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from benchmarks.columns import metric
 from benchmarks.embedded import CIFAR10_TRAIN, vectors_of
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.label_rule import answered
-from coterie import SelfDistillation
+from coterie import ADC, CCN, DDC, SelfDistillation
 from coterie.cli.label.selection import representatives
 from coterie.data import Pairs
 from coterie.methods.feature_starts import reduce_features
@@ -101,7 +101,13 @@ DATA: dict[str, Callable[[int], Rows]] = {
     "coil100-long": _coil100_long,
 }
 TOLD = ("pairs-random", "pairs-chosen", "labels-100", "logistic-100")
-METHODS = ("k-means", "spectral", "self-distillation", *TOLD, "hdbscan", "count")
+UNTOLD: dict[str, Any] = {
+    "self-distillation": SelfDistillation,
+    "ddc": DDC,
+    "adc": ADC,
+    "count": SelfDistillation,
+}
+METHODS = ("k-means", "spectral", *UNTOLD, *TOLD, "hdbscan")
 
 
 def run(case: Case) -> Outcome:
@@ -127,33 +133,34 @@ def _clusters(case: Case, rows: Rows) -> tuple[Ints, list[dict[str, Any]]]:
     """Labels of all rows by the case's method, and its restarts."""
     if case.method in _BASELINES:
         return _BASELINES[case.method](rows, case.draw), []
+    settings = case.settings["parameters"] | {"random_state": case.draw, "threads": 1, "backbone": "features"}
     n_clusters = "auto" if case.method == "count" else rows.n_classes
-    model = SelfDistillation(n_clusters, **case.settings["parameters"], random_state=case.draw, threads=1)
-    if case.method == "pairs-random":
-        model.fit(rows.X, pairs=Pairs.from_labels(rows.y, N_PAIRS, random_state=case.draw))
-    elif case.method == "labels-100":
-        model.fit(rows.X, pairs=_all_pairs(_known(rows, case.draw), rows.y))
-    else:
-        model.fit(rows.X)
-    if case.method == "pairs-chosen":
-        points = reduce_features(model.transform(rows.X), 0).astype(np.float64)
-        candidates = representatives(model.predict_proba(rows.X), points)
-        pairs = answered(candidates, rows.y, (N_PAIRS,))[N_PAIRS]
-        again = SelfDistillation(n_clusters, **case.settings["parameters"], random_state=case.draw, threads=1)
-        model = again.fit(rows.X, pairs=pairs.closure())
+    if case.method in UNTOLD:
+        model = UNTOLD[case.method](n_clusters, **settings).fit(rows.X)
+        return model.labels_, model.runs_
+    if case.method == "labels-100":
+        known = _known(rows, case.draw)
+        told = np.full(len(rows.y), -1)
+        told[known] = rows.y[known]
+        model = CCN(n_clusters, **settings).fit(rows.X, told)
+        return model.labels_, model.runs_
+    model = CCN(n_clusters, **settings).fit(rows.X, pairs=_pairs(case, rows, settings))
     return model.labels_, model.runs_
+
+
+def _pairs(case: Case, rows: Rows, settings: Mapping[str, Any]) -> Pairs:
+    """Random pairs, or answers to the questions of `coterie label` after a fit without any, closed."""
+    if case.method == "pairs-random":
+        return Pairs.from_labels(rows.y, N_PAIRS, random_state=case.draw)
+    first = SelfDistillation(rows.n_classes, **settings).fit(rows.X)
+    points = reduce_features(first.transform(rows.X), 0).astype(np.float64)
+    candidates = representatives(first.predict_proba(rows.X), points)
+    return answered(candidates, rows.y, (N_PAIRS,))[N_PAIRS].closure()
 
 
 def _known(rows: Rows, draw: int) -> Ints:
     """The rows whose labels are known."""
     return np.random.default_rng(draw).choice(len(rows.y), N_LABELS, replace=False)
-
-
-def _all_pairs(known: Ints, y: Ints) -> Pairs:
-    """What labels of some rows say of all pairs of them."""
-    one, other = np.triu_indices(len(known), 1)
-    i, j = known[one], known[other]
-    return Pairs(i, j, np.where(y[i] == y[j], 1, -1))
 
 
 def _k_means(rows: Rows, draw: int) -> Ints:

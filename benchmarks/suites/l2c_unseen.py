@@ -1,4 +1,4 @@
-"""L2C on groups it has never seen: COIL-100's objects, speakers, and Omniglot's characters.
+"""L2C on groups it has never seen: COIL-100's objects, speakers (also by an encoder), Omniglot's characters.
 
 Beside it, in the same run, agglomerative clustering of what the trained network makes of single samples.
 """
@@ -18,6 +18,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 
 from benchmarks.columns import UNSEEN
 from benchmarks.datasets import N_BACKGROUND, coil100, omniglot_characters, speakers
+from benchmarks.embedded import vectors_of
 from benchmarks.hardware import fast_precision
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import L2C
@@ -171,6 +172,21 @@ SPEECH = Source(
     speeds=(0.9, 1.1),
     second_steps=2000,
 )
+VOICES = Source(
+    "speechocean762",
+    lambda side: vectors_of("speechocean762", "voices"),
+    side=0,
+    n_source=150,
+    n_validation=50,
+    set_size=20,
+    parameters={"batch_size": 32, "max_steps": 2000, "rescale": False, "size": "small"},
+    departures=(
+        "vectors of the encoder `voices`, which was trained with names of other speakers; no spectrograms",
+        "another corpus: 250 speakers (150 to train, 50 to validate, 50 to test), 6 pieces of 1.4 s each, "
+        "so that 20 pieces are of 4 or 5 of them; TIMIT has 630 speakers with 10 sentences each",
+        "2,000 steps of 32 sets by Adam",
+    ),
+)
 CHARACTERS = Source(
     "omniglot",
     omniglot_characters,
@@ -186,7 +202,7 @@ CHARACTERS = Source(
     ),
     n_known=N_BACKGROUND,
 )
-SOURCES = {"l2c-images": COIL, "l2c-speakers": SPEECH, "l2c-characters": CHARACTERS}
+SOURCES = {"l2c-images": COIL, "l2c-speakers": SPEECH, "l2c-voices": VOICES, "l2c-characters": CHARACTERS}
 
 
 def _cases(suite: str) -> Callable[[Options], list[Case]]:
@@ -341,6 +357,15 @@ L2C_SPEAKERS = Suite(
     columns=UNSEEN,
     published={"": {"l2c": "TIMIT: NMI .928, MR .060"}},
     published_data="speechocean762",
+)
+L2C_VOICES = Suite(
+    "l2c-voices",
+    "L2C on vectors of an encoder of voices: sets of 20 pieces of speech of unseen speakers",
+    METHODS,
+    DRAWS,
+    _cases("l2c-voices"),
+    run,
+    columns=UNSEEN,
 )
 L2C_CHARACTERS = Suite(
     "l2c-characters",

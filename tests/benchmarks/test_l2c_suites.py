@@ -19,6 +19,7 @@ from benchmarks.suites.l2c_unseen import (
     L2C_CHARACTERS,
     L2C_IMAGES,
     L2C_SPEAKERS,
+    L2C_VOICES,
     SOURCES,
     SPEECH,
     OneView,
@@ -44,7 +45,7 @@ def test_sets_of_points(tmp_path: Path) -> None:
     assert figure.name == "l2c-clusterings.png"
 
 
-@pytest.mark.parametrize("suite", [L2C_IMAGES, L2C_SPEAKERS, L2C_CHARACTERS])
+@pytest.mark.parametrize("suite", [L2C_IMAGES, L2C_SPEAKERS, L2C_VOICES, L2C_CHARACTERS])
 def test_images_and_speech_need_their_data(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COTERIE_DATA", raising=False)
     case = suite.make_cases(Options(quick=True))[0]

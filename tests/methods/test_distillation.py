@@ -14,9 +14,10 @@ from sklearn.datasets import make_moons
 
 from coterie import CollapseWarning, InputError, Pairs, SelfDistillation
 from coterie.data.neighbor_batches import NeighborBatches
-from coterie.methods.feature_starts import agreed, class_layer, nearest_neighbors, refine, starting_clusters
+from coterie.methods.feature_starts import agreed, nearest_neighbors, refine, starting_clusters
 from coterie.methods.known_groups import named_groups, spread_groups
 from coterie.methods.neighbor_graphs import diffusion_map, neighbor_graph, self_tuned_graph, shared_graph
+from coterie.methods.starting_layer import class_layer
 from coterie.metrics import clustering_accuracy, nmi
 from coterie.nn import HeadsNetwork
 

@@ -146,6 +146,7 @@ def test_restarts_in_a_stack_begin_with_k_means_too(digits: Digits) -> None:
 def test_bad_init(digits: Digits) -> None:
     X, y = digits
     with pytest.raises(
-        InputError, match="head_init must be 'random', 'k-means' or 'similarity', got 'kmeans'"
+        InputError,
+        match="head_init must be 'auto', 'random', 'k-means', 'clusters' or 'similarity', got 'kmeans'",
     ):
         CCN(**QUICK | {"head_init": "kmeans"}).fit(X, y)

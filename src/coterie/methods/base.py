@@ -39,7 +39,7 @@ from coterie.methods.forward import Pick, embedding, map_samples
 from coterie.methods.in_time import plan_in_time, seeds_from
 from coterie.methods.samples import take_samples
 from coterie.methods.start import start_weights
-from coterie.methods.watched import run_watched
+from coterie.methods.watched import run_watched, say
 from coterie.nn import Averaged, BackboneSpec, Network, auto_backbone, averaged_shape, block_for
 from coterie.params import check_parameters, refuse_unknown
 from coterie.params.duration import seconds_of
@@ -239,6 +239,14 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         name = find_modality(self.modality_).backbone or usual(averaged_shape(self.sample_shape_, block))
         return name if block == 1 else Averaged(name, block)
 
+    def _standardises(self) -> bool:
+        """Whether features are brought to mean 0 and deviation 1 before the network."""
+        return self.scale
+
+    def _say(self, text: str) -> None:
+        """Print a line on standard error if progress is shown."""
+        say(self, make_runtime(self.device), text)
+
     def _working_pixels(self) -> int | None:
         """The largest number of pixels that the network is to see."""
         if self._start is not None:
@@ -286,7 +294,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if self._start is not None:
             scaling = self._start.scaling_
         else:
-            scaling = plan.scaling or fit_scaling(samples, self.scale, runtime)
+            scaling = plan.scaling or fit_scaling(samples, self._standardises(), runtime)
         base = runtime.agree(int(as_random_state(self.random_state).randint(2**31 - 1)))
         source = ScaledSource(samples, scaling, runtime.device)
         with own_random_numbers(runtime):

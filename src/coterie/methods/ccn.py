@@ -11,7 +11,7 @@ import dataclasses
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,9 @@ from coterie.metrics import dominant_clusters
 from coterie.nn import ClusterNetwork, build_network, channels_last
 from coterie.params import parameters
 from coterie.params.ccn import CCNParams
+
+if TYPE_CHECKING:
+    from coterie.methods.on_features import Beginning
 
 # With this little supervision the start decides: the best of five by loss, as in the paper.
 FEW_PAIRS = 20_000
@@ -165,9 +168,13 @@ class CCN(CCNParams, NeuralClusterer):
         self.hidden_features_ = self._width_or(HIDDEN_FEATURES if is_released else 0)
         if similarity is not None:
             return self._fit_transfer(samples, y, pairs, similarity)
+        self._find_features()
         supervision = self._check_supervision(len(samples), y, pairs)
-        self._choose_n_outputs(samples, len(samples) // 2, y=y, pairs=pairs)
-        preset = self._choose_preset(supervision)
+        begun = self._begin(samples, supervision)
+        if begun is None:
+            self._choose_n_outputs(samples, len(samples) // 2, y=y, pairs=pairs)
+        is_gentle = begun is not None or (self.head_init == AUTO and self._is_gentle())
+        preset = self._choose_preset("clusters" if is_gentle else self._kind_of(supervision))
         recipe = self._override(preset.recipe)
         objective = PairObjective(
             self._make_sampler(supervision, recipe, preset.drop_last),
@@ -176,9 +183,12 @@ class CCN(CCNParams, NeuralClusterer):
             dataclasses.replace(preset.options, kind_weights=self._kind_weights(supervision)),
             self.cross_entropy_weight,
         )
-        n_restarts = self._restarts_or(5 if supervision.is_small else 1)
-        augment = self._choose_augment(self.preset == "default" and supervision.is_small)
-        if self.head_init == "k-means":
+        n_restarts = self._restarts_or(5 if supervision.is_small and not is_gentle else 1)
+        wanted = self.preset == "default" and supervision.is_small and not is_gentle
+        augment = self._choose_augment(wanted)
+        if begun is not None:
+            _start_with(objective, begun.layer)
+        elif self.head_init == "k-means":
             _start_with(objective, KMeansHead(self.n_outputs_))
         return self._train(samples, Training(objective, recipe, n_restarts, augment, supervision.digest()))
 
@@ -202,6 +212,7 @@ class CCN(CCNParams, NeuralClusterer):
         if self.cross_entropy_weight > 0:
             raise InputError("cross_entropy_weight must be 0 with similarity, which needs no labels")
         check_similarity(similarity, samples, self.sample_shape_)
+        self._on_features = self.backbone == "features"
         self._choose_n_outputs(samples, len(samples) // 2, similarity=similarity)
         preset = TRANSFER[self.preset]
         recipe = self._override(preset.recipe)
@@ -232,6 +243,13 @@ class CCN(CCNParams, NeuralClusterer):
         return self._train(
             samples, dataclasses.replace(training, keep=n_restarts, scaling=similarity.scaling_)
         )
+
+    def _begin(self, samples: SampleArray, supervision: _Supervision) -> Beginning | None:
+        """The clusters that the output layer continues; None where a fit begins otherwise."""
+        if self.head_init not in (AUTO, "clusters"):
+            return None
+        wanted = self.head_init == "clusters"
+        return self._begin_on_features(samples, supervision.codes, supervision.pairs, wanted=wanted)
 
     def _transfer_views(self) -> Augment | None:
         """The views of each batch, which the similarity network sees too."""
@@ -297,10 +315,10 @@ class CCN(CCNParams, NeuralClusterer):
         warn_of_classes(self.classes_, self.n_clusters)
         return codes
 
-    def _choose_preset(self, supervision: _Supervision) -> Preset:
+    def _choose_preset(self, kind: str) -> Preset:
         if self.preset != "default":
             return PAPER_AND_CODE[self.preset, self.loss]
-        preset = DEFAULTS[self._kind_of(supervision), self.loss]
+        preset = DEFAULTS[kind, self.loss]
         if not self._takes_over_clusters():
             return preset
         rate = preset.after_another * preset.recipe.learning_rate

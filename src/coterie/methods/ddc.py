@@ -23,7 +23,7 @@ from coterie.data.arrays import SampleArray, count_distinct, data_digest
 from coterie.data.augment import Augment
 from coterie.data.batches import RowBatches, Sampler
 from coterie.data.views import recipe_for
-from coterie.engine.objective import Objective, Phase
+from coterie.engine.objective import Objective, OnEnter, Phase
 from coterie.engine.recipe import Recipe
 from coterie.losses.adc import norm
 from coterie.losses.ccl import ccl_matrix
@@ -106,6 +106,9 @@ _DEFAULT = Recipe(
     drops=(0.75,),
     patience=10,
 )
+# From clusters of features, which stay as they are while the head moves. CIFAR-10 tuning images, ACC: k-means
+# 0.744; the head as it begins 0.792, after 100 steps at 1e-4 0.792, 400 at 1e-4 0.785, 200 at 1e-3 0.787.
+_FEATURES = Recipe("adam", learning_rate=1e-4, batch_size=100, max_epochs=10, step_range=(100, 100))
 
 PRESET_OF = {
     "default": Preset(_DEFAULT, _DEFAULT, "mlp"),
@@ -162,17 +165,22 @@ class DDC(DDCParams, ClusterMixin, NeuralClusterer):
         """
         samples = self._check_samples(X, reset=True)
         self._check_common(len(samples))
-        n_restarts = self._restarts_or(20)
         self._check_own()
+        self._find_features()
+        self._on_features = self._on_features and not self.balance  # which learns an embedding
         if pairs is not None:
             check_pairs(pairs, len(samples), self.n_clusters)
-        most = len(samples) if self.batch_size is None else min(len(samples), self.batch_size)
-        self._choose_n_outputs(samples, most // ROWS_A_CLUSTER, pairs=pairs)
+        begun = self._begin_on_features(samples, pairs=pairs)
+        start = None if begun is None else begun.layer
+        if start is None:
+            most = len(samples) if self.batch_size is None else min(len(samples), self.batch_size)
+            self._choose_n_outputs(samples, most // ROWS_A_CLUSTER, pairs=pairs)
+        n_restarts = self._restarts_or(1 if self._is_gentle() else 20)
         self._check_rows(samples)
         preset = PRESET_OF[self.preset]
         recipe = self._recipe(preset)
         sampler = RowBatches(len(samples), recipe.batch_size, pairs=pairs)
-        phases = self._phases(recipe.total_steps(sampler.n_steps), has_pairs=pairs is not None)
+        phases = self._phases(recipe.total_steps(sampler.n_steps), has_pairs=pairs is not None, begin=start)
         objective = DDCObjective(sampler, phases, self._options())
         training = Training(
             objective,
@@ -201,6 +209,8 @@ class DDC(DDCParams, ClusterMixin, NeuralClusterer):
         return auto_backbone(shape)
 
     def _check_own(self) -> None:
+        if self.balance and self.backbone == "features":
+            raise InputError('backbone must be a network that is trained with balance, got "features"')
         if not any((self.weights or {}).get(name, 1.0) for name in TERMS):
             raise InputError(f"weights must not all be 0: give one of {', '.join(TERMS)} a weight above 0")
 
@@ -226,15 +236,17 @@ class DDC(DDCParams, ClusterMixin, NeuralClusterer):
 
     def _recipe(self, preset: Preset) -> Recipe:
         recipe = preset.vectors if len(self.sample_shape_) == 1 else preset.images
+        if self._is_gentle():
+            recipe = _FEATURES
         batch_size = max(recipe.batch_size, ROWS_A_CLUSTER * self.n_outputs_)
         return self._override(dataclasses.replace(recipe, batch_size=batch_size))
 
-    def _phases(self, total: int, *, has_pairs: bool) -> tuple[Phase, ...]:
+    def _phases(self, total: int, *, has_pairs: bool, begin: OnEnter | None = None) -> tuple[Phase, ...]:
         """The terms of equation 4; where clusters may be unequal, views alone before them."""
         names = WEIGHTS if has_pairs else TERMS
         weights = {name: float((self.weights or {}).get(name, 1.0)) for name in names}
         if not self.balance:
-            return (Phase("clustering", None, weights),)
+            return (Phase("clustering", None, weights, begin),)
         views = Phase("views", min(total - 1, round(VIEWS_SHARE * total)), VIEW_TERMS)
         start = UnequalHead(self.n_outputs_)
         return views, Phase("clustering", None, weights, start, reset_optimizer=True)

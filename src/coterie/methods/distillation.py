@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-import torch
 from sklearn.base import ClusterMixin
 from torch import Tensor, nn
 
-from coterie._errors import CollapseWarning, InputError
+from coterie._errors import InputError
 from coterie._types import Batch, Output
 from coterie.data import Pairs
-from coterie.data.arrays import SampleArray, ScaledSource, count_distinct, data_digest, fit_scaling
+from coterie.data.arrays import SampleArray, data_digest
 from coterie.data.neighbor_batches import NeighborBatches
 from coterie.engine.objective import Modules, Objective, Phase
 from coterie.engine.recipe import Recipe
@@ -32,18 +29,17 @@ from coterie.losses.pairs import full_precision
 from coterie.methods.base import AUTO, Training
 from coterie.methods.checks import check_pairs, pair_columns
 from coterie.methods.clusterer import NeuralClusterer
-from coterie.methods.community_count import count_communities
+from coterie.methods.feature_points import feature_points
 from coterie.methods.feature_starts import (
     HEADS,
-    class_layer,
     nearest_neighbors,
-    reduce_features,
     starting_clusters,
 )
-from coterie.methods.forward import embedding, map_samples
 from coterie.methods.known_groups import named_groups, spread_groups
 from coterie.methods.neighbor_graphs import Ints, Points
-from coterie.nn import Features, HeadsNetwork, Network, build_heads_network, channels_last
+from coterie.methods.on_features import check_distinct, count_if_asked
+from coterie.methods.starting_layer import StartingLayer
+from coterie.nn import HeadsNetwork, Network, build_heads_network, channels_last
 from coterie.params import parameters
 from coterie.params.distillation import SelfDistillationParams
 
@@ -65,12 +61,12 @@ class DistillationObjective(Objective):
     Parameters
     ----------
     sampler : NeighborBatches
-    start : StartingHeads
+    start : StartingLayer
         Where the heads begin; the teacher takes it over before anything is learnt.
     has_pairs : bool
     """
 
-    def __init__(self, sampler: NeighborBatches, start: StartingHeads, *, has_pairs: bool) -> None:
+    def __init__(self, sampler: NeighborBatches, start: StartingLayer, *, has_pairs: bool) -> None:
         weights = WEIGHTS | ({"pairs": PAIRS_WEIGHT} if has_pairs else {})
         begin = Phase("start", 1, dict.fromkeys(weights, 0.0), start)
         super().__init__(sampler, phases=(begin, Phase("distillation", None, weights)))
@@ -112,41 +108,6 @@ class DistillationObjective(Objective):
             if batch.same is not None:
                 terms["pairs"] = ccl_matrix(prob, batch.same)
         return terms
-
-
-@dataclass(frozen=True)
-class StartingHeads:
-    """Output layers that continue given clusterings, one each.
-
-    Attributes
-    ----------
-    labels : dict of str to int64 array of shape (n,)
-        By head.
-    n_clusters : int
-    centers : bool
-        Whether the backbone is `Features`, which is then moved and scaled to the training samples.
-    """
-
-    labels: Mapping[str, Ints]
-    n_clusters: int
-    centers: bool
-
-    def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
-        """New values of the network's parameters, by name."""
-        features = embed()
-        values: dict[str, Tensor] = {}
-        if self.centers:
-            center = features.mean(dim=0)
-            features = features - center
-            # the floor: equal samples have no deviation
-            factor = 1 / features.square().mean().sqrt().clamp_min(1e-6)
-            features = features * factor
-            values |= {"backbone.center": center, "backbone.factor": factor}
-        labels = [torch.from_numpy(self.labels[head]).to(features.device) for head in HEADS]
-        layers = [class_layer(features, one, self.n_clusters) for one in labels]
-        values["all_heads.weight"] = torch.cat([weight for weight, _ in layers])
-        values["all_heads.bias"] = torch.cat([bias for _, bias in layers])
-        return values
 
 
 @parameters
@@ -208,13 +169,15 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
             check_pairs(pairs, len(samples), self.n_clusters)
         # counted among the features, which the network below gives
         self.n_outputs_ = 1 if self.n_clusters == AUTO else int(self.n_clusters)
-        self._check_rows(samples)
+        check_distinct(samples, self.n_outputs_)
         seed = int(self.random_state) if isinstance(self.random_state, int | np.integer) else 0
-        points = reduce_features(self._features(samples), seed)
-        self._count(points, seed)
-        start = StartingHeads(
-            self._clusters(samples, points, seed, pairs), self.n_outputs_, self._normalises()
-        )
+        points = feature_points(self, samples, seed)
+        self.n_clusters_estimate_ = count_if_asked(self.n_clusters, points, seed)
+        if self.n_clusters_estimate_ is not None:
+            self.n_outputs_ = self.n_clusters_estimate_["n_clusters"]
+        clusters = self._clusters(samples, points, seed, pairs)
+        labels = [clusters[head] for head in HEADS]
+        start = StartingLayer(labels, self.n_outputs_, self._normalises(), "all_heads")
         recipe = self._override(RECIPE)
         sampler = NeighborBatches(nearest_neighbors(points, n_neighbors), recipe.batch_size, pairs=pairs)
         objective = DistillationObjective(sampler, start, has_pairs=pairs is not None)
@@ -272,37 +235,6 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
         if int(self.n_neighbors) >= n_samples:
             raise InputError(f"n_neighbors={self.n_neighbors} must be < n_samples={n_samples}")
         return int(self.n_neighbors)
-
-    def _check_rows(self, samples: SampleArray) -> None:
-        distinct = count_distinct(samples, self.n_outputs_)
-        if distinct < self.n_outputs_:
-            raise InputError(
-                f"n_clusters={self.n_outputs_} must be <= {distinct}, the number of distinct samples"
-            )
-
-    def _count(self, points: Points, seed: int) -> None:
-        """With "auto", the number of clusters."""
-        self.n_clusters_estimate_ = None
-        if self.n_clusters == AUTO:
-            most = min(len(points) // 2, len(np.unique(points, axis=0)))
-            self.n_clusters_estimate_ = count_communities(points, max(1, most), seed)
-            self.n_outputs_ = self.n_clusters_estimate_["n_clusters"]
-
-    def _features(self, samples: SampleArray) -> Points:
-        """The embedding of all samples by the network as it is before the training."""
-        scaling = self._start.scaling_ if self._start else fit_scaling(samples, self.scale)
-        network = self._first_network(0)
-        source = ScaledSource(samples, scaling, torch.device("cpu"))
-        features: Points = map_samples(source, network, self._outputs, embedding, self.threads)
-        n_zero = int((~features.any(axis=1)).sum())
-        if n_zero and isinstance(network.backbone, Features):
-            warnings.warn(
-                f"X has {n_zero} samples that are 0 in every feature, which have no direction: they are all "
-                "taken to be alike; check how the features were made",
-                CollapseWarning,
-                stacklevel=4,
-            )
-        return features
 
     def _clusters(
         self, samples: SampleArray, points: Points, seed: int, pairs: Pairs | None

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import torch
 from sklearn import config_context
 from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.covariance import shrunk_covariance
@@ -14,8 +13,6 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
-from torch import Tensor
-from torch.nn import functional
 
 from coterie.methods.neighbor_graphs import (
     Ints,
@@ -36,8 +33,6 @@ GRAPH_NEIGHBORS = 10
 CENTER_RUNS, MAP_RUNS = 8, 4
 # Rounds in which a linear discriminant learns a clustering and relabels the points.
 ROUNDS, SHRINKAGE = 8, 0.1
-# The layer that continues a clustering: components, penalty (a share of their variance), size of its logits.
-LAYER_COMPONENTS, RIDGE, LAYER_SCALE = 256, 0.01, 10.0
 
 
 def reduce_features(features: Points, seed: int) -> Points:
@@ -161,6 +156,8 @@ def refine(labels: Ints, points: Points, named: Ints | None = None) -> Ints:
     It ends early where no label changes. Distances are then measured by how much clusters differ in each
     direction, and no longer alike in all.
     """
+    if named is not None:
+        labels = np.where(named >= 0, named, labels)
     for _ in range(ROUNDS):
         clusters = np.unique(labels)
         if len(clusters) < 2 or len(labels) <= 2 * len(clusters):
@@ -170,6 +167,8 @@ def refine(labels: Ints, points: Points, named: Ints | None = None) -> Ints:
         # the points have been checked; checks of each cluster took more time than the algebra
         with config_context(assume_finite=True, skip_parameter_validation=True):
             relabelled: Ints = model.fit(points, labels).predict(points)
+        if named is not None:
+            relabelled = np.where(named >= 0, named, relabelled)
         if np.array_equal(relabelled, labels):
             break
         labels = relabelled
@@ -192,23 +191,6 @@ def agreed(labelings: Sequence[Ints], n_clusters: int, seed: int) -> Ints:
         model = KMeans(n_clusters, n_init=5, random_state=seed)
         labels: Ints = model.fit_predict(vectors / np.maximum(lengths, 1e-12)).astype(np.int64)
     return labels
-
-
-def class_layer(features: Tensor, labels: Tensor, n_clusters: int) -> tuple[Tensor, Tensor]:
-    """A linear layer that gives centred features (n, d) the labels (n,): weight (k, d) and bias (k,).
-
-    Ridge regression on the labels, in the first principal components.
-    """
-    n_components = min(LAYER_COMPONENTS, *features.shape)
-    _, _, axes = torch.pca_lowrank(features, n_components, center=False, niter=2)
-    inside = features @ axes
-    wanted = functional.one_hot(labels, n_clusters).to(features)
-    shares = wanted.mean(dim=0)
-    # the floor: constant features have no variance
-    penalty = (RIDGE * inside.square().sum() / n_components).clamp_min(1e-6)
-    gram = inside.T @ inside + penalty * torch.eye(n_components, device=features.device)
-    solved = torch.linalg.solve(gram, inside.T @ (wanted - shares))
-    return LAYER_SCALE * (axes @ solved).T, LAYER_SCALE * shares
 
 
 def some_rows(n: int, most: int, seed: int) -> Ints:

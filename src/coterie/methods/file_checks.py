@@ -91,6 +91,7 @@ _FIELDS: dict[str, Callable[[object], bool]] = {
     "n_dominant_": _is_count,
     "n_outputs_": _is_positive,
     "hidden_features_": _is_count,
+    "_on_features": lambda value: isinstance(value, bool),
     "n_kept_": _is_positive,
     "count_proba_": _are_numbers,
     "n_clusters_estimate_": lambda value: value is None or _is_names(value),

@@ -49,7 +49,7 @@ def from_file(
     # models were saved without these once
     added = {
         **{"modality_": modality_of_shape(meta["sample_shape"]), "table_steps_": None, "encoder_": None},
-        **{"max_pixels_": None, "hidden_features_": 0},
+        **{"max_pixels_": None, "hidden_features_": 0, "_on_features": False},
     }
     meta = added | meta
     check_fields(meta)

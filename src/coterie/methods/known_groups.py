@@ -49,11 +49,11 @@ def named_groups(pairs: Pairs, n_samples: int, n_clusters: int) -> Ints | None:
     return named
 
 
-def spread_groups(points: Points, named: Ints, n_clusters: int) -> Ints:
+def spread_groups(points: Points, named: Ints, n_clusters: int, held: Ints | None = None) -> Ints:
     """Clusters of points (n, d) from those of a few, -1 for the others: int64 (n,).
 
     Labels spread over the graph of shared neighbors, all clusters with the same mass; then a discriminant
-    learns them again and again, while the known ones stay.
+    learns them again and again, while those `held` stay: by default all that are named.
     """
     known = np.flatnonzero(named >= 0)
     begin = np.zeros((len(points), n_clusters))
@@ -67,4 +67,4 @@ def spread_groups(points: Points, named: Ints, n_clusters: int) -> Ints:
         mass = ALPHA * (walk @ mass) + (1 - ALPHA) * begin
     labels: Ints = (mass / np.maximum(mass.sum(axis=0), 1e-12)).argmax(axis=1)
     labels[known] = named[known]
-    return refine(labels, points, named)
+    return refine(labels, points, named if held is None else held)

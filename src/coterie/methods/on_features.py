@@ -1,0 +1,174 @@
+"""Clusters with which a network on features of an encoder begins, so that none is trained from nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from coterie._errors import InputError
+from coterie.data import Pairs
+from coterie.data.arrays import SampleArray, count_distinct
+from coterie.methods.base import AUTO
+from coterie.methods.clusterer import NeuralClusterer
+from coterie.methods.community_count import count_communities
+from coterie.methods.feature_points import feature_points
+from coterie.methods.feature_starts import starting_clusters
+from coterie.methods.known_groups import named_groups, spread_groups
+from coterie.methods.neighbor_graphs import Ints, Points
+from coterie.methods.starting_layer import StartingLayer
+from coterie.nn import Features
+
+# The clustering that is taken where nothing is known.
+USUAL = "diffusion"
+# Standard deviations by which pairs have to speak for another one.
+SURE_LEAD = 2.0
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Clusters to begin with.
+
+    Attributes
+    ----------
+    labels : int64 array of shape (n,)
+    layer : StartingLayer
+        Continues them.
+    words : str
+        Where they are from, for people.
+    """
+
+    labels: Ints
+    layer: StartingLayer
+    words: str
+
+
+def begin_on_features(
+    estimator: NeuralClusterer, samples: SampleArray, codes: Ints | None = None, pairs: Pairs | None = None
+) -> Beginning:
+    """Clusters of checked samples for an estimator; with "auto" they are counted first.
+
+    Sets `n_outputs_` and `n_clusters_estimate_`.
+
+    Parameters
+    ----------
+    estimator : NeuralClusterer
+    samples : array or data set
+    codes : int64 array of shape (n,), optional
+        Classes that are known, -1 for the others.
+    pairs : Pairs, optional
+
+    Raises
+    ------
+    InputError
+        There are fewer distinct samples than clusters.
+    """
+    seed = int(estimator.random_state) if isinstance(estimator.random_state, int | np.integer) else 0
+    estimator.n_outputs_ = 1 if estimator.n_clusters == AUTO else int(estimator.n_clusters)
+    check_distinct(samples, estimator.n_outputs_)
+    points = feature_points(estimator, samples, seed)
+    estimator.n_clusters_estimate_ = count_if_asked(estimator.n_clusters, points, seed)
+    if estimator.n_clusters_estimate_ is not None:
+        estimator.n_outputs_ = estimator.n_clusters_estimate_["n_clusters"]
+    k = estimator.n_outputs_
+    if codes is not None and codes.max() < k:
+        labels, words = spread_labels(points, codes, k, seed)
+    elif pairs is not None:
+        labels, words = spread_pairs(points, pairs, k, seed)
+    else:
+        labels, words = starting_clusters(points, k, seed)[USUAL], f"clusters of the features ({USUAL})"
+    centers = isinstance(estimator._make_network(0).backbone, Features)
+    return Beginning(labels, StartingLayer([labels], k, centers), words)
+
+
+def check_distinct(samples: SampleArray, n_clusters: int) -> None:
+    """Raise where there are fewer distinct samples than clusters."""
+    distinct = count_distinct(samples, n_clusters)
+    if distinct < n_clusters:
+        raise InputError(f"n_clusters={n_clusters} must be <= {distinct}, the number of distinct samples")
+
+
+def count_if_asked(n_clusters: Any, points: Points, seed: int) -> dict[str, Any] | None:
+    """With "auto", the number of clusters of points (n, d): see `count_communities`."""
+    if n_clusters != AUTO:
+        return None
+    most = min(len(points) // 2, len(np.unique(points, axis=0)))
+    return count_communities(points, max(1, most), seed)
+
+
+def spread_labels(points: Points, codes: Ints, n_clusters: int, seed: int) -> tuple[Ints, str]:
+    """Clusters of points (n, d) by the class codes of some, -1 for the others, and where they are from.
+
+    The labels spread over the neighbor graph. Clusters that no label names begin with those found without
+    labels that share fewest samples with the named ones.
+    """
+    n_named = int(codes.max()) + 1
+    named, words = codes, f"{int((codes >= 0).sum())} labels, spread over the graph of nearest neighbors"
+    if n_named < n_clusters:
+        found = starting_clusters(points, n_clusters, seed)[USUAL]
+        named = with_unnamed(codes, found, n_clusters)
+        words += f", and {n_clusters - n_named} clusters of the features that no label names"
+    return spread_groups(points, named, n_clusters, held=codes), words
+
+
+def spread_pairs(points: Points, pairs: Pairs, n_clusters: int, seed: int) -> tuple[Ints, str]:
+    """Clusters of points (n, d) by pairs that are known of them, and where they are from."""
+    named = named_groups(pairs, len(points), n_clusters)
+    if named is not None:
+        words = f"{n_clusters} groups that the pairs name, spread over the graph of nearest neighbors"
+        return spread_groups(points, named, n_clusters), words
+    found = starting_clusters(points, n_clusters, seed)
+    name = chosen_by(found, pairs)
+    return found[name], f"clusters of the features ({name}) that the pairs speak for"
+
+
+def chosen_by(found: Mapping[str, Ints], pairs: Pairs) -> str:
+    """The clustering that pairs speak for: the usual one unless another keeps clearly more of them.
+
+    Of the pairs that one of the two keeps and the other breaks, the difference has to exceed two standard
+    deviations of what chance would give: a hundred random pairs say little.
+    """
+    kept = {name: pairs_kept(labels, pairs) for name, labels in found.items()}
+    usual = kept[USUAL]
+
+    def lead(name: str) -> float:
+        gained, lost = (kept[name] & ~usual).sum(), (usual & ~kept[name]).sum()
+        return float((gained - lost) / max(1.0, (gained + lost) ** 0.5))
+
+    best = max(found, key=lead)
+    return best if lead(best) > SURE_LEAD else USUAL
+
+
+def pairs_kept(labels: Ints, pairs: Pairs) -> npt.NDArray[np.bool_]:
+    """Which known pairs a clustering (n,) obeys.
+
+    Examples
+    --------
+    >>> pairs_kept(np.array([0, 0, 1]), Pairs([0, 0, 1], [1, 2, 2], [1, -1, 1])).tolist()
+    [True, True, False]
+    """
+    kept: npt.NDArray[np.bool_] = (labels[pairs.i] == labels[pairs.j]) == (pairs.same > 0)
+    return kept
+
+
+def with_unnamed(codes: Ints, found: Ints, n_clusters: int) -> Ints:
+    """Codes of labelled samples, and numbers from there on for found clusters that no code stands for.
+
+    Examples
+    --------
+    >>> with_unnamed(np.array([0, -1, -1, -1]), np.array([1, 1, 0, 0]), 2).tolist()
+    [0, -1, 1, 1]
+    """
+    known = codes >= 0
+    n_named = int(codes.max()) + 1
+    shared = np.zeros((n_clusters, n_named))
+    np.add.at(shared, (found[known], codes[known]), 1)
+    taken, _ = linear_sum_assignment(-shared)
+    numbers = np.full(n_clusters, -1, dtype=np.int64)
+    numbers[np.setdiff1d(np.arange(n_clusters), taken)] = np.arange(n_named, n_clusters)
+    named: Ints = np.where(known, codes, numbers[found])
+    return named

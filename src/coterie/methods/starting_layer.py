@@ -1,0 +1,110 @@
+"""Output layers that continue clusterings of fixed features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from coterie.methods.neighbor_graphs import Ints
+
+# The layer's components, its penalty (a share of their variance), the size of its logits.
+COMPONENTS, RIDGE, SCALE = 256, 0.01, 10.0
+
+
+@dataclass(frozen=True)
+class StartingLayer:
+    """An output layer that continues given clusterings, several side by side.
+
+    Attributes
+    ----------
+    labels : sequence of int64 arrays of shape (n,)
+        One a clustering.
+    n_clusters : int
+    centers : bool
+        Whether the backbone is `Features`, which is then moved and scaled to the training samples.
+    name : str
+        Of the layer in the network.
+    """
+
+    labels: Sequence[Ints]
+    n_clusters: int
+    centers: bool
+    name: str = "head"
+
+    def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
+        """New values of the network's parameters, by name."""
+        values, features = self.moved(embed())
+        return values | self.layer(features)
+
+    def moved(self, features: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Values of the backbone's parameters, and the features (n, d) as it then gives them."""
+        if not self.centers:
+            return {}, features
+        center = features.mean(dim=0)
+        # the floor: equal samples have no deviation
+        factor = 1 / (features - center).square().mean().sqrt().clamp_min(1e-6)
+        return {"backbone.center": center, "backbone.factor": factor}, (features - center) * factor
+
+    def layer(self, features: Tensor) -> dict[str, Tensor]:
+        """Values of the layer for features (n, d) of mean 0."""
+        labels = [torch.from_numpy(one).to(features.device) for one in self.labels]
+        layers = [class_layer(features, one, self.n_clusters) for one in labels]
+        return {
+            f"{self.name}.weight": torch.cat([weight for weight, _ in layers]),
+            f"{self.name}.bias": torch.cat([bias for _, bias in layers]),
+        }
+
+
+@dataclass(frozen=True)
+class StartingCentroids:
+    """The same for a network with centroids, which begin in the middle of their clusters.
+
+    Attributes
+    ----------
+    start : StartingLayer
+        Of one clustering.
+    per_cluster : int
+        Centroids of a cluster; those behind the first are drawn among its samples.
+    """
+
+    start: StartingLayer
+    per_cluster: int
+
+    def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
+        """New values of the network's parameters, by name."""
+        values, features = self.start.moved(embed())
+        (labels,) = self.start.labels
+        draws = np.random.default_rng(seed)
+        centroids = [self._centroids(features, labels == one, draws) for one in range(self.start.n_clusters)]
+        return values | self.start.layer(features) | {"centroids": torch.cat(centroids)}
+
+    def _centroids(
+        self, features: Tensor, members: npt.NDArray[np.bool_], draws: np.random.Generator
+    ) -> Tensor:
+        """Centroids (per_cluster, d) of one cluster; one that is empty begins in the middle of all."""
+        own = features[torch.from_numpy(members)] if members.any() else features
+        others = own[torch.from_numpy(draws.integers(len(own), size=self.per_cluster - 1))]
+        return torch.cat([own.mean(dim=0, keepdim=True), others])
+
+
+def class_layer(features: Tensor, labels: Tensor, n_clusters: int) -> tuple[Tensor, Tensor]:
+    """A linear layer that gives centred features (n, d) the labels (n,): weight (k, d) and bias (k,).
+
+    Ridge regression on the labels, in the first principal components.
+    """
+    n_components = min(COMPONENTS, *features.shape)
+    _, _, axes = torch.pca_lowrank(features, n_components, center=False, niter=2)
+    inside = features @ axes
+    wanted = functional.one_hot(labels, n_clusters).to(features)
+    shares = wanted.mean(dim=0)
+    # the floor: constant features have no variance
+    penalty = (RIDGE * inside.square().sum() / n_components).clamp_min(1e-6)
+    gram = inside.T @ inside + penalty * torch.eye(n_components, device=features.device)
+    solved = torch.linalg.solve(gram, inside.T @ (wanted - shares))
+    return SCALE * (axes @ solved).T, SCALE * shares

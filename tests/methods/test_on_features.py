@@ -1,0 +1,169 @@
+"""CCN, DDC and ADC on features of an encoder: they begin with clusters, say which, and know odd features."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from sklearn.cluster import KMeans
+
+from coterie import ADC, CCN, DDC, CollapseWarning, InputError, Pairs, SelfDistillation, load, save
+from coterie.data import Samples
+from coterie.methods.feature_starts import refine
+from coterie.methods.known_groups import spread_groups
+from coterie.metrics import clustering_accuracy
+from coterie.nn import Features
+
+Array = npt.NDArray[Any]
+QUICK: dict[str, Any] = {"backbone": "features", "max_steps": 30, "random_state": 0, "threads": 1}
+
+
+def curves(n: int = 300, k: int = 4, seed: int = 0) -> tuple[Array, Array]:
+    """Features of k objects that turn: closed curves, each in its own two of many directions."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(k), n // k)
+    angles = rng.uniform(0, 2 * np.pi, len(labels))
+    planes = np.linalg.qr(rng.normal(size=(8 * k, 3 * k)))[0].T.reshape(k, 3, -1)
+    circle = np.stack([0.25 + 0 * angles, np.cos(angles), np.sin(angles)], axis=1)
+    X = np.einsum("nc,ncd->nd", circle, planes[labels]) + 0.02 * rng.normal(size=(len(labels), 8 * k))
+    return X.astype(np.float32), labels
+
+
+def few_labels(y: Array, n: int, seed: int = 0) -> Array:
+    """Labels of n rows, -1 for the others."""
+    known = np.full(len(y), -1)
+    rows = np.random.default_rng(seed).choice(len(y), n, replace=False)
+    known[rows] = y[rows]
+    return known
+
+
+def test_few_labels_are_spread_over_the_features(all_digits: tuple[Array, Array]) -> None:
+    X, y = all_digits[0][:900], all_digits[1][:900]
+    known = few_labels(y, 60)
+    rest = known < 0
+    model = CCN(10, **QUICK).fit(X, known)
+    plain = CCN(10, max_steps=300, n_restarts=1, random_state=0).fit(X, known)
+    assert clustering_accuracy(y[rest], model.labels_[rest]) > 0.9
+    assert clustering_accuracy(y[rest], plain.labels_[rest]) < 0.9
+
+
+def test_few_pairs_keep_the_clusters_of_the_features() -> None:
+    X, y = curves()
+    model = CCN(4, **QUICK).fit(X, pairs=Pairs.from_labels(y, 15, random_state=0))
+    by_centers = KMeans(4, n_init=5, random_state=0).fit_predict(X)
+    assert clustering_accuracy(y, model.labels_) > 0.97
+    assert clustering_accuracy(y, by_centers) < 0.9
+
+
+def test_classes_without_a_label_begin_with_clusters_of_the_features() -> None:
+    X, y = curves()
+    known = few_labels(np.where(y < 3, y, -1), 40)
+    assert set(known) == {-1, 0, 1, 2}
+    assert clustering_accuracy(y, CCN(4, **QUICK).fit(X, known).labels_) > 0.97
+
+
+def test_more_classes_than_clusters() -> None:
+    X, y = curves()
+    with pytest.warns(UserWarning, match="n_clusters=2 must be >= 4"):
+        model = CCN(2, **QUICK).fit(X, few_labels(y, 40))
+    assert model.n_clusters_ == 2
+
+
+def test_auto_counts_communities() -> None:
+    X, y = curves(400)
+    model = CCN("auto", **QUICK).fit(X, pairs=Pairs.from_labels(y, 20, random_state=0))
+    assert model.n_clusters_estimate_ is not None
+    assert model.n_outputs_ == model.n_clusters_estimate_["n_clusters"]
+    assert 4 <= model.n_outputs_ <= 12
+
+
+def test_named_samples_keep_their_names() -> None:
+    X, y = curves()
+    named = few_labels(y, 20)
+    wrong = named.copy()
+    first = np.flatnonzero(named == 0)[0]
+    wrong[first] = 1
+    for labels in (refine(y, X, wrong), spread_groups(X, wrong, 4)):
+        assert labels[first] == 1
+        np.testing.assert_array_equal(labels[wrong >= 0], wrong[wrong >= 0])
+
+
+def test_what_the_output_layer_begins_with_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    X, y = curves()
+    CCN(4, **QUICK, verbose=1).fit(X, few_labels(y, 40))
+    assert "the output layer begins with 40 labels, spread over the graph" in capsys.readouterr().err
+    CCN(4, **QUICK, verbose=1).fit(X, pairs=Pairs.from_labels(y, 15, random_state=0))
+    assert "the output layer begins with clusters of the features" in capsys.readouterr().err
+    CCN(4, **QUICK).fit(X, few_labels(y, 40))
+    assert not capsys.readouterr().err
+
+
+def encoded(X: Array) -> Samples:
+    """Rows as an encoder's vectors."""
+    facts = {"name": "of-a-test", "modality": "image", "licence": "MIT", "source": "", "fingerprint": "a"}
+    return Samples(X, how={"encoder": facts | {"width": X.shape[1]}}, modality="image")
+
+
+@pytest.mark.parametrize("kind", [CCN, DDC, ADC])
+def test_vectors_of_an_encoder_are_features(kind: Any, tmp_path: Path) -> None:
+    X, y = curves()
+    told = {"y": few_labels(y, 40)} if kind is CCN else {}
+    model = kind(4, max_steps=20, random_state=0).fit(encoded(X), **told)
+    assert isinstance(model.network_.backbone, Features)
+    assert model._on_features
+    save(model, tmp_path / "model")
+    again = load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict(X), model.labels_)
+    assert again._on_features
+    # a network that is asked for is taken
+    own = kind(4, max_steps=3, random_state=0, backbone="mlp").fit(encoded(X), **told)
+    assert not own._on_features
+
+
+def test_a_fit_from_another_one_goes_on_with_its_clusters() -> None:
+    X, y = curves()
+    first = SelfDistillation(4, max_steps=60, random_state=0).fit(X)
+    again = CCN(4, **QUICK).start_from(first).fit(X, pairs=Pairs.from_labels(y, 10, random_state=0))
+    assert (again.labels_ == first.labels_).mean() > 0.97
+
+
+@pytest.mark.parametrize("kind", ["equal", "two", "lone", "line", "zeros"])
+@pytest.mark.parametrize("method", [CCN, DDC, ADC])
+@pytest.mark.parametrize("n", [2, 3, 8, 30])
+def test_odd_features_give_clusters_or_a_clear_error(method: Any, kind: str, n: int) -> None:
+    """Fewer samples than neighbors, clusters of one sample, equal and zero rows, more clusters than rows."""
+    rng = np.random.default_rng(n)
+    X = {
+        "equal": np.full((n, 6), 2.5),
+        "two": np.eye(6)[np.arange(n) % 2],
+        "lone": np.concatenate([np.ones((n - 1, 6)), -np.ones((1, 6))]),
+        "line": np.arange(1.0, n + 1)[:, None] * rng.normal(size=(1, 6)),
+        "zeros": np.concatenate([np.zeros((n - 1, 6)), rng.normal(size=(1, 6))]),
+    }[kind]
+    told = {"y": np.r_[0, 0, np.full(n - 2, -1)]} if method is CCN else {}
+    distinct = len(np.unique(X, axis=0))
+    for k in sorted({1, 2, n}):
+        model = method(k, over_clustering=True, **QUICK | {"max_steps": 2})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CollapseWarning)
+            if k > distinct:
+                with pytest.raises(InputError, match=f"n_clusters={k} must be <= .*{distinct}"):
+                    model.fit(X, **told)
+            else:
+                labels = model.fit(X, **told).labels_
+                assert labels.shape == (n,)
+                assert set(labels) <= set(range(k))
+                assert np.isfinite(model.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("method", [CCN, DDC, ADC])
+def test_samples_without_a_direction_are_counted(method: Any) -> None:
+    X, y = curves(200)
+    X[:3] = 0
+    told = {"y": few_labels(y, 40)} if method is CCN else {}
+    with pytest.warns(CollapseWarning, match="X has 3 samples that are 0 in every feature"):
+        method(4, **QUICK).fit(X, **told)
