@@ -19,8 +19,9 @@ from benchmarks.estimators import RecordedADC, RecordedCCN, RecordedDDC
 from benchmarks.hardware import fast_precision
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import Pairs
-from coterie.cli.label.answers import Answers
-from coterie.cli.label.selection import Candidates, next_question, representatives
+from coterie.cli.open.candidates import representatives
+from coterie.corrections.questions import Candidates, Known, next_question
+from coterie.corrections.relations import Link, Relations
 from coterie.methods.clusterer import NeuralClusterer
 from coterie.metrics import clustering_accuracy
 
@@ -111,14 +112,16 @@ def run(case: Case) -> Outcome:
 
 def answered(candidates: Candidates, y: Ints, budgets: tuple[int, ...]) -> dict[int, Pairs]:
     """The pairs that the rule asks about, up to each number of answers; all there are where fewer remain."""
-    answers, found = Answers(), {}
+    said, given, found = Relations(), [], {}
     for number in range(1, max(budgets) + 1):
-        question = next_question(candidates, answers)
+        question = next_question(candidates, Known(said))
         if question is not None:
-            answers.add(*question, 1 if y[question[0]] == y[question[1]] else -1)
+            i, j = question
+            same = bool(y[i] == y[j])
+            said.add(Link(i, j, same, number))
+            given.append((i, j, 1 if same else -1))
         if number in budgets:
-            columns = ([getattr(answer, name) for answer in answers.given] for name in ("i", "j", "same"))
-            found[number] = Pairs(*columns)
+            found[number] = Pairs(given)
     return found
 
 

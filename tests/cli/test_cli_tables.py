@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coterie.cli.label.server import LabelServer
+from coterie.cli.open.server import OpenServer
 
 pytestmark = pytest.mark.filterwarnings("default::UserWarning")
 Call = Callable[..., tuple[int, str, str]]
@@ -160,15 +160,15 @@ def test_label_names_every_reading_option_of_the_run(
     words = ["--id", "kunde", "--drop", "notiz,art", "--sep", ";", "--skip-broken"]
     assert call("fit", "t.csv", "--method", "ddc", *words, "--out", "run", *QUICK)[0] == 0
 
-    def answer_one(server: LabelServer, poll_interval: float) -> None:
-        question = server.session.state()["question"]
-        server.session.answer(question["i"], question["j"], 1)
-        assert server.way_on.endswith("--init run --out NEW")
+    def answer_one(server: OpenServer, poll_interval: float) -> None:
+        rows = [sample["row"] for sample in server.session.question()["pair"]]
+        server.session.act(0, "pair", {"rows": rows, "same": True})
+        assert server.session.way_on().endswith("--init run --out NEW")
 
-    monkeypatch.setattr(LabelServer, "serve_forever", answer_one)
+    monkeypatch.setattr(OpenServer, "serve_forever", answer_one)
     code, out, err = call("label", "run")
-    assert (code, err) == (0, "")
-    command = out.splitlines()[-1].removeprefix("to use them: ")
+    assert (code, err) == (0, "coterie: looking at all samples\n")
+    command = out.splitlines()[-1].removeprefix("to use them in a whole new fit: ")
     given = shlex.split(command)
     assert given[:2] == ["coterie", "fit"]
     for word in words:

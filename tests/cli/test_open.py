@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.cli.label_client import get, post, refused
+from tests.cli.local_client import get, post, refused
 from tests.cli.open_client import Done, make_run, served, sitting
 from tests.corrections.oracle import contradicted
 from tests.waiting import wait_until
@@ -206,7 +206,7 @@ def made_photos(run: Path) -> Path:
 
 
 def test_two_sittings_and_a_folder_that_cannot_be_written(run: Path) -> None:
-    with alone(run), pytest.raises(InputError, match="another coterie open shows"), alone(run):
+    with alone(run), pytest.raises(InputError, match="another sitting shows"), alone(run):
         pass
     assert not list(run.glob(".*"))
     with pytest.raises(InputError, match="cannot be written"), alone(run / "model" / "deep"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -170,6 +172,69 @@ def test_a_reload_and_a_second_tab_see_everything(page: Browser, server: OpenSer
     assert server.session.version == 2
 
 
+def test_questions_by_keys_and_clicks(page: Browser, server: OpenServer) -> None:
+    shown = server.session
+
+    def asked() -> list[str]:
+        """Names of the two samples, once they are those that the program asks about."""
+        wanted = [sample["name"] for sample in shown.question()["pair"]]
+        names = "[...document.querySelectorAll('.pair figcaption')].map(one => one.textContent)"
+        page.wait_for(f"JSON.stringify({names}) === JSON.stringify({json.dumps(wanted)})")
+        return wanted
+
+    go(page, "ask")
+    first = asked()
+    page.wait_for("[...document.querySelectorAll('.pair img')].every(one => one.naturalWidth)")
+    assert page.evaluate("document.querySelectorAll('.pair img').length") == 2
+    page.press("s")
+    version(page, 1)
+    second = asked()
+    page.evaluate("document.getElementById('different').click()")
+    version(page, 2)
+    third = asked()
+    # the button was pressed once: space skips, and does not press it again
+    page.press(" ")
+    version(page, 3)
+    assert asked() not in (first, second, third)
+    said = [(entry.do, entry.what["rows"], entry.what.get("same")) for entry in shown.bench.journal.entries]
+    assert said == [("pair", first, True), ("pair", second, False), ("skip", third, None)]
+    assert page.evaluate("document.getElementById('answers').textContent").startswith("2 answers so far, 1")
+    page.press("u")
+    version(page, 4)
+    assert asked() == third
+    # a second press answers nothing before the next question is seen
+    page.evaluate("document.getElementById('same').click(); document.getElementById('same').click()")
+    version(page, 5)
+    asked()
+    assert shown.version == 5
+    assert page.complaints == []
+
+
+def test_a_new_fit_can_be_stopped(page: Browser, server: OpenServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        work, "start", lambda *words: subprocess.Popen(["sleep", "600"], stderr=-1, text=True)
+    )
+    shown = server.session
+    open_cluster(page, shown.state()["clusters"][0]["id"])
+    select(page, 0)
+    page.press("w")
+    version(page, 1)
+    before = shown.bench.shown.labels.copy()
+    for stop in ("page.press", "click"):
+        page.press("l")
+        page.wait_for("page.state.refit.running")
+        assert page.evaluate("document.getElementById('refit').textContent") == "Stop learning"
+        if stop == "click":
+            page.evaluate("document.getElementById('refit').click()")
+        else:
+            page.press("l")
+        page.wait_for("document.getElementById('notice').textContent === 'the new fit was stopped'")
+        page.wait_for("!page.state.refit.running")
+    assert shown.version == 1
+    assert not list((shown.run / "refits").iterdir())
+    assert (shown.bench.shown.labels == before).all()
+
+
 def test_learning_says_what_has_changed(page: Browser, server: OpenServer) -> None:
     cluster = server.session.state()["clusters"][0]["id"]
     open_cluster(page, cluster)
@@ -200,7 +265,7 @@ def test_a_lost_connection_is_said(page: Browser, server: OpenServer) -> None:
 @pytest.mark.parametrize("dark", [False, True])
 def test_no_view_is_wider_than_a_phone(page: Browser, server: OpenServer, dark: bool) -> None:
     look(page, *PHONE, dark=dark)
-    for view in ("", "c/0", "map", "history", "about", "find/photo"):
+    for view in ("", "c/0", "ask", "map", "history", "about", "find/photo"):
         go(page, view)
         page.wait_for("document.querySelector('main').children.length > 0")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view

@@ -15,7 +15,9 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from coterie import ADC, CCN, DDC, L2C, InputError, load, save
-from coterie.cli.label.session import LabelingSession
+from coterie.cli.open.library import FOLDER, Content, Library
+from coterie.cli.open.prepare import prepare
+from coterie.cli.run_folder import write_metadata
 from coterie.data import ReadOptions, Samples, modality, read_samples
 from coterie.data.augment_sounds import SoundViews
 from coterie.data.modality import Modality, find_modality, register_modality
@@ -180,10 +182,17 @@ def test_a_kind_of_one_s_own_is_read_fitted_saved_and_shown(
         read_samples(folder_of_walks, ReadOptions(like={"modality": "image"}))
 
 
-def test_label_pages_show_a_kind_of_one_s_own(walks: str, folder_of_walks: Path) -> None:
-    session: Any = object.__new__(LabelingSession)
-    session._samples = read_samples(folder_of_walks)
-    assert [shown["picture"] for shown in session._items(0, 1)] == ["data:image/svg+xml,walk-70-240"] * 2
+def test_pages_show_a_kind_of_one_s_own(walks: str, folder_of_walks: Path, tmp_path: Path) -> None:
+    samples = read_samples(folder_of_walks)
+    run = tmp_path / "run"
+    run.mkdir()
+    save(small(ADC).fit(samples), run / "model")
+    write_metadata(run, {"data": str(folder_of_walks), "reading": dict(samples.reading)})
+    prepare(run, None)
+    library = Library(run / FOLDER)
+    assert library.pictorial
+    for shown in (library.thumbnail(3), library.original(19)):
+        assert shown == Content("image/svg+xml", b"walk-70-240")
 
 
 def test_a_model_of_an_unknown_kind_says_what_to_do(

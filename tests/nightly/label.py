@@ -17,10 +17,12 @@ from typing import Any
 from tests.nightly.commands import KILL, PATIENCE, SIGNALS, Command, faults_of
 from tests.nightly.kills import write_data
 
-from coterie.cli.label.answers import Answers, read_answers, write_answers
+from coterie.cli.open.library import JOURNAL
+from coterie.corrections.journal import Journal
+from coterie.data.files import atomic_write
 
-# what is on the disk: answers and skipped questions, each a set of (i, j, same)
-Given = frozenset[tuple[int, int, int]]
+# what is on the disk: the kinds of all entries
+Said = tuple[str, ...]
 _FIT = ["fit", "x.npy", "--labels", "y.npy", "--n-clusters", "10", "--n-restarts", "1", "--max-steps", "2"]
 _FIT += ["--over-clustering", "true", "--random-state", "0", "--out", "run"]
 # seconds in which a session is killed, from its first answer on: some tens of answers
@@ -41,7 +43,7 @@ class KilledLabelling:
         self.counts: Counter[str] = Counter()
         self.faults: list[str] = []
         self._chance = random.Random(f"label {seed}")
-        self._folder = folder
+        self._folder, self._run = folder, folder / "run"
         write_data(folder)
         command = Command(_FIT, folder)
         if command.wait() != 0:
@@ -52,8 +54,10 @@ class KilledLabelling:
         for _ in range(n):
             self._session(self._chance.choice(SIGNALS))
         # what a kill left of a file goes when that file is written again
-        write_answers(self._folder / "run" / "pairs.csv", self._on_disk(), [str(row) for row in range(150)])
-        if left := list((self._folder / "run").glob(".coterie-*")):
+        for name in ("labels.csv", "clusters.csv", "pairs.csv"):
+            with atomic_write(self._run / name) as temporary:
+                temporary.touch()
+        if left := list(self._run.glob(".coterie-*")):
             self.faults.append(f"temporary files left: {left}")
 
     def _session(self, number: int) -> None:
@@ -70,39 +74,36 @@ class KilledLabelling:
         self.counts["kills"] += 1
         self.counts[signal.Signals(number).name] += 1
         self.faults += faults_of(command, number, code)
-        kept = _given(self._on_disk())
+        kept = self._on_disk()
         if kept not in possible:
             given = [len(one) for one in possible]
             self.faults.append(f"{signal.Signals(number).name}: {len(kept)} answers kept, {given} given")
-        if number != KILL and (lock := list((self._folder / "run").glob(".*.lock"))):
+        if number != KILL and (lock := list(self._run.glob(".*.lock"))):
             self.faults.append(f"{signal.Signals(number).name}: left behind {lock}")
 
-    def _answer(self, address: str) -> list[Given]:
+    def _answer(self, address: str) -> list[Said]:
         """Answer until the session ends; what may be on the disk: with the last request or without it."""
-        answers = self._on_disk()
-        before = _given(answers)
+        said = self._on_disk()
+        before = said
         try:
-            question = _ask(address + "state")["question"]
             while True:
-                before = _given(answers)
-                kind = self._chance.choice(("answer", "answer", "skip", "skip", "undo"))
-                if question is None or (kind == "undo" and answers.given):
-                    answers.undo()
-                    body: dict[str, int] = {}
+                before = said
+                found = _ask(address + "question")
+                kind = self._chance.choice(("pair", "pair", "skip", "skip", "undo"))
+                if found["pair"] is None or (kind == "undo" and said):
+                    body: dict[str, Any] = {"do": "undo"}
                 else:
-                    body = {"i": question["i"], "j": question["j"], "same": -1 if kind == "answer" else 0}
-                    answers.add(**body)
-                question = _ask(address + ("answer" if body else "undo"), body)["question"]
+                    rows = [sample["row"] for sample in found["pair"]]
+                    body = {"do": kind, "rows": rows} | ({"same": False} if kind == "pair" else {})
+                said = (*said, body["do"])
+                reply = _ask(address + "act", body | {"version": found["version"]})
+                said = said if reply["version"] > found["version"] else before  # nothing was left to undo
                 self.counts["acknowledged"] += 1
         except (OSError, http.client.HTTPException):
-            return [before, _given(answers)]
+            return [before, said]
 
-    def _on_disk(self) -> Answers:
-        return read_answers(self._folder / "run" / "pairs.csv", None, 150)
-
-
-def _given(answers: Answers) -> Given:
-    return frozenset((min(one.i, one.j), max(one.i, one.j), one.same) for one in answers.given)
+    def _on_disk(self) -> Said:
+        return tuple(entry.do for entry in Journal(self._run / JOURNAL).entries)
 
 
 def _address(command: Command) -> str | None:
@@ -111,12 +112,12 @@ def _address(command: Command) -> str | None:
     while time.monotonic() < end and command.is_alive():
         first, _, rest = (command.folder / "out").read_text().partition("\n")
         if rest:
-            return first.removeprefix("open ")
+            return first.removeprefix("open ").removesuffix("#/ask")
         time.sleep(0.005)
     return None
 
 
-def _ask(address: str, body: dict[str, int] | None = None) -> Any:
+def _ask(address: str, body: dict[str, Any] | None = None) -> Any:
     content = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(address, content, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=PATIENCE) as reply:

@@ -33,12 +33,10 @@ import coterie
 from benchmarks import record
 from coterie import ADC, CCN, DDC, L2C, Pairs
 from coterie.cli import main as command
-from coterie.cli.label.answers import read_answers
-from coterie.cli.label.selection import representatives
-from coterie.cli.label.server import LabelServer
-from coterie.cli.label.session import LabelingSession
-from coterie.cli.options.label import FILE
-from coterie.data import Samples
+from coterie.cli.open.library import FOLDER, Library
+from coterie.cli.open.prepare import prepare
+from coterie.cli.open.server import OpenServer
+from coterie.cli.open.session import Session
 from coterie.engine import restarts
 
 # of the measured rounds' mean: memory may grow by so much from the first to the last
@@ -84,7 +82,7 @@ class Soak:
         coterie.save(model, self.folder / "model")
         np.testing.assert_array_equal(coterie.load(self.folder / "model").predict(X), model.predict(X))
         self._commands()
-        self._label(model, X)
+        self._label()
         self._remove()
         self._measure()
 
@@ -103,24 +101,25 @@ class Soak:
             if code != 0:
                 raise RuntimeError(f"{shlex.join(given)} ended with {code}")
 
-    def _label(self, model: CCN, X: Any) -> None:
-        """Ten answers to a session's page."""
-        path = self.folder / FILE
-        candidates = representatives(model.predict_proba(X), X)
-        session = LabelingSession(Samples(X), candidates, read_answers(path, None, len(X)), path)
-        with LabelServer(session) as server:
+    def _label(self) -> None:
+        """Ten answers to the page of the run."""
+        run = self.folder / "run"
+        prepare(run, None)
+        session = Session(run, Library(run / FOLDER))
+        with OpenServer(session) as server:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
             thread.start()
-            state = _ask(f"{server.address}state")
-            for _ in range(10):
-                body = {name: state["question"][name] for name in ("i", "j")} | {"same": -1}
-                state = _ask(f"{server.address}answer", body)
+            for number in range(10):
+                rows = [sample["row"] for sample in _ask(f"{server.address}question")["pair"]]
+                body = {"version": number, "do": "pair", "rows": rows, "same": False}
+                _ask(f"{server.address}act", body)
             server.shutdown()
             thread.join()
+        session.finish()
 
     def _remove(self) -> None:
         """Remove what was written under its known names; what else there is stays, to be counted."""
-        for name in ("model", "predicted.csv", FILE):
+        for name in ("model", "predicted.csv"):
             (self.folder / name).unlink()
         for name in ("run", "checkpoints"):
             for file in (self.folder / name).rglob("*"):
@@ -178,7 +177,7 @@ def judge(held: list[dict[str, int]]) -> list[str]:
     return faults + ([f"memory grew by {grown:.1%} in {len(held)} rounds"] if grown > MOST_GROWTH else [])
 
 
-def _ask(address: str, body: dict[str, int] | None = None) -> Any:
+def _ask(address: str, body: dict[str, Any] | None = None) -> Any:
     content = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(address, content, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as reply:

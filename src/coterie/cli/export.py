@@ -14,9 +14,9 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from coterie._errors import InputError, WriteError
-from coterie.cli.open import MODEL, library_of, work
+from coterie.cli.open import check_run, library_of, work
+from coterie.cli.open.bench import workbench_of
 from coterie.cli.open.library import Library
-from coterie.cli.open.session import workbench_of
 from coterie.cli.open.words import Words
 from coterie.corrections.shown import ASIDE
 from coterie.data.files import atomic_write
@@ -56,8 +56,7 @@ class Exported:
 def run(options: Any, words: Sequence[str]) -> None:
     """Write what is asked for; nothing that exists is replaced."""
     folder, out = Path(options.run), Path(options.out)
-    if not (folder / MODEL).exists():
-        raise InputError(f"RUN: {folder}/{MODEL} does not exist; RUN must be a folder that coterie fit wrote")
+    check_run(folder)
     if out.exists():
         raise InputError(f"--out: {out} exists; give a new place")
     exported = gather(folder, options.data)

@@ -9,10 +9,12 @@ from typing import Any
 from coterie._errors import InputError
 from coterie.corrections.shown import Shown
 from coterie.corrections.statements import (
+    ANSWERS,
     MERGE,
     MOVE,
     NAME,
     PAIR,
+    SKIP,
     SPLIT,
     TOGETHER,
     WITHDRAW,
@@ -96,6 +98,21 @@ def _pair(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
     return {"rows": around.named(rows), "same": same}
 
 
+def _skip(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
+    rows = around.rows(given, 2)
+    if len(rows) != 2:
+        raise InputError(f"a question must be about two samples, got {len(rows)}")
+    return {"rows": around.named(rows)}
+
+
+def _answers(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
+    """Many pairs at once, of a file."""
+    pairs = given.get("pairs")
+    if not isinstance(pairs, list) or not pairs:
+        raise InputError("pairs must be a list of at least one pair")
+    return {"pairs": [[*said["rows"], said["same"]] for said in (_pair(pair, around) for pair in pairs)]}
+
+
 def _together(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
     return {"rows": around.named(around.rows(given, 2))}
 
@@ -167,6 +184,8 @@ def _checked_name(given: Any) -> str:
 
 _WRITTEN: dict[str, Callable[[Mapping[str, Any], Around], dict[str, Any]]] = {
     PAIR: _pair,
+    SKIP: _skip,
+    ANSWERS: _answers,
     TOGETHER: _together,
     WRONG: _wrong,
     MOVE: _move,

@@ -10,7 +10,9 @@ from coterie.corrections.journal import Entry
 from coterie.corrections.relations import Link, Relations, cluster_node
 
 PAIR, TOGETHER, WRONG, MOVE, MERGE, SPLIT = "pair", "together", "wrong", "move", "merge", "split"
-NAME, FIT, WITHDRAW = "name", "fit", "withdraw"
+NAME, FIT, WITHDRAW, SKIP, ANSWERS = "name", "fit", "withdraw", "skip", "answers"
+# what says nothing of samples that a fit could learn
+WORDLESS = (NAME, FIT, WITHDRAW, SKIP)
 # names of samples that an entry no longer speaks about; None: it says nothing any more
 Silenced = Mapping[int, frozenset[str] | None]
 Rows = Mapping[str, int]
@@ -80,6 +82,13 @@ def _pair(what: Mapping[str, Any], rows: _Rows) -> Ends:
         yield found[0], found[1], what["same"]
 
 
+def _answers(what: Mapping[str, Any], rows: _Rows) -> Ends:
+    for *names, same in what["pairs"]:
+        found = rows(names)
+        if len(found) == 2:
+            yield found[0], found[1], same
+
+
 def _together(what: Mapping[str, Any], rows: _Rows) -> Ends:
     first, *others = rows(what["rows"]) or [0]
     yield from ((first, other, True) for other in others)
@@ -105,6 +114,7 @@ def _split(what: Mapping[str, Any], rows: _Rows) -> Ends:
 
 _LINKS: dict[str, Callable[[Mapping[str, Any], _Rows], Ends]] = {
     PAIR: _pair,
+    ANSWERS: _answers,
     TOGETHER: _together,
     WRONG: _wrong,
     MOVE: _move,
@@ -119,6 +129,22 @@ def clusters_in(entry: Entry) -> list[int]:
     parts = [part["cluster"] for part in what.get("parts", ())]
     single = [what["cluster"]] if "cluster" in what else []
     return [*single, *parts, *what.get("clusters", ())]
+
+
+def answers_in(entries: Iterable[Entry]) -> list[tuple[str, str, bool]]:
+    """Pairs of samples of which it was said whether they belong together."""
+    found: list[tuple[str, str, bool]] = []
+    for entry in entries:
+        if entry.do == PAIR:
+            found.append((*entry.what["rows"], entry.what["same"]))
+        elif entry.do == ANSWERS:
+            found += map(tuple, entry.what["pairs"])
+    return found
+
+
+def skipped_in(entries: Iterable[Entry]) -> list[tuple[str, str]]:
+    """Pairs of samples about which somebody did not want to say anything."""
+    return [tuple(entry.what["rows"]) for entry in entries if entry.do == SKIP]
 
 
 def names_in(entries: Iterable[Entry]) -> dict[int, str]:

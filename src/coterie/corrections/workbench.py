@@ -13,7 +13,7 @@ from coterie.corrections.actions import Around, written
 from coterie.corrections.journal import REDO, UNDO, Entry, Journal
 from coterie.corrections.matching import match_clusters
 from coterie.corrections.pairs import Ints, hard_pairs
-from coterie.corrections.relations import IMPLIED, Contradiction, Link, Relations
+from coterie.corrections.relations import IMPLIED, Contradiction, Link, Relations, cluster_node
 from coterie.corrections.shown import Floats, Scores, Shown, parts_of, show
 from coterie.corrections.statements import FIT, WITHDRAW, clusters_in, names_in, relate, silenced
 
@@ -96,6 +96,12 @@ class Workbench:
         relate([*held, self._next(do, what)], self._rows)
         return self._keep(do, what)
 
+    def held(self) -> list[Entry]:
+        """Entries that hold and that no later one took the place of."""
+        held = self.journal.active()
+        quiet = silenced(held)
+        return [entry for entry in held if quiet.get(entry.number, frozenset()) is not None]
+
     def undo(self) -> Entry | None:
         """Take the last action back; None where nothing is left."""
         held = self.journal.active()
@@ -117,6 +123,11 @@ class Workbench:
         """
         clusters = match_clusters(self.shown.labels, values.argmax(axis=1), values.shape[1], self.fresh)
         return self._keep(FIT, {**facts, "clusters": list(clusters)})
+
+    def canonical(self, cluster: int) -> int:
+        """The id that is shown for a cluster, which may have been merged."""
+        node = self.relations.cluster_of(cluster_node(cluster))
+        return cluster if node is None else cluster_node(node)
 
     def pairs(self) -> tuple[Ints, Ints, Ints]:
         """What was said, for the next fit, as `hard_pairs` gives it."""
@@ -159,10 +170,7 @@ class Workbench:
             self.scores, self._fit = self._load(fit), fit
         self.relations: Relations = relate(held, self._rows)
         self.shown: Shown = show(self.scores, self.relations, parts_of(held, self._rows))
-        quiet = silenced(held)
-        self.cluster_names = names_in(
-            entry for entry in held if quiet.get(entry.number, frozenset()) is not None
-        )
+        self.cluster_names = names_in(self.held())
 
     def _load(self, fit: Entry | None) -> Scores:
         values = self._scores_of(fit)

@@ -11,9 +11,11 @@ from typing import Any
 
 from coterie._errors import InputError, Interrupted
 from coterie.cli.open import work
-from coterie.cli.open.library import FOLDER, META, Library
+from coterie.cli.open.library import FOLDER, JOURNAL, META, QUESTIONS, Library
+from coterie.cli.open.questions import take_over
 from coterie.cli.open.server import OpenServer
 from coterie.cli.open.session import Session
+from coterie.cli.open.written import PAIRS
 from coterie.data.files import held
 
 MODEL = "model"
@@ -22,24 +24,57 @@ _LOCK = ".open.lock"
 
 def run(options: Any, words: Sequence[str]) -> None:
     """Serve until the page's finish button or Ctrl-C; what was said is kept in either case."""
-    folder = Path(options.run)
-    if not (folder / MODEL).exists():
-        raise InputError(f"RUN: {folder}/{MODEL} does not exist; RUN must be a folder that coterie fit wrote")
-    with alone(folder):
-        session = Session(folder, library_of(folder, options.data), options.who)
+    with sitting(Path(options.run), options.data, options.who) as session:
         session.draw_map()
         serve(session, options.port)
-        print(_ending(session))
+        print(ending(session))
 
 
-def serve(session: Session, port: int) -> None:
-    """Serve a session until it is finished."""
+@contextlib.contextmanager
+def sitting(run: Path, data: str | None, who: str | None, pairs: str | None = None) -> Iterator[Session]:
+    """Hold a run for one sitting.
+
+    Parameters
+    ----------
+    run : Path
+    data : str, optional
+        Where the data are, if they have moved.
+    who : str, optional
+    pairs : str, optional
+        A file of answers to take over; by default that of the run, where nothing was said on a page yet.
+    """
+    check_run(run)
+    with alone(run):
+        library = library_of(run, data)
+        session = Session(run, library, who)
+        file = pairs or _earlier_answers(run)
+        if file is not None:
+            n = take_over(session.bench, Path(file))
+            print(f"coterie: took over {n} answers of {file}", file=sys.stderr)
+            look_at(run, data)  # questions are about these samples too
+            session = Session(run, Library(library.folder), who)
+        yield session
+
+
+def _earlier_answers(run: Path) -> str | None:
+    file = run / PAIRS
+    return str(file) if file.exists() and not (run / JOURNAL).exists() else None
+
+
+def check_run(run: Path) -> None:
+    """Raise where there is no run."""
+    if not (run / MODEL).exists():
+        raise InputError(f"RUN: {run}/{MODEL} does not exist; RUN must be a folder that coterie fit wrote")
+
+
+def serve(session: Session, port: int, view: str = "") -> None:
+    """Serve a session until it is finished, beginning with a view of the page."""
     with OpenServer(session, port) as server:
         try:
-            print(f"open {server.address}\ncorrections go to {session.run}; Ctrl-C ends", flush=True)
+            print(f"open {server.address}{view}\ncorrections go to {session.run}; Ctrl-C ends", flush=True)
             server.serve_forever(poll_interval=0.1)
         except KeyboardInterrupt as stop:
-            raise Interrupted(f"stopped; {_ending(session)}") from stop
+            raise Interrupted(f"stopped; {ending(session)}") from stop
         finally:
             session.finish()
 
@@ -47,7 +82,7 @@ def serve(session: Session, port: int) -> None:
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold the lock of a run: of two sittings at once, neither would show what the other one says."""
-    taken = f"RUN: another coterie open shows {folder}; finish it first, or use its page in a second tab"
+    taken = f"RUN: another sitting shows {folder}; finish it first, or use its page in a second tab"
     lock = folder / _LOCK
     with contextlib.ExitStack() as stack:
         try:
@@ -63,11 +98,15 @@ def alone(folder: Path) -> Iterator[None]:
 
 def library_of(folder: Path, data: str | None) -> Library:
     """What the page shows, worked out anew where the model or the data are others."""
-    found = folder / FOLDER
     if not _is_current(folder, data):
         print("coterie: looking at all samples", file=sys.stderr)
-        work.finish(work.start("prepare", str(folder), *([data] if data else [])))
-    return Library(found)
+        look_at(folder, data)
+    return Library(folder / FOLDER)
+
+
+def look_at(folder: Path, data: str | None) -> None:
+    """Work out what the page shows."""
+    work.finish(work.start("prepare", str(folder), *([data] if data else [])))
 
 
 def _is_current(folder: Path, data: str | None) -> bool:
@@ -78,9 +117,15 @@ def _is_current(folder: Path, data: str | None) -> bool:
     except (OSError, ValueError):
         return False
     there = Path(facts["data"]).exists()
-    return newer and (there if data is None else facts["data"] == data)
+    whole = newer and (folder / FOLDER / QUESTIONS).exists()
+    return whole and (there if data is None else facts["data"] == data)
 
 
-def _ending(session: Session) -> str:
+def ending(session: Session) -> str:
+    """What a sitting leaves, for its last line."""
     n = len(session.bench.journal.active())
-    return f"{n} corrections in {session.bench.journal.path}" if n else "no corrections"
+    if not n:
+        return "no corrections"
+    way_on = session.way_on()
+    said = f"{n} corrections in {session.bench.journal.path}"
+    return f"{said}\nto use them in a whole new fit: {way_on}" if way_on else said

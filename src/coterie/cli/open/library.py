@@ -7,10 +7,12 @@ import json
 import mimetypes
 import os
 import warnings
+from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +20,11 @@ from PIL import Image, ImageOps
 
 from coterie._errors import InputError
 
-FOLDER = "explore"
+# of a run: what `prepare` writes, what was said, new fits
+FOLDER, JOURNAL, REFITS = "explore", "corrections.jsonl", "refits"
 META, NAMES, SCORES, POINTS, FEATURES = "meta.json", "names.json", "scores.npy", "points.npy", "features.npy"
 PIXELS, TEXTS, VALUES, MAP, STATS = "pixels.npy", "texts.json", "values.npy", "map.npy", "stats.npy"
-THUMBS = "thumbnails"
+QUESTIONS, DRAWN, THUMBS = "questions.npz", "drawn", "thumbnails"
 # of the longer side of a small picture, and characters of a text in a grid
 SIDE, SHORT_TEXT = 160, 240
 # of a text or a table in full
@@ -79,7 +82,9 @@ class Library:
     @property
     def pictorial(self) -> bool:
         """Whether samples are pictures."""
-        return self._kind == "pixels" or (self._kind == "files" and self.meta["modality"] == "image")
+        return self._kind in ("pixels", "drawn") or (
+            self._kind == "files" and self.meta["modality"] == "image"
+        )
 
     def map(self) -> Array | None:
         """Places on the map, float32 (n, 2); None where they are not worked out yet."""
@@ -131,6 +136,8 @@ class Library:
         InputError
             The file cannot be read.
         """
+        if self._kind == "drawn":
+            return self._drawn(row)
         if self._kind == "pixels":
             return _encoded(_small(Image.fromarray(np.asarray(self._values[row]))), "PNG")
         file = self._file(row)
@@ -154,6 +161,8 @@ class Library:
         InputError
             The file cannot be read, or the sample has none.
         """
+        if self._kind == "drawn":
+            return self._drawn(row)
         if self._kind == "pixels":
             return _encoded(Image.fromarray(np.asarray(self._values[row])), "PNG")
         if self._kind != "files":
@@ -168,6 +177,12 @@ class Library:
             return Content(kind, file.read_bytes())
         except OSError as error:
             raise InputError(f"{file.name} cannot be read: {error.strerror}") from error
+
+    def _drawn(self, row: int) -> Content:
+        """What a renderer has drawn, a data address."""
+        head, _, content = drawn_at(self.folder, row).read_text(encoding="utf-8").partition(",")
+        kind, *coded = head.removeprefix("data:").split(";")
+        return Content(kind, b64decode(content) if "base64" in coded else unquote_to_bytes(content))
 
     def _file(self, row: int) -> Path:
         return Path(self.meta["folder"], self.names[row])
@@ -184,6 +199,11 @@ class Library:
                 return file.read(most).decode("utf-8-sig", "replace")
         except OSError as error:
             return f"({error.strerror})"
+
+
+def drawn_at(folder: Path, row: int) -> Path:
+    """Where the picture of a row is kept that a renderer has drawn."""
+    return folder / DRAWN / str(row // 1000) / str(row)
 
 
 _SHOWN = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp")

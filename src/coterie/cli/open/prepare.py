@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie._errors import InputError
+from coterie.cli.neighbor_space import NeighborSpace
 from coterie.cli.open import library
-from coterie.cli.open.library import unique_names
+from coterie.cli.open.candidates import representatives
+from coterie.cli.open.library import JOURNAL, unique_names
+from coterie.cli.open.questions import save_candidates
 from coterie.cli.open.written import read_lines
+from coterie.cli.options.reading import reading_words
 from coterie.cli.run_folder import LABELS, Fitted, load_fitted
+from coterie.corrections.journal import Journal
+from coterie.corrections.questions import Candidates
+from coterie.corrections.statements import answers_in
 from coterie.data.files import atomic_write
 from coterie.encoders.opening import text_of
 from coterie.methods.feature_starts import reduce_features
 from coterie.report.findings import loss_in_words
 from coterie.report.pictures import is_pictorial, value_range
+from coterie.report.renderers import pictures_of
 
 Array = npt.NDArray[Any]
 _CHUNK = 10_000
@@ -30,6 +39,8 @@ _MOST_COLUMNS = 64
 # features of more bytes than this are kept in half precision
 _HALF_FROM = 2**28
 _LINES = 200
+# of pictures that a renderer draws
+_DRAWN_SIDE = 240
 
 
 def prepare(run: Path, data: str | None) -> None:
@@ -54,9 +65,19 @@ def prepare(run: Path, data: str | None) -> None:
     _save(folder / library.FEATURES, features)
     _save(folder / library.POINTS, _points(features))
     _write(folder / library.NAMES, names)
+    save_candidates(run, _candidates(run, fitted, names, present, scores))
     (folder / library.MAP).unlink(missing_ok=True)
     # the last one: a folder with it is whole
     _write(folder / library.META, _facts(fitted) | _samples(folder, fitted, names))
+
+
+def _candidates(run: Path, fitted: Fitted, names: Sequence[str], present: Array, scores: Array) -> Candidates:
+    """Rows to ask about; those of earlier answers among them."""
+    place = {names[row]: at for at, row in enumerate(present)}
+    said = answers_in(Journal(run / JOURNAL).active())
+    asked = [place[name] for i, j, _ in said for name in (i, j) if name in place]
+    found = representatives(scores[present], NeighborSpace(fitted.samples.X, fitted.estimator), asked)
+    return replace(found, rows=present[found.rows])
 
 
 def _names(run: Path, fitted: Fitted) -> list[str]:
@@ -120,6 +141,7 @@ def _facts(fitted: Fitted) -> dict[str, Any]:
         "method": type(estimator).__name__,
         "loss": loss_in_words(estimator),
         "data": fitted.data,
+        "reading": reading_words(metadata),
         "threshold": metadata.get("threshold") or 0.0,
         "command": metadata.get("command", ""),
         "params": params,
@@ -132,6 +154,8 @@ def _samples(folder: Path, fitted: Fitted, names: list[str]) -> dict[str, Any]:
     """How the samples are shown; writes those that are no files."""
     samples, data = fitted.samples, Path(fitted.data)
     facts: dict[str, Any] = {"modality": samples.modality, "columns": [], "folder": ""}
+    if _draw(folder, fitted):
+        return facts | {"kind": "drawn"}
     if data.is_dir():
         root = data.resolve()
         _save(folder / library.STATS, np.array([_stat(root / name) for name in names], dtype=np.int64))
@@ -148,6 +172,23 @@ def _samples(folder: Path, fitted: Fitted, names: list[str]) -> dict[str, Any]:
     _save(folder / library.VALUES, flat.astype(np.float32))
     columns = list(fitted.columns or map(str, range(flat.shape[1])))[:_MOST_COLUMNS]
     return facts | {"kind": "values", "columns": columns}
+
+
+def _draw(folder: Path, fitted: Fitted) -> bool:
+    """Draw samples as their kind's renderer does, unless the page shows them itself; whether it was done."""
+    samples = fitted.samples
+    if samples.items is not None or samples.modality in ("image", "text", "table", "vectors"):
+        return False
+    if samples.modality == "sound" and Path(fitted.data).is_dir():
+        return False
+    for start in range(0, len(samples.X), 1000):
+        drawn = pictures_of(samples.modality, np.asarray(samples.X[slice(start, start + 1000)]), _DRAWN_SIDE)
+        if drawn is None:
+            return False
+        (folder / library.DRAWN / str(start // 1000)).mkdir(parents=True, exist_ok=True)
+        for row, address in enumerate(drawn, start=start):
+            library.drawn_at(folder, row).write_text(address, encoding="utf-8")
+    return True
 
 
 def _stat(file: Path) -> tuple[int, int]:

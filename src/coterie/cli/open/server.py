@@ -19,10 +19,11 @@ FILES = {
     "": ("page.html", "text/html; charset=utf-8"),
     "page.css": ("page.css", "text/css; charset=utf-8"),
     **{
-        name: (name, "text/javascript; charset=utf-8") for name in ("app.js", "grid.js", "map.js", "parts.js")
+        name: (name, "text/javascript; charset=utf-8")
+        for name in ("app.js", "ask.js", "grid.js", "map.js", "parts.js")
     },
 }
-_ACTIONS = ("act", "parts", "refit", "stop")
+_ACTIONS = ("act", "parts", "refit", "stop-refit", "stop")
 
 
 class _Handler(LocalHandler):
@@ -77,8 +78,10 @@ class OpenServer(LocalServer):
             return as_json(session.parts(body.get("cluster"), body.get("n")))
         if name == "refit":
             return as_json(session.refit(body.get("version")))
+        if name == "stop-refit":
+            return as_json(session.stop_refit())
         threading.Thread(target=self.shutdown).start()
-        return as_json({"ended": True})
+        return as_json({"ended": True, "command": session.way_on()})
 
     def refusal(self, error: InputError) -> Reply:
         """A refusal, with the shortest chain where it contradicts what was said."""
@@ -126,6 +129,10 @@ def _search(session: Session, asked: dict[str, str]) -> Reply:
     return as_json(session.search(asked.get("q", "")))
 
 
+def _question(session: Session, asked: dict[str, str]) -> Reply:
+    return as_json(session.question())
+
+
 def _tiles(session: Session, asked: dict[str, str]) -> Reply:
     return as_json(session.tiles([_number(row) for row in asked.get("rows", "").split(",") if row]))
 
@@ -152,6 +159,7 @@ _SHOWN: dict[str, Callable[[Session, dict[str, str]], Reply | None]] = {
     "version": _version,
     "members": _members,
     "search": _search,
+    "question": _question,
     "tiles": _tiles,
     "map": _map,
     "labels": _labels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -13,17 +14,27 @@ import numpy.typing as npt
 
 from coterie._errors import InputError
 from coterie.cli.open import work
+from coterie.cli.open.bench import workbench_of
+from coterie.cli.open.learning import Learning
 from coterie.cli.open.library import Library
 from coterie.cli.open.parting import split_points
+from coterie.cli.open.questions import Questions, count_answers
 from coterie.cli.open.words import Words
-from coterie.cli.open.written import CLUSTERS, COLUMNS, LABELS, label_lines, other_lines, write_table
+from coterie.cli.open.written import (
+    CLUSTERS,
+    COLUMNS,
+    LABELS,
+    PAIRS,
+    label_lines,
+    other_lines,
+    pair_lines,
+    write_table,
+)
 from coterie.corrections.actions import MOST_PARTS
-from coterie.corrections.journal import Entry, Journal
+from coterie.corrections.journal import Entry
 from coterie.corrections.shown import ASIDE
-from coterie.corrections.statements import FIT
-from coterie.corrections.workbench import Workbench
+from coterie.corrections.statements import FIT, WORDLESS
 
-JOURNAL, REFITS = "corrections.jsonl", "refits"
 # tiles of a card, rows of an answer, entries of the history
 _TILES, _MOST_ROWS, _HISTORY = 8, 400, 60
 # below this probability of its cluster a sample counts as unsure
@@ -55,7 +66,8 @@ class Session:
         self._lock = threading.RLock()
         self.bench = workbench_of(run, library, who)
         self.words = Words(self.bench)
-        self._fitting: subprocess.Popen[str] | None = None
+        self._learning = Learning(run)
+        self._questions: Questions | None = None
         self._mapping: subprocess.Popen[str] | None = None
         self._said = ""
         self._changed: dict[str, Any] | None = None
@@ -72,7 +84,7 @@ class Session:
     @property
     def busy(self) -> bool:
         """Whether a new fit is under way."""
-        return self._fitting is not None
+        return self._learning.busy
 
     def state(self) -> dict[str, Any]:
         """All clusters, and how far things are."""
@@ -136,7 +148,7 @@ class Session:
             best = np.argsort(-self.bench.scores.values[row])[:3]
             likely = [
                 [
-                    self.words.canonical(self.bench.scores.clusters[column]),
+                    self.bench.canonical(self.bench.scores.clusters[column]),
                     float(self.bench.scores.values[row, column]),
                 ]
                 for column in best
@@ -201,28 +213,35 @@ class Session:
         """
         with self._lock:
             self._check(version)
-            if self._fitting is not None:
-                raise InputError("a new fit is under way")
-            shown = self.bench.shown
-            ids = [cluster for cluster in shown.clusters if self._size(cluster)]
-            if len(ids) < 2:
-                raise InputError("a new fit needs at least 2 clusters that have samples")
-            number = 1 + max([0, *(int(path.name) for path in (self.run / REFITS).glob("[0-9]*"))])
-            folder = self.run / REFITS / f"{number:04}"
-            folder.mkdir(parents=True)
-            place = {cluster: column for column, cluster in enumerate(ids)}
-            likely = [self.words.canonical(cluster) for cluster in self.bench.scores.clusters]
-            best = [likely[column] for column in self.bench.scores.values.argmax(axis=1)]
-            labels = [
-                place.get(label, place.get(other, 0))
-                for label, other in zip(shown.labels.tolist(), best, strict=True)
-            ]
-            np.save(folder / "labels.npy", np.array(labels, dtype=np.int64))
-            np.save(folder / "pairs.npy", np.stack(self.bench.pairs(), axis=1))
+            self._learning.begin(self.bench, self._take_over)
             self._said = ""
-            self._fitting = work.start("refit", str(self.run), str(folder))
-            threading.Thread(target=self._take_over, args=(self._fitting, folder), daemon=True).start()
             return self.state()
+
+    def stop_refit(self) -> dict[str, Any]:
+        """End the new fit that is under way; what is shown stays."""
+        self._learning.stop()
+        return self.state()
+
+    def question(self) -> dict[str, Any]:
+        """Two samples whose relation helps most, or None where nothing is left to ask; answers so far."""
+        with self._lock:
+            self._questions = self._questions or Questions(self.library)
+            asked = self._questions.next(self.bench)
+            n, n_same = count_answers(self.bench)
+            return {
+                "version": self.version,
+                "pair": None if asked is None else [self.detail(row) for row in asked],
+                "answers": n,
+                "same": n_same,
+            }
+
+    def way_on(self) -> str:
+        """The command that makes a whole new fit of what was said; nothing where nothing was."""
+        if not len(self.bench.pairs()[0]):
+            return ""
+        meta, pairs = self.library.meta, str(self.run / PAIRS)
+        use = ["coterie", "fit", meta["data"], "--pairs", pairs, "--closure", "--neighbors", "5"]
+        return shlex.join([*use, *meta["reading"], "--init", str(self.run), "--out", "NEW"])
 
     def draw_map(self) -> None:
         """Work out the map in the background where it is missing."""
@@ -235,9 +254,9 @@ class Session:
         """End works in the background, and see that what is shown is written."""
         with self._lock:
             self._ended = True
-            for process in (self._fitting, self._mapping):
-                if process is not None:
-                    process.kill()
+            self._learning.stop()
+            if self._mapping is not None:
+                self._mapping.kill()
             writer = self._writer
         if writer is not None:
             writer.join()
@@ -245,10 +264,12 @@ class Session:
     def write(self) -> None:
         """Write labels.csv and clusters.csv as shown."""
         with self._lock:
-            rows = label_lines(self.bench, self.words.canonical, self.library.meta["threshold"])
+            rows = label_lines(self.bench, self.library.meta["threshold"])
             clusters = [(one, self.words.name_of(one), self._size(one)) for one in sorted(self._sorted())]
+            pairs = pair_lines(self.bench)
         others = other_lines(self.run / LABELS, self.library.names)
         write_table(self.run / LABELS, COLUMNS, [*rows, *others])
+        write_table(self.run / PAIRS, ("i", "j", "same"), pairs)
         write_table(self.run / CLUSTERS, ("label", "name", "size"), clusters)
 
     def _check(self, version: object) -> None:
@@ -259,7 +280,7 @@ class Session:
 
     def _after(self) -> None:
         """What follows an action: order anew, write the files soon."""
-        self._changed = None
+        self._changed, self._said = None, ""
         self._arrange()
         self._written.clear()
         if self._writer is None or not self._writer.is_alive():
@@ -326,29 +347,25 @@ class Session:
 
     def _refit_state(self, held: Sequence[Entry]) -> dict[str, Any]:
         last = max((place for place, entry in enumerate(held) if entry.do == FIT), default=-1)
-        waiting = sum(entry.do not in ("name", FIT) for entry in held[last + 1 :])
+        waiting = sum(entry.do not in WORDLESS for entry in held[last + 1 :])
         return {
-            "running": self._fitting is not None,
+            "running": self.busy,
             "waiting": waiting,
             "message": self._said,
             "changed": self._changed,
         }
 
-    def _take_over(self, process: subprocess.Popen[str], folder: Path) -> None:
-        """Wait for a new fit, and show what it has changed."""
-        try:
-            work.finish(process)
-            values = np.load(folder / "scores.npy")
-        except (InputError, OSError) as error:
-            with self._lock:
-                self._fitting, self._said = None, f"the new fit failed: {error}"
-            return
+    def _take_over(self, values: npt.NDArray[np.float32] | None, said: str) -> None:
+        """Show what a new fit has changed, or why there is none."""
         with self._lock:
-            self._fitting = None
+            self._learning.end()
             if self._ended:
                 return
+            if values is None:
+                self._said = said
+                return
             before = self.bench.shown.labels
-            self.bench.adopt(values, {"folder": f"{REFITS}/{folder.name}"})
+            self.bench.adopt(values, {"folder": said})
             self._after()
             self._changed = self._difference(before, self.bench.shown.labels)
 
@@ -364,18 +381,3 @@ class Session:
             "rows": moved[:_MOST_ROWS].tolist(),
             "ways": ways[:10],
         }
-
-
-def workbench_of(run: Path, library: Library, who: str | None = None) -> Workbench:
-    """The clustering of a run as it was corrected so far."""
-
-    def scores_of(fit: Entry | None) -> npt.NDArray[np.float32]:
-        if fit is None:
-            return np.asarray(library.scores)
-        try:
-            return np.asarray(np.load(run / fit.what["folder"] / "scores.npy"))
-        except OSError as error:
-            raise InputError(f"{run}: the fit of {fit.at} is gone: {error}") from error
-
-    later = [int(line[1]) for line in other_lines(run / LABELS, library.names)]
-    return Workbench(library.names, Journal(run / JOURNAL, who), scores_of, 1 + max(later, default=-1))

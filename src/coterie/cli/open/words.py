@@ -41,14 +41,10 @@ class Words:
             f"cluster {cluster}" if cluster >= 0 else "set aside"
         )
 
-    def canonical(self, cluster: int) -> int:
-        node = self._bench.relations.cluster_of(cluster_node(cluster))
-        return cluster if node is None else cluster_node(node)
-
     def _node(self, node: int) -> str:
         if node >= 0:
             return self._names[node]
-        return f"“{self.name_of(self.canonical(cluster_node(node)))}”"
+        return f"“{self.name_of(self._bench.canonical(cluster_node(node)))}”"
 
     def line(self, entry: Entry) -> dict[str, Any]:
         alone = entry.do not in (FIT, WITHDRAW)
@@ -63,9 +59,11 @@ class Words:
     def in_words(self, entry: Entry) -> str:
         what, rows = entry.what, entry.what.get("rows", ())
         samples = rows[0] if len(rows) == 1 else f"{len(rows)} samples"
-        cluster = self.name_of(self.canonical(what["cluster"])) if "cluster" in what else ""
+        cluster = self.name_of(self._bench.canonical(what["cluster"])) if "cluster" in what else ""
         return {
             "pair": f"{' and '.join(rows)} are {'one thing' if what.get('same') else 'two things'}",
+            "skip": f"skipped {' and '.join(rows)}",
+            "answers": f"{len(what.get('pairs', ()))} answers of a file",
             "together": f"{samples} are one thing",
             "wrong": f"{samples} not in “{cluster}”",
             "move": f"{samples} to “{cluster}”",

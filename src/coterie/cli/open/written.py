@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,25 +12,23 @@ from coterie.corrections.shown import ASIDE
 from coterie.corrections.workbench import Workbench
 from coterie.data.files import atomic_write
 
-LABELS, CLUSTERS = "labels.csv", "clusters.csv"
+LABELS, CLUSTERS, PAIRS = "labels.csv", "clusters.csv", "pairs.csv"
 COLUMNS = ("id", "label", "probability", "second", "second_probability")
 Line = tuple[str, int, str, int | str, str]
 
 
-def label_lines(bench: Workbench, canonical: Callable[[int], int], threshold: float) -> list[Line]:
+def label_lines(bench: Workbench, threshold: float) -> list[Line]:
     """Lines of labels.csv.
 
     Parameters
     ----------
     bench : Workbench
-    canonical : callable
-        The id that is shown for a cluster, which may have been merged.
     threshold : float
         Of the fit: less certain samples of which nothing was said are -1.
     """
     shown, scores = bench.shown, bench.scores
     labels = np.where(shown.said | (shown.certainty >= threshold), shown.labels, ASIDE)
-    joined = np.array([canonical(cluster) for cluster in scores.clusters])
+    joined = np.array([bench.canonical(cluster) for cluster in scores.clusters])
     others = np.where(joined[None, :] == shown.labels[:, None], -1.0, scores.values)
     second = others.argmax(axis=1)
     p_second = others[np.arange(len(others)), second]
@@ -41,6 +39,12 @@ def label_lines(bench: Workbench, canonical: Callable[[int], int], threshold: fl
             bench.names, *(column.tolist() for column in columns), strict=True
         )
     ]
+
+
+def pair_lines(bench: Workbench) -> list[tuple[str, str, int]]:
+    """What was said as pairs of names, for `coterie fit --pairs`."""
+    columns = (column.tolist() for column in bench.pairs())
+    return [(bench.names[i], bench.names[j], same) for i, j, same in zip(*columns, strict=True)]
 
 
 def other_lines(path: Path, names: Sequence[str]) -> list[list[str]]:

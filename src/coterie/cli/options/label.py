@@ -6,23 +6,22 @@ from collections.abc import Sequence
 
 from coterie.cli.parser import DashedParser, make_parser
 
-FILE = "pairs.csv"
-
 
 def parser(words: Sequence[str]) -> DashedParser:
     """The options."""
     made = make_parser(
         "label",
-        "Serve a page on this machine that asks whether pairs of rows belong together, those first whose "
-        "answer helps most. Answers are kept at once; fit --pairs FILE --closure --neighbors 5 --init RUN "
-        "uses them.",
+        "Serve the page of coterie open, which begins with the question whether two samples belong together, "
+        "those first whose answer helps most. Answers are kept at once, shown at once, and written to "
+        "RUN/pairs.csv: fit --pairs RUN/pairs.csv --closure --neighbors 5 --init RUN uses them.",
     )
     made.add_argument("run", metavar="RUN", type=str, help="folder that coterie fit wrote")
     made.add_argument(
         "--data", type=str, default=None, metavar="DATA", help="data of the fit, where it has moved since"
     )
     made.add_argument(
-        "--pairs", type=str, default=None, metavar="FILE", help=f"file of answers (default: {FILE} in RUN)"
+        "--pairs", type=str, default=None, metavar="FILE", help="answers to take over first: i,j,same"
     )
+    made.add_argument("--who", type=str, default=None, metavar="NAME", help="who answers (default: the user)")
     made.add_argument("--port", type=int, default=0, metavar="N", help="port (default: a free one)")
     return made

@@ -1,4 +1,5 @@
 // The page: views of one state, which the program keeps; every action is a request that says which version it saw.
+import {AskView} from './ask.js';
 import {Grid} from './grid.js';
 import {MapView} from './map.js';
 import {chip, chooseCluster, closeDialog, make, openDialog, choices, showConflict, showParts, showSample, tileOf} from './parts.js';
@@ -46,11 +47,13 @@ function take(found) {
   element('undo').title = state.undo ? `Undo: ${state.undo} (U)` : 'Nothing to undo';
   element('redo').title = state.redo ? `Redo: ${state.redo} (Y)` : 'Nothing to redo';
   const {running, waiting, message, changed} = state.refit;
-  element('refit').disabled = running || !waiting || state.clusters.length < 2;
-  element('refit').textContent = running ? 'Learning ...' : waiting ? `Learn (${waiting})` : 'Learn';
+  element('refit').disabled = !running && (!waiting || state.clusters.length < 2);
+  element('refit').textContent = running ? 'Stop learning' : waiting ? `Learn (${waiting})` : 'Learn';
+  element('refit').title = running ? 'Stop the new fit; nothing changes (L)' : 'Fit again with all corrections (L)';
   if (message) say(message, true);
   else if (changed && before?.refit.running) showChanged(changed);
-  if (!before || before.version !== state.version || drawn !== location.hash) draw();
+  if (view instanceof AskView && drawn === location.hash) { if (before.version !== state.version) view.load(); }
+  else if (!before || before.version !== state.version || drawn !== location.hash) draw();
 }
 
 function showChanged(changed) {
@@ -60,17 +63,17 @@ function showChanged(changed) {
     selection.clear(); changed.rows.forEach(row => selection.add(row)); location.hash = `#/rows/${changed.rows.join(',')}`; bar(); }}, 'Show'));
 }
 
-async function act(what, after) {
-  if (busy) return;
+async function act(what) {
+  if (busy) return false;
   busy = true;
   try {
     const found = await ask('act', {version: state.version, ...what});
-    if (found?.chain) { showConflict(found, () => act({...what, instead: true}, after)); return; }
-    if (!found) return;
+    if (found?.chain) showConflict(found, () => act({...what, instead: true}));
+    if (!found || found.chain) return false;
     selection.clear();
     say('');
     take(found);
-    after?.(found);
+    return true;
   } finally { busy = false; bar(); }
 }
 
@@ -85,7 +88,7 @@ function draw() {
     if (link.getAttribute('href') === (what === 'c' ? '#/' : location.hash || '#/')) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  ({'': drawCards, c: drawCluster, map: drawMap, history: drawHistory, about: drawAbout, find: drawFound, rows: drawRows}[what ?? ''] ?? drawCards)(main, rest);
+  ({'': drawCards, c: drawCluster, ask: drawAsk, map: drawMap, history: drawHistory, about: drawAbout, find: drawFound, rows: drawRows}[what ?? ''] ?? drawCards)(main, rest);
   scrollTo(0, keep);
   bar();
 }
@@ -184,6 +187,8 @@ function drawMap(main) {
   view.load();
 }
 
+function drawAsk(main) { view = new AskView(main, {ask, act, facts: state.facts}); }
+
 function drawHistory(main) {
   main.replaceChildren(make('h1', {}, state.history.length ? 'What was said' : 'Nothing was said yet'),
     make('ul', {class: 'history'}, ...state.history.map(one => make('li', {}, one.text,
@@ -239,15 +244,15 @@ const actions = {
   wrong: () => { const cluster = inCluster(); if (cluster !== null && selection.size) act({do: 'wrong', rows: chosen(), cluster}); },
   move: () => { if (selection.size) move(); },
   together: () => { if (selection.size > 1) act({do: 'together', rows: chosen()}); },
-  same: () => { if (selection.size === 2) act({do: 'pair', rows: chosen(), same: true}); },
-  different: () => { if (selection.size === 2) act({do: 'pair', rows: chosen(), same: false}); },
+  same: () => { if (view instanceof AskView) view.answer(true); else if (selection.size === 2) act({do: 'pair', rows: chosen(), same: true}); },
+  different: () => { if (view instanceof AskView) view.answer(false); else if (selection.size === 2) act({do: 'pair', rows: chosen(), same: false}); },
   clear: () => { selection.clear(); view?.refresh?.(); view?.draw?.(); bar(); },
   undo: () => act({do: 'undo'}), redo: () => act({do: 'redo'}),
-  refit: async () => { const found = await ask('refit', {version: state.version}); if (found) take(found); },
+  refit: async () => { const found = await ask(...(state.refit.running ? ['stop-refit', {}] : ['refit', {version: state.version}])); if (found) take(found); },
   merge: () => { const id = inCluster(); if (id !== null) merge(id); },
   split: () => { const id = inCluster(); if (id !== null) split(id, 2); },
   find: () => element('search').focus(),
-  help: () => openDialog('Keys', make('table', {}, ...Object.entries({'/': 'search', 'arrows, space': 'go, select', Enter: 'open', W: 'wrong here', 'V': 'move',
+  help: () => openDialog('Keys', make('table', {}, ...Object.entries({'/': 'search', 'arrows, space': 'go, select (in questions: skip)', Enter: 'open', W: 'wrong here', 'V': 'move',
     T: 'these are one thing', S: 'two are the same', D: 'two differ', M: 'merge', X: 'split', U: 'undo', Y: 'redo', L: 'learn', Esc: 'clear'}).map(
     ([key, text]) => make('tr', {}, make('th', {}, key), make('td', {}, text)))), choices(['Close', closeDialog, true])),
 };
@@ -274,6 +279,7 @@ document.addEventListener('keydown', event => {
     if (event.key === ' ' && onTile) { event.preventDefault(); return toggle(view.at, event.shiftKey); }
     if (event.key === 'Enter' && onTile) { event.preventDefault(); return showRow(Number(onTile.dataset.row)); }
   }
+  if (view instanceof AskView && event.key === ' ' && !event.repeat && !event.target.matches('button')) { event.preventDefault(); return view.answer(null); }
   const name = keys[event.key.toLowerCase()];
   if (!name || event.repeat) return;
   event.preventDefault();
@@ -285,7 +291,11 @@ element('search').addEventListener('keydown', event => {
 });
 for (const name of ['undo', 'redo', 'refit']) element(name).addEventListener('click', actions[name]);
 element('stop').addEventListener('click', async () => {
-  if (await ask('stop', {})) { ended = true; say('Finished. All corrections are saved; this page can be closed.'); }
+  const found = await ask('stop', {});
+  if (!found) return;
+  ended = true;
+  say('Finished. All corrections are saved; this page can be closed.', false,
+    ...(found.command ? [make('span', {class: 'soft small'}, ' To use them in a whole new fit: ', make('code', {}, found.command))] : []));
 });
 let ended = false;
 addEventListener('hashchange', () => { closeDialog(); selection.clear(); if (state) draw(); });

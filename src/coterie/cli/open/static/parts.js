@@ -107,7 +107,7 @@ export function showParts(found, pictorial, take, again) {
     choices(['Cancel', closeDialog], ['Split', () => { closeDialog(); take(found.parts.slice(1).map(part => part.rows)); }, true]));
 }
 
-export function showSample(sample, facts, nameOf, move, step) {
+export function contentOf(sample, facts) {
   const children = [];
   if (sample.state) children.push(make('p', {class: 'soft'}, sample.state === 'gone' ? 'The file is gone.' : 'The file has changed since the run was opened first.'));
   if (facts.pictorial && sample.state !== 'gone') {
@@ -120,6 +120,11 @@ export function showSample(sample, facts, nameOf, move, step) {
     children.push(make('div', {class: 'scroll'}, make('table', {}, ...sample.values.map(([name, value]) =>
       make('tr', {}, make('th', {}, name), make('td', {}, value))))));
   } else if (sample.text) children.push(make('pre', {}, sample.text));
+  return children;
+}
+
+export function showSample(sample, facts, nameOf, move, step) {
+  const children = contentOf(sample, facts);
   const likely = sample.likely.map(([cluster, p]) => `${nameOf(cluster)} ${(100 * p).toFixed(0)}%`).join(', ');
   children.push(make('p', {class: 'small soft'}, `in ${nameOf(sample.cluster)}${sample.said ? ', said' : ''} · the fit says: ${likely}`));
   if (sample.path) children.push(make('p', {class: 'small soft'}, sample.path));

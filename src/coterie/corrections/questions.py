@@ -8,23 +8,17 @@ hold far more information than n pairs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.cluster import KMeans
 
-from coterie.cli.label.answers import Answers
+from coterie.corrections.relations import Relations
 
 Floats = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
-
-# rows from which representatives are taken, and representatives: several for each cluster
-_MOST_ROWS = 20_000
-_PER_CLUSTER = 10
-_FEWEST = 60
 
 
 @dataclass(frozen=True)
@@ -48,49 +42,41 @@ class Candidates:
     points: Floats
 
 
-class Points(Protocol):
-    """An array of points (n, e), or what gives some of its rows."""
-
-    def __getitem__(self, rows: Ints, /) -> Floats: ...
-
-
-def representatives(probabilities: Floats, points: Points, asked: Sequence[int] = ()) -> Candidates:
-    """Rows near the centres of a fine k-means clustering of the points.
+class Known:
+    """What was said of samples, as the rule looks at it.
 
     Parameters
     ----------
-    probabilities : array of shape (n, k)
-    points : Points
-        Where neighbor_space means likeness, for each of the n rows.
-    asked : sequence of int
-        Rows of earlier answers: they stand for nothing themselves, but others are compared with them.
+    relations : Relations
+    skipped : iterable of (int, int)
+        Questions that somebody did not want to answer.
     """
-    n, k = probabilities.shape
-    drawn = np.random.default_rng(0).choice(n, min(n, _MOST_ROWS), replace=False)
-    earlier = np.array(sorted(set(asked)), dtype=np.int64)
-    pool = np.concatenate([earlier, np.setdiff1d(drawn, earlier)])
-    scaled = _scaled(points[pool])
-    m = min(len(pool), max(_FEWEST, _PER_CLUSTER * k))
-    cells = KMeans(m, n_init=1, random_state=0).fit(scaled)
-    distance = np.linalg.norm(scaled - cells.cluster_centers_[cells.labels_], axis=1)
-    order = np.lexsort((distance, cells.labels_))
-    _, first = np.unique(cells.labels_[order], return_index=True)
-    nearest = order[first]
-    weight = np.bincount(cells.labels_)[cells.labels_[nearest]] / len(pool)
-    known = np.setdiff1d(np.arange(len(earlier)), nearest)
-    chosen = np.concatenate([nearest, known])
-    weight = np.concatenate([weight, np.zeros(len(known))])
-    return Candidates(pool[chosen], weight, probabilities[pool[chosen]], scaled[chosen])
+
+    def __init__(self, relations: Relations, skipped: Iterable[tuple[int, int]] = ()) -> None:
+        self._relations = relations
+        self._skipped = {frozenset(pair) for pair in skipped}
+
+    def groups(self) -> list[list[int]]:
+        """Rows that belong together, one list for each group, in the order of their first mention."""
+        found = ([node for node in nodes if node >= 0] for _, nodes in self._relations.components())
+        return [rows for rows in found if rows]
+
+    def relation(self, i: int, j: int) -> int:
+        """1 or -1 if what was said determines whether two rows belong together, else 0."""
+        return self._relations.relation(i, j)
+
+    def was_skipped(self, i: int, j: int) -> bool:
+        """Whether somebody did not want to answer this question."""
+        return frozenset((i, j)) in self._skipped
 
 
-def next_question(candidates: Candidates, answers: Answers) -> tuple[int, int] | None:
+def next_question(candidates: Candidates, known: Known) -> tuple[int, int] | None:
     """The pair of rows to ask about next, or None where nothing is left to ask.
 
     Parameters
     ----------
     candidates : Candidates
-    answers : Answers
-        So far.
+    known : Known
 
     Returns
     -------
@@ -98,30 +84,30 @@ def next_question(candidates: Candidates, answers: Answers) -> tuple[int, int] |
         Row numbers: one row, and one of the group that it most likely belongs to.
     """
     place = {int(row): at for at, row in enumerate(candidates.rows)}
-    groups = [group for group in answers.groups() if any(row in place for row in group)]
+    groups = [group for group in known.groups() if any(row in place for row in group)]
     under_way = [group[0] for group in reversed(groups) if len(group) == 1]
     for row in [row for row in under_way if row in place]:
         others = [group for group in groups if row not in group]
-        asked = _likeliest(candidates, answers, place, row, others)
+        asked = _likeliest(candidates, known, place, row, others)
         if asked is not None:
             return row, asked
     placed = [place[row] for group in groups for row in group if row in place]
     if not placed:
-        return _first_question(candidates, answers)
+        return _first_question(candidates, known)
     for at in _most_useful(candidates, placed):
         row = int(candidates.rows[at])
-        asked = _likeliest(candidates, answers, place, row, groups)
+        asked = _likeliest(candidates, known, place, row, groups)
         if asked is not None:
             return row, asked
     return None
 
 
-def _first_question(candidates: Candidates, answers: Answers) -> tuple[int, int] | None:
+def _first_question(candidates: Candidates, known: Known) -> tuple[int, int] | None:
     """Two rows that stand for many and are unlike each other."""
     start = int(np.argmax(candidates.weight))
     first = int(candidates.rows[start])
     others = (int(candidates.rows[at]) for at in _most_useful(candidates, [start]))
-    return next(((row, first) for row in others if not answers.was_skipped(row, first)), None)
+    return next(((row, first) for row in others if not known.was_skipped(row, first)), None)
 
 
 def _most_useful(candidates: Candidates, placed: list[int]) -> list[int]:
@@ -137,7 +123,7 @@ def _most_useful(candidates: Candidates, placed: list[int]) -> list[int]:
 
 
 def _likeliest(
-    candidates: Candidates, answers: Answers, place: dict[int, int], row: int, groups: list[list[int]]
+    candidates: Candidates, known: Known, place: dict[int, int], row: int, groups: list[list[int]]
 ) -> int | None:
     """The row to compare with: nearest of the likeliest group whose relation to `row` is not known."""
     own = place[row]
@@ -147,9 +133,9 @@ def _likeliest(
         open_members = [
             member
             for member in members
-            if answers.relation(row, member) == 0 and not answers.was_skipped(row, member)
+            if known.relation(row, member) == 0 and not known.was_skipped(row, member)
         ]
-        if not open_members or any(answers.was_skipped(row, member) for member in members):
+        if not open_members or any(known.was_skipped(row, member) for member in members):
             continue
         at = np.array([place[member] for member in open_members])
         likeness = _likeness(candidates, own, at)
@@ -165,9 +151,3 @@ def _likeness(candidates: Candidates, own: int, others: Ints) -> Floats:
     distance = ((candidates.points[others] - candidates.points[own]) ** 2).sum(axis=1)
     typical = 2 * candidates.points.var(axis=0).sum()
     return np.asarray(same + np.exp(-4 * distance / max(typical, 1e-12)))
-
-
-def _scaled(points: Floats) -> Floats:
-    centred = np.asarray(points, dtype=np.float64).reshape(len(points), -1)
-    centred = centred - centred.mean(axis=0)
-    return np.asarray(centred / max(float(centred.std()), 1e-12))

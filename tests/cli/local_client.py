@@ -1,4 +1,4 @@
-"""What the tests of `coterie label` share: groups of points, and a browser's requests."""
+"""What the tests of pages share: groups of points, and a browser's requests."""
 
 from __future__ import annotations
 
