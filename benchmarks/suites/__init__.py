@@ -6,6 +6,7 @@ from benchmarks.suites.adc import ADC_SUITE
 from benchmarks.suites.adc_search import ADC_SEARCH
 from benchmarks.suites.augment import AUGMENT
 from benchmarks.suites.base import Case, Options, Outcome, Suite
+from benchmarks.suites.corrections import CORRECTIONS
 from benchmarks.suites.ddc import DDC_SUITES
 from benchmarks.suites.ddc_racing import DDC_RACING
 from benchmarks.suites.ddc_watched import DDC_WATCHED
@@ -41,7 +42,7 @@ SUITES: dict[str, Suite] = {
         *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, FEATURES, PAIR_HEAD),
         *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_VOICES, L2C_CHARACTERS, L2C_METRICS, L2C_TABLES),
         *(START_UP, STEP, PAIR_LOSSES, AUGMENT, RESTARTS, WORKERS, MEMMAP, READ_TABLE),
-        *(LABEL_RULE, MINUTES, ENCODERS_SUITE, NEW_KINDS),
+        *(LABEL_RULE, MINUTES, ENCODERS_SUITE, NEW_KINDS, CORRECTIONS),
     )
 }
 

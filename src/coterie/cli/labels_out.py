@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from coterie.cli.corrected import Corrected
+from coterie.cli.label_table import COLUMNS, Row, as_text
 from coterie.data.files import atomic_write
 from coterie.data.readers import Samples
 from coterie.data.readers.parquet import load_arrow
 from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.l2c import L2C
 
-COLUMNS = ("id", "label", "probability", "second", "second_probability")
 UNASSIGNED = -1
 # rows whose probabilities are in memory at a time
 _CHUNK = 50_000
@@ -26,16 +27,22 @@ _CHUNK = 50_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _PARQUET = (".parquet", ".pq")
 
-Row = tuple[str, int, float, int | None, float | None]
 
+def label_rows(
+    estimator: NeuralClusterer | L2C, samples: Samples, threshold: float, said: Corrected | None = None
+) -> Iterator[Row]:
+    """Best and second cluster of each row; -1 for noise, and where the best is too improbable.
 
-def label_rows(estimator: NeuralClusterer | L2C, samples: Samples, threshold: float) -> Iterator[Row]:
-    """Best and second cluster of each row; -1 for noise, and where the best is too improbable."""
+    What was `said` of the run's clusters is never contradicted.
+    """
     names, n_samples = samples.names, len(samples.X)
     # the clusters of one set mean nothing in another
     together = n_samples if isinstance(estimator, L2C) else _CHUNK
     for start in range(0, n_samples, together):
         part = samples.X[slice(start, start + together)]
+        if said is not None and not isinstance(estimator, L2C):
+            yield from said.rows(names[start : start + together], estimator, np.asarray(part), threshold)
+            continue
         proba = estimator.predict_proba(part)
         assigned = proba.max(axis=1) >= threshold
         if getattr(estimator, "noise", False):
@@ -107,14 +114,6 @@ def _counted(rows: Iterable[Row], sizes: Counter[int]) -> Iterator[Row]:
     for row in rows:
         sizes[row[1]] += 1
         yield row
-
-
-def as_text(row: Row) -> tuple[object, ...]:
-    """A row as its cells are written."""
-    name, label, probability, second, second_probability = row
-    if second is None:
-        return name, label, f"{probability:.6f}", "", ""
-    return name, label, f"{probability:.6f}", second, f"{second_probability:.6f}"
 
 
 def _write_parquet(path: Path, rows: Iterator[Row]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from coterie._errors import InputError
 from coterie._launcher import place
+from coterie.cli.corrected import corrected
 from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
 from coterie.cli.labels_out import (
     UNASSIGNED,
@@ -42,7 +43,7 @@ def _predict(options: Any) -> None:
     folder = embeddings_folder(options.run, metadata.get("embeddings"))
     encoding = Encoding(None, folder, facts=estimator.encoder_)
     samples = read_encoded(options.data, reading_options(options, metadata), encoding)
-    rows = label_rows(estimator, samples, threshold)
+    rows = label_rows(estimator, samples, threshold, corrected(options.run))
     if options.safe_csv:
         rows = safe_for_spreadsheets(rows)
     if options.out is None:
@@ -64,7 +65,9 @@ def _predict_shards(options: Any) -> None:
         raise InputError("--out must name a folder for the labels of several shards")
     estimator, metadata, threshold = _loaded(options)
     reading = reading_options(options, metadata)
-    job = Labelling(estimator, reading, threshold, Path(options.out), options.safe_csv)
+    job = Labelling(
+        estimator, reading, threshold, Path(options.out), options.safe_csv, corrected(options.run)
+    )
     done = label_shards(job, options.data, options.n_jobs, options.overwrite)
     if place().is_first:
         _say(options, estimator, done.sizes, f"{done.in_words()}\nwrote {job.out}/")
@@ -74,5 +77,7 @@ def _say(options: Any, estimator: Any, sizes: Counter[int], text: str) -> None:
     if not options.json:
         print(text)
         return
-    found = [sizes[number] for number in range(estimator.n_outputs_)]
+    # corrections make clusters too
+    n_clusters = max(estimator.n_outputs_, 1 + max(sizes, default=-1))
+    found = [sizes[number] for number in range(n_clusters)]
     print(json.dumps({"out": options.out, "sizes": found, "unassigned": sizes[UNASSIGNED]}))

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from coterie._errors import InputError
+from coterie.cli.corrected import corrected
 from coterie.cli.options.report import FILE
 from coterie.cli.run_folder import load_fitted
 from coterie.data.files import atomic_write
 from coterie.data.readers import labels_of
+from coterie.report.findings import Corrections
 from coterie.report.html import ReportInput, render_report
 
 
@@ -36,9 +38,15 @@ def run(options: Any, words: Sequence[str]) -> None:
             fitted.columns,
             truth,
             samples.items,
+            _said(options.run),
         )
     )
     target = Path(options.run, FILE) if options.out is None else Path(options.out)
     with atomic_write(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(f"wrote {target}")
+
+
+def _said(run: str) -> Corrections | None:
+    found = corrected(run)
+    return None if found is None else Corrections(*found.table())

@@ -14,7 +14,9 @@ from typing import Any
 
 from coterie._errors import InputError
 from coterie._launcher import place
-from coterie.cli.labels_out import Row, label_rows, safe_for_spreadsheets, write_labels
+from coterie.cli.corrected import Corrected
+from coterie.cli.label_table import Row
+from coterie.cli.labels_out import label_rows, safe_for_spreadsheets, write_labels
 from coterie.data import ReadOptions
 from coterie.data.files import atomic_write
 from coterie.data.readers import find_shards, numbered_parts
@@ -39,6 +41,8 @@ class Labelling:
     out : Path
         Folder of the labels.
     safe_csv : bool
+    said : Corrected or None
+        What was said of the run's clusters.
     """
 
     estimator: NeuralClusterer
@@ -46,6 +50,7 @@ class Labelling:
     threshold: float
     out: Path
     safe_csv: bool = False
+    said: Corrected | None = None
 
     def label(self, file: Path, target: Path) -> tuple[Counter[int], str]:
         """Write the labels of a shard; how many rows each cluster got, or why it could not be read."""
@@ -59,7 +64,7 @@ class Labelling:
 
     def _rows(self, file: Path) -> Iterator[Row]:
         for part in numbered_parts(file, self.options):
-            yield from label_rows(self.estimator, part, self.threshold)
+            yield from label_rows(self.estimator, part, self.threshold, self.said)
 
 
 @dataclass
@@ -178,4 +183,10 @@ def _digest(job: Labelling) -> dict[str, Any]:
     for network in job.estimator.members_:
         for value in network.state_dict().values():
             digest.update(value.cpu().numpy().tobytes())
-    return {"network": digest.hexdigest(), "threshold": job.threshold, "safe_csv": job.safe_csv}
+    said = 0 if job.said is None else len(job.said.bench.journal.entries)
+    return {
+        "network": digest.hexdigest(),
+        "threshold": job.threshold,
+        "safe_csv": job.safe_csv,
+        "corrections": said,
+    }

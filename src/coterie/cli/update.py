@@ -16,7 +16,8 @@ import torch
 
 from coterie._errors import DamagedFileError, InputError
 from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
-from coterie.cli.labels_out import COLUMNS, Row, as_text, assigned_rows, safe_name
+from coterie.cli.label_table import COLUMNS, Row, as_text
+from coterie.cli.labels_out import assigned_rows, safe_name
 from coterie.cli.reading import reading_options
 from coterie.cli.run_folder import LABELS, load_clusterer, load_fitted, read_metadata
 from coterie.cli.table import format_table

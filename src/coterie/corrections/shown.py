@@ -106,6 +106,7 @@ def show(scores: Scores, relations: Relations, parts: Sequence[tuple[Ints, int]]
     likeliest = values.argmax(axis=1)
     certainty = values[np.arange(len(values)), likeliest]
     labels = np.array(ids, dtype=np.int64)[likeliest]
+    labels[certainty <= 0] = ASIDE  # the fit calls them noise
     for rows, cluster in parts:
         labels[rows] = _canonical(relations, cluster)
     said = np.zeros(len(labels), dtype=bool)

@@ -29,6 +29,25 @@ def loss_in_words(estimator: NeuralEstimator) -> str:
 
 
 @dataclass(frozen=True)
+class Corrections:
+    """The clustering of all rows as a person has corrected it.
+
+    Attributes
+    ----------
+    labels : int64 array of shape (n,)
+        Columns of `probabilities`; -1 for rows that were set aside.
+    probabilities : array of shape (n, k)
+        1 where something was said.
+    names : sequence of str
+        Of the k clusters.
+    """
+
+    labels: Ints
+    probabilities: Floats
+    names: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Findings:
     """A run's clustering of its rows, or of evenly spaced ones where there are very many.
 
@@ -39,16 +58,23 @@ class Findings:
     probabilities : array of shape (n, k)
     n_rows : int
         Rows of the data.
+    said : Corrections or None
+        What a person has said of all rows of the data.
     """
 
     rows: Ints
     probabilities: Floats
     n_rows: int
+    said: Corrections | None = None
 
     @property
     def labels(self) -> Ints:
-        """Most probable cluster of each row."""
-        return np.asarray(self.probabilities.argmax(axis=1))
+        """Most probable cluster of each row, or what was said of it; -1 for rows that were set aside."""
+        return (
+            np.asarray(self.probabilities.argmax(axis=1))
+            if self.said is None
+            else self.said.labels[self.rows]
+        )
 
     @property
     def certainty(self) -> Floats:
@@ -58,12 +84,17 @@ class Findings:
     @property
     def sizes(self) -> Ints:
         """Rows of each cluster."""
-        return np.bincount(self.labels, minlength=self.probabilities.shape[1])
+        return np.bincount(self.labels[self.labels >= 0], minlength=self.probabilities.shape[1])
 
     @property
     def unsure(self) -> Ints:
         """Rows of each cluster whose certainty is below `UNSURE`."""
-        return np.bincount(self.labels[self.certainty < UNSURE], minlength=self.probabilities.shape[1])
+        chosen = (self.certainty < UNSURE) & (self.labels >= 0)
+        return np.bincount(self.labels[chosen], minlength=self.probabilities.shape[1])
+
+    def name(self, cluster: int) -> str:
+        """What a cluster is called."""
+        return f"cluster {cluster}" if self.said is None else self.said.names[cluster]
 
     def examples(self, cluster: int, n: int) -> tuple[Ints, Ints]:
         """Places of the n most certain rows of a cluster, and of the n least certain others."""
@@ -81,10 +112,12 @@ class Findings:
         return [(int(pairs[at, 0]), int(pairs[at, 1]), int(counts[at])) for at in order]
 
 
-def find(estimator: NeuralClusterer, samples: SampleArray) -> Findings:
-    """Cluster the rows, or evenly spaced ones of very many."""
+def find(estimator: NeuralClusterer, samples: SampleArray, said: Corrections | None = None) -> Findings:
+    """Cluster the rows, or evenly spaced ones of very many, unless they were corrected."""
     n_rows = len(samples)
     rows = np.unique(np.linspace(0, n_rows - 1, min(n_rows, MOST_ROWS)).astype(np.int64))
+    if said is not None:
+        return Findings(rows, said.probabilities[rows], n_rows, said)
     parts = [
         estimator.predict_proba(samples[rows[start : start + _CHUNK]])
         for start in range(0, len(rows), _CHUNK)

@@ -24,7 +24,7 @@ from coterie.report.figures import (
     loss_curves,
     similarity_matrix,
 )
-from coterie.report.findings import UNSURE, Findings, find, find_warnings, loss_in_words
+from coterie.report.findings import UNSURE, Corrections, Findings, find, find_warnings, loss_in_words
 from coterie.report.pictures import figure_png, figure_svg
 from coterie.report.renderers import Shown, pictures_of, shown_items
 
@@ -72,6 +72,8 @@ class ReportInput:
         Known labels, unknown ones as None or -1.
     items : Items or None
         The files or texts whose vectors the samples are.
+    said : Corrections or None
+        What a person has said of the clusters.
     """
 
     estimator: NeuralClusterer
@@ -81,6 +83,7 @@ class ReportInput:
     columns: Sequence[str] | None = None
     truth: npt.NDArray[Any] | None = None
     items: Items | None = None
+    said: Corrections | None = None
 
 
 def render_report(given: ReportInput) -> str:
@@ -95,7 +98,7 @@ def render_report(given: ReportInput) -> str:
     str
         HTML whose pictures lie within it; it holds no script and no address that a browser would fetch.
     """
-    found = find(given.estimator, given.samples)
+    found = find(given.estimator, given.samples, given.said)
     sections = [
         _summary(given, found),
         _asked(given),
@@ -121,15 +124,27 @@ def _summary(given: ReportInput, found: Findings) -> str:
     used = int((found.sizes > 0).sum())
     unsure = float((found.certainty < UNSURE).mean())
     said = find_warnings(found, estimator.history_, estimator.runs_)
-    baseline = kmeans_line(estimator, given.samples, found.rows, found.labels, given.truth)
+    placed = found.labels >= 0
+    baseline = kmeans_line(estimator, given.samples, found.rows[placed], found.labels[placed], given.truth)
     boxes = "".join(f'<p class="warning">{escape(text)}</p>' for text in said)
     return (
         f"<h1>{type(estimator).__name__}: {found.n_rows:,} rows in {used} clusters</h1>"
-        f"<p>{used} of {estimator.n_outputs_} clusters are used, {estimator.n_dominant_} hold at least their "
-        f"share of the rows. {unsure:.1%} of the rows are unsure: their cluster has a probability below "
-        f"{UNSURE}; {loss_in_words(estimator)}.</p>"
+        f"<p>{_used(given, found)} {unsure:.1%} of the rows are unsure: their cluster has a probability "
+        f"below {UNSURE}; {loss_in_words(estimator)}.</p>"
         f"<p>{escape(baseline)}</p>{boxes}"
     )
+
+
+def _used(given: ReportInput, found: Findings) -> str:
+    """How the rows lie in the clusters."""
+    if found.said is None:
+        used, estimator = int((found.sizes > 0).sum()), given.estimator
+        return (
+            f"{used} of {estimator.n_outputs_} clusters are used, {estimator.n_dominant_} hold at least "
+            "their share of the rows."
+        )
+    aside = int((found.labels < 0).sum())
+    return "Corrected on the page of coterie open" + (f"; {aside:,} rows are set aside." if aside else ".")
 
 
 def _asked(given: ReportInput) -> str:
@@ -159,9 +174,21 @@ def _training(given: ReportInput) -> str:
 def _sizes(found: Findings) -> str:
     ax = cluster_sizes(found.sizes.tolist(), found.unsure.tolist())
     figure = _figure(figure_svg(_figure_of(ax)), "Rows of each cluster.")
-    confused = [(f"{first} and {second}", count) for first, second, count in found.confused(6)]
+    confused = [
+        (f"{_short(found, first)} and {_short(found, second)}", count)
+        for first, second, count in found.confused(6)
+    ]
     listed = f"<h3>Unsure between two clusters</h3>{_table(('clusters', 'unsure rows'), confused)}"
     return f"<h2>Clusters</h2>{figure}{listed if confused else ''}"
+
+
+def _short(found: Findings, cluster: int) -> str:
+    """A cluster in a table of clusters."""
+    return found.name(cluster).removeprefix("cluster ")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _examples(given: ReportInput, found: Findings) -> str:
@@ -172,7 +199,8 @@ def _examples(given: ReportInput, found: Findings) -> str:
     for cluster in sorted(shown):
         most, least = found.examples(cluster, _EXAMPLES)
         parts.append(
-            f"<h3>Cluster {cluster}: {found.sizes[cluster]:,} rows, {found.unsure[cluster]:,} unsure</h3>"
+            f"<h3>{escape(_capital(found.name(cluster)))}: {found.sizes[cluster]:,} rows, "
+            f"{found.unsure[cluster]:,} unsure</h3>"
             f'<div class="pair"><div><p class="note">most certain</p>{_show(given, found, most)}</div>'
             f'<div><p class="note">least certain</p>{_show(given, found, least)}</div></div>'
         )
@@ -235,7 +263,7 @@ def _truth(given: ReportInput, found: Findings) -> str:
     if given.truth is None:
         return ""
     codes, classes = encode_labels(given.truth)
-    known = codes[found.rows] >= 0
+    known = (codes[found.rows] >= 0) & (found.labels >= 0)
     if not known.any():
         return ""
     true, clusters = codes[found.rows][known], found.labels[known]
@@ -245,9 +273,10 @@ def _truth(given: ReportInput, found: Findings) -> str:
         f"{purity(true, clusters):.3f}."
     )
     head = f"<h2>Known labels</h2><p>{scores}</p>"
-    if max(len(classes), given.estimator.n_outputs_) > _LARGEST_TABLE:
+    n_clusters = found.probabilities.shape[1]
+    if max(len(classes), n_clusters) > _LARGEST_TABLE:
         return head
-    table = np.zeros((len(classes), given.estimator.n_outputs_), dtype=np.int64)
+    table = np.zeros((len(classes), n_clusters), dtype=np.int64)
     np.add.at(table, (true, clusters), 1)
     size = (2.2 + 0.42 * table.shape[0], 1.6 + 0.3 * table.shape[1])
     ax = contingency_table(table, Figure(size, layout="constrained").subplots(), class_names=list(classes))

@@ -63,7 +63,7 @@ def prepare(run: Path, data: str | None) -> None:
         scores, features = _with_lost(run, names, present, scores), _spread(features, present, len(names))
     _save(folder / library.SCORES, scores)
     _save(folder / library.FEATURES, features)
-    _save(folder / library.POINTS, _points(features))
+    _save(folder / library.POINTS, page_points(features))
     _write(folder / library.NAMES, names)
     save_candidates(run, _candidates(run, fitted, names, present, scores))
     (folder / library.MAP).unlink(missing_ok=True)
@@ -101,7 +101,10 @@ def _outputs(fitted: Fitted) -> tuple[Array, Array]:
     scores, features = [], []
     for start in range(0, len(X), _CHUNK):
         part = np.asarray(X[slice(start, start + _CHUNK)])
-        scores.append(estimator.predict_proba(part).astype(np.float32))
+        found = estimator.predict_proba(part).astype(np.float32)
+        if getattr(estimator, "noise", False):
+            found[estimator.predict(part) < 0] = 0
+        scores.append(found)
         features.append(part if encoded else estimator.transform(part))
     return np.concatenate(scores), np.concatenate(features).reshape(len(X), -1).astype(np.float32)
 
@@ -125,7 +128,7 @@ def _spread(values: Array, present: Array, n: int) -> Array:
     return whole
 
 
-def _points(features: Array) -> Array:
+def page_points(features: Array) -> Array:
     """Principal components of the features' directions, signed square roots first, as `nn.Features`."""
     rooted = np.sign(features) * np.sqrt(np.abs(features))
     rooted /= np.maximum(np.linalg.norm(rooted, axis=1, keepdims=True), 1e-12)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie._errors import InputError
+from coterie.cli.label_table import COLUMNS, as_text
 from coterie.cli.open import work
 from coterie.cli.open.bench import workbench_of
 from coterie.cli.open.learning import Learning
@@ -22,10 +23,9 @@ from coterie.cli.open.questions import Questions, count_answers
 from coterie.cli.open.words import Words
 from coterie.cli.open.written import (
     CLUSTERS,
-    COLUMNS,
     LABELS,
     PAIRS,
-    label_lines,
+    label_rows,
     other_lines,
     pair_lines,
     write_table,
@@ -264,11 +264,11 @@ class Session:
     def write(self) -> None:
         """Write labels.csv and clusters.csv as shown."""
         with self._lock:
-            rows = label_lines(self.bench, self.library.meta["threshold"])
+            rows = label_rows(self.bench, self.library.meta["threshold"])
             clusters = [(one, self.words.name_of(one), self._size(one)) for one in sorted(self._sorted())]
             pairs = pair_lines(self.bench)
         others = other_lines(self.run / LABELS, self.library.names)
-        write_table(self.run / LABELS, COLUMNS, [*rows, *others])
+        write_table(self.run / LABELS, COLUMNS, [*map(as_text, rows), *others])
         write_table(self.run / PAIRS, ("i", "j", "same"), pairs)
         write_table(self.run / CLUSTERS, ("label", "name", "size"), clusters)
 

@@ -8,17 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from coterie.cli.label_table import Row
 from coterie.corrections.shown import ASIDE
 from coterie.corrections.workbench import Workbench
 from coterie.data.files import atomic_write
 
 LABELS, CLUSTERS, PAIRS = "labels.csv", "clusters.csv", "pairs.csv"
-COLUMNS = ("id", "label", "probability", "second", "second_probability")
-Line = tuple[str, int, str, int | str, str]
 
 
-def label_lines(bench: Workbench, threshold: float) -> list[Line]:
-    """Lines of labels.csv.
+def label_rows(bench: Workbench, threshold: float) -> list[Row]:
+    """Rows of labels.csv.
 
     Parameters
     ----------
@@ -34,7 +33,7 @@ def label_lines(bench: Workbench, threshold: float) -> list[Line]:
     p_second = others[np.arange(len(others)), second]
     columns = (labels, shown.certainty, joined[second], p_second)
     return [
-        (name, label, f"{p:.6f}", *((other, f"{q:.6f}") if q >= 0 else ("", "")))
+        (name, label, p, *((other, q) if q >= 0 else (None, None)))
         for name, label, p, other, q in zip(
             bench.names, *(column.tolist() for column in columns), strict=True
         )

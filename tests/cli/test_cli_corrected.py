@@ -1,0 +1,131 @@
+"""`predict` and `report` after corrections: nothing that a person has said is contradicted."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.cli.open_client import Done, make_run, sitting
+from tests.cli.test_open import wait
+from tests.corrections.oracle import contradicted
+
+from coterie.cli.open import work
+from coterie.cli.open.session import Session
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was looked at once."""
+    run = make_run(tmp_path_factory.mktemp("corrected"))
+    sitting(run).finish()
+    return run
+
+
+@pytest.fixture
+def run(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it."""
+    monkeypatch.setattr(work, "start", Done)
+    return Path(shutil.copytree(made, tmp_path / "run"))
+
+
+def photos(run: Path) -> Path:
+    return Path(json.loads((run / "run.json").read_text())["data"])
+
+
+def correct(session: Session) -> None:
+    """Merge two clusters, move, set apart, name."""
+    ids = [one["id"] for one in session.state()["clusters"]]
+    session.act(0, "merge", {"clusters": ids[:2]})
+    rows = [tile["row"] for tile in session.members(ids[2], "certain", 0, 3)["tiles"]]
+    session.act(1, "move", {"rows": rows, "cluster": None, "name": "<b>odd"})
+    wrong = [tile["row"] for tile in session.members(ids[3], "certain", 0, 2)["tiles"]]
+    session.act(2, "wrong", {"rows": wrong, "cluster": ids[3]})
+
+
+def predicted(run: Path, call: Call, data: Path) -> dict[str, list[str]]:
+    out = run.parent / "predicted.csv"
+    out.unlink(missing_ok=True)
+    code, _, err = call("predict", str(run), str(data), "--out", str(out))
+    assert code == 0, err
+    with open(out, newline="", encoding="utf-8") as file:
+        return {line[0]: line for line in list(csv.reader(file))[1:]}
+
+
+@pytest.mark.parametrize("learn", [False, True])
+def test_predict_repeats_what_was_said(run: Path, call: Call, learn: bool) -> None:
+    session = sitting(run)
+    correct(session)
+    if learn:
+        session.refit(3)
+        wait(session)
+    session.finish()
+    found = predicted(run, call, photos(run))
+    assert (
+        contradicted(session.bench.journal.entries, {name: int(line[1]) for name, line in found.items()})
+        == []
+    )
+    with open(run / "labels.csv", newline="", encoding="utf-8") as file:
+        assert {line[0]: line for line in list(csv.reader(file))[1:]} == found
+
+
+@pytest.mark.parametrize("learn", [False, True])
+def test_new_samples_join_clusters_as_they_are_shown(
+    run: Path, call: Call, tmp_path: Path, learn: bool
+) -> None:
+    session = sitting(run)
+    correct(session)
+    if learn:
+        session.refit(3)
+        wait(session)
+    session.finish()
+    shown = session.bench.shown
+    new = tmp_path / "new"
+    new.mkdir()
+    # a name of the run, on another picture, and a new name on one of the run's pictures but for a pixel
+    names = session.library.names
+    first, last = names[0], names[-1]
+    shutil.copy(photos(run) / last, new / first)
+    pixels = np.asarray(Image.open(photos(run) / first)).copy()
+    pixels[0, 0] ^= 8
+    Image.fromarray(pixels).save(new / "new.png")
+    found = predicted(run, call, new)
+    assert int(found[first][1]) == int(shown.labels[-1])
+    assert int(found["new.png"][1]) in shown.clusters
+    # of clusters that were merged, one is left
+    assert session.bench.canonical(int(found["new.png"][1])) == int(found["new.png"][1])
+
+
+def test_the_report_shows_what_was_said(run: Path, call: Call) -> None:
+    assert call("report", str(run))[0] == 0
+    before = (run / "report.html").read_text(encoding="utf-8")
+    assert "<h3>Cluster 0: 12 rows" in before
+    session = sitting(run)
+    correct(session)
+    sizes = {one["name"]: one["size"] for one in session.state()["clusters"]}
+    aside = session.state()["aside"]
+    session.finish()
+    assert call("report", str(run))[0] == 0
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "Corrected on the page of coterie open" in page
+    assert "<h3>&lt;b&gt;odd: 3 rows, 0 unsure</h3>" in page
+    for name, size in sizes.items():
+        shown = name.replace("<", "&lt;").replace(">", "&gt;")
+        assert f"<h3>{shown[0].upper()}{shown[1:]}: {size} rows" in page
+    assert (f"{aside} rows are set aside" in page) == (aside > 0)
+
+
+def test_without_corrections_nothing_differs(run: Path, call: Call) -> None:
+    before = predicted(run, call, photos(run))
+    session = sitting(run)
+    session.act(0, "name", {"cluster": 0, "name": "reds"})
+    session.act(1, "undo", {})
+    session.finish()
+    assert predicted(run, call, photos(run)) == before
