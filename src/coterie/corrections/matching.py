@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 # share of the smaller one's members that two clusters have to share to be one
 _SHARED = 0.5
@@ -48,6 +47,8 @@ def match_clusters(before: Ints, after: Ints, n_columns: int, fresh: int) -> tup
 
 def _assign(shared: npt.NDArray[np.float64], smaller: npt.NDArray[np.float64]) -> dict[int, int]:
     """Columns and ids that go together, so that most samples keep their id."""
+    from scipy.optimize import linear_sum_assignment  # half of the time in which a page starts
+
     enough = np.where(shared >= _SHARED * smaller, shared, 0)
     columns, olds = linear_sum_assignment(-enough)
     pairs = zip(columns.tolist(), olds.tolist(), strict=True)
