@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.cli.local_client import get, post, refused
+from tests.waiting import PATIENCE, wait_until
 
 from coterie._errors import InputError
 from coterie.cli.local_server import LocalHandler, LocalServer, Reply, as_json
@@ -102,12 +103,9 @@ def test_half_a_request_holds_no_thread(server: Counter, monkeypatch: pytest.Mon
     for half in halves:
         half.sendall(b"POST /x HTTP/1.0\r\nContent-Length: 9\r\n")
     assert get(server.address + "state")["n"] == 0
-    end = time.monotonic() + 30
-    while threading.active_count() > before and time.monotonic() < end:
-        time.sleep(0.05)
+    wait_until(lambda: threading.active_count() <= before, "no thread is held")
     for half in halves:
         half.close()
-    assert threading.active_count() <= before
 
 
 def test_a_byte_now_and_then_holds_no_thread(server: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +114,7 @@ def test_a_byte_now_and_then_holds_no_thread(server: Counter, monkeypatch: pytes
     begun = time.monotonic()
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as connection:
         ended = False
-        while not ended and time.monotonic() - begun < 60:
+        while not ended and time.monotonic() - begun < PATIENCE:
             try:
                 connection.sendall(b"x")
                 time.sleep(0.1)
@@ -169,9 +167,10 @@ def test_a_fault_of_ours_is_seen(
     monkeypatch.setattr(server, "state", lambda: 1 / 0)
     with pytest.raises((OSError, http.client.HTTPException)):
         get(server.address + "state")
-    end = time.monotonic() + 30
-    err = capfd.readouterr().err
-    while "ZeroDivisionError" not in err and time.monotonic() < end:
-        time.sleep(0.01)
-        err += capfd.readouterr().err
-    assert "ZeroDivisionError" in err
+    said: list[str] = []
+
+    def seen() -> bool:
+        said.append(capfd.readouterr().err)
+        return "ZeroDivisionError" in "".join(said)
+
+    wait_until(seen, "the error is printed")
