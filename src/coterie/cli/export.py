@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,12 +124,19 @@ def write_folders(exported: Exported, out: Path, *, link: bool = False) -> None:
     if link and not exported.has_files:
         raise InputError("--link: the samples are no files that could be linked")
     folders = folder_names(exported.names)
+    with _whole(out) as unfinished:
+        for row, (name, label, *_) in enumerate(exported.rows):
+            _put(exported, row, unfinished / folders[label] / name, link)
+
+
+@contextlib.contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """A folder that takes its name once all is in it, and goes where that fails."""
     unfinished = out.with_name(f".{out.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         unfinished.mkdir()
-        for row, (name, label, *_) in enumerate(exported.rows):
-            _put(exported, row, unfinished / folders[label] / name, link)
+        yield unfinished
         unfinished.rename(out)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -183,13 +191,16 @@ def _need_pictures(exported: Exported, to: str) -> None:
 def _write_fiftyone(exported: Exported, out: Path) -> None:
     """Names of samples in the two files are row numbers, since theirs may hold slashes."""
     _need_pictures(exported, "fiftyone")
-    out.mkdir()
-    _write_json(out / "data.json", {str(row): str(exported.file(row)) for row in range(len(exported.rows))})
+    files = {str(row): str(exported.file(row)) for row in range(len(exported.rows))}
     labels = {
         str(row): {"label": name, "confidence": p, "attributes": {"id": one, "said": said}}
         for row, (one, _, name, p, said) in enumerate(exported.rows)
     }
-    _write_json(out / "labels.json", {"classes": sorted(exported.names.values()), "labels": labels})
+    with _whole(out) as unfinished:
+        _write_json(unfinished / "data.json", files)
+        _write_json(
+            unfinished / "labels.json", {"classes": sorted(exported.names.values()), "labels": labels}
+        )
 
 
 def _write_labelstudio(exported: Exported, out: Path) -> None:
@@ -198,14 +209,14 @@ def _write_labelstudio(exported: Exported, out: Path) -> None:
     kind = "image" if exported.has_files and library.pictorial else "text"
     if kind == "text" and library.meta["kind"] == "values":
         raise InputError("--to labelstudio: the samples must be image files or texts; --to csv takes all")
-    out.mkdir()
-    _write_json(out / "tasks.json", [_task(exported, row, kind) for row in range(len(exported.rows))])
+    tasks = [_task(exported, row, kind) for row in range(len(exported.rows))]
     choices = "".join(f"<Choice value={quoteattr(name)}/>" for name in exported.names.values())
     shown = (
         '<Image name="sample" value="$image"/>' if kind == "image" else '<Text name="sample" value="$text"/>'
     )
-    with atomic_write(out / "config.xml") as temporary:
-        temporary.write_text(
+    with _whole(out) as unfinished:
+        _write_json(unfinished / "tasks.json", tasks)
+        (unfinished / "config.xml").write_text(
             f'<View>{shown}<Choices name="cluster" toName="sample">{choices}</Choices></View>\n',
             encoding="utf-8",
         )

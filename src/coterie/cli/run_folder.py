@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import json
 import shlex
 import sys
@@ -135,6 +136,15 @@ def load_labeller(run: str | Path) -> NeuralClusterer | L2C:
 def load_clusterer(run: str | Path) -> NeuralClusterer:
     """The fitted clusterer of a run."""
     return _clusterer(load(Path(run) / MODEL), run)
+
+
+def network_digest(estimator: NeuralClusterer) -> str:
+    """What tells the networks of a model from those of another fit."""
+    digest = hashlib.sha256()
+    for network in estimator.members_:
+        for value in network.state_dict().values():
+            digest.update(value.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_similarity(run: str | Path) -> SimilarityNetwork:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import warnings
@@ -17,6 +16,7 @@ from coterie._launcher import place
 from coterie.cli.corrected import Corrected
 from coterie.cli.label_table import Row
 from coterie.cli.labels_out import label_rows, safe_for_spreadsheets, write_labels
+from coterie.cli.run_folder import network_digest
 from coterie.data import ReadOptions
 from coterie.data.files import atomic_write
 from coterie.data.readers import find_shards, numbered_parts
@@ -179,13 +179,9 @@ def _prepare(job: Labelling, overwrite: bool) -> None:
 
 def _digest(job: Labelling) -> dict[str, Any]:
     """What the labels follow from, but the shards."""
-    digest = hashlib.sha256()
-    for network in job.estimator.members_:
-        for value in network.state_dict().values():
-            digest.update(value.cpu().numpy().tobytes())
     said = 0 if job.said is None else len(job.said.bench.journal.entries)
     return {
-        "network": digest.hexdigest(),
+        "network": network_digest(job.estimator),
         "threshold": job.threshold,
         "safe_csv": job.safe_csv,
         "corrections": said,

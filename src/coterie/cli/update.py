@@ -19,7 +19,7 @@ from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
 from coterie.cli.label_table import COLUMNS, Row, as_text
 from coterie.cli.labels_out import assigned_rows, safe_name
 from coterie.cli.reading import reading_options
-from coterie.cli.run_folder import LABELS, load_clusterer, load_fitted, read_metadata
+from coterie.cli.run_folder import LABELS, load_clusterer, load_fitted, network_digest, read_metadata
 from coterie.cli.table import format_table
 from coterie.data import Samples
 from coterie.data.files import atomic_write, held
@@ -32,6 +32,8 @@ from coterie.nn import unit_features
 KNOWN, _KIND = "known", "file of known samples"
 _LOCK = "update.lock"
 MOST_KNOWN = 10_000
+# clusters that updates have made, of a file that is read
+_MOST_NEW = 10**6
 
 
 def run(options: Any, words: Sequence[str]) -> None:
@@ -44,15 +46,15 @@ def run(options: Any, words: Sequence[str]) -> None:
         if not names:
             print(json.dumps(_results([], 0)) if options.json else "no new samples")
             return
-        known, n_remembered = _known(folder, estimator)
+        points, proba = _points(estimator, samples.X), estimator.predict_proba(samples.X)
+        known, n_remembered = _known(folder, estimator, points.shape[1])
         labels = _labels_of(folder / LABELS, listed)
         # a page of corrections makes clusters too
         n_before = max(n_remembered, 1 + int(labels.max(initial=-1)))
-        points, proba = _points(estimator, samples.X), estimator.predict_proba(samples.X)
         counts = estimator.n_outputs_, n_before
         placed = place(known, points, proba.argmax(axis=1), counts, options.min_size)
         # first: an update that is stopped in between finds these samples new once more
-        _remember(folder, known.joined(points, placed.clusters, MOST_KNOWN), placed.n_clusters)
+        _remember(folder, estimator, known.joined(points, placed.clusters, MOST_KNOWN), placed.n_clusters)
         rows = _rows(names, proba, placed, metadata.get("threshold", 0.0))
         ids = _ids_after_corrections(estimator, labels)
         _append(folder / LABELS, (_renamed(row, ids) for row in rows))
@@ -67,6 +69,8 @@ def _read_labels(path: Path) -> list[list[str]]:
             rows = list(csv.reader(file))
     except FileNotFoundError as error:
         raise InputError(f"RUN: {path} does not exist; coterie fit writes it") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DamagedFileError(f"{path} is damaged: {error}") from error
     if not rows or tuple(rows[0]) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
         raise DamagedFileError(f"{path} is damaged: it must have the columns {', '.join(COLUMNS)}")
     return rows
@@ -112,30 +116,52 @@ def _read_new(
     return list(new.names), new
 
 
-def _known(folder: Path, estimator: NeuralClusterer) -> tuple[Known, int]:
-    """The samples that are known, and the number of clusters with those of earlier updates."""
-    if (folder / KNOWN).exists():
-        return _remembered(folder / KNOWN)
+def _known(folder: Path, estimator: NeuralClusterer, width: int) -> tuple[Known, int]:
+    """The samples that are known, and the number of clusters with those of earlier updates of this model."""
+    found = _remembered(folder / KNOWN, estimator, width) if (folder / KNOWN).exists() else None
+    if found is not None:
+        return found
     X = load_fitted(folder, None).samples.X
     rows = np.sort(np.random.default_rng(0).permutation(len(X))[:MOST_KNOWN])
     clusters = estimator.predict_proba(X[rows]).argmax(axis=1).astype(np.int64)
     return Known(_points(estimator, X[rows]), clusters), estimator.n_outputs_
 
 
-def _remembered(path: Path) -> tuple[Known, int]:
+def _remembered(path: Path, estimator: NeuralClusterer, width: int) -> tuple[Known, int] | None:
+    """What an earlier update wrote; None where the run has another model since."""
     tensors, meta = read_tensors(path, _KIND)
+    if meta.get("network") != network_digest(estimator):
+        return None
     try:
-        known = Known(tensors["points"].numpy(), tensors["clusters"].numpy())
-        return known, int(meta["n_clusters"])
+        known, n_clusters = Known(tensors["points"].numpy(), tensors["clusters"].numpy()), meta["n_clusters"]
+        _check_known(known, n_clusters, (estimator.n_outputs_, width))
+        return known, n_clusters
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedFileError(
             f"{path} is damaged: {error!r}; without it, an update starts afresh"
         ) from error
 
 
-def _remember(folder: Path, known: Known, n_clusters: int) -> None:
+def _check_known(known: Known, n_clusters: Any, expected: tuple[int, int]) -> None:
+    """Raise ValueError for what no update writes; expected are the model's clusters and the points' width."""
+    points, clusters = known.points, known.clusters
+    fewest, width = expected
+    if type(n_clusters) is not int or not fewest <= n_clusters <= fewest + _MOST_NEW:
+        raise ValueError(f"n_clusters={n_clusters!r:.40}")
+    if points.dtype != np.float32 or points.ndim != 2 or points.shape[1] != width or not len(points):
+        raise ValueError(f"points of shape {points.shape} and type {points.dtype}")
+    if not np.isfinite(points).all():
+        raise ValueError("points must be finite")
+    if clusters.dtype != np.int64 or clusters.shape != points.shape[:1]:
+        raise ValueError(f"clusters of shape {clusters.shape} and type {clusters.dtype}")
+    if clusters.min() < 0 or clusters.max() >= n_clusters:
+        raise ValueError(f"clusters must be in 0..{n_clusters - 1}")
+
+
+def _remember(folder: Path, estimator: NeuralClusterer, known: Known, n_clusters: int) -> None:
+    facts = {"n_clusters": n_clusters, "network": network_digest(estimator)}
     tensors = {"points": torch.from_numpy(known.points), "clusters": torch.from_numpy(known.clusters)}
-    write_tensors(folder / KNOWN, _KIND, tensors, {"n_clusters": n_clusters})
+    write_tensors(folder / KNOWN, _KIND, tensors, facts)
 
 
 def _points(estimator: NeuralClusterer, X: Any) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie._errors import InputError
+from coterie._errors import DamagedFileError, InputError
 from coterie.corrections.actions import Around, written
 from coterie.corrections.journal import REDO, UNDO, Entry, Journal
 from coterie.corrections.matching import match_clusters
@@ -46,6 +46,8 @@ class Workbench:
     ------
     Contradiction
         The journal contradicts itself, which no workbench writes.
+    DamagedFileError
+        An entry of the journal lacks something, or has it in another form.
     """
 
     def __init__(
@@ -62,7 +64,15 @@ class Workbench:
         self._scores_of = scores_of
         self._fit: Entry | None = None
         self.scores = self._load(None)
-        self._update()
+        try:
+            self._update()
+            self.fresh  # noqa: B018  # it looks into all entries, those that were undone too
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise DamagedFileError(
+                f"{journal.path} is damaged: an entry says what no action writes ({error!r:.80})"
+            ) from error
 
     @property
     def fresh(self) -> int:

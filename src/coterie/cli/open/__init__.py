@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from coterie._errors import InputError, Interrupted
+from coterie._errors import DamagedFileError, InputError, Interrupted
 from coterie.cli.open import work
 from coterie.cli.open.library import FOLDER, JOURNAL, META, QUESTIONS, Library
 from coterie.cli.open.questions import take_over
@@ -97,10 +97,12 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def library_of(folder: Path, data: str | None) -> Library:
-    """What the page shows, worked out anew where the model or the data are others."""
-    if not _is_current(folder, data):
-        print("coterie: looking at all samples", file=sys.stderr)
-        look_at(folder, data)
+    """What the page shows, worked out anew where the model or the data are others, or a file is damaged."""
+    if _is_current(folder, data):
+        with contextlib.suppress(DamagedFileError):
+            return Library(folder / FOLDER)
+    print("coterie: looking at all samples", file=sys.stderr)
+    look_at(folder, data)
     return Library(folder / FOLDER)
 
 
@@ -114,9 +116,9 @@ def _is_current(folder: Path, data: str | None) -> bool:
     try:
         facts = json.loads(meta.read_text(encoding="utf-8"))
         newer = meta.stat().st_mtime_ns >= (folder / MODEL).stat().st_mtime_ns
-    except (OSError, ValueError):
+        there = Path(facts["data"]).exists()
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
         return False
-    there = Path(facts["data"]).exists()
     whole = newer and (folder / FOLDER / QUESTIONS).exists()
     return whole and (there if data is None else facts["data"] == data)
 

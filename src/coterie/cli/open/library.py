@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from coterie._errors import InputError
+from coterie._errors import DamagedFileError, InputError
 
 # of a run: what `prepare` writes, what was said, new fits
 FOLDER, JOURNAL, REFITS = "explore", "corrections.jsonl", "refits"
@@ -59,10 +59,23 @@ class Library:
     scores : float32 array of shape (n, k)
     points : float32 array of shape (n, d)
         Distances in it mean likeness.
+
+    Raises
+    ------
+    DamagedFileError
+        A file is missing, or is none that `prepare` writes.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        try:
+            self._read(folder)
+        except (OSError, ValueError, EOFError, TypeError, LookupError, RecursionError) as error:
+            raise DamagedFileError(
+                f"{folder} is damaged: {error}; remove it to let it be made anew"
+            ) from error
+
+    def _read(self, folder: Path) -> None:
         self.meta: dict[str, Any] = json.loads((folder / META).read_text(encoding="utf-8"))
         self.names: list[str] = json.loads((folder / NAMES).read_text(encoding="utf-8"))
         self.scores = np.load(folder / SCORES, mmap_mode="r")
@@ -75,6 +88,11 @@ class Library:
         elif self._kind in ("values", "pixels"):
             self._values = np.load(folder / (VALUES if self._kind == "values" else PIXELS), mmap_mode="r")
         self._stats = np.load(folder / STATS) if self._kind == "files" else np.empty((0, 2))
+        listed = {STATS: self._stats, TEXTS: self._texts, VALUES: self._values}
+        lengths = {SCORES: len(self.scores), POINTS: len(self.points)}
+        lengths |= {name: len(values) for name, values in listed.items() if len(values)}
+        if wrong := [name for name, length in lengths.items() if length != len(self.names)]:
+            raise ValueError(f"{wrong[0]} must have {len(self.names)} rows")
 
     def __len__(self) -> int:
         return len(self.names)
