@@ -15,9 +15,12 @@ import torch
 from tests.cli.conftest import Call
 from tests.cli.open_client import Done, make_run
 
+from coterie import DamagedFileError
 from coterie.cli import main
 from coterie.cli.open import library_of, work
-from coterie.cli.open.library import FOLDER, META
+from coterie.cli.open.bench import workbench_of
+from coterie.cli.open.library import FOLDER, META, QUESTIONS
+from coterie.cli.open.questions import Questions
 from coterie.engine.storage import read_tensors, write_tensors
 
 FIT = ["fit", "x.csv", "--n-clusters", "4", "--n-restarts", "1", "--max-steps", "3", "--random-state", "0"]
@@ -121,8 +124,12 @@ def run(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_what_is_worked_out_for_the_page_is_made_anew_where_it_is_damaged(run: Path) -> None:
     whole = library_of(run, None)
-    kept = {path: path.read_bytes() for path in (run / FOLDER).iterdir() if path.suffix in (".json", ".npy")}
-    assert len(kept) >= 5
+    kept = {
+        path: path.read_bytes()
+        for path in (run / FOLDER).iterdir()
+        if path.suffix in (".json", ".npy", ".npz")
+    }
+    assert len(kept) >= 6
     wrong = [b"{}", b"3", b'{"data": 3}', b"\xff", b"[" * 100_000]
     for path in kept:
         for content in (b"", b"[]", kept[path][:-9], *(wrong if path.name == META else ())):
@@ -130,6 +137,16 @@ def test_what_is_worked_out_for_the_page_is_made_anew_where_it_is_damaged(run: P
             found = library_of(run, None)
             assert found.names == whole.names
             np.testing.assert_array_equal(found.scores, whole.scores)
+            assert len(Questions(found).candidates(workbench_of(run, found)).rows) > 0
+
+
+def test_damage_within_the_questions_is_named(run: Path) -> None:
+    path = run / FOLDER / QUESTIONS
+    content = bytearray(path.read_bytes())
+    content[200:260] = bytes(60)
+    path.write_bytes(content)
+    with pytest.raises(DamagedFileError, match=f"{path} is damaged"):
+        Questions(library_of(run, None))
 
 
 SAID = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def _is_current(folder: Path, data: str | None) -> bool:
         there = Path(facts["data"]).exists()
     except (OSError, ValueError, TypeError, LookupError, RecursionError):
         return False
-    whole = newer and (folder / FOLDER / QUESTIONS).exists()
+    whole = newer and zipfile.is_zipfile(folder / FOLDER / QUESTIONS)
     return whole and (there if data is None else facts["data"] == data)
 
 

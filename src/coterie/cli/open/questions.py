@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 
+from coterie._errors import DamagedFileError
 from coterie.cli.open.library import FOLDER, QUESTIONS, Library
 from coterie.corrections.questions import Candidates, Known, next_question
 from coterie.corrections.statements import ANSWERS, answers_in, skipped_in
@@ -29,8 +32,12 @@ class Questions:
 
     def __init__(self, library: Library) -> None:
         self._row_of = {name: row for row, name in enumerate(library.names)}
-        with np.load(library.folder / QUESTIONS) as kept:
-            self._rows, self._weight, self._points = kept["rows"], kept["weight"], kept["points"]
+        path = library.folder / QUESTIONS
+        try:
+            with np.load(path) as kept:
+                self._rows, self._weight, self._points = kept["rows"], kept["weight"], kept["points"]
+        except (OSError, ValueError, EOFError, LookupError, zipfile.BadZipFile, zlib.error) as error:
+            raise DamagedFileError(f"{path} is damaged: {error}; remove it to let it be made anew") from error
 
     def candidates(self, bench: Workbench) -> Candidates:
         """Rows that may be asked about, with what the present fit says of them."""
