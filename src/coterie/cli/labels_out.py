@@ -7,18 +7,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from coterie.cli.corrected import Corrected
 from coterie.cli.label_table import COLUMNS, Row, as_text
 from coterie.data.files import atomic_write
 from coterie.data.readers import Samples
 from coterie.data.readers.parquet import load_arrow
 from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.l2c import L2C
+
+if TYPE_CHECKING:
+    from coterie.cli.corrected import Corrected
 
 UNASSIGNED = -1
 # rows whose probabilities are in memory at a time

@@ -9,11 +9,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coterie._errors import InputError
 from coterie._launcher import place
-from coterie.cli.corrected import Corrected
 from coterie.cli.label_table import Row
 from coterie.cli.labels_out import label_rows, safe_for_spreadsheets, write_labels
 from coterie.cli.run_folder import network_digest
@@ -24,6 +23,9 @@ from coterie.engine import processes
 from coterie.engine.pool import Pool, count_workers
 from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.l2c import L2C
+
+if TYPE_CHECKING:
+    from coterie.cli.corrected import Corrected
 
 # what the labels in a folder were made with
 MADE_WITH = ".made-with.json"
