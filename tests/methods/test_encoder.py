@@ -45,7 +45,7 @@ def test_paths(as_path: Any, tmp_path: Path) -> None:
 
 
 def test_an_array_of_pictures_by_name() -> None:
-    pictures = np.zeros((8, 3, 10, 10), dtype=np.uint8)
+    pictures = np.full((8, 3, 10, 10), 20, dtype=np.uint8)
     pictures[::2, 0] = 200
     model = DDC(encoder="toy-pictures", **QUICK).fit(pictures)
     assert clustering_accuracy([0, 1] * 4, model.labels_) == 1

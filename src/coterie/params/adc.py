@@ -62,7 +62,7 @@ class ADCParams(ClustererParams):
         check=Range(1),
         text="""
         Number of runs from different starts; the run of lowest loss is kept. "auto": 3, or 1 after
-        `start_from`.
+        `start_from` and on features.
         """,
     )
     backbone: str | Callable[..., Any] = param(
@@ -71,7 +71,9 @@ class ADCParams(ClustererParams):
         shapes_network=True,
         text="""
         Network below the output layer, by name. "auto": the paper's VCNN for images from 8 pixels, or with
-        the default preset a LeNet with batch norm for those with colours; otherwise an MLP.
+        the default preset a LeNet with batch norm for those with colours; otherwise an MLP. For vectors of an
+        encoder, with the default preset, "features": it only normalises them, and centroids and output layer
+        begin with clusters of them.
         """,
         python_text=MODULES,
     )
@@ -98,8 +100,9 @@ class ADCParams(ClustererParams):
         Random views, drawn again at every step. "digits": crop, rotation, brightness and noise.
         "digits-paper": weaker ones, which "auto" takes with the presets of paper and code. "objects":
         crop, mirror, rotation, contrast, saturation and hue. "sounds": shift in time and masked bands of
-        spectrograms. "auto": "sounds" for sounds, noise and dropout of features for vectors, "objects" for
-        images of three channels, otherwise "digits". "none": copies, which differ only by dropout.
+        spectrograms. "auto": "sounds" for sounds, noise and dropout for vectors, dropout for features,
+        "objects" for images of three channels, otherwise "digits". "none": copies, which differ only by
+        dropout.
         """,
         python_text="A callable maps a scaled batch and a torch.Generator to a batch of the same shape.",
     )

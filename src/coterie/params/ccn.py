@@ -65,8 +65,8 @@ class CCNParams(ClustererParams):
         check=Range(1),
         text="""
         Number of runs from different starts; the run of lowest loss is kept. "auto": 5 with at most
-        20,000 pairs or 5,000 labels, otherwise 1; 1 with a similarity network or after
-        `start_from`.
+        20,000 pairs or 5,000 labels, otherwise 1; 1 with a similarity network, after
+        `start_from` and on features.
         """,
     )
     preset: Literal["default", "paper", "code"] = param(

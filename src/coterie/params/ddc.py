@@ -58,7 +58,7 @@ class DDCParams(ClustererParams):
         check=Range(1),
         text="""
         Number of runs from different starts; those of lowest loss are kept. "auto": 20, as in the
-        paper, or 1 after `start_from`.
+        paper, or 1 after `start_from` and on features.
         """,
     )
     restarts: How | None = param(  # type: ignore[assignment]  # None stands for one of the other names
@@ -76,7 +76,8 @@ class DDCParams(ClustererParams):
         text="""
         Network below the output layer, by name. "auto": for images of 8 to 64 pixels the paper's network,
         "ddc-cnn"; for vectors "mlp" with the default preset, whose batch norm throughout gave more accurate
-        clusters of digits, and otherwise the paper's, "ddc-mlp".
+        clusters of digits, and otherwise the paper's, "ddc-mlp". For vectors of an encoder, with the default
+        preset, "features": it only normalises them, and the output layer begins with clusters of them.
         """,
         python_text=MODULES,
     )

@@ -76,7 +76,11 @@ class TrainingParams:
         default="auto",
         metavar="NAME",
         shapes_network=True,
-        text='Network below the output layer, by name. "auto": chosen from the kind and shape of X.',
+        text="""
+        Network below the output layer, by name. "auto": chosen from the kind and shape of X. CCN, DDC and
+        ADC take "features" for vectors of an encoder: it only normalises them, and the output layer begins
+        with clusters of them.
+        """,
         python_text=MODULES,
     )
     max_pixels: int | Literal["auto"] | None = param(
@@ -135,8 +139,8 @@ class TrainingParams:
     scale: bool = param(
         default=True,
         text="""
-        Standardise X by statistics of the training data. Values of type uint8 are divided by 255 in
-        any case.
+        Standardise X by statistics of the training data, unless it holds features (see `backbone`). Values of
+        type uint8 are divided by 255 in any case.
         """,
     )
     precision: Literal["float32", "bfloat16"] = param(
