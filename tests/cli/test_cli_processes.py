@@ -22,7 +22,7 @@ from coterie.engine.checkpoint import FILE_NAME
 
 WORKER = [sys.executable, str(Path(__file__).with_name("worker.py"))]
 Digits = Any
-STEPS = 200
+STEPS = 40
 
 
 def start(words: Sequence[str], folder: Path) -> subprocess.Popen[str]:
