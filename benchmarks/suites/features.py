@@ -21,8 +21,8 @@ from benchmarks.embedded import CIFAR10_TRAIN, vectors_of
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.label_rule import answered
 from coterie import ADC, CCN, DDC, SelfDistillation
-from coterie.cli.open.candidates import representatives
 from coterie.data import Pairs
+from coterie.methods.candidates import representatives
 from coterie.methods.feature_starts import reduce_features
 from coterie.metrics import balanced_accuracy
 from coterie.report.baseline import unit_rows

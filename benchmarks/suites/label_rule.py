@@ -19,9 +19,9 @@ from benchmarks.estimators import RecordedADC, RecordedCCN, RecordedDDC
 from benchmarks.hardware import fast_precision
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import Pairs
-from coterie.cli.open.candidates import representatives
 from coterie.corrections.questions import Candidates, Known, next_question
 from coterie.corrections.relations import Link, Relations
+from coterie.methods.candidates import representatives
 from coterie.methods.clusterer import NeuralClusterer
 from coterie.metrics import clustering_accuracy
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     )
     from coterie.data import Pairs
     from coterie.methods.adc import ADC
+    from coterie.methods.asking import Asked, ask
     from coterie.methods.ccn import CCN
     from coterie.methods.ddc import DDC
     from coterie.methods.distillation import SelfDistillation
@@ -32,6 +33,8 @@ __version__ = "0.1.0"
 # help and errors of the command line need no torch
 _MODULES = {
     "ADC": "methods.adc",
+    "Asked": "methods.asking",
+    "ask": "methods.asking",
     "CCN": "methods.ccn",
     "DDC": "methods.ddc",
     "L2C": "methods.l2c",
@@ -59,6 +62,7 @@ __all__ = [
     "CCN",
     "DDC",
     "L2C",
+    "Asked",
     "CollapseWarning",
     "ConflictError",
     "DamagedFileError",
@@ -70,6 +74,7 @@ __all__ = [
     "SimilarityNetwork",
     "SimilarityWarning",
     "TableClusterer",
+    "ask",
     "export_onnx",
     "load",
     "losses",

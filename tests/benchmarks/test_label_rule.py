@@ -12,7 +12,7 @@ from benchmarks.tables import table
 from sklearn.datasets import make_blobs
 
 from benchmarks import run
-from coterie.cli.open.candidates import representatives
+from coterie.methods.candidates import representatives
 
 
 @pytest.mark.filterwarnings("ignore::coterie.CollapseWarning")  # so few steps leave clusters empty

@@ -14,10 +14,10 @@ from tests.cli.open_client import Done, make_run, sitting
 from coterie import InputError, Pairs
 from coterie.cli.open import sitting as sitting_of
 from coterie.cli.open import work
-from coterie.cli.open.candidates import representatives
 from coterie.cli.open.session import Session
 from coterie.corrections.questions import Candidates, Known, next_question
 from coterie.corrections.relations import Link, Relations, cluster_node
+from coterie.methods.candidates import representatives
 
 Given = list[tuple[int, int, int]]
 

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from coterie._errors import InputError
 from coterie.cli.neighbor_space import NeighborSpace
 from coterie.cli.open import library
-from coterie.cli.open.candidates import representatives
 from coterie.cli.open.library import JOURNAL, unique_names
 from coterie.cli.open.questions import save_candidates
 from coterie.cli.open.written import read_lines
@@ -26,6 +25,7 @@ from coterie.corrections.questions import Candidates
 from coterie.corrections.statements import answers_in
 from coterie.data.files import atomic_write
 from coterie.encoders.opening import text_of
+from coterie.methods.candidates import representatives
 from coterie.methods.feature_starts import reduce_features
 from coterie.report.findings import loss_in_words
 from coterie.report.pictures import is_pictorial, value_range

@@ -1,0 +1,120 @@
+"""An oracle is asked what helps most, and what it says is taken with care."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.datasets import make_blobs
+
+from coterie import DDC, Asked, InputError, InputTypeError, ask
+from coterie.metrics import clustering_accuracy
+
+X, Y = make_blobs(80, 3, centers=4, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def start() -> DDC:
+    settings: dict[str, Any] = {"n_restarts": 1, "max_steps": 5, "over_clustering": True}
+    return DDC(4, **settings, random_state=0).fit(X)
+
+
+def truth(i: int, j: int) -> bool:
+    return bool(Y[i] == Y[j])
+
+
+def test_few_answers_say_much(start: DDC) -> None:
+    asked = ask(start, X, truth, 60)
+    assert asked.n_questions == 60
+    assert asked.pairs is not None
+    closed = asked.pairs.closure()
+    assert closed.n_pairs > 5 * asked.pairs.n_pairs
+    np.testing.assert_array_equal(closed.same == 1, Y[closed.i] == Y[closed.j])
+    better = clone(start).set_params(max_steps=300, scale=True).fit(X, pairs=closed.propagate(X))
+    assert clustering_accuracy(Y, better.labels_) > clustering_accuracy(Y, start.labels_)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), wrong=st.sampled_from([0.0, 0.1, 1.0]), unsure=st.floats(0, 1))
+def test_no_question_is_asked_twice_but_to_check(start: DDC, seed: int, wrong: float, unsure: float) -> None:
+    rng, seen = np.random.default_rng(seed), []
+
+    def oracle(i: int, j: int) -> bool | None:
+        seen.append(frozenset((i, j)))
+        return None if rng.random() < unsure else truth(i, j) != (rng.random() < wrong)
+
+    asked = ask(start, X, oracle, 40)
+    assert len(seen) == asked.n_questions <= 40
+    assert len(seen) - len(set(seen)) == len(asked.confirmed) + len(asked.doubted) <= 4
+    assert all(asked.answers[question] is None for question in asked.doubted)
+    if asked.pairs is not None:
+        asked.pairs.check_consistent()
+
+
+def test_it_ends_where_nothing_is_left(start: DDC) -> None:
+    few = np.arange(6)
+    asked = ask(start, X[few], truth, 10**6)
+    assert asked.exhausted
+    assert asked.pairs is not None
+    assert asked.pairs.closure().n_pairs == 15
+
+
+def test_nothing_asked_and_nothing_known(start: DDC) -> None:
+    assert ask(start, X, truth, 0) == Asked()
+    unsure = ask(start, X, lambda i, j: None, 30)
+    assert unsure.n_questions == 30
+    assert unsure.pairs is None
+
+
+def test_answers_at_random_are_said(start: DDC) -> None:
+    rng = np.random.default_rng(1)
+    with pytest.warns(UserWarning, match=r"oracle gave another answer to \d+ of \d+ questions"):
+        asked = ask(start, X, lambda i, j: bool(rng.integers(2)), 200)
+    assert len(asked.doubted) >= 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_some_wrong_answers_are_found_again_and_not_called_random(start: DDC, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    asked = ask(start, X, lambda i, j: truth(i, j) != (rng.random() < 0.1), 200)
+    wrong = [same != truth(*question) for question, same in asked.answers.items() if same is not None]
+    assert asked.doubted
+    assert np.mean(wrong) < 0.1
+
+
+def test_what_the_oracle_raises_is_passed_on(start: DDC) -> None:
+    def broken(i: int, j: int) -> bool:
+        raise ConnectionError("no answer")
+
+    with pytest.raises(ConnectionError, match="no answer"):
+        ask(start, X, broken, 3)
+
+
+@pytest.mark.parametrize(
+    ("oracle", "budget", "kind", "message"),
+    [
+        (truth, -1, InputError, "budget=-1 must be >= 0"),
+        (truth, 2.5, InputTypeError, "budget must be an int, got 2.5"),
+        (truth, True, InputTypeError, "budget must be an int, got True"),
+        ("yes", 1, InputTypeError, "oracle must be a callable of two row numbers, got 'yes'"),
+        (
+            lambda i, j: "same",
+            1,
+            InputTypeError,
+            "oracle must return True, False or None, got 'same' for rows",
+        ),
+        (lambda i, j: 1, 1, InputTypeError, "oracle must return True, False or None, got 1 for rows"),
+    ],
+)
+def test_bad_calls(start: DDC, oracle: Any, budget: Any, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        ask(start, X, oracle, budget)
+
+
+def test_one_sample(start: DDC) -> None:
+    with pytest.raises(InputError, match="X must have at least 2 samples to compare, got 1"):
+        ask(start, X[:1], truth, 1)
