@@ -1,0 +1,214 @@
+"""The page of `coterie open` with sounds, texts and rows of tables; a folder that cannot be written."""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import io
+import json
+import os
+import shutil
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.browser import Browser
+from tests.cli.local_client import get, post, refused
+from tests.cli.open_client import Done, make_run, served, sitting
+from tests.cli.test_open_browser import DESK, PHONE, look
+
+from coterie.cli.open import library, work
+from coterie.cli.open.library import Library
+from coterie.cli.open.questions import save_candidates
+from coterie.cli.open.server import OpenServer
+from coterie.cli.open.session import Session
+from coterie.corrections.questions import Candidates
+
+Call = Callable[..., tuple[int, str, str]]
+N = 12
+
+
+def write_kind(run: Path, kind: str, modality: str, **more: Any) -> None:
+    """What `prepare` writes of a run of two clusters."""
+    explore = run / library.FOLDER
+    explore.mkdir(parents=True)
+    scores = np.full((N, 2), 0.1, dtype=np.float32)
+    scores[np.arange(N), np.arange(N) % 2] = 0.9
+    points = np.random.default_rng(0).normal(size=(N, 2)).astype(np.float32) + scores
+    for name, values in ((library.SCORES, scores), (library.POINTS, points), (library.MAP, points)):
+        np.save(explore / name, values)
+    weight = np.full(N, 1 / N)
+    save_candidates(run, Candidates(np.arange(N), weight, scores, points.astype(np.float64)))
+    facts = {"kind": kind, "modality": modality, "columns": [], "folder": "", "data": "x", "reading": []}
+    facts |= {"threshold": 0.0, "method": "DDC", "loss": "", "command": "", "params": {}, "history": []}
+    (explore / library.META).write_text(json.dumps(facts | more))
+
+
+def sounds(run: Path) -> None:
+    """Tones."""
+    folder = run.parent / "sounds"
+    folder.mkdir()
+    names = [f"tone{row:02}.wav" for row in range(N)]
+    for row, name in enumerate(names):
+        tone = np.sin(np.arange(4000) * (0.1 + 0.05 * (row % 2)))
+        with wave.open(str(folder / name), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes((20_000 * tone).astype("<i2").tobytes())
+    write_kind(run, "files", "sound", folder=str(folder))
+    stats = [(file.stat().st_size, file.stat().st_mtime_ns) for file in (folder / name for name in names)]
+    np.save(run / library.FOLDER / library.STATS, np.array(stats))
+    (run / library.FOLDER / library.NAMES).write_text(json.dumps(names))
+
+
+def texts(run: Path) -> None:
+    """Stories, of which some could be taken for markup."""
+    write_kind(run, "texts", "text")
+    told = [f"story {row} <b>of</b> {'cats & dogs ' * 60}the end {row}" for row in range(N)]
+    (run / library.FOLDER / library.TEXTS).write_text(json.dumps(told))
+    (run / library.FOLDER / library.NAMES).write_text(json.dumps([str(row) for row in range(N)]))
+
+
+def table(run: Path) -> None:
+    """Rows of three columns."""
+    write_kind(run, "values", "table", columns=["height <cm>", "weight", "age"])
+    np.save(run / library.FOLDER / library.VALUES, np.arange(3 * N, dtype=np.float32).reshape(N, 3))
+    (run / library.FOLDER / library.NAMES).write_text(json.dumps([f"row {row}" for row in range(N)]))
+
+
+@pytest.fixture(params=[sounds, texts, table])
+def kind(request: pytest.FixtureRequest) -> Callable[[Path], None]:
+    found: Callable[[Path], None] = request.param
+    return found
+
+
+@pytest.fixture
+def server(
+    tmp_path: Path, kind: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[OpenServer]:
+    monkeypatch.setattr(work, "start", Done)
+    run = tmp_path / "run"
+    kind(run)
+    with served(Session(run, Library(run / library.FOLDER), "ann")) as found:
+        yield found
+
+
+def test_samples_are_shown_as_what_they_are(
+    server: OpenServer, kind: Callable[[Path], None], browser: Browser
+) -> None:
+    look(browser, *DESK)
+    browser.open(server.address)
+    browser.wait_for("page.state && document.querySelectorAll('.card .tile').length === 12")
+    shown = browser.evaluate("document.querySelector('.card .tile').textContent")
+    row = browser.evaluate("Number(document.querySelector('.card .tile').dataset.row)")
+    browser.evaluate("document.querySelector('.card .tile').click()")
+    browser.wait_for("document.querySelector('dialog').open")
+    whole = browser.evaluate("document.querySelector('dialog').textContent")
+    if kind is sounds:
+        assert shown == f"tone{row:02}.wav"
+        browser.wait_for("document.querySelector('dialog audio').duration > 0.4")
+        browser.press("a")  # a browser plays nothing before somebody has pressed something
+        browser.evaluate("document.querySelector('dialog audio').play()")
+        browser.wait_for("document.querySelector('dialog audio').currentTime > 0")
+    elif kind is texts:
+        assert shown.startswith(f"story {row} <b>of</b> cats & dogs")
+        assert f"the end {row}" not in shown
+        assert f"the end {row}" in whole
+    else:
+        assert shown == f"height <cm>: {3 * row}\nweight: {3 * row + 1}\nage: {3 * row + 2}"
+        cells = "[...document.querySelectorAll('dialog tr')].map(one => one.textContent)"
+        assert browser.evaluate(cells) == [
+            f"height <cm>{3 * row}",
+            f"weight{3 * row + 1}",
+            f"age{3 * row + 2}",
+        ]
+    browser.evaluate("document.querySelector('dialog').close(); location.hash = '#/ask'")
+    browser.wait_for("document.querySelectorAll('.pair figure').length === 2")
+    browser.press("s")
+    browser.wait_for("page.state.version === 1")
+    look(browser, *PHONE)
+    for view in ("", "c/0", "ask", "map", "history", "about"):
+        browser.evaluate(f"location.hash = '#/{view}'")
+        browser.wait_for("document.querySelector('main').children.length > 0")
+        assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
+    browser.send("Emulation.clearDeviceMetricsOverride")
+    assert browser.complaints == []
+    assert all(request.startswith((server.address, "data:")) for request in browser.requests)
+    browser.open("about:blank")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was looked at once."""
+    run = make_run(tmp_path_factory.mktemp("read-only"))
+    sitting(run).finish()
+    return run
+
+
+@pytest.fixture
+def run(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(made, tmp_path / "run"))
+
+
+def make_read_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the operating system refuse to write below a folder, as a read-only mount does, also for root."""
+    os_open, io_open = os.open, builtins.open
+
+    def inside(path: Any) -> bool:
+        return isinstance(path, str | os.PathLike) and Path(path).absolute().is_relative_to(folder)
+
+    def refuse(path: Any) -> OSError:
+        return OSError(errno.EROFS, os.strerror(errno.EROFS), os.fspath(path))
+
+    def opened(path: Any, flags: int, *more: Any, **others: Any) -> int:
+        if inside(path) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise refuse(path)
+        return os_open(path, flags, *more, **others)
+
+    def io_opened(file: Any, mode: str = "r", *more: Any, **others: Any) -> Any:
+        if inside(file) and set(mode) & set("wax+"):
+            raise refuse(file)
+        return io_open(file, mode, *more, **others)
+
+    def no_folder(path: Any, *more: Any, **others: Any) -> None:
+        raise refuse(path)
+
+    monkeypatch.setattr(os, "open", opened)
+    monkeypatch.setattr(os, "mkdir", no_folder)
+    for module in (builtins, io):
+        monkeypatch.setattr(module, "open", io_opened)
+
+
+@pytest.mark.parametrize("command", ["open", "label"])
+def test_a_folder_that_cannot_be_written_is_refused(
+    run: Path, call: Call, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    make_read_only(run, monkeypatch)
+    code, out, err = call(command, str(run))
+    monkeypatch.undo()
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"RUN: {run} cannot be written: Read-only file system" in err
+    assert "open a copy" in err
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_that_becomes_read_only_loses_nothing(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = sitting(run)
+    rows = [session.state()["clusters"][0]["certain"][0]["row"]]
+    with served(session) as server:
+        post(server.address + "act", {"version": 0, "do": "move", "rows": rows, "cluster": None})
+        labels = session.bench.shown.labels.copy()
+        with monkeypatch.context() as patch:
+            make_read_only(run, patch)
+            body = {"version": 1, "do": "undo"}
+            assert refused(lambda: post(server.address + "act", body)) == 409
+            assert refused(lambda: post(server.address + "refit", {"version": 1})) in (409, 507)
+        assert (session.bench.shown.labels == labels).all()
+        assert get(server.address + "state")["version"] == 1
+        assert not session.busy
+        # and goes on once it can be written
+        assert post(server.address + "act", {"version": 1, "do": "undo"})["version"] == 2
