@@ -1,49 +1,106 @@
 """Pictures of pages for the README and the documentation: ``make pictures``.
 
-They show a real run: the images that ``coterie demo --images`` writes, clustered by ADC.
+They show a real run: the images that ``coterie demo --images`` writes, clustered by ADC; its report and its
+page.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.browser import Browser
 
 FOLDER = Path(__file__).parent / "_static"
-WIDTH, HEIGHT = 1000, 820
 FIT = ("fit", "photos", "--method", "adc", "--n-clusters", "10", "--random-state", "0", "--out", "run")
+_HEADING = "[...document.querySelectorAll('h2')].find(h => h.textContent === 'Examples').scrollIntoView()"
+_DRAWN = "page.view?.points?.length && page.view.clusters"
 
 
-def make_report(folder: Path) -> Path:
+@dataclass(frozen=True)
+class Picture:
+    """What is to be seen on a picture.
+
+    Attributes
+    ----------
+    name : str
+        Of the file.
+    view : str
+        Of the page of `coterie open`.
+    shown : str
+        A script that holds once it is there.
+    size : (int, int)
+        Of the window.
+    dark : bool
+    """
+
+    name: str
+    view: str
+    shown: str
+    size: tuple[int, int] = (1100, 760)
+    dark: bool = False
+
+
+_TILES = "document.images.length > 9 && [...document.images].slice(0, 9).every(one => one.naturalWidth)"
+_OF_PAGE = (
+    Picture("open.png", "", _TILES),
+    Picture("open-map.png", "map", _DRAWN),
+    Picture("open-questions.png", "ask", "document.querySelectorAll('.pair img').length === 2"),
+    Picture("open-phone.png", "", _TILES, (390, 760), dark=True),
+)
+
+
+def make_run(folder: Path) -> Path:
     """Cluster the images and write the report of the run; a minute of one core."""
     for words in (("demo", "--images", "photos"), FIT, ("report", "run")):
         subprocess.run([sys.executable, "-m", "coterie", *words], cwd=folder, check=True)
-    return folder / "run" / "report.html"
+    return folder / "run"
 
 
-def photograph(browser: Browser, page: Path, target: Path, heading: str) -> None:
-    """Write the window of a page below a heading as PNG."""
-    size = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
+@contextlib.contextmanager
+def served(run: Path) -> Iterator[str]:
+    """Serve the page of a run; its address."""
+    words = [sys.executable, "-m", "coterie", "open", run.name, "--who", "ann"]
+    with subprocess.Popen(words, cwd=run.parent, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None, "it is a pipe"
+        yield process.stdout.readline().removeprefix("open ").strip()
+        process.terminate()
+
+
+def photograph(browser: Browser, address: str, picture: Picture, script: str = "") -> None:
+    """Write the window of a page as PNG."""
+    width, height = picture.size
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.send("Emulation.setDeviceMetricsOverride", **size)
-    browser.open(page.as_uri())
-    browser.evaluate(
-        f"[...document.querySelectorAll('h2')].find(h => h.textContent === '{heading}').scrollIntoView()"
-    )
-    picture = browser.send("Page.captureScreenshot", format="png")["data"]
-    target.write_bytes(base64.b64decode(picture))
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if picture.dark else "light"}
+    browser.send("Emulation.setEmulatedMedia", features=[scheme])
+    browser.open(address + (f"#/{picture.view}" if picture.view else ""))
+    browser.wait_for(picture.shown)
+    if script:
+        browser.evaluate(script)
+    found = browser.send("Page.captureScreenshot", format="png")["data"]
+    (FOLDER / picture.name).write_bytes(base64.b64decode(found))
 
 
 def main() -> None:
     """Make all pictures."""
-    with tempfile.TemporaryDirectory() as name:
-        page = make_report(Path(name))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        run = make_run(Path(name))
         browser = Browser(Path(name, "profile"))
         try:
-            photograph(browser, page, FOLDER / "report.png", "Examples")
+            report = Picture("report.png", "", "document.readyState === 'complete'", (1000, 820))
+            photograph(browser, (run / "report.html").as_uri(), report, _HEADING)
+            with served(run) as address:
+                for picture in _OF_PAGE:
+                    browser.open("about:blank")  # another view alone would load nothing anew
+                    photograph(browser, address, picture)
+                browser.open("about:blank")
         finally:
             browser.close()
 

@@ -212,3 +212,54 @@ def test_a_folder_that_becomes_read_only_loses_nothing(run: Path, monkeypatch: p
         assert not session.busy
         # and goes on once it can be written
         assert post(server.address + "act", {"version": 1, "do": "undo"})["version"] == 2
+
+
+def test_data_that_have_moved_are_asked_for(
+    run: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = json.loads((run / "run.json").read_text())
+    photos = Path(shutil.copytree(facts["data"], tmp_path / "photos"))
+    gone = tmp_path / "gone"
+    (run / "run.json").write_text(json.dumps(facts | {"data": str(gone)}))
+    meta = run / library.FOLDER / library.META
+    meta.write_text(json.dumps(json.loads(meta.read_text()) | {"data": str(gone), "folder": str(gone)}))
+    code, _, err = call("open", str(run))
+    assert code == 2
+    assert f"--data is required: {run} was fitted to {gone}, which no longer exists; give its new path" in err
+    monkeypatch.setattr(OpenServer, "serve_forever", lambda server, poll_interval: None)
+    code, _, err = call("open", str(run), "--data", str(photos))
+    assert code == 0, err
+    assert Library(run / library.FOLDER).thumbnail(0).kind == "image/jpeg"
+
+
+def test_many_clusters_and_lost_files_on_the_page(
+    run: Path, tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "start", Done)
+    explore, n = run / library.FOLDER, 500
+    photos = Path(json.loads((explore / library.META).read_text())["folder"])
+    names = [f"photo{row:03}.png" for row in range(n)]
+    stats = np.full((n, 2), -1)
+    for row in range(3, 48):  # those that are there
+        found = (photos / names[row]).stat()
+        stats[row] = found.st_size + (row == 5), found.st_mtime_ns
+    np.save(explore / library.SCORES, np.eye(n, dtype=np.float32))
+    np.save(explore / library.POINTS, np.eye(n, 20, dtype=np.float32))
+    np.save(explore / library.MAP, np.random.default_rng(0).random((n, 2), dtype=np.float32))
+    np.save(explore / library.STATS, stats)
+    (explore / library.NAMES).write_text(json.dumps(names))
+    with served(Session(run, Library(explore), "ann")) as server:
+        look(browser, *DESK)
+        browser.open(server.address)
+        browser.wait_for("page.state && document.querySelectorAll('.card').length === 500")
+        state = 'document.querySelector(`[data-cluster="${id}"] .tile .state`)?.textContent ?? null'
+        assert browser.evaluate(f"[3, 5, 499].map(id => {state})") == [
+            None,
+            "file has changed",
+            "file is gone",
+        ]
+        browser.evaluate("location.hash = '#/map'")
+        browser.wait_for("document.querySelectorAll('.legend button').length === 500")
+        browser.evaluate("location.hash = '#/c/499'")
+        browser.wait_for("document.querySelector('.grid .tile')?.textContent.includes('file is gone')")
+        browser.open("about:blank")

@@ -106,6 +106,8 @@ function drawCards(main) {
   const title = `${n.toLocaleString()} samples in ${clusters.length} ${clusters.length === 1 ? 'cluster' : 'clusters'}`;
   const extra = aside ? make('a', {href: '#/c/-1'}, `${aside} set aside`) : null;
   main.replaceChildren(make('h1', {}, title, make('span', {class: 'soft small'}, said ? `   ${said} corrected  ` : '   '), extra),
+    ...(state.history.length ? [] : [make('p', {class: 'soft', id: 'hint'},
+      'Open a cluster, select what does not belong there and say so; Learn fits again with what you said. ? shows all keys.')]),
     make('div', {class: 'cards'}, ...clusters.map(one => card(one, facts.pictorial))));
 }
 

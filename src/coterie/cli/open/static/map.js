@@ -55,7 +55,7 @@ export class MapView {
     this.side = Math.min(width, height) - 40; this.left = (width - this.side) / 2; this.top = (height - this.side) / 2;
     const pen = this.canvas.getContext('2d');
     pen.scale(ratio, ratio);
-    const n = this.points.length / 2, r = (n > 20000 ? 1.4 : n > 3000 ? 2.2 : 4) * Math.min(2.5, Math.sqrt(this.scale));
+    const n = this.points.length / 2, r = (n > 20000 ? 1.4 : n > 3000 ? 2.2 : 4) * Math.min(2.5, Math.sqrt(this.scale)) * Math.min(1, Math.max(0.6, this.side / 600));
     for (let row = 0; row < n; row++) {
       const [x, y] = this.place(row);
       if (x < -9 || y < -9 || x > width + 9 || y > height + 9) continue;
