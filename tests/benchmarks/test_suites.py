@@ -35,6 +35,7 @@ SLOW = {
     "start-up",
     "encoders",
     "new-kinds",
+    "corrections",
 }
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 

@@ -42,7 +42,14 @@ def write_kind(run: Path, kind: str, modality: str, **more: Any) -> None:
         np.save(explore / name, values)
     weight = np.full(N, 1 / N)
     save_candidates(run, Candidates(np.arange(N), weight, scores, points.astype(np.float64)))
-    facts = {"kind": kind, "modality": modality, "columns": [], "folder": "", "data": "x", "reading": []}
+    facts: dict[str, Any] = {
+        "kind": kind,
+        "modality": modality,
+        "columns": [],
+        "folder": "",
+        "data": "x",
+        "reading": [],
+    }
     facts |= {"threshold": 0.0, "method": "DDC", "loss": "", "command": "", "params": {}, "history": []}
     (explore / library.META).write_text(json.dumps(facts | more))
 
