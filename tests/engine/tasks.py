@@ -169,8 +169,9 @@ class AllParts(Objective):
             Phase("all", None, second, on_enter=self._enter, reset_optimizer=True),
         )
         super().__init__(sampler, phases=phases)
-        layers = (nn.Linear(width, 3), nn.BatchNorm1d(3), nn.Dropout(0.1))
-        self.auxiliary = seeded(lambda: nn.Sequential(*layers).to(dtype), 1)
+        self.auxiliary = seeded(
+            lambda: nn.Sequential(nn.Linear(width, 3), nn.BatchNorm1d(3), nn.Dropout(0.1)).to(dtype), 1
+        )
         self.entries: list[int] = []
 
     def _enter(self, embed: Callable[[], Tensor], seed: int) -> dict[str, Tensor]:

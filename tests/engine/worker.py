@@ -12,12 +12,23 @@ import torch
 from safetensors.torch import save_file
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from tests.engine.tasks import AllParts, SetTerms, centred, make_points, normed_network, set_network
+from tests.engine.tasks import (
+    AllParts,
+    Layers,
+    SetTerms,
+    centred,
+    make_points,
+    normed_network,
+    seeded,
+    set_network,
+)
 from tests.engine.toys import TOYS, toy_task
-from torch import Generator, Tensor
+from tests.launched import run_forked
+from torch import Generator, Tensor, nn
 
-from coterie import CCN, Pairs, SimilarityNetwork
+from coterie import ADC, CCN, DDC, Pairs, SelfDistillation, SimilarityNetwork
 from coterie.data import LabelBatches, PairBatches, Sampler
+from coterie.data.augment import FeatureJitter
 from coterie.engine.assessment import assess
 from coterie.engine.loop import start_run, train
 from coterie.engine.recipe import Recipe
@@ -25,7 +36,9 @@ from coterie.engine.runtime import Runtime, make_runtime
 from coterie.engine.task import Task
 from coterie.losses import pairs as losses
 from coterie.losses.pairs import DEFAULT_OPTIONS
-from coterie.methods.pair_objectives import PairObjective
+from coterie.methods.pair_objectives import PairObjective, TransferObjective
+from coterie.methods.transfer import PairLabeler
+from coterie.nn import ClusterNetwork, PairNetwork
 
 N = 45
 LABELS = np.random.default_rng(1).integers(-1, 4, N)
@@ -47,20 +60,51 @@ def make_task(kind: str, loss: str, batch_size: int, runtime: Runtime) -> Task:
     sampler = make_sampler(kind, batch_size)
     if loss == "all parts":
         objective = AllParts(sampler, 6, border=4, dtype=torch.float64)
-        return Task(points, objective, recipe, runtime, lambda seed: centred(normed_network(seed)), stretch)
+        return Task(points, objective, recipe, runtime, lambda seed: centred(dropped_network(seed)), shaken)
+    if loss == "transfer":
+        labeler = PairLabeler(pair_network(), 0.0, 1.0, weighted=True)
+        transfer = TransferObjective(sampler, "ccl", 2.0, DEFAULT_OPTIONS, labeler)
+        return Task(points, transfer, recipe, runtime, sure_network, FeatureJitter())
     pair_objective = PairObjective(sampler, loss, 2.0, DEFAULT_OPTIONS, 0.3)
     return Task(points, pair_objective, recipe, runtime, normed_network)
 
 
-def stretch(x: Tensor, generator: Generator) -> Tensor:
-    """A view that is no matter of chance: processes draw from generators of their own."""
-    return x + 0.2 * x.sin()
+def shaken(x: Tensor, generator: Generator) -> Tensor:
+    """A caller's own view, which looks at the whole batch and draws in an order of its own."""
+    noise = torch.randn(x.T.shape, generator=generator, dtype=x.dtype).T
+    return x + 0.2 * x.mean(0).sin() * noise
+
+
+def dropped_network(seed: int) -> ClusterNetwork:
+    """With dropout before the last layer."""
+    backbone = normed_network(seed).backbone
+    layers = Layers(backbone.out_features, backbone, nn.Dropout(0.3))
+    return seeded(lambda: ClusterNetwork(layers, 4).double(), seed)
+
+
+def sure_network(seed: int) -> ClusterNetwork:
+    """So sure of its clusters that float32 would round the gradients of pairs away."""
+    network = normed_network(seed)
+    with torch.no_grad():
+        network.head.weight.mul_(40)
+    return network
+
+
+def pair_network() -> PairNetwork:
+    """Says which rows of a batch belong together."""
+
+    def build() -> PairNetwork:
+        layers = (nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Dropout(0.2))
+        return PairNetwork(Layers(5, *layers), 7).double()
+
+    return seeded(build, 2)
 
 
 CASES = [
     (kind, loss, size) for kind in ("labels", "pairs") for loss in ("ccl", "kcl") for size in (7, 10, 22)
 ]
 CASES += [("labels", "all parts", 7), ("labels", "all parts", 10), ("sets", "labels", 4)]
+CASES += [("labels", "transfer", size) for size in (7, 10, 22)]
 
 
 def train_all(runtime: Runtime) -> dict[str, Tensor]:
@@ -128,11 +172,26 @@ def discover(rank: int) -> dict[str, Tensor]:
     }
 
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
+def fit_views() -> dict[str, Tensor]:
+    """Labels and loss of fits with random views, and with networks with dropout."""
+    digits = load_digits()
+    X, y = digits.images[:90].astype(np.float32), digits.target[:90]
+    settings: dict[str, Any] = {"max_steps": 6, "n_restarts": 1, "random_state": 0, "batch_size": 31}
+    large = np.repeat(np.repeat(X, 2, 1), 2, 2)
+    models = {
+        "adc": ADC(10, **settings, preset="paper").fit(large),
+        "ccn": CCN(10, **settings, over_clustering=True).fit(X, pairs=Pairs.from_labels(y, 80, 0)),
+        "ddc": DDC(10, **settings, balance=True).fit(X.reshape(90, -1)),
+        "distillation": SelfDistillation(10, **settings).fit(X.reshape(90, -1)),
+    }
+    found = {f"views/{name}/labels": torch.from_numpy(model.labels_) for name, model in models.items()}
+    losses = {name: torch.tensor(model.loss_, dtype=torch.float64) for name, model in models.items()}
+    return found | {f"views/{name}/loss": loss for name, loss in losses.items()}
+
+
+def main() -> None:
     here = make_runtime("cpu")
-    found = train_toys(here) | fit_digits(here.rank) | discover(here.rank)
+    found = train_toys(here) | fit_digits(here.rank) | discover(here.rank) | fit_views()
     # of 7 rows each process computes all pairs, of 10 its share of a matrix, of 22 its share of blocks
     losses.SHARED_ROWS, losses.DENSE_LIMIT, losses.BLOCK = 8, 15, 4
     found |= train_all(here)
@@ -140,3 +199,9 @@ if __name__ == "__main__":
     save_file(out, Path(sys.argv[1]) / f"{here.world}-{here.rank}.safetensors")
     if here.world > 1:
         torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    run_forked([1, 2, 3], main)

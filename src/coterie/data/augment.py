@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from coterie._joint import drawn
+
 Augment = Callable[[Tensor, Generator], Tensor]
+
+
+def is_by_rows(augment: Augment) -> bool:
+    """Whether views of some rows are those of the whole batch: random numbers come from `drawn`.
+
+    Such an augmentation has an attribute `by_rows` that is True. Of any other, several processes have to make
+    the views of the whole batch.
+    """
+    return getattr(augment, "by_rows", False) is True
+
+
+def uniform(shape: Sequence[int], axis: int, like: Tensor, generator: Generator) -> Tensor:
+    """Numbers from [0, 1) of the type of `like`; `axis` counts the rows, see `drawn`."""
+    return drawn(shape, axis, partial(torch.rand, generator=generator, device=like.device, dtype=like.dtype))
+
+
+def normal(shape: Sequence[int], axis: int, like: Tensor, generator: Generator) -> Tensor:
+    """Normal numbers of the type of `like`; `axis` counts the rows, see `drawn`."""
+    return drawn(shape, axis, partial(torch.randn, generator=generator, device=like.device, dtype=like.dtype))
 
 
 def warp(x: Tensor, matrices: Tensor) -> Tensor:
@@ -44,6 +67,8 @@ class AffineJitter:
     torch.Size([2, 1, 28, 28])
     """
 
+    by_rows: ClassVar[bool] = True
+
     degrees: float = 10.0
     zoom: float = 0.1
     shift: float = 2 / 28
@@ -54,7 +79,7 @@ class AffineJitter:
 
     def _matrices(self, x: Tensor, generator: Generator) -> Tensor:
         """One 2 x 3 matrix per image, in the coordinates [-1, 1] of `affine_grid`."""
-        draws = torch.rand(4, len(x), generator=generator, device=x.device, dtype=x.dtype) * 2 - 1
+        draws = uniform((4, len(x)), 1, x, generator) * 2 - 1
         angle, size = draws[0] * math.radians(self.degrees), 1 + draws[1] * self.zoom
         across, down = size * angle.cos(), size * angle.sin()
         shift = draws[2:] * 2 * self.shift
@@ -83,13 +108,15 @@ class FeatureJitter:
     torch.Size([2, 3])
     """
 
+    by_rows: ClassVar[bool] = True
+
     noise: float = 0.5
     dropout: float = 0.2
 
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
         """Map rows of any shape to rows of the same shape."""
-        noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-        kept = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype) >= self.dropout
+        noise = normal(x.shape, 0, x, generator)
+        kept = uniform(x.shape, 0, x, generator) >= self.dropout
         return (x + self.noise * noise) * kept
 
 
@@ -116,6 +143,11 @@ class AveragedViews:
 
     augment: Augment
     block: int
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether the small views are."""
+        return is_by_rows(self.augment)
 
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
         """Map images (..., h, w) to images of the same shape."""

@@ -6,13 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 
 from coterie._checks import Range, check_number
 from coterie._errors import InputError
-from coterie.data.augment import warp
+from coterie._joint import value_range
+from coterie.data.augment import normal, uniform, warp
 
 # Luma of ITU-R BT.601, and its YIQ colour axes, whose rotation changes the hue alone.
 _LUMA = (0.299, 0.587, 0.114)
@@ -56,6 +58,8 @@ class ImageViews:
     torch.Size([2, 3, 32, 32])
     """
 
+    by_rows: ClassVar[bool] = True
+
     crop: float = 0.0
     flip: bool = False
     degrees: float = 0.0
@@ -83,15 +87,15 @@ class ImageViews:
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
         """Map images (b, c, h, w) or (b, h, w) to images of the same shape."""
         self.check_shape(tuple(x.shape[1:]))
-        low, high = torch.aminmax(x)
+        low, high = value_range(x)
         moves = bool(self.crop or self.flip or self.degrees)
         views = warp(x, self._matrices(x, generator)) if moves else x.clone()
         shape = views.shape
         pixels = views.view(len(x), -1, shape[-2] * shape[-1])
         pixels = self._recoloured(pixels, high - low, generator)
         if self.noise:
-            drawn = torch.randn(pixels.shape, generator=generator, device=x.device, dtype=x.dtype)
-            pixels = pixels.add_(drawn.mul_(self.noise * (high - low)))
+            noise = normal(pixels.shape, 0, x, generator)
+            pixels = pixels.add_(noise.mul_(self.noise * (high - low)))
         return pixels.clamp_(low, high).view(shape)
 
     def check_shape(self, sample_shape: Sequence[int]) -> None:
@@ -110,7 +114,7 @@ class ImageViews:
     def _matrices(self, x: Tensor, generator: Generator) -> Tensor:
         """Crop, mirror and rotation of each image as one matrix for `warp`, shape (b, 2, 3)."""
         n, tall = len(x), x.shape[-2] / x.shape[-1]  # a rotation is rigid in pixels, not in [-1, 1]
-        draws = torch.rand(5, n, generator=generator, device=x.device, dtype=x.dtype)
+        draws = uniform((5, n), 1, x, generator)
         size = 1 - self.crop * draws[0]
         angle = (draws[1] * 2 - 1) * math.radians(self.degrees)
         shift = (draws[2:4] * 2 - 1) * (1 - size)
@@ -127,7 +131,7 @@ class ImageViews:
         if not (self.brightness or self.needs_colour or self.contrast != (1.0, 1.0)):
             return pixels
         n = len(pixels)
-        draws = torch.rand(4, n, 1, generator=generator, device=pixels.device, dtype=pixels.dtype)
+        draws = uniform((4, n, 1), 1, pixels, generator)
         factor = _between(self.contrast, draws[0])
         added = (draws[1] * 2 - 1) * (self.brightness * span)
         if not self.needs_colour:

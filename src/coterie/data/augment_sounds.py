@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 
 from coterie._checks import Range, check_number
 from coterie._errors import InputError
+from coterie.data.augment import uniform
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class SoundViews:
     torch.Size([2, 40, 64])
     """
 
+    by_rows: ClassVar[bool] = True
+
     shift: float = 0.15
     time_mask: float = 0.2
     frequency_mask: float = 0.2
@@ -52,7 +56,7 @@ class SoundViews:
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
         """Map spectrograms (b, f, t) or (b, c, f, t) to spectrograms of the same shape."""
         self.check_shape(tuple(x.shape[1:]))
-        draws = torch.rand(5, len(x), generator=generator, device=x.device, dtype=x.dtype)
+        draws = uniform((5, len(x)), 1, x, generator)
         moved = _shifted(x, (draws[0] * 2 - 1) * self.shift)
         masked = _band(moved.shape[-1], draws[1] * self.time_mask, draws[2])[:, None, :]
         masked = masked | _band(moved.shape[-2], draws[3] * self.frequency_mask, draws[4])[:, :, None]

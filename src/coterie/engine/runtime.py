@@ -18,9 +18,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from coterie import _launcher
 from coterie._errors import InputError, InputTypeError
+from coterie._joint import JointBatch
 from coterie._types import Rows
 from coterie.engine import processes
 from coterie.losses.pairs import Share, sharing
+from coterie.nn.joint_dropout import convert_dropout
 from coterie.nn.sync_batchnorm import convert_batchnorm, global_rows, sum_of_parts
 
 # Below this many parameters a second thread does not pay: on shared cores two made small steps 10x slower.
@@ -52,7 +54,7 @@ class Runtime:
         return self.rank == 0
 
     def prepare(self, network: nn.Module) -> nn.Module:
-        """The network on the device; with several processes, wrapped and its batch statistics joined.
+        """The network on the device; of several processes, wrapped, its batch statistics and dropout joined.
 
         Wrapped by torch itself: a launcher's environment can then add no autocast, compilation or sharding.
         Buffers are alike without being sent at each step, since batch statistics are those of all processes.
@@ -60,7 +62,7 @@ class Runtime:
         network.to(self.device)
         if self.world == 1:
             return network
-        convert_batchnorm(network)
+        convert_dropout(convert_batchnorm(network))
         devices = None if self.device.type == "cpu" else [self.device]
         prepared = DistributedDataParallel(network, device_ids=devices, gradient_as_bucket_view=True)
         prepared.broadcast_buffers = False  # the argument of this name is deprecated
@@ -98,6 +100,13 @@ class Runtime:
     def sharing_pairs(self) -> contextlib.AbstractContextManager[None]:
         """Inside, each process computes the costs of some pairs of the global batch, and gets their sum."""
         return sharing(None if self.world == 1 else Share(self.rank, self.world, sum_of_parts))
+
+    def joint_batch(self, total: int, copies: int) -> JointBatch | None:
+        """This process's rows of a batch of so many, in tensors that hold some copies; None: all are here."""
+        if self.world == 1:
+            return None
+        own = self.part(total)
+        return JointBatch(own.start, own.stop - own.start, total, copies, _largest)
 
     def sum(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The sum of arrays over all processes, on all of them."""
@@ -148,6 +157,11 @@ class Runtime:
     def agree(self, value: _Value) -> _Value:
         """The first process's value, on all of them."""
         return processes.agree(value)
+
+
+def _largest(values: Tensor) -> Tensor:
+    dist.all_reduce(values, dist.ReduceOp.MAX)
+    return values
 
 
 def make_runtime(device: str | torch.device = "auto", precision: str = "float32") -> Runtime:

@@ -12,8 +12,9 @@ import torch
 from torch import Generator, Tensor
 
 from coterie._errors import InputError
+from coterie._joint import sharing_rows
 from coterie._types import Batch, BatchPlan, Output, Rows
-from coterie.data.augment import Augment
+from coterie.data.augment import Augment, is_by_rows
 from coterie.engine.objective import Modules, Objective
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import Runtime
@@ -92,14 +93,16 @@ def global_terms(
 ) -> list[HeadTerms]:
     """Terms of one global batch by each head: every process forwards its share, the objective sees all of it.
 
-    Dropout, views and other noise are drawn from (seed, process), so that a resumed run draws the same.
+    Dropout, views and other noise are drawn from the seed, so that a resumed run draws the same, and so do
+    several processes, of which each keeps what is drawn for its rows.
     """
-    own_seed = (seed + task.runtime.rank) % 2**63
-    task.runtime.seed(own_seed)
-    samples = share_of_samples(task, plan, own_seed, training=training)
-    values = task.runtime.forward(modules.model, samples, training=training)
-    if task.runtime.world > 1:  # from here on all processes compute the same
-        task.runtime.seed(seed)
+    runtime = task.runtime
+    runtime.seed(seed)
+    samples = share_of_samples(task, plan, seed, training=training)
+    with sharing_rows(runtime.joint_batch(len(plan.rows), 1 + (task.objective.n_views or 0))):
+        values = runtime.forward(modules.model, samples, training=training)
+    if runtime.world > 1 or modules.auxiliary is not None:  # from here on all processes compute the same
+        runtime.seed((seed + 1) % 2**63)
     return terms_of(task, modules, plan, samples, values)
 
 
@@ -139,24 +142,23 @@ def share_of_samples(task: Task, plan: BatchPlan, seed: int, *, training: bool) 
 
     Evaluation sees views only where the objective compares them with the plain rows.
     """
-    rows = task.runtime.share(plan.rows)
-    if rows.ndim == 1:
-        samples = task.source.take(rows)
-    else:
-        samples = task.source.take(rows.reshape(-1))
-        samples = samples.reshape(*rows.shape, *samples.shape[1:])
+    samples = _take(task, task.runtime.share(plan.rows))
     n_views = task.objective.n_views
     if n_views == 0 or (n_views is None and (task.augment is None or not training)):
         return samples
     generator = torch.Generator(samples.device).manual_seed(seed)
-    if n_views is None:
-        (augment,) = _augments(task.augment, 1)
-        return _augmented(augment, samples, generator)
-    augments = _augments(task.augment, n_views)
-    if len(augments) == 1:
-        repeated = samples.repeat(n_views, *[1] * (samples.dim() - 1))
-        return torch.cat([samples, _augmented(augments[0], repeated, generator)])
-    return torch.cat([samples, *(_augmented(augment, samples, generator) for augment in augments)])
+    augments = _augments(task.augment, n_views or 1)
+    copies = (n_views or 1) // len(augments)
+    views = [_views(task, plan, augment, samples, generator, copies) for augment in augments]
+    return views[0] if n_views is None else torch.cat([samples, *views])
+
+
+def _take(task: Task, rows: Rows) -> Tensor:
+    """Samples of some rows, or of sets of them."""
+    if rows.ndim == 1:
+        return task.source.take(rows)
+    samples = task.source.take(rows.reshape(-1))
+    return samples.reshape(*rows.shape, *samples.shape[1:])
 
 
 def _augments(augment: Augment | Sequence[Augment] | None, n_views: int) -> Sequence[Augment]:
@@ -169,6 +171,22 @@ def _augments(augment: Augment | Sequence[Augment] | None, n_views: int) -> Sequ
             f"augment must be one augmentation or one for each of {n_views} views, got {len(augments)}"
         )
     return augments
+
+
+def _views(
+    task: Task, plan: BatchPlan, augment: Augment, samples: Tensor, generator: Generator, copies: int
+) -> Tensor:
+    """Some random views of each of this process's samples: those that one process would draw of them."""
+    joint = task.runtime.joint_batch(len(plan.rows), copies)
+    if joint is None or is_by_rows(augment):
+        with sharing_rows(joint):
+            return _augmented(augment, _repeated(samples, copies), generator)
+    return joint.own(_augmented(augment, _repeated(_take(task, plan.rows), copies), generator))
+
+
+def _repeated(samples: Tensor, copies: int) -> Tensor:
+    """Copies of samples, which an augmentation may change in place."""
+    return samples.repeat(copies, *[1] * (samples.dim() - 1))
 
 
 def _augmented(augment: Augment, samples: Tensor, generator: Generator) -> Tensor:

@@ -84,6 +84,29 @@ def with_value_of(gradient_from: Tensor, value: Tensor) -> Tensor:
     return gradient_from + (value - gradient_from).detach()
 
 
+def steady_rows(p: Tensor) -> Tensor:
+    """Softmax rows (n, k), for a loss of which sure rows get gradients beyond all measure.
+
+    Such a row gets about 1 / eps for its largest entry, of which the softmax's backward takes off almost as
+    much: in float32 the rest is rounding. Rows sum to 1, so that a constant may be taken off the gradient of
+    each row first; the largest entry's leaves small terms alone to be summed.
+
+    Examples
+    --------
+    >>> logits = torch.tensor([[9.0, -9.0]], requires_grad=True)
+    >>> p = steady_rows(logits.softmax(1))
+    >>> (gradient,) = torch.autograd.grad(1e7 * p[0, 0], logits)
+    >>> gradient
+    tensor([[ 0.1523, -0.1523]])
+    """
+    if p.requires_grad:
+        largest = p.detach().argmax(dim=1, keepdim=True)
+        p.register_hook(  # type: ignore[no-untyped-call]  # of torch
+            lambda gradient: gradient - gradient.gather(1, largest)
+        )
+    return p
+
+
 def variance_floor(rows: Tensor) -> Tensor:
     """Smallest squared distance between rows (n, e) that is more than rounding, scalar.
 

@@ -26,6 +26,7 @@ from coterie.engine.objective import Objective, OnEnter, Phase
 from coterie.engine.recipe import Recipe
 from coterie.losses.adc import norm, sparsity, transformation, visit, walker
 from coterie.losses.ccl import ccl_matrix
+from coterie.losses.numerics import steady_rows
 from coterie.methods.associations import view_embeddings, view_visit, view_walker
 from coterie.methods.base import Training
 from coterie.methods.checks import check_pairs, pair_columns
@@ -153,7 +154,7 @@ class ADCObjective(Objective):
         terms = {name: computed[name](drawn) for name in self.weights if name != "pairs"}
         if "pairs" in self.weights:
             assert batch.same is not None
-            each = [ccl_matrix(one.prob, batch.same) for one in (output, *output.views)]
+            each = [ccl_matrix(steady_rows(one.prob), batch.same) for one in (output, *output.views)]
             terms["pairs"] = torch.stack(each).mean()
         return terms
 
@@ -415,7 +416,7 @@ class ADC(ADCParams, ClusterMixin, NeuralClusterer):
         views = recipe_for(self.augment, self.sample_shape_, self.modality_)
         if self.augment == "auto" and self.preset != "default" and views is RECIPES["digits"]:
             views = RECIPES["digits-paper"]
-        return views or _copies
+        return views or _Copies()
 
 
 def _auto_backbone(sample_shape: tuple[int, ...]) -> str:
@@ -431,6 +432,10 @@ def _default_backbone(sample_shape: tuple[int, ...]) -> str:
     return _auto_backbone(sample_shape)
 
 
-def _copies(x: Tensor, generator: Generator) -> Tensor:
+class _Copies:
     """Views that are the samples themselves."""
-    return x
+
+    by_rows = True
+
+    def __call__(self, x: Tensor, generator: Generator) -> Tensor:
+        return x

@@ -28,6 +28,7 @@ from coterie.engine.recipe import Recipe
 from coterie.losses.adc import norm
 from coterie.losses.ccl import ccl_matrix
 from coterie.losses.ddc import DDCOptions, ddc_terms
+from coterie.losses.numerics import steady_rows
 from coterie.losses.pairs import full_precision
 from coterie.methods.associations import view_embeddings, view_visit, view_walker
 from coterie.methods.base import Training
@@ -72,14 +73,13 @@ class DDCObjective(Objective):
 
     def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Every term, those of weight zero too: their course is worth a look."""
-        prob = output.prob
-        with full_precision(prob):
+        with full_precision(output.logits):
             drawn = output.first(batch.n_drawn)  # the ends of few pairs would be too large a share
             bandwidth_from = drawn[FIRST].float() if FIRST in drawn.tensors else None
             terms = ddc_terms(drawn.embedding.float(), drawn.prob.float(), self._options, bandwidth_from)
             if "pairs" in self.weights:
                 assert batch.same is not None
-                terms["pairs"] = ccl_matrix(prob.float(), batch.same)
+                terms["pairs"] = ccl_matrix(steady_rows(output.prob.float()), batch.same)
         if self.n_views:
             terms["view_walker"], terms["view_visit"] = view_walker(drawn), view_visit(drawn)
             terms["norm"] = norm(torch.cat([drawn.embedding, view_embeddings(drawn)]), reduction="sum")

@@ -22,7 +22,7 @@ from coterie._checks import check_value
 from coterie._errors import InputError
 from coterie._types import Batch, Output
 from coterie.data.arrays import SampleArray, data_digest
-from coterie.data.augment import Augment
+from coterie.data.augment import Augment, is_by_rows
 from coterie.data.readers import Samples
 from coterie.data.sets import GivenSets, SetBatches, fitting_set_size
 from coterie.engine.objective import Objective
@@ -100,6 +100,10 @@ class _ViewsOfSamples:
     """Random views of the samples of sets (b, n, ...), each by itself."""
 
     augment: Augment
+
+    @property
+    def by_rows(self) -> bool:
+        return is_by_rows(self.augment)
 
     def __call__(self, sets: Tensor, generator: torch.Generator) -> Tensor:
         return self.augment(sets.flatten(0, 1), generator).reshape(sets.shape)

@@ -10,6 +10,7 @@ from coterie.data.batches import Sampler
 from coterie.engine.objective import Modules, Objective
 from coterie.losses.ccl import unchecked_ccl
 from coterie.losses.kcl import unchecked_kcl
+from coterie.losses.numerics import steady_rows
 from coterie.losses.pairs import PairOptions
 from coterie.methods.transfer import PairLabeler, symmetric_odds
 
@@ -40,7 +41,7 @@ class PairObjective(Objective):
 
     def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """The pair loss over the pairs known in the batch, and the cross entropy over its known labels."""
-        terms = {self._loss: self._pair_loss(output.prob, _known(batch), batch.pair_weight)}
+        terms = {self._loss: self._pair_loss(steady_rows(output.prob), _known(batch), batch.pair_weight)}
         if "cross_entropy" in self.weights:
             assert batch.labels is not None
             # no int(): reading the count would make a GPU wait
