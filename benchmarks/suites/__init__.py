@@ -27,8 +27,10 @@ from benchmarks.suites.omniglot import OMNIGLOT
 from benchmarks.suites.pair_head import PAIR_HEAD
 from benchmarks.suites.pair_losses import PAIR_LOSSES
 from benchmarks.suites.racing_schedules import RACING_SCHEDULES
+from benchmarks.suites.ranks import RANKS
 from benchmarks.suites.read_table import READ_TABLE
 from benchmarks.suites.restarts import RESTARTS
+from benchmarks.suites.shards import SHARDS
 from benchmarks.suites.start_up import START_UP
 from benchmarks.suites.step import STEP
 from benchmarks.suites.supervised import CIFAR10_SUITE, MNIST_SUITE
@@ -42,7 +44,7 @@ SUITES: dict[str, Suite] = {
         *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, FEATURES, PAIR_HEAD),
         *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_VOICES, L2C_CHARACTERS, L2C_METRICS, L2C_TABLES),
         *(START_UP, STEP, PAIR_LOSSES, AUGMENT, RESTARTS, WORKERS, MEMMAP, READ_TABLE),
-        *(LABEL_RULE, MINUTES, ENCODERS_SUITE, NEW_KINDS, CORRECTIONS),
+        *(RANKS, SHARDS, LABEL_RULE, MINUTES, ENCODERS_SUITE, NEW_KINDS, CORRECTIONS),
     )
 }
 

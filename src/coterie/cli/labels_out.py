@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,11 +56,15 @@ def assigned_rows(
     names: Sequence[str], proba: npt.NDArray[np.float64], assigned: npt.NDArray[np.bool_]
 ) -> Iterator[Row]:
     """A row for each name: the best and the second cluster, -1 as the best where it is not assigned."""
-    order = np.argsort(-proba, axis=1, kind="stable")
-    for name, row, best, kept in zip(names, proba, order, assigned, strict=True):
-        label = int(best[0]) if kept else UNASSIGNED
-        second = (int(best[1]), float(row[best[1]])) if len(best) > 1 else (None, None)
-        yield name, label, float(row[best[0]]), *second
+    rows, best = np.arange(len(proba)), proba.argmax(axis=1)
+    labels, first = np.where(assigned, best, UNASSIGNED).tolist(), proba[rows, best].tolist()
+    if proba.shape[1] == 1:
+        yield from zip(names, labels, first, repeat(None, len(rows)), repeat(None, len(rows)), strict=True)
+        return
+    others = proba.copy()
+    others[rows, best] = -1
+    second = others.argmax(axis=1)
+    yield from zip(names, labels, first, second.tolist(), proba[rows, second].tolist(), strict=True)
 
 
 def safe_for_spreadsheets(rows: Iterable[Row]) -> Iterator[Row]:

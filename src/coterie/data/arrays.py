@@ -320,7 +320,9 @@ class ScaledSource:
             index = rows if isinstance(rows, slice) else torch.from_numpy(rows).to(self._device)
             raw = self._resident[index].to(self._work, copy=True)
         else:
-            raw = torch.from_numpy(_for_torch(self._items[rows])).to(self._device, self._work, copy=True)
+            values = _for_torch(self._items[rows])
+            shared = not isinstance(self._items, np.ndarray) or np.may_share_memory(values, self._items)
+            raw = torch.from_numpy(values).to(self._device, self._work, copy=shared)
         return raw.sub_(self._offset).mul_(self._factor).float()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -63,6 +64,8 @@ class Runtime:
         if self.world == 1:
             return network
         convert_dropout(convert_batchnorm(network))
+        # of weights with one channel, whose strides say nothing
+        warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides", UserWarning)
         devices = None if self.device.type == "cpu" else [self.device]
         prepared = DistributedDataParallel(network, device_ids=devices, gradient_as_bucket_view=True)
         prepared.broadcast_buffers = False  # the argument of this name is deprecated

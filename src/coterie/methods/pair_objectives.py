@@ -41,7 +41,7 @@ class PairObjective(Objective):
 
     def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """The pair loss over the pairs known in the batch, and the cross entropy over its known labels."""
-        terms = {self._loss: self._pair_loss(steady_rows(output.prob), _known(batch), batch.pair_weight)}
+        terms = {self._loss: self._pair_loss(output.prob, _known(batch), batch.pair_weight)}
         if "cross_entropy" in self.weights:
             assert batch.labels is not None
             # no int(): reading the count would make a GPU wait
@@ -53,7 +53,7 @@ class PairObjective(Objective):
     def _pair_loss(self, prob: Tensor, same: Tensor, weight: Tensor | None) -> Tensor:
         if self._loss == "kcl":
             return unchecked_kcl(prob, same, self._margin, self._options, weight)
-        return unchecked_ccl(prob, same, self._options, weight)
+        return unchecked_ccl(steady_rows(prob), same, self._options, weight)
 
 
 class TransferObjective(PairObjective):
