@@ -112,7 +112,8 @@ def _launched(folder: Path, case: Case, world: int) -> dict[str, Any]:
     if any(process.returncode for process in processes):
         raise RuntimeError(f"{' '.join(command)} failed in {world} processes")
     each = [json.loads(text.splitlines()[-1]) for text in printed]
-    return each[0] | {"processor": sum(one["processor"] for one in each), "peaks": peaks}
+    found: dict[str, Any] = each[0]
+    return found | {"processor": sum(one["processor"] for one in each), "peaks": peaks}
 
 
 def main(folder: Path, method: str, settings: dict[str, Any], seed: int) -> None:

@@ -283,7 +283,7 @@ def test_steps_of_lower_precision_train_float32_weights(
     other = full.network_.state_dict()
     differs = any((value != other[name]).any() for name, value in low.network_.state_dict().items())
     assert differs == has_bfloat16()
-    with pytest.raises(coterie.InputError, match="precision must be 'float32' or 'bfloat16', got 'half'"):
+    with pytest.raises(coterie.InputError, match="precision must be 'auto', 'float32' or 'bfloat16', got"):
         make(method, precision="half").fit(X, y)
 
 

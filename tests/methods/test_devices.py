@@ -16,13 +16,17 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from tests.engine.asked import Asked
 from tests.methods.test_similarity import groups
+from tests.test_joint import VIEWS
 from torch import Tensor
 
 from coterie import ADC, CCN, DDC, L2C, Pairs, SimilarityNetwork
 from coterie._types import Rows
+from coterie.engine.loop import _step, start_run, train
 from coterie.engine.objective import Modules
 from coterie.engine.runtime import make_runtime
+from coterie.engine.stacked import Stack
 from coterie.engine.task import Task, mean_terms, terms_of
 from coterie.losses import adc
 from coterie.methods.base import NeuralEstimator, Training
@@ -50,6 +54,13 @@ class MetaSource:
 
     def take(self, rows: Rows) -> Tensor:
         return torch.empty(len(rows), *self.shape, device=META)
+
+
+class RandomSource(MetaSource):
+    """Rows of normal numbers."""
+
+    def take(self, rows: Rows) -> Tensor:
+        return torch.randn(len(rows), *self.shape)
 
 
 # an estimator, its samples, and what else its fit takes; "similarity" stands for a fitted network
@@ -128,6 +139,61 @@ def test_a_step_leaves_nothing_on_the_cpu(fit: Fit, monkeypatch: pytest.MonkeyPa
     trained = [one.grad for one in network.parameters() if one.grad is not None]
     assert trained
     assert {one.device for one in trained} == {META}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
+def test_a_step_asks_for_no_value(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU, with its views: each question would make a GPU wait."""
+    model, plan = captured(fit, monkeypatch)
+    source = RandomSource(model.sample_shape_)
+    task = model._task(source, plan, make_runtime("cpu"))
+    run = start_run(task, 0, 0)
+    train(task, run, 1)  # a phase may begin with k-means
+    assert run.model is not None
+    with Asked() as asked:
+        _step(task, run, Modules(run.network, run.model, run.auxiliary))
+    assert run.step == 2
+    assert asked.names == []
+
+
+# similarity networks and LSTMs do not stack
+STACKED = ("ccn-ccl-default-labels", "ddc-default-code-cs", "ddc-images", "adc-default", "l2c-attention")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", STACKED)
+def test_a_stacked_step_leaves_nothing_on_the_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, plan = captured(FITS[name], monkeypatch)
+    runtime = dataclasses.replace(make_runtime("cpu"), device=META)
+    source = MetaSource(model.sample_shape_)
+    task = Task(source, plan.objective, plan.recipe, runtime, model._make_network)
+    runs = [start_run(task, number, number) for number in range(2)]
+    for run in runs:
+        run.entered = len(plan.objective.phases)  # on_enter looks at values
+    stack = Stack(task, runs)
+    plans = [plan.objective.sampler.plan(0, 0, 0) for run in runs]
+    samples = [samples_of(one.rows, model.sample_shape_, plan.objective.n_views) for one in plans]
+    with shapes_alone(monkeypatch):
+        losses = []
+        for run, batch, one, values in zip(runs, plans, samples, stack.forward(samples), strict=True):
+            terms = mean_terms(
+                terms_of(task, Modules(run.network, run.network, run.auxiliary), batch, one, values)
+            )
+            losses.append(plan.objective.total(terms))
+    torch.autograd.backward(losses)
+    assert {loss.device for loss in losses} == {META}
+    assert {one.grad.device for one in stack._parameters.values() if one.grad is not None} == {META}
+
+
+@pytest.mark.parametrize("name", sorted(VIEWS))
+def test_views_leave_nothing_on_the_cpu_and_ask_for_no_value(name: str) -> None:
+    augment, shape = VIEWS[name]
+    # torch has no generator on this device
+    assert augment(torch.empty(4, *shape, device=META), None).device == META  # type: ignore[arg-type]
+    with Asked() as asked:
+        augment(torch.randn(4, *shape), torch.Generator())
+    assert asked.names == []
 
 
 class _Captured(Exception):

@@ -261,6 +261,14 @@ def _for_torch(raw: Array) -> Array:
     return np.require(raw, dtype, ["C", "W"])
 
 
+def room_for_data(device: torch.device) -> int:
+    """Bytes of data that may lie on an accelerator: half of what is free, the rest is for the steps.
+
+    Of a kind of device that does not say how much is free, `RESIDENT_BYTES`.
+    """
+    return torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else RESIDENT_BYTES
+
+
 class ScaledSource:
     """Rows of X as scaled float32 tensors on a device.
 
@@ -292,7 +300,7 @@ class ScaledSource:
         """On an accelerator, data that fits lives there: copying each batch costs more than the step."""
         if self._device.type == "cpu" or not isinstance(self._items, np.ndarray):
             return None
-        if self._items.nbytes > RESIDENT_BYTES:
+        if self._items.nbytes > room_for_data(self._device):
             return None
         return torch.from_numpy(_for_torch(self._items)).to(self._device)
 

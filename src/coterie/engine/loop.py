@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from coterie._errors import InputError
 from coterie._types import BatchPlan
 from coterie.data.batches import Sampler, StatefulSampler
+from coterie.engine.memory import does_not_fit
 from coterie.engine.objective import Modules, OnEnter, Phase
 from coterie.engine.recipe import clear_gradients, is_plateau
 from coterie.engine.task import Task, global_terms, mean_terms
@@ -103,10 +104,21 @@ def train(task: Task, run: Run, until: int, callbacks: Sequence[Callback] = ()) 
     modules = Modules(run.network, run.model, run.auxiliary)
     while run.stopped is None and run.step < until:
         enter_phases(task, run)
-        _step(task, run, modules)
+        _fitting_step(task, run, modules)
         close_epoch(task, run)
         for callback in callbacks:
             callback.on_step(run)
+
+
+def _fitting_step(task: Task, run: Run, modules: Modules) -> None:
+    """A step, or an error that names the batch that would fit into the device's memory."""
+    try:
+        _step(task, run, modules)
+    except torch.OutOfMemoryError as error:
+        rows = task.runtime.share(plan_of(task, run).rows).reshape(-1)
+        raise does_not_fit(
+            task.runtime, run.network, task.source.take(rows), task.recipe.batch_size
+        ) from error
 
 
 def _step(task: Task, run: Run, modules: Modules) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 import warnings
@@ -29,6 +30,7 @@ from coterie.nn.sync_batchnorm import convert_batchnorm, global_rows, sum_of_par
 # Below this many parameters a second thread does not pay: on shared cores two made small steps 10x slower.
 SMALL_NETWORK = 5_000_000
 _Value = TypeVar("_Value")
+_CPU = torch.device("cpu")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -167,16 +169,15 @@ def _largest(values: Tensor) -> Tensor:
     return values
 
 
-def make_runtime(device: str | torch.device = "auto", precision: str = "float32") -> Runtime:
+def make_runtime(device: str | torch.device = "auto", precision: str = "auto") -> Runtime:
     """Choose the device, and meet the other processes of a launcher (torchrun, accelerate), if there are any.
 
     Parameters
     ----------
     device : "auto", str or torch.device
         "auto" uses an accelerator if there is one.
-    precision : {"float32", "bfloat16"}
+    precision : {"auto", "float32", "bfloat16"}
     """
-    dtype = PRECISIONS[precision]
     place = _launcher.place()
     if str(device) == "auto":
         chosen = _fastest_device(place.local_rank)
@@ -185,7 +186,31 @@ def make_runtime(device: str | torch.device = "auto", precision: str = "float32"
         if place.world > 1 and chosen.type != "cpu" and chosen.index is None:
             chosen = torch.device(chosen.type, place.local_rank)
     processes.join()
-    return Runtime(chosen, place.rank, place.world, dtype)
+    return Runtime(chosen, place.rank, place.world, choose_precision(precision, chosen))
+
+
+def choose_precision(precision: str, device: torch.device) -> torch.dtype:
+    """In which training steps multiply matrices.
+
+    "auto" is bfloat16 on a GPU with units for it. TF32, which torch offers in its place, is a switch of the
+    whole process: it would reach the pair losses, where 1 - p.p' needs all digits of float32.
+    """
+    has_units = has_bfloat16(device)
+    if precision == "auto":
+        return torch.bfloat16 if device.type != "cpu" and has_units else torch.float32
+    if precision == "bfloat16" and not has_units:
+        _warn_of_emulation(device.type)
+    return PRECISIONS[precision]
+
+
+@functools.cache
+def _warn_of_emulation(kind: str) -> None:
+    """Once: a fit makes several runtimes."""
+    warnings.warn(
+        f"precision='bfloat16' is emulated on this {kind}, which has no units for it: training may take ten "
+        "times as long; use 'float32' or 'auto'",
+        stacklevel=2,
+    )
 
 
 def _fastest_device(local_rank: int) -> torch.device:
@@ -213,8 +238,12 @@ def _check_device(device: str | torch.device) -> torch.device:
     return chosen
 
 
-def has_bfloat16() -> bool:
-    """Whether the processor has bfloat16 units: without them torch emulates products, ten times slower."""
+def has_bfloat16(device: torch.device = _CPU) -> bool:
+    """Whether a device has bfloat16 units: without them torch emulates products, ten times slower."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
     # every processor with AMX tiles multiplies bfloat16 in them
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from coterie._errors import InputError
 from coterie.engine.assessment import Assessment, assess
 from coterie.engine.loop import Callback, Run, add_up, close_epoch, enter_phases, train
 from coterie.engine.stacked import Stack
@@ -144,7 +146,7 @@ def _train_stacked(
         session.stack = Stack(task, active)
         try:
             while session.stack.goes_on(until):
-                session.stack.step()
+                _stacked_step(task, session.stack)
                 for run in active:
                     close_epoch(task, run)
                 for callback in callbacks:
@@ -152,6 +154,16 @@ def _train_stacked(
         finally:
             session.stack.release()
             session.stack = None
+
+
+def _stacked_step(task: Task, stack: Stack) -> None:
+    try:
+        stack.step()
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            f"restarts: {len(stack.runs)} stacked ones do not fit into the memory of {task.runtime.device}; "
+            "use restarts='sequential', or a smaller batch_size"
+        ) from error
 
 
 def assess_runs(task: Task, runs: Sequence[Run], goal: Goal) -> dict[int, Assessment]:

@@ -143,11 +143,12 @@ class TrainingParams:
         type uint8 are divided by 255 in any case.
         """,
     )
-    precision: Literal["float32", "bfloat16"] = param(
-        default="float32",
+    precision: Literal["auto", "float32", "bfloat16"] = param(
+        default="auto",
         text="""
-        Precision of matrix products in training steps. "bfloat16" is faster on processors that
-        support it, and gives other weights. Weights, losses and predictions are float32.
+        Precision of matrix products of the network in training steps. "auto": bfloat16 on a GPU that has
+        units for it, otherwise float32. "bfloat16" is faster on processors that support it, and gives other
+        weights. Weights, losses and predictions are float32.
         """,
     )
     threads: int | Literal["auto"] = param(
