@@ -117,6 +117,17 @@ def test_processes_that_cannot_meet_say_so(files: Path) -> None:
     assert "cannot meet the others at MASTER_ADDR:MASTER_PORT" in alone[2]
 
 
+def test_the_first_process_waits_for_those_who_ask_why_it_failed(files: Path) -> None:
+    """However late the others ask: they say nothing of what it says."""
+    late = "import sys, time; from coterie.engine import processes; said = processes.is_said\n"
+    late += "processes.is_said = lambda text: (time.sleep(2), said(text))[1]\n"
+    late += "from coterie.cli import main; sys.exit(main(sys.argv[1:]))"
+    words, port = ["fit", "missing.npy", "--method", "ddc", "--out", "run"], free_port()
+    first, second = finished([launch(["-c", late, *words], (rank, 2), port, files) for rank in range(2)])
+    assert (first[0], second) == (2, (2, "", ""))
+    assert "missing.npy cannot be read" in first[2]
+
+
 @pytest.mark.parametrize("words", [["methods"], ["--help"], ["fit", "--help"], ["fit", "x.npy"]])
 def test_other_processes_print_nothing(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

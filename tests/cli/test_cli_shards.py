@@ -121,11 +121,32 @@ def test_several_processes_share_the_shards(shards: Path, call: Call) -> None:
     assert contents("one") == contents("pool") == contents("two")
 
 
+def test_a_damaged_note_of_earlier_labels_is_another_run_s(shards: Path, call: Call) -> None:
+    words = ["predict", "run", "npy/*.npy", "--out", "labels"]
+    assert call(*words)[0] == 0
+    whole = contents("labels")
+    for content in (b"", b"[]", b"\xff"):
+        Path("labels/.made-with.json").write_bytes(content)
+        code, _, err = call(*words)
+        assert (code, "holds labels of another run or of other options" in err) == (2, True)
+    assert call(*words, "--overwrite")[0] == 0
+    assert contents("labels") == whole
+
+
+def test_a_table_without_columns_is_named(shards: Path, call: Call) -> None:
+    pd.DataFrame().to_parquet("parquet/9.parquet")
+    code, _, err = call("predict", "run", "parquet/*.parquet", "--out", "labels")
+    assert (code, "parquet/9.parquet must have at least one column" in err) == (2, True)
+
+
 @pytest.mark.filterwarnings("always::UserWarning")
-@pytest.mark.parametrize("fault", ["truncated", "narrow", "empty"])
+@pytest.mark.parametrize("fault", ["truncated", "narrow", "empty", "gone"])
 def test_a_broken_shard_is_named_and_the_rest_done(shards: Path, call: Call, fault: str) -> None:
     path = Path("npy/1.npy")
-    if fault == "narrow":
+    if fault == "gone":
+        path.unlink()
+        path.symlink_to("nowhere.npy")
+    elif fault == "narrow":
         np.save(path, np.ones((4, 5)))
     else:
         path.write_bytes(path.read_bytes()[:200] if fault == "truncated" else b"")
@@ -167,6 +188,11 @@ def test_a_fit_takes_a_sample_and_labels_all(shards: Path, call: Call, table: Ta
         (["predict", "run", "npy/*.npy", "--out", "x.npy", "--overwrite"], "must be a folder for the labels"),
         (["predict", "run", "npy/*.npy", "--out", "npy"], "npy must be a new or empty folder"),
         (["fit", "npy/*.npy", "--out", "n", "--sample-rows", "1"], "--sample-rows=1 must be >= 2"),
+        (
+            ["predict", "run", "npy/*.npy", "--out", "x.npy/new"],
+            "x.npy/new cannot be made: Not a directory; ",
+        ),
+        (["predict", "run", "npy/*.npy", "--out", "/proc/new"], "/proc/new cannot be made: "),
     ],
 )
 def test_bad_calls(shards: Path, call: Call, words: list[str], message: str) -> None:

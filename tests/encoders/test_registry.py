@@ -43,6 +43,7 @@ def test_each_of_the_library_says_its_licence_and_source() -> None:
         ("wordlama", "encoder must be auto, none or one of .* did you mean 'wordllama'"),
         ("efficientnet-lite0:huge", "side=huge must be a number of pixels in 32..1024"),
         ("efficientnet-lite0:5", "side=5 must be a number of pixels"),
+        ("wordllama:5", "encoder='wordllama:5' must have no colon, since it has no variants"),
     ],
 )
 def test_wrong_names(name: str, expected: str) -> None:

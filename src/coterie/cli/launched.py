@@ -52,7 +52,7 @@ def _parted(code: int) -> int:
     """Leave the other processes."""
     engine = sys.modules.get("coterie.engine.processes")
     if engine is not None:
-        engine.leave()
+        engine.leave(failed=code == _BAD_INPUT)
     if code == _STOPPED:
         # threads that wait for a process that has died would end this one with a signal
         sys.stdout.flush()

@@ -165,9 +165,12 @@ def _prepare(job: Labelling, overwrite: bool) -> None:
     """Make the folder; raise where it holds labels that this job would not make."""
     if job.out.exists() and not job.out.is_dir():
         raise InputError(f"--out: {job.out} must be a folder for the labels of several shards, but is a file")
-    job.out.mkdir(parents=True, exist_ok=True)
+    try:
+        job.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out: {job.out} cannot be made: {error.strerror}; give another folder") from error
     made, note = json.dumps(_digest(job)), job.out / MADE_WITH
-    old = note.read_text(encoding="utf-8") if note.exists() else None
+    old = note.read_text(encoding="utf-8", errors="replace") if note.exists() else None
     if old is None and any(job.out.iterdir()) and not overwrite:
         raise InputError(f"--out: {job.out} must be a new or empty folder; --overwrite writes into it")
     if old not in (None, made) and not overwrite:

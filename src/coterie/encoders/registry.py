@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -185,7 +186,13 @@ def find_encoder(name: str) -> Encoder:
         near = difflib.get_close_matches(family, [one.partition(":")[0] for one in known], 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(f"encoder must be auto, none or one of {', '.join(known)}, got {name!r}{hint}")
-    made = make(argument) if colon else make()
+    given = (argument,) if colon else ()
+    try:
+        inspect.signature(make).bind(*given)
+    except TypeError as error:
+        needs = "must have no colon, since it has no variants" if colon else "must have a colon and a model"
+        raise InputError(f"encoder={name!r} {needs}") from error
+    made = make(*given)
     # isinstance would ask for the width and the fingerprint, which load the weights
     if not callable(getattr(made, "embed", None)):
         raise InputTypeError(

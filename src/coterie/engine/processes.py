@@ -58,8 +58,21 @@ def join() -> None:
         ) from error
 
 
-def leave() -> None:
-    """Part from the other processes."""
+def leave(failed: bool = False) -> None:
+    """Part from the other processes; the first one keeps the reasons and waits for those who ask for them.
+
+    Parameters
+    ----------
+    failed : bool
+        Whether there is a reason to ask for.
+    """
+    if _meeting and is_shared():
+        world = dist.get_world_size()
+        with contextlib.suppress(RuntimeError):  # one has been killed, or the first one has ended
+            if dist.get_rank():
+                _meeting[0].set(f"parted/{dist.get_rank()}", "")
+            elif failed:
+                _meeting[0].wait([f"parted/{rank}" for rank in range(1, world)], 2 * SAME_REASON)
     _meeting.clear()
     if dist.is_initialized():
         dist.destroy_process_group()

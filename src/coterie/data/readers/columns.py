@@ -58,6 +58,8 @@ def find_roles(
         A column that is asked for is not there, or is asked for twice, or no feature is left.
     """
     called = [str(number + 1) for number in range(width)] if names is None else list(names)
+    if not called:
+        raise InputError(f"{file} must have at least one column")
     label = _place(file, "--label", options.label, called, names is None)
     place = _id_place(file, called, names is not None, options)
     if options.text is not None:

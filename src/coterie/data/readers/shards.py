@@ -27,14 +27,15 @@ def is_pattern(path: str) -> bool:
 
 
 def find_shards(pattern: str) -> list[Path]:
-    """The files of a pattern, in the order of their names.
+    """The files of a pattern, in the order of their names; with links whose file is gone, to be named.
 
     Raises
     ------
     InputError
         There is none.
     """
-    found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if os.path.isfile(name)]
+    matched = sorted(glob.glob(pattern, recursive=True))
+    found = [Path(name) for name in matched if os.path.isfile(name) or not os.path.exists(name)]
     if not found:
         raise InputError(f"{pattern} must match at least one file; quote the pattern")
     return found
