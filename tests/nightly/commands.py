@@ -94,6 +94,10 @@ class Command:
         """Whether it has not ended."""
         return self._process.is_alive()
 
+    def pause(self, seconds: float) -> None:
+        """Wait for some time, or until it has ended."""
+        self._process.join(seconds)
+
     def send(self, number: int) -> None:
         """Send a signal to the command alone, as a scheduler does."""
         if self._process.is_alive():

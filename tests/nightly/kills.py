@@ -102,12 +102,15 @@ class Killing:
     def kill(self, n: int) -> None:
         """Kill or stop the command so many times at random moments; each time it goes on afterwards."""
         while self.counts["kills"] < n:
-            number = self._chance.choice(SIGNALS)
+            number, fresh = self._chance.choice(SIGNALS), not (self.folder / "run").exists()
             command = Command(self._words, self.folder, self.scene.at_writing)
             command.wait_until_begun()
-            time.sleep(self._chance.random() * self._seconds)
+            begun = time.monotonic()
+            command.pause(self._chance.random() * self._seconds)
             command.send(number)
             code = command.wait()
+            if code == 0 and fresh:  # the machine may be faster or slower than it was
+                self._seconds = time.monotonic() - begun
             self._judge(command, number, code)
             if code == 0:
                 self._compare()
