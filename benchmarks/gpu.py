@@ -16,6 +16,7 @@ import os
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -253,9 +254,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _work_through(jobs, clock, work)
 
 
+def run_tests(work: Work) -> None:
+    """Run the tests that need a GPU: what follows means little where they fail."""
+    command = [sys.executable, "-m", "pytest", "-m", "gpu", "tests/gpu"]
+    if subprocess.run(command, cwd=record.ROOT, check=False).returncode:
+        work.problems.append("tests")
+        run.report("the tests that need a GPU fail")
+
+
 def _work_through(jobs: Sequence[Job], clock: Clock, work: Work) -> int:
     try:
         with clock.stops():
+            if torch.cuda.is_available():
+                run_tests(work)
             for job in jobs:
                 work.run_job(job, clock)
     except Interrupted:

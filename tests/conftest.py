@@ -29,6 +29,14 @@ REGISTRIES: tuple[tuple[Any, str], ...] = (
 Digits = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none, and say so."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="no GPU here; pytest -m gpu runs it on one"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """On shared cores a second torch thread makes small steps slower."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -207,3 +208,21 @@ def test_minutes_are_a_number_above_zero(minutes: str) -> None:
     with pytest.raises(SystemExit) as caught:
         gpu.main(["--minutes", minutes])
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(("code", "expected"), [(0, 0), (1, 2)])
+def test_tests_that_need_a_gpu_run_first(
+    code: int, expected: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[list[str]] = []
+
+    def run(command: list[str], **settings: Any) -> subprocess.CompletedProcess[bytes]:
+        ran.append(command)
+        return subprocess.CompletedProcess(command, code)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(subprocess, "run", run)
+    work = gpu.Work(Path("out"), Path("checkpoints"), "")
+    assert gpu._work_through([], gpu.Clock(1.0), work) == expected
+    assert [command[1:] for command in ran] == [["-m", "pytest", "-m", "gpu", "tests/gpu"]]
+    assert ("the tests that need a GPU fail" in capsys.readouterr().err) == bool(code)
