@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.browser import Browser
 
 FOLDER = Path(__file__).parent / "_static"
-FIT = ("fit", "photos", "--method", "adc", "--n-clusters", "10", "--random-state", "0", "--out", "run")
+FIT = ("fit", "photos", "--method", "adc", "--n-clusters", "10", "--random-state", "0")
 _HEADING = "[...document.querySelectorAll('h2')].find(h => h.textContent === 'Examples').scrollIntoView()"
 _DRAWN = "page.view?.points?.length && page.view.clusters"
 
@@ -47,7 +47,8 @@ class Picture:
     dark: bool = False
 
 
-_TILES = "document.images.length > 9 && [...document.images].slice(0, 9).every(one => one.naturalWidth)"
+_TILES = """document.images.length > 9 && [...document.images].filter(
+    one => one.getBoundingClientRect().top < innerHeight).every(one => one.naturalWidth)"""
 _OF_PAGE = (
     Picture("open.png", "", _TILES),
     Picture("open-map.png", "map", _DRAWN),
@@ -58,7 +59,7 @@ _OF_PAGE = (
 
 def make_run(folder: Path) -> Path:
     """Cluster the images and write the report of the run; a minute of one core."""
-    for words in (("demo", "--images", "photos"), FIT, ("report", "run")):
+    for words in (("demo", "--images", "photos"), (*FIT, "--out", "run"), ("report", "run")):
         subprocess.run([sys.executable, "-m", "coterie", *words], cwd=folder, check=True)
     return folder / "run"
 

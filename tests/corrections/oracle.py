@@ -63,6 +63,14 @@ def _broken(entry: Entry, gone: set[str], label_of: Mapping[str, int], into: Map
         return [f"{name} not in {cluster}" for name, one in zip(names, labels, strict=True) if one != cluster]
     if entry.do == "wrong":
         return [f"{name} in {cluster}" for name, one in zip(names, labels, strict=True) if one == cluster]
+    if entry.do == "answers":
+        pairs = [pair for pair in what["pairs"] if not gone & set(pair[:2])]
+        found = [(one, other, label_of[one], label_of[other], same) for one, other, same in pairs]
+        return [
+            f"{one} and {other} in {a} and {b}"
+            for one, other, a, b, same in found
+            if (same and a != b) or (not same and a == b != -1)
+        ]
     if entry.do == "together" and len(set(labels)) > 1:
         return [f"{names} in {labels}"]
     if entry.do == "pair" and len(names) == 2:

@@ -18,7 +18,7 @@ from coterie.corrections.workbench import Workbench
 Floats = npt.NDArray[np.float32]
 # how often each is chosen
 WEIGHTS = {"pair": 6, "together": 3, "wrong": 6, "move": 6, "merge": 2, "split": 2, "name": 1, "withdraw": 1}
-WEIGHTS |= {"undo": 4, "redo": 2, "fit": 2, "open": 1}
+WEIGHTS |= {"undo": 4, "redo": 2, "fit": 2, "open": 1, "skip": 1, "answers": 1}
 
 
 class SimulatedSession:
@@ -102,6 +102,11 @@ class SimulatedSession:
         cluster = chance.choice(clusters)
         if kind == "pair":
             return {"rows": rows[:2], "same": chance.random() < 0.5}
+        if kind == "skip":
+            return {"rows": rows[:2]}
+        if kind == "answers":
+            ends = [chance.sample(range(self.n), 2) for _ in range(chance.randint(1, 3))]
+            return {"pairs": [{"rows": pair, "same": chance.random() < 0.5} for pair in ends]}
         if kind == "merge":
             return {"clusters": chance.sample(clusters, min(len(clusters), chance.choice((2, 2, 3))))}
         if kind == "split":

@@ -44,7 +44,8 @@ td,th{padding:.15rem .7rem .15rem 0;text-align:left;vertical-align:top}
 th{font-weight:600}code{overflow-wrap:anywhere}
 figure{margin:1rem 0}figcaption,.note{color:#57606a;font-size:.9rem}
 svg,figure img{max-width:100%;height:auto}.scroll{overflow-x:auto}
-.samples{display:flex;flex-wrap:wrap;gap:4px}.samples img{width:56px;height:56px;object-fit:contain;
+.samples{display:grid;grid-template-columns:repeat(8,minmax(0,56px));gap:4px}.samples img{width:100%;
+aspect-ratio:1;object-fit:contain;
 background:#f3f4f6;image-rendering:pixelated}
 .warning{border-left:4px solid #d4850f;background:#fdf6e9;padding:.4rem .8rem;margin:.5rem 0}
 .text{margin:.4rem 0;overflow-wrap:anywhere}
