@@ -69,6 +69,22 @@ def test_an_update_knows_nothing_of_an_earlier_fit_in_the_same_folder(grown: Pat
     assert labels("run/labels.csv") == found
 
 
+def test_a_folder_that_cannot_be_written_is_named(
+    grown: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not list(Path("run").glob("*.lock"))
+
+    def read_only(*given: Any, **named: Any) -> None:
+        raise OSError(30, "Read-only file system", "run/update.lock")
+
+    monkeypatch.setattr("coterie.data.files.FileLock.acquire", read_only)
+    for words in (["update", "run", "all.csv"], ["open", "run"], ["label", "run"]):
+        code, out, err = call(*words)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "run cannot be written: Read-only file system; " in err
+        assert "make it writable or " in err
+
+
 def forged_known() -> dict[str, dict[str, Any]]:
     return {
         "narrow": {"points": lambda points: points[:, :3]},

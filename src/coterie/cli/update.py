@@ -22,7 +22,7 @@ from coterie.cli.reading import reading_options
 from coterie.cli.run_folder import LABELS, load_clusterer, load_fitted, network_digest, read_metadata
 from coterie.cli.table import format_table
 from coterie.data import Samples
-from coterie.data.files import atomic_write, held
+from coterie.data.files import atomic_write, held_briefly
 from coterie.engine.storage import read_tensors, write_tensors
 from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.novelty import Floats, Known, Placed, place
@@ -40,7 +40,9 @@ def run(options: Any, words: Sequence[str]) -> None:
     """Place the new samples, append them to the run's labels, and say what is new."""
     folder = Path(options.run)
     estimator, metadata = load_clusterer(folder), read_metadata(folder)
-    with held(folder / _LOCK, f"RUN: another update of {folder} is at work; wait for it"):
+    taken = f"RUN: another update of {folder} is at work; wait for it"
+    denied = "labels are kept there, so make it writable or update a copy"
+    with held_briefly(folder / _LOCK, taken, denied):
         listed = _read_labels(folder / LABELS)
         names, samples = _read_new(options, estimator, metadata, listed)
         if not names:

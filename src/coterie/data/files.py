@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -122,6 +122,32 @@ def held(path: Path, taken: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def held_briefly(path: Path, taken: str, denied: str) -> Iterator[None]:
+    """Hold the lock at a path, which is removed in the end.
+
+    Parameters
+    ----------
+    path : Path
+    taken : str
+        As of `held`.
+    denied : str
+        The way on where the folder of the lock cannot be written.
+
+    Raises
+    ------
+    InputError
+        Another process holds the lock, or the folder cannot be written.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(path, taken))
+        except OSError as error:
+            raise InputError(f"{path.parent} cannot be written: {error.strerror}; {denied}") from error
+        stack.callback(path.unlink, missing_ok=True)
+        yield
 
 
 def _cannot_write(path: str | os.PathLike[str], target: Path, error: OSError) -> WriteError:

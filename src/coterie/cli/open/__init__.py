@@ -17,7 +17,7 @@ from coterie.cli.open.questions import take_over
 from coterie.cli.open.server import OpenServer
 from coterie.cli.open.session import Session
 from coterie.cli.open.written import PAIRS
-from coterie.data.files import held
+from coterie.data.files import held_briefly
 
 MODEL = "model"
 _LOCK = ".open.lock"
@@ -84,16 +84,8 @@ def serve(session: Session, port: int, view: str = "") -> None:
 def alone(folder: Path) -> Iterator[None]:
     """Hold the lock of a run: of two sittings at once, neither would show what the other one says."""
     taken = f"RUN: another sitting shows {folder}; finish it first, or use its page in a second tab"
-    lock = folder / _LOCK
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(held(lock, taken))
-        except OSError as error:
-            raise InputError(
-                f"RUN: {folder} cannot be written: {error.strerror}; corrections are kept there, so make it "
-                "writable or open a copy"
-            ) from error
-        stack.callback(lock.unlink, missing_ok=True)
+    denied = "corrections are kept there, so make it writable or open a copy"
+    with held_briefly(folder / _LOCK, taken, denied):
         yield
 
 
