@@ -37,7 +37,7 @@ for axis, name, labels in zip(axes, ("k-means", "DDC"), (k_means, model.labels_)
 #
 # Training starts from random weights, and some starts end badly. Several are trained, and the one of lowest
 # loss is kept: ``runs_`` shows all of them. With ``restarts="successive-halving"``, the default here, the
-# worse half is dropped after 1/16, 1/8 and 1/4 of the steps, down to three.
+# best quarter goes on after 1/16 and 1/4 of the steps.
 
 for run in model.runs_:
     print(f"start {run['restart']}: loss {run['loss']:.3f}, chosen: {run['chosen']}")

@@ -127,17 +127,17 @@ class Alive:
         self.steps += 1
 
 
-def test_the_worse_half_goes_at_each_rung(make_task: MakeTask) -> None:
+def test_the_best_quarter_goes_on_at_each_rung(make_task: MakeTask) -> None:
     task, counter = double_task(make_task, max_steps=64), Alive()
     session = finished(task, "successive-halving", list(range(20)), keep=1, callbacks=[counter])
     rungs = [info["rung"] for info in session.runs]
-    assert [rungs.count(rung) for rung in range(4)] == [10, 5, 2, 3]
+    assert [rungs.count(rung) for rung in range(3)] == [15, 3, 2]
     steps = {info["rung"]: info["steps"] for info in session.runs}
-    assert steps == {0: 4, 1: 8, 2: 16, 3: 64}
-    assert counter.steps == planned_steps(task, session) == 304  # 4.75 runs of 64
-    assert [info["stopped"] for info in session.runs].count("pruned") == 17
+    assert steps == {0: 4, 1: 16, 2: 64}
+    assert counter.steps == planned_steps(task, session) == 236  # 3.7 runs of 64
+    assert [info["stopped"] for info in session.runs].count("pruned") == 18
     chosen = next(info for info in session.runs if info["chosen"])
-    assert chosen["loss"] == min(info["loss"] for info in session.runs if info["rung"] == 3)
+    assert chosen["loss"] == min(info["loss"] for info in session.runs if info["rung"] == 2)
     assert [info["restart"] for info in session.runs] == list(range(20))
 
 
@@ -168,7 +168,7 @@ def test_rungs_before_the_end_look_at_a_sample_of_the_rows(
 
     monkeypatch.setattr("coterie.engine.training.assess", spy)
     finished(double_task(make_task, max_steps=32), "successive-halving", list(range(20)))
-    assert set(asked[: 20 + 10 + 5]) == {RUNG_ROWS}
+    assert set(asked[: 20 + 5]) == {RUNG_ROWS}
     assert asked == sorted(asked)  # those that replace collapsed ones come on top, at each rung
     assert asked[-FINALISTS:] == [math.inf] * FINALISTS
 
@@ -185,8 +185,8 @@ def test_rungs_lie_where_the_terms_are_those_of_the_last_phase(make_task: MakeTa
         augment=lambda x, generator: x,
         max_steps=36,
     )
-    session = finished(task, "successive-halving", list(range(8)), keep=1)
-    assert sorted({info["steps"] for info in session.runs}) == [21, 22, 36]
+    session = finished(task, "successive-halving", list(range(20)), keep=1)
+    assert sorted({info["steps"] for info in session.runs}) == [21, 24, 36]
 
 
 def test_the_same_clustering_is_recognised(make_task: MakeTask) -> None:
@@ -221,7 +221,7 @@ class Collapsing(TwoTerms):
 
 @pytest.mark.parametrize("how", ["sequential", "stacked", "successive-halving"])
 def test_collapsed_restarts_are_replaced(make_task: MakeTask, how: str) -> None:
-    session = finished(double_task(make_task, objective=Collapsing(2)), how, [3, 4, 5], keep=1)
+    session = finished(double_task(make_task, objective=Collapsing(2)), how, [3, 4, 5], keep=3)
     assert [info["replaced"] for info in session.runs].count(True) == 2
     assert len(session.runs) == 5
     assert len({info["seed"] for info in session.runs}) == 5

@@ -29,6 +29,8 @@ SPENT = 0.8
 # Shares of the steps: below the first one images are made smaller, below the second one nothing is learnt.
 ENOUGH_STEPS, LEAST_STEPS = 1 / 3, 1 / 20
 FEWEST_STEPS = 20
+# steps are given up before starts are fewer
+FEW_STARTS = 3
 SMALLEST_IMAGE = 64
 
 
@@ -137,7 +139,7 @@ def fit_into(limits: Limits, planned: Effort, cost: Callable[[Effort], float]) -
     InputError
         The limit is too short for one restart of a twentieth of the steps.
     """
-    few = min(planned.n_restarts, max(FINALISTS, limits.keep))
+    few = min(planned.n_restarts, max(FEW_STARTS, limits.keep))
     for pixels in limits.sizes:
         for least, enough in ((few, 1.0), (few, ENOUGH_STEPS)):
             found = _largest(limits, dataclasses.replace(planned, pixels=pixels), cost, least, enough)

@@ -17,7 +17,9 @@ from coterie.engine.stacked import Stack
 from coterie.engine.task import Task
 
 # racing keeps at least so many runs to the end
-FINALISTS = 3
+FINALISTS = 2
+# a comparison on the way leaves one run in so many
+LEFT_OF = 4
 # runs in a stack: fixed, since the size decides how their products round
 STACK_SIZE = 5
 
@@ -46,7 +48,7 @@ class Session:
     n_restarts : int
         Restarts asked for; as many may be replaced.
     rung : int
-        Racing: how often the worse half has gone.
+        Racing: how often the runs were compared.
     decision : dict
         What a time limit has led to, as JSON data; empty without one.
     runs : list of dict
@@ -92,7 +94,7 @@ class Session:
 
     def room(self, rung: int) -> int:
         """How many runs outlast a rung."""
-        return max(self.keep, FINALISTS, -(-self.n_restarts // (2 << rung)))
+        return max(self.keep, FINALISTS, -(-self.n_restarts // LEFT_OF ** (rung + 1)))
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from coterie.params.duration import check_duration
 How = Literal["auto", "sequential", "stacked", "successive-halving"]
 RESTARTS = """
 How restarts run. "sequential": one after another. "stacked": all at once, with stacked weights.
-"successive-halving": after 1/16, 1/8 and 1/4 of the steps the worse half is dropped, down to three
-or to as many as vote. "auto": stacked on an accelerator, and on a CPU for small networks without
+"successive-halving": after 1/16 and 1/4 of the steps the best quarter goes on, at least two restarts
+and as many as vote. "auto": stacked on an accelerator, and on a CPU for small networks without
 convolutions, if all batches have one size; otherwise sequential. A restart that ends in a single
 cluster is replaced.
 """
