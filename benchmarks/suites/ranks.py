@@ -40,8 +40,9 @@ METHODS: dict[str, dict[str, Any]] = {
     "ccn-images": {"rows": 6000, "shape": [28, 28], "batch_size": 256, "steps": 10, "more": 50},
     "adc-images": {"rows": 6000, "shape": [28, 28], "batch_size": 100, "steps": 10, "more": 30},
     "ccn-vectors": {"rows": 6000, "shape": [64], "batch_size": 1000, "steps": 20, "more": 300},
-    "memory": {"rows": 10_000_000, "shape": [64], "batch_size": 1000, "steps": 200, "more": 0},
+    "memory": {"rows": 1_500_000, "shape": [784], "batch_size": 1000, "steps": 200, "more": 0},
 }
+_START = "import sys; from benchmarks.suites.ranks import start; start(*sys.argv[1:])"
 MAKE: dict[str, type[ADC | CCN | DDC]] = {"adc": ADC, "ddc": DDC}
 
 
@@ -49,7 +50,7 @@ def _cases(options: Options) -> list[Case]:
     cases = []
     for draw in options.draws or (0,):
         for method in options.pick_methods(tuple(METHODS)):
-            settings = METHODS[method] | {"repeats": 5}
+            settings = METHODS[method] | {"repeats": 3}
             if options.quick:
                 settings |= {"rows": 300, "batch_size": 20, "repeats": 1, "steps": 2, "more": 2}
             cases.append(Case("ranks", method, "blobs", "", draw, settings))
@@ -95,7 +96,7 @@ def _launched(folder: Path, case: Case, world: int) -> dict[str, Any]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     shared = {"WORLD_SIZE": world, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": 1}
-    command = [sys.executable, "-m", "benchmarks.suites.ranks", str(folder), case.method]
+    command = [sys.executable, "-c", _START, str(folder), case.method]
     command += [json.dumps(dict(case.settings)), str(case.draw)]
     processes = []
     for rank in range(world):
@@ -114,6 +115,11 @@ def _launched(folder: Path, case: Case, world: int) -> dict[str, Any]:
     each = [json.loads(text.splitlines()[-1]) for text in printed]
     found: dict[str, Any] = each[0]
     return found | {"processor": sum(one["processor"] for one in each), "peaks": peaks}
+
+
+def start(folder: str, method: str, settings: str, seed: str) -> None:
+    """`main` with the words of a command."""
+    main(Path(folder), method, json.loads(settings), int(seed))
 
 
 def main(folder: Path, method: str, settings: dict[str, Any], seed: int) -> None:
@@ -175,6 +181,3 @@ RANKS = Suite(
         metric("largest share of the data's memory", "largest_share", digits=2),
     ),
 )
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4]))
