@@ -49,6 +49,9 @@ class Picture:
 
 _TILES = """document.images.length > 9 && [...document.images].filter(
     one => one.getBoundingClientRect().top < innerHeight).every(one => one.naturalWidth)"""
+# what is loaded is drawn some frames later
+_PAINTED = """Promise.all([...document.images].filter(one => one.complete)
+    .map(one => one.decode().catch(() => 0))).then(() => new Promise(done => setTimeout(done, 500)))"""
 _OF_PAGE = (
     Picture("open.png", "", _TILES),
     Picture("open-map.png", "map", _DRAWN),
@@ -83,6 +86,7 @@ def photograph(browser: Browser, address: str, picture: Picture, script: str = "
     browser.send("Emulation.setEmulatedMedia", features=[scheme])
     browser.open(address + (f"#/{picture.view}" if picture.view else ""))
     browser.wait_for(picture.shown)
+    browser.send("Runtime.evaluate", expression=_PAINTED, awaitPromise=True)
     if script:
         browser.evaluate(script)
     found = browser.send("Page.captureScreenshot", format="png")["data"]

@@ -94,7 +94,8 @@ class Session:
 
     def room(self, rung: int) -> int:
         """How many runs outlast a rung."""
-        return max(self.keep, FINALISTS, math.ceil(self.n_restarts / LEFT_OF ** (rung + 1)))
+        left = math.ceil(self.n_restarts / LEFT_OF ** (rung + 1))
+        return max(self.keep, FINALISTS, left)
 
 
 @dataclass(frozen=True)
