@@ -94,7 +94,7 @@ class Session:
 
     def room(self, rung: int) -> int:
         """How many runs outlast a rung."""
-        left = math.ceil(self.n_restarts / LEFT_OF ** (rung + 1))
+        left: int = math.ceil(self.n_restarts / LEFT_OF ** (rung + 1))
         return max(self.keep, FINALISTS, left)
 
 
