@@ -15,6 +15,7 @@ from tests.cli.open_client import Done, make_run, sitting
 from tests.cli.test_open import wait
 from tests.corrections.oracle import contradicted
 
+from coterie.cli.open import sitting as open_sitting
 from coterie.cli.open import work
 from coterie.cli.open.session import Session
 
@@ -129,3 +130,29 @@ def test_without_corrections_nothing_differs(run: Path, call: Call) -> None:
     session.act(1, "undo", {})
     session.finish()
     assert predicted(run, call, photos(run)) == before
+
+
+def test_another_fit_in_the_place_of_a_corrected_one(run: Path, call: Call) -> None:
+    """Ids mean other clusters then: what was said goes aside; pairs of samples still hold."""
+    fit = ["fit", str(photos(run)), "--method", "self-distillation", "--encoder", "none", "--n-clusters", "4"]
+    fit += ["--max-steps", "5", "--random-state", "0", "--out", str(run)]
+    assert call(*fit, "--overwrite")[0] == 0
+    session = sitting(run)
+    rows = [tile["row"] for tile in session.members(0, "certain", 0, 2)["tiles"]]
+    session.act(0, "name", {"cluster": 0, "name": "old"})
+    session.act(1, "pair", {"rows": rows, "same": True})
+    session.finish()
+    told = (run / "corrections.jsonl").read_bytes()
+
+    code, _, err = call(*fit, "--resume")  # the same fit once more
+    assert code == 0, err
+    assert (run / "corrections.jsonl").read_bytes() == told
+
+    code, _, err = call(*fit, "--overwrite", "--max-steps", "6")
+    assert code == 0, err
+    assert "corrections of the earlier fit are in" in err
+    assert (run / "corrections-1.jsonl").read_bytes() == told
+    assert not any((run / name).exists() for name in ("corrections.jsonl", "explore", "clusters.csv"))
+    with open_sitting(run, None, None) as again:
+        assert "old" not in {one["name"] for one in again.state()["clusters"]}
+        assert again.bench.relations.relation(*rows) == 1

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie._errors import InputError
+from coterie._errors import DamagedFileError, InputError
 from coterie._launcher import place
 from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
 from coterie.cli.labels_out import (
@@ -38,9 +38,11 @@ from coterie.cli.run_folder import (
     LABELS,
     MODEL,
     check_run,
+    load_clusterer,
     load_labeller,
     load_similarity,
     naming_the_way_on,
+    network_digest,
     opened_run,
     read_metadata,
     read_pairs,
@@ -187,7 +189,12 @@ def _write_run(
     folder: Path, estimator: NeuralEstimator, samples: Samples, options: Any
 ) -> tuple[dict[str, Any], str]:
     """Write the run's files; what to say of it, as names and values and as text."""
+    replaces = _replaces(folder, estimator)
     save(estimator, folder / MODEL)
+    if replaces:
+        from coterie.cli.open.written import set_aside  # with all that a page needs
+
+        set_aside(folder)
     columns = list(dict.fromkeys(name for epoch in estimator.history_ for name in epoch))
     epochs = [[epoch.get(name, "") for name in columns] for epoch in estimator.history_]
     write_csv(folder / HISTORY, columns, epochs)
@@ -199,6 +206,17 @@ def _write_run(
     sizes = write_labels(folder / LABELS, safe_for_spreadsheets(rows) if options.safe_csv else rows)
     scores, said = _scores(estimator, samples)
     return results | _sizes(estimator, sizes) | scores, _summary(estimator, sizes) + loss + said
+
+
+def _replaces(folder: Path, estimator: NeuralEstimator) -> bool:
+    """Whether a run has a model that is another than this one."""
+    if not (folder / MODEL).exists():
+        return False
+    try:
+        before = network_digest(load_clusterer(folder))
+    except (InputError, DamagedFileError):
+        return True
+    return not isinstance(estimator, NeuralClusterer) or network_digest(estimator) != before
 
 
 def _scores(estimator: NeuralClusterer, samples: Samples) -> tuple[dict[str, float], str]:

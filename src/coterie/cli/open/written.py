@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import itertools
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from coterie.cli.label_table import Row
+from coterie.cli.open.library import FOLDER, JOURNAL, REFITS
 from coterie.corrections.shown import ASIDE
 from coterie.corrections.workbench import Workbench
 from coterie.data.files import atomic_write
@@ -67,3 +71,22 @@ def write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[objec
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def set_aside(run: Path) -> None:
+    """Put away what was said of the clusters of a model that another fit has replaced.
+
+    Ids mean other clusters now. What was said of pairs of samples still holds, and stays in pairs.csv, from
+    which the next sitting takes it over.
+    """
+    for name in (FOLDER, REFITS):
+        shutil.rmtree(run / name, ignore_errors=True)
+    (run / CLUSTERS).unlink(missing_ok=True)
+    if (run / JOURNAL).exists():
+        names = (run / f"corrections-{number}.jsonl" for number in itertools.count(1))
+        kept = next(place for place in names if not place.exists())
+        (run / JOURNAL).rename(kept)
+        print(
+            f"coterie: corrections of the earlier fit are in {kept}; answers in {run / PAIRS} still hold",
+            file=sys.stderr,
+        )
