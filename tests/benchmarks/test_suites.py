@@ -36,6 +36,8 @@ SLOW = {
     "encoders",
     "new-kinds",
     "corrections",
+    "ranks",
+    "shards",
 }
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 

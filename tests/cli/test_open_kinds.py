@@ -198,7 +198,7 @@ def test_a_folder_that_cannot_be_written_is_refused(
     code, out, err = call(command, str(run))
     monkeypatch.undo()
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert f"RUN: {run} cannot be written: Read-only file system" in err
+    assert f"{run} cannot be written: Read-only file system" in err
     assert "open a copy" in err
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 

@@ -54,7 +54,7 @@ def make_sampler(kind: str, batch_size: int) -> Sampler:
 
 def make_task(kind: str, loss: str, batch_size: int, runtime: Runtime) -> Task:
     points = make_points(N, 6, torch.float64)
-    recipe = Recipe("sgd", 0.1, batch_size, max_epochs=1, max_steps=9, momentum=0.9)
+    recipe = Recipe("sgd", 0.1, batch_size, max_epochs=1, max_steps=6, momentum=0.9)
     if kind == "sets":
         return Task(points, SetTerms(), recipe, runtime, set_network)
     sampler = make_sampler(kind, batch_size)
@@ -142,7 +142,7 @@ def fit_digits(rank: int) -> dict[str, Tensor]:
     X, y = load_digits(return_X_y=True)
     X, y = X[:120], y[:120]
     np.random.seed(rank)  # noqa: NPY002 - where random_state=None looks
-    model = CCN(10, n_restarts=2, max_steps=12, batch_size=31, over_clustering=True, augment="none")
+    model = CCN(10, n_restarts=2, max_steps=6, batch_size=31, over_clustering=True, augment="none")
     free = clone(model).fit(X, pairs=Pairs.from_labels(y, 80, 0))
     model.set_params(random_state=0).fit(X, y)
     return {
@@ -157,9 +157,9 @@ def discover(rank: int) -> dict[str, Tensor]:
     X, y = load_digits(return_X_y=True)
     X, y = X[:200], y[:200]
     known = y < 5
-    spn = SimilarityNetwork(max_steps=10, batch_size=21, samples_per_class=3, augment="none", random_state=0)
+    spn = SimilarityNetwork(max_steps=6, batch_size=21, samples_per_class=3, augment="none", random_state=0)
     spn.fit(X[known], y[known], groups=y[known] // 5)
-    settings: dict[str, Any] = {"max_steps": 10, "batch_size": 31, "augment": "none", "random_state": 0}
+    settings: dict[str, Any] = {"max_steps": 6, "batch_size": 31, "augment": "none", "random_state": 0}
     model = CCN(5, **settings, over_clustering=True, head_init="similarity").fit(X[~known], similarity=spn)
     i, j = np.random.default_rng(rank).integers(len(X), size=(2, 50))
     i[:20], j[:20] = np.arange(20), np.arange(1, 21)
@@ -176,7 +176,7 @@ def fit_views() -> dict[str, Tensor]:
     """Labels and loss of fits with random views, and with networks with dropout."""
     digits = load_digits()
     X, y = digits.images[:90].astype(np.float32), digits.target[:90]
-    settings: dict[str, Any] = {"max_steps": 6, "n_restarts": 1, "random_state": 0, "batch_size": 31}
+    settings: dict[str, Any] = {"max_steps": 4, "n_restarts": 1, "random_state": 0, "batch_size": 31}
     large = np.repeat(np.repeat(X, 2, 1), 2, 2)
     models = {
         "adc": ADC(10, **settings, preset="paper").fit(large),

@@ -346,3 +346,11 @@ def test_a_learned_embedding_is_rescaled_too() -> None:
     X, y = groups()
     model = L2C(**QUICK, backbone="mlp", rescale=True).fit(X, y)
     assert np.isfinite(model.predict_proba(X)).all()
+
+
+def test_values_beyond_float32_are_an_error() -> None:
+    model = L2C.from_pretrained("points2d")
+    with torch.no_grad():
+        next(model.network_.clusterer.parameters()).fill_(3e38)
+    with pytest.raises(InputError, match="X must be on the scale of the sets in fit"):
+        model.predict(np.random.default_rng(0).normal(size=(30, 2)))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from coterie._errors import InputError
 from coterie.data.arrays import SampleArray
 from coterie.engine.runtime import choose_threads, torch_threads
 from coterie.methods.forward import eval_mode
@@ -44,6 +45,11 @@ def cluster_set(model: L2C, samples: SampleArray) -> tuple[Tensor, list[Tensor]]
 
     def cluster(rows: Tensor) -> tuple[Tensor, list[Tensor]]:
         count_logits, packed, *_ = clusterer(embedding[rows.to(device)])
+        if not bool(count_logits.isfinite().all() and packed.isfinite().all()):
+            raise InputError(
+                "X must be on the scale of the sets in fit; it gives values beyond float32. Check its units, "
+                "or divide by a constant in fit and predict alike"
+            )
         parts = torch.split(packed.cpu().double(), widths, dim=2)
         return count_logits.cpu().double().softmax(dim=1), list(parts)
 
