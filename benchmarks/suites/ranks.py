@@ -120,6 +120,8 @@ def _launched(folder: Path, case: Case, world: int) -> dict[str, Any]:
 def start(folder: str, method: str, settings: str, seed: str) -> None:
     """`main` with the words of a command."""
     main(Path(folder), method, json.loads(settings), int(seed))
+    sys.stdout.flush()
+    os._exit(0)  # a thread of gloo that still runs when Python ends aborts the process now and then
 
 
 def main(folder: Path, method: str, settings: dict[str, Any], seed: int) -> None:
