@@ -4,7 +4,8 @@ Both sides have the same network, memory layout, fused optimizer and loss functi
 batches from the same sampler and gather them from scaled rows. They run in turn in short chunks, and a second
 bare side beside them shows what the noise of the machine makes of two sides that are the same. A third one
 has its batches ready in memory. The cases "layout-..." hold a step against the same step of a network that
-sees images of one channel in the layout that their strides leave open, and whose ELU keeps its input.
+sees images of one channel in the layout that their strides leave open, and whose ELU comes before the pooling
+and keeps its input.
 """
 
 from __future__ import annotations
@@ -256,9 +257,19 @@ def _without_in_place(make: Callable[[int], Any]) -> Callable[[int], Any]:
         for layer in network.modules():
             if isinstance(layer, nn.ELU):
                 layer.inplace = False
+            elif isinstance(layer, nn.Sequential):
+                _pool_last(layer)
         return network
 
     return made
+
+
+def _pool_last(layers: nn.Sequential) -> None:
+    """Put poolings that stand before an ELU behind it, as they were."""
+    for place in range(len(layers) - 1):
+        pooling, after = layers[place], layers[place + 1]
+        if isinstance(pooling, nn.MaxPool2d) and isinstance(after, nn.ELU):
+            layers[place], layers[place + 1] = after, pooling
 
 
 def _in_open_layout(side: Callable[[], None]) -> Callable[[], None]:

@@ -59,8 +59,8 @@ class VCNN(Backbone):
             for _ in range(repeats):
                 layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ELU(inplace=True)]
                 before = channels
-            if stage < poolings:
-                layers.append(nn.MaxPool2d(2))
+            if stage < poolings:  # before the ELU, which is monotonic: it has a quarter of the numbers to map
+                layers.insert(-1, nn.MaxPool2d(2))
             if stage < 2:
                 layers.append(nn.Dropout(_DROPPED))
         self.features = nn.Sequential(*layers)
