@@ -145,7 +145,7 @@ def test_vcnn_layers() -> None:
     biases = 2 * (32 + 64 + 128)
     assert n_parameters(network) == 9 * convolutions + biases + 1152 * 128 + 128
     kinds = [type(part).__name__ for part in network.features]
-    pair = ["Conv2d", "ELU", "Conv2d", "ELU", "MaxPool2d"]
+    pair = ["Conv2d", "ELU", "Conv2d", "MaxPool2d", "ELU"]
     assert kinds == [*pair, "Dropout", *pair, "Dropout", *pair]
     assert n_parameters(VCNN((3, 32, 32), repeats=3)) > n_parameters(VCNN((3, 32, 32)))
 
