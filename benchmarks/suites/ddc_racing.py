@@ -6,6 +6,7 @@ No label comes in before both have chosen. The restarts are the same: same seeds
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 from benchmarks.columns import metric
@@ -16,6 +17,7 @@ from benchmarks.suites.from_pairs import read_split
 from coterie.metrics import clustering_accuracy
 
 N_RESTARTS = 20
+DRAWS = (110, 111, 112)
 # method -> (data set, rows, steps); None: all rows, the default preset's steps
 METHODS: dict[str, tuple[str, int | None, int | None]] = {
     "digits": ("digits", None, None),
@@ -25,9 +27,10 @@ METHODS: dict[str, tuple[str, int | None, int | None]] = {
 WAYS = {"racing": "successive-halving", "in_turn": "sequential"}
 
 
-def _cases(options: Options) -> list[Case]:
+def cases_of_twenty(suite: str, draws: tuple[int, ...], options: Options) -> list[Case]:
+    """A case for each draw and method, of twenty restarts."""
     cases = []
-    for draw in options.draws or (110, 111, 112):
+    for draw in options.draws or draws:
         for method in options.pick_methods(tuple(METHODS)):
             data, rows, steps = METHODS[method]
             chosen = {"n_clusters": 10, "n_restarts": N_RESTARTS, "max_steps": steps}
@@ -35,7 +38,7 @@ def _cases(options: Options) -> list[Case]:
                 "train_rows": options.limits()["train_rows"] or rows,
                 "parameters": options.estimator(**chosen),
             }
-            cases.append(Case("ddc-racing", method, options.data or data, "", draw, settings))
+            cases.append(Case(suite, method, options.data or data, "", draw, settings))
     return cases
 
 
@@ -63,8 +66,8 @@ DDC_RACING = Suite(
     "ddc-racing",
     "Twenty DDC restarts racing and in turn (bar: at most 6 times one, within 1 point of all twenty)",
     tuple(METHODS),
-    (110, 111, 112),
-    _cases,
+    DRAWS,
+    partial(cases_of_twenty, "ddc-racing", DRAWS),
     run,
     columns=(
         metric("racing / one", "racing_of_one", digits=2),

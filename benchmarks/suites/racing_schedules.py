@@ -10,14 +10,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from benchmarks.columns import metric
 from benchmarks.estimators import RecordedDDC
-from benchmarks.suites.base import Case, Options, Outcome, Suite
-from benchmarks.suites.ddc_racing import METHODS, N_RESTARTS
+from benchmarks.suites.base import Case, Outcome, Suite
+from benchmarks.suites.ddc_racing import METHODS, N_RESTARTS, cases_of_twenty
 from benchmarks.suites.from_pairs import read_split
 from coterie.engine.assessment import assess
 from coterie.engine.loop import start_run, train
@@ -26,6 +27,7 @@ from coterie.engine.task import Task
 from coterie.engine.training import FinishedRun, Session
 from coterie.metrics import clustering_accuracy
 
+DRAWS = (130, 131, 132)
 # shares of the steps at which restarts are compared
 SHARES = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 # (share of the steps, how many restarts go on) of each comparison, of twenty restarts
@@ -36,20 +38,6 @@ SCHEDULES: dict[str, tuple[tuple[float, int], ...]] = {
     "quarters, one finalist": ((1 / 16, 5), (1 / 4, 2), (1 / 2, 1)),
     "early halves, three finalists": ((1 / 32, 10), (1 / 8, 5), (1 / 4, 3)),
 }
-
-
-def _cases(options: Options) -> list[Case]:
-    cases = []
-    for draw in options.draws or (130, 131, 132):
-        for method in options.pick_methods(tuple(METHODS)):
-            data, rows, steps = METHODS[method]
-            chosen = {"n_clusters": 10, "n_restarts": N_RESTARTS, "max_steps": steps}
-            settings = {
-                "train_rows": options.limits()["train_rows"] or rows,
-                "parameters": options.estimator(**chosen),
-            }
-            cases.append(Case("racing-schedules", method, options.data or data, "", draw, settings))
-    return cases
 
 
 class WatchedDDC(RecordedDDC):
@@ -138,8 +126,8 @@ RACING_SCHEDULES = Suite(
     "racing-schedules",
     "What races of other schedules would have kept of twenty DDC restarts, and what they train, in runs",
     tuple(METHODS),
-    (130, 131, 132),
-    _cases,
+    DRAWS,
+    partial(cases_of_twenty, "racing-schedules", DRAWS),
     run,
     columns=_columns(),
 )
