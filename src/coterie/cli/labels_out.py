@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie.cli.label_table import COLUMNS, Row, as_text
+from coterie.data.arrays import rows_in_memory
 from coterie.data.files import atomic_write
 from coterie.data.readers import Samples
 from coterie.data.readers.parquet import load_arrow
@@ -39,7 +40,8 @@ def label_rows(
     """
     names, n_samples = samples.names, len(samples.X)
     # the clusters of one set mean nothing in another
-    together = n_samples if isinstance(estimator, L2C) else _CHUNK
+    is_set = isinstance(estimator, L2C)
+    together = n_samples if is_set else rows_in_memory(samples.X.shape[1:], most=_CHUNK)
     for start in range(0, n_samples, together):
         part = samples.X[slice(start, start + together)]
         if said is not None and not isinstance(estimator, L2C):

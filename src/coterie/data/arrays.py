@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -139,9 +139,28 @@ def read_dataset(dataset: Dataset) -> DatasetRows:
     return rows
 
 
+def rows_in_memory(sample_shape: Sequence[int], most: int | None = None) -> int:
+    """Rows of float64 that are held at a time, at least one; at most `most`.
+
+    Examples
+    --------
+    >>> rows_in_memory((3, 32, 32)), rows_in_memory((4,), most=1000)
+    (2730, 1000)
+    """
+    bounded = max(1, CHUNK_BYTES // max(1, math.prod(sample_shape) * 8))
+    return bounded if most is None else min(most, bounded)
+
+
+def row_parts(rows: Rows, sample_shape: Sequence[int], most: int | None = None) -> Iterator[Rows]:
+    """Numbers of rows in parts of which each fits into memory."""
+    together = rows_in_memory(sample_shape, most)
+    for start in range(0, len(rows), together):
+        yield rows[start : start + together]
+
+
 def chunks(samples: SampleArray, part: slice | None = None) -> Iterator[Array]:
     """The rows in order as float64, in pieces of bounded size: a memmap never lies in memory whole."""
-    size = max(1, CHUNK_BYTES // max(1, int(np.prod(samples.shape[1:])) * 8))
+    size = rows_in_memory(samples.shape[1:])
     first, end, _ = (part or slice(None)).indices(len(samples))
     for start in range(first, end, size):
         yield samples[start : min(start + size, end)].astype(np.float64)
@@ -337,8 +356,9 @@ class ScaledSource:
 def count_distinct(samples: SampleArray, enough: int) -> int:
     """Number of distinct rows, counted until there are `enough`."""
     seen: set[bytes] = set()
-    for start in range(0, len(samples), 1024):
-        for row in np.ascontiguousarray(samples[start : start + 1024]):
+    together = rows_in_memory(samples.shape[1:], most=1024)
+    for start in range(0, len(samples), together):
+        for row in np.ascontiguousarray(samples[start : start + together]):
             seen.add(row.tobytes())
             if len(seen) >= enough:
                 return len(seen)
@@ -356,6 +376,6 @@ def data_digest(*arrays: SampleArray | None) -> str:
         row_bytes = max(1, int(np.prod(samples.shape[1:])) * samples.dtype.itemsize)
         stride = max(1, len(samples) * row_bytes // (4 * CHUNK_BYTES))
         rows = np.arange(0, len(samples), stride)
-        for start in range(0, len(rows), 4096):
-            digest.update(np.ascontiguousarray(samples[rows[start : start + 4096]]).tobytes())
+        for part in row_parts(rows, samples.shape[1:], most=4096):
+            digest.update(np.ascontiguousarray(samples[part]).tobytes())
     return digest.hexdigest()

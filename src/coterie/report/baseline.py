@@ -11,12 +11,14 @@ import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from coterie.data.arrays import SampleArray
+from coterie.data.arrays import SampleArray, row_parts, rows_in_memory
 from coterie.data.labels import encode_labels
 from coterie.metrics import clustering_accuracy, nmi
 
 Ints = npt.NDArray[np.int64]
 MOST_ROWS = 5000
+# of `rows_in_memory`, where samples are large
+MOST_PARTS = 4
 RESTARTS = 3
 
 
@@ -71,12 +73,11 @@ def kmeans_line(
     truth : array of shape (n,) or None
         Known labels, unknown ones as None or -1.
     """
-    places = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.int64))
-    values = np.asarray(samples[rows[places]])
+    shape = samples.shape[1:]
+    most = min(len(rows), MOST_ROWS, MOST_PARTS * rows_in_memory(shape))
+    places = np.unique(np.linspace(0, len(rows) - 1, most).astype(np.int64))
     facts = estimator.encoder_
-    if facts is None:
-        scaling = estimator.scaling_
-        values = (values.astype(np.float64) - scaling.offset) * scaling.factor
+    values = np.concatenate([_values(estimator, samples[part]) for part in row_parts(rows[places], shape)])
     found = kmeans_labels(values, estimator.n_outputs_, unit=facts is not None)
     own = labels[places]
     shown = f" on {len(places):,} of the rows" if len(places) < len(rows) else ""
@@ -85,6 +86,15 @@ def kmeans_line(
         f"this clustering {clustering_accuracy(own, found):.3f} (NMI {nmi(own, found):.3f})"
         f"{_accuracies(own, found, truth, rows[places])}."
     )
+
+
+def _values(estimator: Any, samples: SampleArray) -> npt.NDArray[np.float32]:
+    """An encoder's vectors as they are; anything else as the network was given it."""
+    values = np.asarray(samples)
+    if estimator.encoder_ is None:
+        scaling = estimator.scaling_
+        values = (values.astype(np.float64) - scaling.offset) * scaling.factor
+    return values.astype(np.float32)
 
 
 def _features(facts: Mapping[str, Any] | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from coterie.data.arrays import SampleArray
+from coterie.data.arrays import SampleArray, row_parts
 from coterie.methods.base import NeuralEstimator
 from coterie.methods.clusterer import NeuralClusterer
 
@@ -118,11 +118,8 @@ def find(estimator: NeuralClusterer, samples: SampleArray, said: Corrections | N
     rows = np.unique(np.linspace(0, n_rows - 1, min(n_rows, MOST_ROWS)).astype(np.int64))
     if said is not None:
         return Findings(rows, said.probabilities[rows], n_rows, said)
-    parts = [
-        estimator.predict_proba(samples[rows[start : start + _CHUNK]])
-        for start in range(0, len(rows), _CHUNK)
-    ]
-    return Findings(rows, np.concatenate(parts), n_rows)
+    parts = row_parts(rows, samples.shape[1:], _CHUNK)
+    return Findings(rows, np.concatenate([estimator.predict_proba(samples[part]) for part in parts]), n_rows)
 
 
 def find_warnings(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from coterie.data.arrays import SampleArray
+from coterie.data.arrays import SampleArray, row_parts
 from coterie.data.items import Items
 from coterie.data.labels import encode_labels
 from coterie.methods.clusterer import NeuralClusterer
@@ -247,10 +247,11 @@ def _maps(given: ReportInput, found: Findings) -> str:
     places = _spread(len(found.rows), _MAP_ROWS)
     if len(places) < 3:
         return ""
-    embedding = given.estimator.transform(given.samples[found.rows[places]])
+    parts = row_parts(found.rows[places], given.samples.shape[1:])
+    embedding = np.concatenate([given.estimator.transform(given.samples[part]) for part in parts])
     figure = Figure(figsize=(9.6, 4.4), layout="constrained")
     for ax, method in zip(figure.subplots(1, 2), ("t-SNE", "PCA"), strict=True):
-        embedding_map(np.asarray(embedding), found.labels[places], ax, method=method, random_state=0)
+        embedding_map(embedding, found.labels[places], ax, method=method, random_state=0)
         ax.set_title(method, fontsize="medium")
     picture = _picture(figure_png(figure), "Two maps of the embedding, coloured by cluster")
     caption = (
