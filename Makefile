@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
+# alone: it asks for torchvision, which the package index has for CUDA only; the tests give it a stand-in
+TIMM := timm>=1
 
 .PHONY: demo test test-random test-lowest test-newest nightly soak lint types tables pictures docs docs-check
 demo: .venv/ready
@@ -23,6 +25,7 @@ test-lowest: build/lowest/ready
 test-newest: .venv/ready
 	$(PYTHON) -m venv build/newest
 	build/newest/bin/pip install --quiet --upgrade --upgrade-strategy eager -c constraints/cpu.txt -e '.[dev]'
+	build/newest/bin/pip install --quiet --upgrade --no-deps '$(TIMM)'
 	build/newest/bin/pytest -n 2 $(TESTS)
 
 # hundreds of kills, changed models and random calls; what is lost, hangs or ends with a traceback: exit code 1
@@ -74,4 +77,5 @@ docs-check: .venv/docs
 	@echo "making .venv: pip downloads PyTorch and about 60 other packages, once; some minutes"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --disable-pip-version-check -c constraints/cpu.txt -e '.[dev]'
+	$(BIN)/pip install --disable-pip-version-check --no-deps '$(TIMM)'
 	touch $@

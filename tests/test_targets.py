@@ -82,8 +82,9 @@ def place(lines: list[str], start: str) -> int:
 def test_demo_says_what_it_waits_for(bare: Path) -> None:
     lines = make(bare, "demo")
     said = place(lines, "making .venv: pip downloads PyTorch and about 60 other packages")
-    pip = place(lines, ".venv/pip install")
-    assert said < pip < place(lines, ".venv/coterie demo")
+    pip = place(lines, ".venv/pip install --disable-pip-version-check -c constraints/cpu.txt -e .[dev]")
+    alone = place(lines, ".venv/pip install --disable-pip-version-check --no-deps timm>=1")
+    assert said < pip < alone < place(lines, ".venv/coterie demo")
     assert not re.search(r" -q| --quiet", lines[pip])
     again = make(bare, "demo")
     assert not [line for line in again if "venv" in line and not line.startswith(".venv/")]
@@ -120,9 +121,9 @@ def test_the_suite_with_the_lowest_and_the_newest_versions(bare: Path) -> None:
     assert lowest[pip].endswith("-r constraints/lowest.txt")
     assert pip < place(lowest, "build/lowest/python -m pytest -n 2 tests/contract")
     newest = make(bare, "test-newest")
-    pip = place(newest, "build/newest/pip install")
-    assert "--upgrade --upgrade-strategy eager" in newest[pip]
-    assert pip < place(newest, "build/newest/pytest -n 2 tests src")
+    pip = place(newest, "build/newest/pip install --quiet --upgrade --upgrade-strategy eager")
+    alone = place(newest, "build/newest/pip install --quiet --upgrade --no-deps timm>=1")
+    assert pip < alone < place(newest, "build/newest/pytest -n 2 tests src")
     place(
         make(bare, "test-random"), ".venv/pytest -n 2 --random-order --random-order-bucket=global tests src"
     )

@@ -11,6 +11,7 @@ from benchmarks.suites.ddc import DDC_SUITES
 from benchmarks.suites.ddc_racing import DDC_RACING
 from benchmarks.suites.ddc_watched import DDC_WATCHED
 from benchmarks.suites.discovery import DISCOVERY
+from benchmarks.suites.embedding import EMBEDDING
 from benchmarks.suites.encoders import ENCODERS_SUITE
 from benchmarks.suites.features import FEATURES
 from benchmarks.suites.from_labels import LABELS
@@ -44,7 +45,7 @@ SUITES: dict[str, Suite] = {
         *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, FEATURES, PAIR_HEAD),
         *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_VOICES, L2C_CHARACTERS, L2C_METRICS, L2C_TABLES),
         *(START_UP, STEP, PAIR_LOSSES, AUGMENT, RESTARTS, WORKERS, MEMMAP, READ_TABLE),
-        *(RANKS, SHARDS, LABEL_RULE, MINUTES, ENCODERS_SUITE, NEW_KINDS, CORRECTIONS),
+        *(RANKS, SHARDS, LABEL_RULE, MINUTES, EMBEDDING, ENCODERS_SUITE, NEW_KINDS, CORRECTIONS),
     )
 }
 

@@ -62,7 +62,7 @@ def _photos(folder: Path, draw: int, objects: range = REPORTED) -> tuple[Path, d
     rng = np.random.default_rng(draw)
     images, labels = _coil(rng.choice(objects, 20, replace=False), 30)
     sizes = rng.integers(*MIXED_SIDES, (len(images), 2))
-    return _write_pictures(folder, images, labels, [(int(width), int(height)) for width, height in sizes])
+    return write_pictures(folder, images, labels, [(int(width), int(height)) for width, height in sizes])
 
 
 def _pictures(folder: Path, draw: int, objects: range = REPORTED) -> tuple[Path, dict[str, int]]:
@@ -70,7 +70,7 @@ def _pictures(folder: Path, draw: int, objects: range = REPORTED) -> tuple[Path,
     complete = [one for one in objects if (coil100(SIDE)[1] == one).sum() == 36]
     chosen = np.random.default_rng(draw).choice(complete, 40, replace=False)
     images, labels = _coil(chosen, 36)
-    return _write_pictures(folder, images, labels, [(SIDE, SIDE)] * len(images))
+    return write_pictures(folder, images, labels, [(SIDE, SIDE)] * len(images))
 
 
 def _coil(chosen: npt.NDArray[np.int64], views: int) -> tuple[Array, list[int]]:
@@ -79,9 +79,10 @@ def _coil(chosen: npt.NDArray[np.int64], views: int) -> tuple[Array, list[int]]:
     return images[rows], objects[rows].tolist()
 
 
-def _write_pictures(
+def write_pictures(
     folder: Path, images: Array, labels: list[int], sizes: list[tuple[int, int]]
 ) -> tuple[Path, dict[str, int]]:
+    """Pictures (n, 3, h, w) as PNG files of their own sizes (width, height) in folder/pictures."""
     from PIL import Image
 
     place = folder / "pictures"
@@ -96,9 +97,14 @@ def _many_photos(folder: Path, draw: int) -> tuple[Path, dict[str, int]]:
     """10,000 pictures of CIFAR-10, each enlarged to a size of its own."""
     split = load("cifar10")
     rows = np.random.default_rng(draw).choice(len(split.x_train), MANY, replace=False)
-    sizes = np.random.default_rng(draw).integers(*MIXED_SIDES, (MANY, 2))
     labels = [int(label) for label in split.y_train[rows]]
-    return _write_pictures(folder, split.x_train[rows], labels, [(int(w), int(h)) for w, h in sizes])
+    return write_pictures(folder, split.x_train[rows], labels, mixed_sizes(MANY, draw))
+
+
+def mixed_sizes(n: int, draw: int) -> list[tuple[int, int]]:
+    """So many widths and heights, as photos of a folder have them."""
+    sizes = np.random.default_rng(draw).integers(*MIXED_SIDES, (n, 2))
+    return [(int(width), int(height)) for width, height in sizes]
 
 
 def _many_sounds(folder: Path, draw: int) -> tuple[Path, dict[str, int]]:
@@ -137,7 +143,7 @@ def _links(files: int) -> Callable[[Path, int], tuple[Path, dict[str, int]]]:
         colours = rng.integers(0, 200, (10, 3))
         noise = rng.integers(0, 56, (DISTINCT, 3, 32, 32))
         images = (noise + colours[np.arange(DISTINCT) % 10][:, :, None, None]).astype(np.uint8)
-        place, _ = _write_pictures(folder, images, [0] * DISTINCT, [(32, 32)] * DISTINCT)
+        place, _ = write_pictures(folder, images, [0] * DISTINCT, [(32, 32)] * DISTINCT)
         labels = {}
         for number in range(files):
             first = number % DISTINCT
@@ -210,7 +216,7 @@ def run(case: Case) -> Outcome:
         measured: dict[str, Any] = processes.measure(
             command, folder, {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
         )
-        truth, found = _labels(folder / "run" / "labels.csv", labels)
+        truth, found = labels_of(folder / "run" / "labels.csv", labels)
         told = json.loads((folder / "run" / "run.json").read_text())
         measured["accuracy"] = clustering_accuracy(truth, found)
         measured["nmi"] = nmi(truth, found)
@@ -221,7 +227,7 @@ def run(case: Case) -> Outcome:
     return Outcome(measured, resolved={"command": " ".join(command[3:]), "reading": told["reading"]})
 
 
-def _labels(path: Path, labels: dict[str, int]) -> tuple[scores.Labels, scores.Labels]:
+def labels_of(path: Path, labels: dict[str, int]) -> tuple[scores.Labels, scores.Labels]:
     """Classes and clusters of the rows of a run."""
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -30,7 +30,7 @@ def test_a_default_fit_of_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     labels = (np.arange(24) % 2).tolist()
 
     def write(folder: Path, draw: int) -> tuple[Path, dict[str, int]]:
-        return minutes._write_pictures(folder, images, labels, [(16 + draw % 7, 20)] * 24)
+        return minutes.write_pictures(folder, images, labels, [(16 + draw % 7, 20)] * 24)
 
     monkeypatch.setitem(minutes.DATA, "tiny", minutes.Data(write, 2))
     words = ["minutes", "--quick", "--methods", "ddc", "--data", "tiny", "--out", str(tmp_path)]

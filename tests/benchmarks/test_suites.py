@@ -34,6 +34,7 @@ SLOW = {
     "features",
     "start-up",
     "encoders",
+    "embedding",
     "new-kinds",
     "corrections",
     "ranks",

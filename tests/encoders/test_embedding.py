@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.encoders.toys import FISHES, FRUITS, ToyPictures, ToySounds, ToyTexts, write_pictures, write_sounds
+from tests.encoders.toys import (
+    FISHES,
+    FRUITS,
+    LoggedTexts,
+    ToyPictures,
+    ToySounds,
+    ToyTexts,
+    write_pictures,
+    write_sounds,
+)
+from tests.waiting import wait_until
 
 from coterie import InputError
 from coterie.data.items import Items
@@ -94,36 +105,31 @@ def test_what_was_done_before_a_stop_is_not_done_again(
 
 
 _KILLED = """
-import sys, time
+import sys
 from pathlib import Path
-from tests.encoders.toys import ToyTexts
+from tests.encoders.toys import LoggedTexts
 from coterie.data.items import Items
 from coterie.encoders import embedding
 
-class Slow(ToyTexts):
-    def embed(self, batch):
-        print(len(batch), flush=True)
-        time.sleep(0.05)
-        return super().embed(batch)
-
-embedding.TEXT_BATCH, embedding.PATIENCE = 5, 0.0
-embedding.embed_items(Items([f"a text {n}" for n in range(2000)], "text"), Slow(), folder=Path(sys.argv[1]))
+embedding.TEXT_BATCH = 5
+items = Items([f"a text {n}" for n in range(200)], "text")
+embedding.embed_items(items, LoggedTexts(sys.argv[1], 0.3), folder=Path(sys.argv[2]), n_jobs=2)
 """
 
 
-def test_a_killed_process_loses_at_most_what_was_not_written(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _KILLED, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        n_started = sum(int(process.stdout.readline()) for _ in range(8))
-        process.kill()
-        n_started += sum(map(int, process.stdout.read().split()))
-    n_kept = len(Store(tmp_path, "toy1", 8))
-    assert (
-        n_started - 10 <= n_kept <= n_started
-    )  # but for the batch under way, and one that was being written
-    embed_items(texts([f"a text {n}" for n in range(2000)]), ToyTexts(), folder=tmp_path)
-    assert len(ToyTexts.embedded) == 2000 - n_kept
+def test_nothing_that_workers_had_done_before_a_kill_is_done_twice(tmp_path: Path) -> None:
+    log, kept = tmp_path / "log", tmp_path / "kept"
+    log.touch()
+    command = [sys.executable, "-c", _KILLED, str(log), str(kept)]
+    with subprocess.Popen(command, start_new_session=True) as process:
+        wait_until(lambda: log.read_text().count("\n") >= 40, "eight batches are done")
+        os.killpg(process.pid, signal.SIGKILL)
+    before = log.read_text().split("\n")[:-1]
+    embed_items(texts([f"a text {n}" for n in range(200)]), LoggedTexts(str(log)), folder=kept)
+    done = log.read_text().split("\n")[:-1]
+    assert len(set(done)) == 200
+    # but for a batch of each worker that was under way to where it is written
+    assert len(done) - 200 <= 10 < len(before) < 200
 
 
 def test_a_damaged_shard_is_embedded_again(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import socket
 import sys
@@ -17,6 +18,7 @@ import torch
 import transformers
 from onnx import TensorProto, helper
 from PIL import Image
+from tests.encoders.stand_in import StandIn, needs_stand_in
 
 from coterie import InputError
 from coterie.encoders import Encoder, Sound, find_encoder
@@ -106,34 +108,51 @@ def test_sentence_transformers(tmp_path: Path) -> None:
     np.testing.assert_allclose(encoder.embed(TEXTS), expected, atol=1e-5)
 
 
-def test_timm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The calls that are made of timm, on a module that stands in for it: timm itself needs torchvision."""
+def tiny_of_a_test(pretrained: bool = False, num_classes: int = 10, **options: Any) -> torch.nn.Module:
+    """What timm calls for a model of this name, with options of its own."""
+    from timm.models.vision_transformer import VisionTransformer
+
+    assert pretrained
     torch.manual_seed(0)
-    network = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 5, 8, 8), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
-    )
-    timm = types.ModuleType("timm")
-    asked: list[dict[str, Any]] = []
+    sizes = {"img_size": 24, "patch_size": 8, "embed_dim": 16, "depth": 1, "num_heads": 2}
+    made: torch.nn.Module = VisionTransformer(**sizes, num_classes=num_classes)
+    made.pretrained_cfg = {"input_size": (3, 24, 24), "mean": (0.5,) * 3, "std": (0.25,) * 3}  # type: ignore[assignment]
+    return made
 
-    def create_model(name: str, **options: Any) -> torch.nn.Module:
-        asked.append({"name": name, **options})
-        return network
 
-    form = {"input_size": (3, 24, 24), "mean": (0.5,) * 3, "std": (0.25,) * 3}
-    timm.is_model = lambda name: name == "tiny"  # type: ignore[attr-defined]
-    timm.create_model = create_model  # type: ignore[attr-defined]
-    timm.data = types.SimpleNamespace(resolve_model_data_config=lambda model: form)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "timm", timm)
+@pytest.fixture(scope="module")
+def timm() -> Any:
+    """timm, with a tiny random model in its list."""
+    with pytest.MonkeyPatch.context() as patch:
+        if needs_stand_in():
+            patch.setattr(sys, "meta_path", [StandIn(), *sys.meta_path])
+        found = importlib.import_module("timm")
+    found.models.register_model(tiny_of_a_test)
+    return found
+
+
+def test_timm(timm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("coterie.encoders.timm_models.check_network", lambda name: None)
-    encoder = find_encoder("timm:tiny")
-    _check(encoder, "image", PICTURES, 5)
-    assert asked == [{"name": "tiny", "pretrained": True, "num_classes": 0}]
-    grey = encoder.embed([Image.new("RGB", (9, 9), (255, 255, 255))])
+    encoder = find_encoder("timm:tiny_of_a_test")
+    _check(encoder, "image", PICTURES, 16)
+    network = timm.create_model("tiny_of_a_test", pretrained=True, num_classes=0).eval()
+    white = encoder.embed([Image.new("RGB", (9, 9), (255, 255, 255))])
     with torch.inference_mode():
         expected = network(torch.full((1, 3, 24, 24), 2.0))  # white is 1, less .5, by .25
-    np.testing.assert_allclose(grey, expected.numpy(), rtol=1e-5)
+    np.testing.assert_allclose(white, expected.numpy(), rtol=1e-4, atol=1e-6)
+    assert encoder.fingerprint == find_encoder("timm:tiny_of_a_test").fingerprint
     with pytest.raises(InputError, match="encoder='timm:other' must name a model of timm"):
         _ = find_encoder("timm:other").fingerprint
+
+
+def test_a_torchvision_of_another_pytorch_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "timm.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [one for one in sys.modules if one.partition(".")[0] == "timm"]:
+        monkeypatch.delitem(sys.modules, name)
+    expected = r"timm cannot be imported \(operator torchvision::nms does not exist\); .* of the same build"
+    with pytest.raises(ImportError, match=expected):
+        _ = find_encoder("timm:resnet18").fingerprint
 
 
 def write_onnx(path: Path, batch: int | str = "n", axes: int = 4) -> None:

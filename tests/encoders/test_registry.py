@@ -58,7 +58,7 @@ PACKAGES = {
     "voices": "voices",
     "transformers:x": "hub",
     "sentence-transformers:x": "hub",
-    "timm:x": "hub",
+    "timm:x": "timm",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,6 +37,22 @@ class ToyTexts:
             raise InputError("it is refused")
         self.embedded.extend(batch)
         return np.array([[text.count(one) / len(text) for one in self.letters] for text in batch], np.float32)
+
+
+class LoggedTexts(ToyTexts):
+    """Writes each text to a file once its vector is there; each batch takes a while."""
+
+    def __init__(self, log: str, seconds: float = 0.0) -> None:
+        super().__init__()
+        self.log = log
+        self.seconds = seconds
+
+    def embed(self, batch: Sequence[str]) -> Floats:
+        found = super().embed(batch)
+        time.sleep(self.seconds)
+        with open(self.log, "a") as file:
+            file.write("".join(f"{text}\n" for text in batch))
+        return found
 
 
 class ToyPictures:

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -30,9 +30,9 @@ from coterie.engine.runtime import torch_threads
 
 BATCH = 32
 TEXT_BATCH = 128
-# vectors of a shard, and seconds after which one is written that is not full
+# vectors of a shard, and seconds after which one is written that is not full: a killed fit loses no more
 SHARD = 1024
-PATIENCE = 10.0
+PATIENCE = 0.2
 # of a worker's network and batch, beside torch
 WORKER_BYTES = 300 * 2**20
 _SHOWN = 5
@@ -196,19 +196,27 @@ def _map(job: _Job, batches: Sequence[list[int]], n_jobs: int | None) -> Iterato
         return
     with torch_threads(1), Pool(job, n_workers) as pool:
         waiting = deque(batches)
-        running: list[tuple[list[int], Future[Any]]] = []
+        running: dict[Future[Any], list[int]] = {}
         while waiting or running:
             # a few more than there are workers, so that none waits for the next
             while waiting and len(running) < 2 * n_workers:
                 rows = waiting.popleft()
-                running.append((rows, pool.submit(embed_rows, rows)))
-            rows, future = running.pop(0)
-            found = pool.result(future)
-            if found is None:  # its worker died, and with it all calls under way
-                waiting.extendleft(reversed([rows, *(other for other, _ in running)]))
-                running = []
-            else:
+                running[pool.submit(embed_rows, rows)] = rows
+            ended, _ = wait(running, PATIENCE, FIRST_COMPLETED)
+            if not ended:
+                yield _nothing(job.encoder)  # time to write what came before
+            for future in sorted(ended, key=lambda one: one.exception() is not None):
+                found = pool.result(future)
+                if found is None:  # its worker died, and with it all calls under way
+                    waiting.extendleft(reversed(list(running.values())))
+                    running = {}
+                    break
+                del running[future]
                 yield found
+
+
+def _nothing(encoder: Encoder) -> Embedded:
+    return Embedded([], np.empty((0, encoder.width), np.float32), {}, 0)
 
 
 def embed_rows(job: Any, rows: list[int]) -> Embedded:
@@ -223,7 +231,7 @@ def embed_rows(job: Any, rows: list[int]) -> Embedded:
             reasons[row] = str(error)
     vectors = _vectors(encoder, opened, reasons)
     kept = [row for row in opened if row in vectors]
-    stacked = np.stack([vectors[row] for row in kept]) if kept else np.empty((0, encoder.width), np.float32)
+    stacked = np.stack([vectors[row] for row in kept]) if kept else _nothing(encoder).vectors
     return Embedded(kept, stacked.astype(np.float32), reasons, _count_foreign(encoder, opened))
 
 

@@ -112,6 +112,15 @@ _OWN = (
         ("soundfile", "resemblyzer/pretrained.pt"),
         automatic=True,
     ),
+    Listed(
+        "voices:speech",
+        "sound",
+        "Apache-2.0 and MIT",
+        "Resemblyzer, as voices, on what silero-vad finds to be speech",
+        _VOICES,
+        "voices:Voices",
+        ("soundfile", "resemblyzer/pretrained.pt", "silero-vad/silero_vad_16k.safetensors"),
+    ),
     *(
         Listed(
             f"{family}:MODEL", modality, _OWN_LICENCE, source, f"'coterie[{extra}]'", place, (module,)

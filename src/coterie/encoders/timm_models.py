@@ -12,9 +12,11 @@ import numpy.typing as npt
 from coterie._errors import InputError
 from coterie.encoders.extras import need
 from coterie.encoders.fingerprints import weights_fingerprint
-from coterie.encoders.hub import EXTRA, check_network
+from coterie.encoders.hub import check_network
 from coterie.encoders.pictures import pixels
 from coterie.encoders.probing import width_of
+
+_EXTRA = "'coterie[timm]'"
 
 
 class TimmModel:
@@ -36,7 +38,7 @@ class TimmModel:
 
     @cached_property
     def _network(self) -> Any:
-        timm = need("timm", EXTRA)
+        timm = _timm()
         if not timm.is_model(self.model):
             raise InputError(f"encoder={self.name!r} must name a model of timm; timm.list_models() has them")
 
@@ -46,7 +48,7 @@ class TimmModel:
     @cached_property
     def _form(self) -> dict[str, Any]:
         """Size, mean and deviation of the pictures."""
-        found = need("timm", EXTRA).data.resolve_model_data_config(self._network)
+        found = _timm().data.resolve_model_data_config(self._network)
         return {name: list(found[name]) for name in ("input_size", "mean", "std")}
 
     @cached_property
@@ -70,3 +72,13 @@ class TimmModel:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"model": self.model, "name": self.name, "source": self.source}
+
+
+def _timm() -> Any:
+    try:
+        return need("timm", _EXTRA)
+    except RuntimeError as error:  # of torchvision, where it was built for another PyTorch
+        raise ImportError(
+            f"encoder: timm cannot be imported ({error}); torch and torchvision must be of the same "
+            "build, as from pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu"
+        ) from error
