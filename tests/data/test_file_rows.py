@@ -120,7 +120,7 @@ def read(folder: Path, monkeypatch: pytest.MonkeyPatch, *, lazy: bool) -> Sample
         samples = read_samples(folder)
     assert isinstance(samples.X, FileRows) == lazy
     if isinstance(samples.X, FileRows):
-        samples.X._room = N // 5
+        samples.X._cache = samples.X._cache[: N // 5]
     return samples
 
 

@@ -51,8 +51,11 @@ class FileRows:
     ) -> None:
         self._folder, self._names, self._decode, self._like = folder, tuple(names), decode, like
         self._cache_bytes = cache_bytes
-        self._room = cache_bytes // max(1, like.nbytes)
-        self._kept: dict[int, Array] = {}
+        # one block: many small ones would break up the memory that decoding uses in between
+        room = min(cache_bytes // max(1, like.nbytes), len(names))
+        self._cache = np.empty((room, *like.shape), like.dtype)
+        # places in the cache of rows that are decoded
+        self._kept: dict[int, int] = {}
         # what was said to be drawn next, and what before that
         self._coming: list[dict[int, Future[Array]]] = [{}, {}]
         self._loaders: ThreadPoolExecutor | None = None
@@ -76,10 +79,13 @@ class FileRows:
         found = np.empty((len(numbers), *self.shape[1:]), self.dtype)
         waiting = {number: self._ahead(number) for number in numbers if number not in self._kept}
         for place, number in enumerate(numbers):
-            sample = self._kept[number] if number in self._kept else self._result(number, waiting[number])
-            if len(self._kept) < self._room:
-                self._kept[number] = sample
-            found[place] = sample
+            if number in self._kept:
+                found[place] = self._cache[self._kept[number]]
+                continue
+            found[place] = self._result(number, waiting[number])
+            if len(self._kept) < len(self._cache):
+                self._cache[len(self._kept)] = found[place]
+                self._kept[number] = len(self._kept)
         return found
 
     def expect(self, rows: Rows | slice) -> None:
