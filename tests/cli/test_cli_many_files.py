@@ -30,6 +30,7 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
+@pytest.mark.filterwarnings("ignore:.*clusters are used:UserWarning")  # three steps may leave one empty
 def test_commands_draw_bounded_parts(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
