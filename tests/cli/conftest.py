@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import csv
 import gzip
+import shutil
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.browser import Browser
+from tests.cli.open_client import Done, make_run, served, sitting
+from tests.cli.open_page import DESK, look
 
 from coterie import Pairs
 from coterie.cli import main
+from coterie.cli.open import work
+from coterie.cli.open.server import OpenServer
 
 Call = Callable[..., tuple[int, str, str]]
 Table = Callable[[str | Path], list[list[str]]]
@@ -72,3 +78,37 @@ def table() -> Table:
             return list(csv.reader(file))
 
     return read
+
+
+@pytest.fixture(scope="session")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on pictures of four colours that was looked at once; tests change a copy, `run`."""
+    made = make_run(tmp_path_factory.mktemp("opened"))
+    sitting(made).finish()
+    Done("map", str(made))
+    return made
+
+
+@pytest.fixture
+def run(opened: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it; works of its page are done in this process."""
+    monkeypatch.setattr(work, "start", Done)
+    return Path(shutil.copytree(opened, tmp_path / "run"))
+
+
+@pytest.fixture
+def server(run: Path) -> Iterator[OpenServer]:
+    """The page of that run."""
+    with served(sitting(run)) as found:
+        yield found
+
+
+@pytest.fixture
+def page(server: OpenServer, browser: Browser) -> Iterator[Browser]:
+    look(browser, *DESK)
+    browser.open(server.address)
+    browser.wait_for("page.state && document.querySelectorAll('.card').length === 4")
+    yield browser
+    browser.send("Emulation.clearDeviceMetricsOverride")
+    browser.send("Emulation.setEmulatedMedia", features=[])
+    browser.open("about:blank")  # the page asks again and again whether its program is there

@@ -7,34 +7,22 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from tests.cli.open_client import Done, make_run, sitting
+from tests.cli.open_client import sitting
 from tests.cli.test_open import wait
 from tests.corrections.oracle import contradicted
 
+from coterie.cli import corrected, labels_out
 from coterie.cli.open import sitting as open_sitting
-from coterie.cli.open import work
 from coterie.cli.open.session import Session
+from coterie.cli.open.written import label_rows
+from coterie.corrections.workbench import Workbench
 
 Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was looked at once."""
-    run = make_run(tmp_path_factory.mktemp("corrected"))
-    sitting(run).finish()
-    return run
-
-
-@pytest.fixture
-def run(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it."""
-    monkeypatch.setattr(work, "start", Done)
-    return Path(shutil.copytree(made, tmp_path / "run"))
 
 
 def photos(run: Path) -> Path:
@@ -75,6 +63,25 @@ def test_predict_repeats_what_was_said(run: Path, call: Call, learn: bool) -> No
     )
     with open(run / "labels.csv", newline="", encoding="utf-8") as file:
         assert {line[0]: line for line in list(csv.reader(file))[1:]} == found
+
+
+def test_predict_in_parts_writes_the_same_and_looks_at_no_other_row(
+    run: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = sitting(run)
+    correct(session)
+    session.finish()
+    whole = predicted(run, call, photos(run))
+    looked: list[int] = []
+
+    def counted(bench: Workbench, threshold: float, rows: Any) -> Any:
+        looked.extend(rows.tolist())
+        return label_rows(bench, threshold, rows)
+
+    monkeypatch.setattr(corrected, "label_rows", counted)
+    monkeypatch.setattr(labels_out, "_CHUNK", 7)
+    assert predicted(run, call, photos(run)) == whole
+    assert sorted(looked) == list(range(len(whole)))
 
 
 @pytest.mark.parametrize("learn", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -11,14 +12,16 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.cli.local_client import get, post, refused
-from tests.cli.open_client import Done, make_run, served, sitting
+from tests.cli.open_client import served, sitting
 from tests.corrections.oracle import contradicted
 from tests.waiting import wait_until
 
@@ -32,32 +35,14 @@ from coterie.cli.open.session import Outdated, Session
 Call = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was looked at once."""
-    run = make_run(tmp_path_factory.mktemp("open"))
-    sitting(run).finish()
-    return run
-
-
-@pytest.fixture
-def run(made: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    return Path(shutil.copytree(made, tmp_path / "run"))
-
-
-@pytest.fixture(autouse=True)
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "start", Done)
-
-
 def labels_of(run: Path) -> dict[str, int]:
     with open(run / "labels.csv", newline="", encoding="utf-8") as file:
         return {line["id"]: int(line["label"]) for line in csv.DictReader(file)}
 
 
 def card(session: Session, place: int = 0) -> Any:
-    return session.state()["clusters"][place]
+    found = session.state()["clusters"][place]
+    return found | session.cards([found["id"]])["cards"][found["id"]]
 
 
 def wait(session: Session) -> None:
@@ -217,7 +202,7 @@ def test_the_server_answers_its_own_page_and_nobody_else(run: Path) -> None:
     with served(sitting(run)) as server:
         page = get(server.address)
         names = re.findall(r'(?:src|href)="([\w.]+)"', page)
-        assert sorted(names) == ["app.js", "page.css"]
+        assert sorted(names) == sorted({*FILES, "state"} - {""})
         assert {path.name for path in STATIC.iterdir()} == {name for name, _ in FILES.values()}
         with urllib.request.urlopen(server.address, timeout=30) as reply:
             policy = reply.headers["Content-Security-Policy"]
@@ -238,15 +223,55 @@ def test_the_server_answers_its_own_page_and_nobody_else(run: Path) -> None:
         assert refused(lambda: post(server.address + "act", [1])) == 400
         assert refused(lambda: post(server.address + "act", {"version": 0, "do": "fly"})) == 409
         state = get(server.address + "state")
-        row = state["clusters"][0]["certain"][0]["row"]
+        row = state["clusters"][0]["face"]
         with urllib.request.urlopen(f"{server.address}original/{row}", timeout=30) as reply:
-            assert (
-                reply.read() == (made_photos(run) / state["clusters"][0]["certain"][0]["name"]).read_bytes()
-            )
-        for _ in range(2):
-            with urllib.request.urlopen(f"{server.address}thumbnail/{row}?v=1", timeout=30) as reply:
-                assert reply.headers["Content-Type"] == "image/jpeg"
-        assert len(list((run / "explore" / "thumbnails").rglob("*.jpg"))) >= 1
+            assert reply.read() == (made_photos(run) / server.session.library.names[row]).read_bytes()
+        assert refused(lambda: get(f"{server.address}cards?ids=77")) == 404
+        assert get(f"{server.address}cards?ids={state['clusters'][0]['id']}")["cards"]
+
+
+def test_many_small_pictures_come_in_one_answer_and_none_waits_for_all(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = sitting(run)
+    lost = session.library.names[3]
+    session.library.names[3] = "nowhere.png"
+    with served(session) as server:
+        found = get(f"{server.address}pictures?rows=0,1,2,3,999")["pictures"]
+        assert found.keys() == {"0", "1", "2", "3"}
+        assert found["3"] == ""
+        for row in range(3):
+            head, content = found[str(row)].split(",")
+            assert head == "data:image/jpeg;base64"
+            with Image.open(io.BytesIO(b64decode(content))) as image:
+                own = np.asarray(Image.open(made_photos(run) / session.library.names[row]), dtype=float)
+                assert image.size == (24, 24)
+                assert np.abs(np.asarray(image, dtype=float) - own).mean() < 12
+        # where one takes long the rest is asked for again
+        monkeypatch.setattr("coterie.cli.open.session._PATIENCE", 0.0)
+        assert get(f"{server.address}pictures?rows=5,6,7")["pictures"].keys() == {"5"}
+    session.library.names[3] = lost
+
+
+def test_pictures_of_cards_are_ready_before_the_page_is_opened(run: Path) -> None:
+    session = sitting(run)
+    kept = {int(path.stem.split("-")[0]) for path in (run / "explore" / "thumbnails").rglob("*.jpg")}
+    clusters = [one["id"] for one in session.state()["clusters"]]
+    cards = session.cards(clusters)["cards"].values()
+    assert {tile["row"] for one in cards for tile in one["certain"] + one["doubtful"]} <= kept
+
+
+def test_members_by_name_and_search_are_shown_part_by_part(run: Path) -> None:
+    session = sitting(run)
+    one = card(session)
+    names = [tile["name"] for tile in session.members(one["id"], "name", 0, 400)["tiles"]]
+    assert names == sorted(names)
+    assert len(names) == one["size"] == 12
+    assert [tile["name"] for tile in session.members(one["id"], "name", 3, 5)["tiles"]] == names[3:5]
+    found = session.search("PHOTO0", 2, 4)
+    assert (found["size"], len(found["tiles"])) == (45, 2)
+    assert [tile["name"] for tile in session.search("&", 0, 9)["tiles"]] == ["a&b.png"]
+    assert session.search("nowhere", 0, 9) == {"version": 0, "size": 0, "tiles": []}
 
 
 def test_a_contradiction_comes_with_its_chain(run: Path) -> None:

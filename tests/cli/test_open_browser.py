@@ -3,77 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from tests.browser import Browser
-from tests.cli.open_client import Done, make_run, served, sitting
+from tests.cli.open_page import PHONE, go, look, open_cluster, select, version
 
 from coterie.cli.open import work
 from coterie.cli.open.server import OpenServer
-
-PHONE, DESK = (375, 740), (1200, 800)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = make_run(tmp_path_factory.mktemp("page"))
-    session = sitting(run)
-    Done("map", str(run))
-    session.finish()
-    return run
-
-
-@pytest.fixture
-def server(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenServer]:
-    monkeypatch.setattr(work, "start", Done)
-    with served(sitting(Path(shutil.copytree(made, tmp_path / "run")))) as found:
-        yield found
-
-
-@pytest.fixture
-def page(server: OpenServer, browser: Browser) -> Iterator[Browser]:
-    look(browser, *DESK)
-    browser.open(server.address)
-    browser.wait_for("page.state && document.querySelectorAll('.card').length === 4")
-    yield browser
-    browser.send("Emulation.clearDeviceMetricsOverride")
-    browser.send("Emulation.setEmulatedMedia", features=[])
-    browser.open("about:blank")  # the page asks again and again whether its program is there
-
-
-def look(browser: Browser, width: int, height: int, *, dark: bool = False) -> None:
-    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-    browser.send("Emulation.setDeviceMetricsOverride", **size)
-    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-    browser.send("Emulation.setEmulatedMedia", features=[scheme])
-
-
-def go(page: Browser, place: str) -> None:
-    page.evaluate(f"location.hash = '#/{place}'")
-
-
-def open_cluster(page: Browser, cluster: int) -> None:
-    go(page, f"c/{cluster}")
-    page.wait_for("document.querySelectorAll('.grid .tile img').length > 3")
-
-
-def select(page: Browser, *places: int) -> list[int]:
-    """Click tiles; their rows."""
-    rows = []
-    for place in places:
-        rows.append(
-            page.evaluate(f"Number(document.querySelector('.tile[data-place=\"{place}\"]').dataset.row)")
-        )
-        page.evaluate(f"document.querySelector('.tile[data-place=\"{place}\"]').click()")
-    return rows
-
-
-def version(page: Browser, number: int) -> None:
-    page.wait_for(f"page.state.version === {number}")
 
 
 def test_every_action_by_keys_and_clicks(page: Browser, server: OpenServer) -> None:
@@ -140,8 +77,8 @@ def test_move_merge_split_and_names(page: Browser, server: OpenServer) -> None:
     page.evaluate("[...document.querySelectorAll('dialog button')].at(-1).click()")
     version(page, 3)
     assert shown.bench.journal.entries[-1].do == "split"
-    page.evaluate("const name = document.querySelector('h1 input'); name.value = 'reds'")
-    page.evaluate("document.querySelector('h1 input').dispatchEvent(new Event('change'))")
+    page.evaluate("document.querySelector('h1 input').focus(); document.activeElement.value = 'reds'")
+    page.evaluate("document.activeElement.blur()")
     version(page, 4)
     assert shown.bench.cluster_names[ids[1]] == "reds"
     go(page, "history")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from tests.cli.local_client import blobs
-from tests.cli.open_client import Done, make_run, sitting
+from tests.cli.open_client import sitting
 
 from coterie import InputError, Pairs
 from coterie.cli.open import sitting as sitting_of
-from coterie.cli.open import work
 from coterie.cli.open.session import Session
 from coterie.corrections.questions import Candidates, Known, next_question
 from coterie.corrections.relations import Link, Relations, cluster_node
@@ -100,21 +98,6 @@ def test_what_follows_from_answers_and_from_clusters() -> None:
     by_clusters = Known(said)
     assert by_clusters.groups() == [[0, 1], [2], [5]]
     assert [by_clusters.relation(0, other) for other in (1, 2, 5, 6)] == [1, -1, -1, 0]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was looked at once."""
-    run = make_run(tmp_path_factory.mktemp("ask"))
-    sitting(run).finish()
-    return run
-
-
-@pytest.fixture
-def run(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it."""
-    monkeypatch.setattr(work, "start", Done)
-    return Path(shutil.copytree(made, tmp_path / "run"))
 
 
 def rows_of(session: Session) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from PIL import Image
 from tests.browser import Browser
 
 from coterie.cli.open import library
+from coterie.cli.open.prepare import ready_cards
 
 CLUSTERS = 30
 _SERVE = (
@@ -31,8 +32,15 @@ _SERVE = (
     "from coterie.cli.open.library import Library; from coterie.cli.open.session import Session; "
     "run = Path(sys.argv[1]); serve(Session(run, Library(run / 'explore')), 0)"
 )
-_SHOWN = """[...document.images].filter(one => one.getBoundingClientRect().top < innerHeight)
-    .every(one => one.complete && one.naturalWidth) && document.images.length > 20"""
+# all cards in sight have their pictures, and two frames later they are painted
+_SHOWN = """(() => { const cards = [...document.querySelectorAll('.card')].filter(
+    one => one.getBoundingClientRect().top < innerHeight);
+    const ready = one => one.querySelectorAll('img').length === 16
+        && [...one.querySelectorAll('img')].every(image => image.complete && image.naturalWidth);
+    return cards.length > 3 && cards.every(ready); })()"""
+_PAINTED = """Promise.all([...document.images].filter(one => one.getBoundingClientRect().top < innerHeight)
+    .map(one => one.decode())).then(() => new Promise(
+        done => requestAnimationFrame(() => requestAnimationFrame(() => done(true)))))"""
 _SCROLL = """new Promise(done => { let last = performance.now(), longest = 0, n = 0; const step = now => {
     longest = Math.max(longest, now - last); last = now; scrollBy(0, 900);
     if (++n < 120) requestAnimationFrame(step); else done(longest); }; requestAnimationFrame(step); })"""
@@ -74,11 +82,12 @@ def write_run(folder: Path, n: int) -> Path:
     facts |= {"threshold": 0.0, "method": "none", "loss": "", "command": "", "params": {}, "history": []}
     (explore / library.META).write_text(json.dumps(facts))
     (explore / library.NAMES).write_text(json.dumps(names))
+    ready_cards(library.Library(explore))
     return run
 
 
 def measure(folder: Path, n: int) -> dict[str, Any]:
-    """Seconds, milliseconds and MB of one sitting, thumbnails made on the way."""
+    """Seconds, milliseconds and MB of one sitting; pictures that no card shows are made on the way."""
     run = write_run(folder, n)
     begun = time.monotonic()
     server = subprocess.Popen([sys.executable, "-c", _SERVE, str(run)], stdout=subprocess.PIPE, text=True)
@@ -95,11 +104,13 @@ def measure(folder: Path, n: int) -> dict[str, Any]:
             begun = time.monotonic()
             browser.open(address)
             browser.wait_for(_SHOWN)
+            browser.evaluate(_PAINTED)
+            found[f"{name.removesuffix('_s')}_requests"] = len(browser.requests)
             found[name] = round(time.monotonic() - begun, 2)
         browser.evaluate("location.hash = '#/c/0'")
-        browser.wait_for("document.querySelectorAll('.grid .tile img').length > 20")
+        browser.wait_for("document.querySelectorAll('.grid .tile img[src]').length > 20")
         found["longest_frame_ms"] = round(browser.evaluate(_SCROLL))
-        row = browser.evaluate("page.state.clusters[0].certain[0].row")
+        row = browser.evaluate("page.state.clusters[0].face")
         begun = time.monotonic()
         sent = f"{{version: 0, do: 'wrong', rows: [{row}], cluster: page.state.clusters[0].id}}"
         how = "method: 'POST', headers: {'Content-Type': 'application/json'}"

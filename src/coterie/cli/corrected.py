@@ -58,16 +58,14 @@ class Corrected:
         threshold : float
         """
         found = np.asarray(estimator.predict_proba(X))
-        shown = {row[0]: row for row in label_rows(self.bench, threshold)}
-        place = {name: row for row, name in enumerate(self.library.names)}
+        place = np.array([self.bench.row_of.get(name, -1) for name in names])
+        own = place >= 0
+        own[own] = np.abs(self.library.scores[place[own]] - found[own]).max(axis=1) < _SAME
+        shown = iter(label_rows(self.bench, threshold, place[own]))
         noise = estimator.predict(X) < 0 if getattr(estimator, "noise", False) else np.zeros(len(X), bool)
         values = self._joined(self._learned_values(estimator, X, found))
-        for name, own, row, is_noise in zip(names, found, values, noise, strict=True):
-            known = place.get(name)
-            if known is not None and np.abs(self.library.scores[known] - own).max() < _SAME:
-                yield shown[name]
-            else:
-                yield self._row(name, row, threshold, bool(is_noise))
+        for name, is_own, row, is_noise in zip(names, own, values, noise, strict=True):
+            yield next(shown) if is_own else self._row(name, row, threshold, bool(is_noise))
 
     def _row(self, name: str, values: Floats, threshold: float, is_noise: bool) -> Row:
         ids = self.bench.shown.clusters

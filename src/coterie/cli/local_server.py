@@ -29,14 +29,11 @@ class Reply(NamedTuple):
         Media type.
     content : bytes
     status : HTTPStatus
-    kept : bool
-        Whether the browser may keep it: of one address it is always the same.
     """
 
     kind: str
     content: bytes
     status: HTTPStatus = HTTPStatus.OK
-    kept: bool = False
 
 
 def as_json(content: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Reply:
@@ -209,7 +206,7 @@ class LocalHandler(BaseHTTPRequestHandler):
             ("Content-Security-Policy", self.server.policy),
             ("X-Content-Type-Options", "nosniff"),
             ("Referrer-Policy", "no-referrer"),
-            ("Cache-Control", "private, max-age=86400, immutable" if reply.kept else "no-store"),
+            ("Cache-Control", "no-store"),
         ):
             self.send_header(name, value)
         self.end_headers()

@@ -41,6 +41,8 @@ class Workbench:
     scores : Scores
         Of the last fit that holds.
     cluster_names : dict of int to str
+    row_of : dict of str to int
+        Rows of the names.
 
     Raises
     ------
@@ -60,7 +62,7 @@ class Workbench:
         self.names = names
         self._n_taken = n_taken
         self.journal = journal
-        self._rows = {name: row for row, name in enumerate(names)}
+        self.row_of = {name: row for row, name in enumerate(names)}
         self._scores_of = scores_of
         self._fit: Entry | None = None
         self.scores = self._load(None)
@@ -103,7 +105,7 @@ class Workbench:
         what = written(do, given, Around(self.names, self.shown, self.fresh, alone))
         if instead:
             what["instead"] = self._replaced(held, do, what)
-        relate([*held, self._next(do, what)], self._rows)
+        relate([*held, self._next(do, what)], self.row_of)
         return self._keep(do, what)
 
     def held(self) -> list[Entry]:
@@ -158,7 +160,7 @@ class Workbench:
         instead: list[list[Any]] = list(what.get("instead", ()))
         for _ in range(_MOST_REPLACED):
             try:
-                relate([*held, self._next(do, {**what, "instead": instead})], self._rows)
+                relate([*held, self._next(do, {**what, "instead": instead})], self.row_of)
             except Contradiction as found:
                 earlier = [link for link in found.chain if IMPLIED < link.entry < own]
                 if not earlier:
@@ -178,8 +180,8 @@ class Workbench:
         fit = next((entry for entry in reversed(held) if entry.do == FIT), None)
         if fit is not self._fit:
             self.scores, self._fit = self._load(fit), fit
-        self.relations: Relations = relate(held, self._rows)
-        self.shown: Shown = show(self.scores, self.relations, parts_of(held, self._rows))
+        self.relations: Relations = relate(held, self.row_of)
+        self.shown: Shown = show(self.scores, self.relations, parts_of(held, self.row_of))
         self.cluster_names = names_in(self.held())
 
     def _load(self, fit: Entry | None) -> Scores:

@@ -6,10 +6,12 @@ import io
 import json
 import mimetypes
 import os
+import time
 import warnings
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -40,6 +42,11 @@ class Content:
 
     kind: str
     data: bytes
+
+    @property
+    def address(self) -> str:
+        """The same as a data address."""
+        return f"data:{self.kind};base64,{b64encode(self.data).decode()}"
 
 
 class Library:
@@ -104,6 +111,13 @@ class Library:
             self._kind == "files" and self.meta["modality"] == "image"
         )
 
+    @cached_property
+    def name_rank(self) -> npt.NDArray[np.int64]:
+        """Place of each row when they are sorted by name."""
+        rank = np.empty(len(self), dtype=np.int64)
+        rank[sorted(range(len(self)), key=self.names.__getitem__)] = np.arange(len(self))
+        return rank
+
     def map(self) -> Array | None:
         """Places on the map, float32 (n, 2); None where they are not worked out yet."""
         path = self.folder / MAP
@@ -146,14 +160,36 @@ class Library:
             found["text"] = self._read_text(row, _MOST_TEXT)
         return found
 
+    def pictures(self, rows: Sequence[int], seconds: float) -> dict[int, str]:
+        """Small pictures as data addresses; nothing of one that cannot be read.
+
+        Parameters
+        ----------
+        rows : sequence of int
+        seconds : float
+            After which no further one is begun.
+        """
+        found: dict[int, str] = {}
+        end = time.monotonic() + seconds
+        for row in rows:
+            try:
+                found[row] = self.thumbnail(row).address
+            except (InputError, OSError):
+                found[row] = ""
+            if time.monotonic() > end:
+                break
+        return found
+
     def thumbnail(self, row: int) -> Content:
         """A small picture, kept once it was made.
 
         Raises
         ------
         InputError
-            The file cannot be read.
+            The file cannot be read, or the sample is no picture.
         """
+        if not self.pictorial:
+            raise InputError(f"{self.names[row]} is no picture")
         if self._kind == "drawn":
             return self._drawn(row)
         if self._kind == "pixels":

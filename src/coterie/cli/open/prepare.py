@@ -15,7 +15,8 @@ import numpy.typing as npt
 from coterie._errors import InputError
 from coterie.cli.neighbor_space import NeighborSpace
 from coterie.cli.open import library
-from coterie.cli.open.library import JOURNAL, unique_names
+from coterie.cli.open.cards import ends_of, rows_by_cluster
+from coterie.cli.open.library import JOURNAL, Library, unique_names
 from coterie.cli.open.questions import save_candidates
 from coterie.cli.open.written import read_lines
 from coterie.cli.options.reading import reading_words
@@ -42,6 +43,8 @@ _HALF_FROM = 2**28
 _LINES = 200
 # of pictures that a renderer draws
 _DRAWN_SIDE = 240
+# small pictures that are made before the page is opened
+_MOST_READY = 2_000
 
 
 def prepare(run: Path, data: str | None) -> None:
@@ -70,6 +73,16 @@ def prepare(run: Path, data: str | None) -> None:
     (folder / library.MAP).unlink(missing_ok=True)
     # the last one: a folder with it is whole
     _write(folder / library.META, _facts(fitted) | _samples(folder, fitted, names))
+    ready_cards(Library(folder))
+
+
+def ready_cards(found: Library) -> None:
+    """Make the small pictures of the clusters' cards, as far as the page keeps them."""
+    labels, certainty = found.scores.argmax(axis=1), found.scores.max(axis=1)
+    by_cluster = rows_by_cluster(labels, certainty, range(found.scores.shape[1]))
+    rows = [row for members in by_cluster.values() for row in np.concatenate(ends_of(members)).tolist()]
+    if found.meta["kind"] == "files":
+        found.pictures(rows[:_MOST_READY], np.inf)
 
 
 def _candidates(run: Path, fitted: Fitted, names: Sequence[str], present: Array, scores: Array) -> Candidates:

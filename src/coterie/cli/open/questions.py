@@ -31,7 +31,6 @@ class Questions:
     """
 
     def __init__(self, library: Library) -> None:
-        self._row_of = {name: row for row, name in enumerate(library.names)}
         path = library.folder / QUESTIONS
         try:
             with np.load(path) as kept:
@@ -46,7 +45,7 @@ class Questions:
 
     def next(self, bench: Workbench) -> tuple[int, int] | None:
         """Two rows whose relation helps most; None where nothing is left to ask."""
-        skipped = ((self._row_of.get(i, -1), self._row_of.get(j, -1)) for i, j in skipped_in(bench.held()))
+        skipped = ((bench.row_of.get(i, -1), bench.row_of.get(j, -1)) for i, j in skipped_in(bench.held()))
         return next_question(self.candidates(bench), Known(bench.relations, skipped))
 
 

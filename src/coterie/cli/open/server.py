@@ -20,14 +20,14 @@ FILES = {
     "page.css": ("page.css", "text/css; charset=utf-8"),
     **{
         name: (name, "text/javascript; charset=utf-8")
-        for name in ("app.js", "ask.js", "grid.js", "map.js", "parts.js")
+        for name in ("app.js", "ask.js", "cards.js", "grid.js", "map.js", "parts.js", "pictures.js")
     },
 }
 _ACTIONS = ("act", "parts", "refit", "stop-refit", "stop")
 
 
 class _Handler(LocalHandler):
-    """Keeps connections: a page asks for hundreds of small pictures."""
+    """Keeps connections: a page asks again and again."""
 
     protocol_version = "HTTP/1.1"
 
@@ -61,7 +61,7 @@ class OpenServer(LocalServer):
             row = _number(rest)
             if not 0 <= row < len(self.session.library):
                 raise InputError(f"row={row} must be in 0..{len(self.session.library) - 1}")
-            return _SAMPLES[head](self.session, row, "v" in asked)
+            return _SAMPLES[head](self.session, row)
         found = _SHOWN.get(address.path)
         return None if found is None else found(self.session, asked)
 
@@ -97,17 +97,16 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _thumbnail(session: Session, row: int, kept: bool) -> Reply:
-    content = session.library.thumbnail(row)
-    return Reply(content.kind, content.data, kept=kept)
+def _numbers(text: str) -> list[int]:
+    return [_number(one) for one in text.split(",") if one]
 
 
-def _original(session: Session, row: int, kept: bool) -> Reply:
+def _original(session: Session, row: int) -> Reply:
     content = session.library.original(row)
     return Reply(content.kind, content.data)
 
 
-def _item(session: Session, row: int, kept: bool) -> Reply:
+def _item(session: Session, row: int) -> Reply:
     return as_json(session.detail(row))
 
 
@@ -119,6 +118,14 @@ def _version(session: Session, asked: dict[str, str]) -> Reply:
     return as_json({"version": session.version, "busy": session.busy})
 
 
+def _cards(session: Session, asked: dict[str, str]) -> Reply:
+    return as_json(session.cards(_numbers(asked.get("ids", ""))))
+
+
+def _pictures(session: Session, asked: dict[str, str]) -> Reply:
+    return as_json(session.pictures(_numbers(asked.get("rows", ""))))
+
+
 def _members(session: Session, asked: dict[str, str]) -> Reply:
     cluster = -1 if asked.get("cluster") == "-1" else _number(asked.get("cluster", ""))
     start, stop = _number(asked.get("from", "")), _number(asked.get("to", ""))
@@ -126,7 +133,8 @@ def _members(session: Session, asked: dict[str, str]) -> Reply:
 
 
 def _search(session: Session, asked: dict[str, str]) -> Reply:
-    return as_json(session.search(asked.get("q", "")))
+    start, stop = _number(asked.get("from", "")), _number(asked.get("to", ""))
+    return as_json(session.search(asked.get("q", ""), start, stop))
 
 
 def _question(session: Session, asked: dict[str, str]) -> Reply:
@@ -134,7 +142,7 @@ def _question(session: Session, asked: dict[str, str]) -> Reply:
 
 
 def _tiles(session: Session, asked: dict[str, str]) -> Reply:
-    return as_json(session.tiles([_number(row) for row in asked.get("rows", "").split(",") if row]))
+    return as_json(session.tiles(_numbers(asked.get("rows", ""))))
 
 
 def _map(session: Session, asked: dict[str, str]) -> Reply | None:
@@ -149,14 +157,15 @@ def _labels(session: Session, asked: dict[str, str]) -> Reply:
     return Reply("application/octet-stream", session.labels())
 
 
-_SAMPLES: dict[str, Callable[[Session, int, bool], Reply]] = {
-    "thumbnail": _thumbnail,
+_SAMPLES: dict[str, Callable[[Session, int], Reply]] = {
     "original": _original,
     "item": _item,
 }
 _SHOWN: dict[str, Callable[[Session, dict[str, str]], Reply | None]] = {
     "state": _state,
     "version": _version,
+    "cards": _cards,
+    "pictures": _pictures,
     "members": _members,
     "search": _search,
     "question": _question,

@@ -16,6 +16,7 @@ from coterie._errors import InputError
 from coterie.cli.label_table import COLUMNS, as_text
 from coterie.cli.open import work
 from coterie.cli.open.bench import workbench_of
+from coterie.cli.open.cards import TILES, ends_of, rows_by_cluster
 from coterie.cli.open.learning import Learning
 from coterie.cli.open.library import Library
 from coterie.cli.open.parting import split_points
@@ -35,8 +36,10 @@ from coterie.corrections.journal import Entry
 from coterie.corrections.shown import ASIDE
 from coterie.corrections.statements import FIT, WORDLESS
 
-# tiles of a card, rows of an answer, entries of the history
-_TILES, _MOST_ROWS, _HISTORY = 8, 400, 60
+# rows and cards of an answer, entries of the history
+_MOST_ROWS, _MOST_CARDS, _HISTORY = 400, 60, 60
+# seconds that small pictures of one answer may take
+_PATIENCE = 0.25
 # below this probability of its cluster a sample counts as unsure
 _UNSURE = 0.5
 # looks of clusters that a page can tell apart
@@ -106,6 +109,18 @@ class Session:
                 "facts": self.library.meta | {"pictorial": self.library.pictorial, "run": str(self.run)},
             }
 
+    def cards(self, clusters: Sequence[int]) -> dict[str, Any]:
+        """Tiles of some clusters' most certain and most doubtful members."""
+        with self._lock:
+            ends = {one: ends_of(self._rows_of(one)) for one in clusters[:_MOST_CARDS]}
+            return {
+                "version": self.version,
+                "cards": {
+                    one: {"certain": self._tiles(certain), "doubtful": self._tiles(doubtful)}
+                    for one, (certain, doubtful) in ends.items()
+                },
+            }
+
     def members(self, cluster: int, order: str, start: int, stop: int) -> dict[str, Any]:
         """Tiles of a cluster's members: the most certain first, the least, or by name."""
         with self._lock:
@@ -113,25 +128,26 @@ class Session:
             if order == "doubtful":
                 rows = rows[::-1]
             elif order == "name":
-                rows = np.array(sorted(rows.tolist(), key=self.library.names.__getitem__), dtype=np.int64)
-            chosen = rows[max(0, start) : min(stop, start + _MOST_ROWS)]
-            return {
-                "version": self.version,
-                "size": len(rows),
-                "tiles": [self._tile(int(row)) for row in chosen],
-            }
+                rows = rows[np.argsort(self.library.name_rank[rows])]
+            return self._part(rows, start, stop)
 
     def tiles(self, rows: Sequence[int]) -> dict[str, Any]:
         """Tiles of some rows."""
         with self._lock:
-            known = [row for row in rows if 0 <= row < len(self.library)]
-            return {"version": self.version, "tiles": [self._tile(row) for row in known[:_MOST_ROWS]]}
+            known = np.array([row for row in rows if 0 <= row < len(self.library)], dtype=np.int64)
+            return self._part(known, 0, _MOST_ROWS)
 
-    def search(self, text: str) -> dict[str, Any]:
-        """Samples whose name holds a text, and how many."""
+    def search(self, text: str, start: int, stop: int) -> dict[str, Any]:
+        """Tiles of samples whose name holds a text, and how many there are."""
         wanted = text.casefold()
         rows = [row for row, name in enumerate(self.library.names) if wanted in name.casefold()]
-        return self.tiles(rows) | {"size": len(rows)}
+        with self._lock:
+            return self._part(np.array(rows, dtype=np.int64), start, stop)
+
+    def pictures(self, rows: Sequence[int]) -> dict[str, Any]:
+        """Small pictures of some rows, as many as there is time for: ask again for those left out."""
+        known = [row for row in rows if 0 <= row < len(self.library)]
+        return {"pictures": self.library.pictures(known[:_MOST_ROWS], _PATIENCE)}
 
     def labels(self) -> bytes:
         """Look of each sample's cluster, one byte a sample; 255 for those put aside."""
@@ -198,8 +214,7 @@ class Session:
             return {
                 "version": self.version,
                 "parts": [
-                    {"rows": group.tolist(), "tiles": [self._tile(int(row)) for row in group[: 2 * _TILES]]}
-                    for group in groups
+                    {"rows": group.tolist(), "tiles": self._tiles(group[: 2 * TILES])} for group in groups
                 ],
             }
 
@@ -298,10 +313,7 @@ class Session:
     def _arrange(self) -> None:
         """Rows by cluster, the most certain first."""
         shown = self.bench.shown
-        order = np.lexsort((-shown.certainty, shown.labels))
-        starts = np.searchsorted(shown.labels[order], [ASIDE, *shown.clusters, np.iinfo(np.int64).max])
-        ends = zip([ASIDE, *shown.clusters], starts, starts[1:], strict=False)
-        self._members = {cluster: order[begin:end] for cluster, begin, end in ends}
+        self._members = rows_by_cluster(shown.labels, shown.certainty, [ASIDE, *shown.clusters])
 
     def _rows_of(self, cluster: int) -> Ints:
         if cluster not in self._members:
@@ -318,7 +330,6 @@ class Session:
 
     def _card(self, cluster: int) -> dict[str, Any]:
         rows, shown = self._members[cluster], self.bench.shown
-        certain, doubtful = rows[:_TILES], rows[_TILES:][::-1][:_TILES]
         return {
             "id": cluster,
             "name": self.words.name_of(cluster),
@@ -326,9 +337,15 @@ class Session:
             "size": len(rows),
             "unsure": int((shown.certainty[rows] < _UNSURE).sum()),
             "said": int(shown.said[rows].sum()),
-            "certain": [self._tile(int(row)) for row in certain],
-            "doubtful": [self._tile(int(row)) for row in doubtful],
+            "face": int(rows[0]),
         }
+
+    def _part(self, rows: Ints, start: int, stop: int) -> dict[str, Any]:
+        chosen = rows[max(0, start) : min(stop, start + _MOST_ROWS)]
+        return {"version": self.version, "size": len(rows), "tiles": self._tiles(chosen)}
+
+    def _tiles(self, rows: Ints) -> list[dict[str, Any]]:
+        return [self._tile(row) for row in rows.tolist()]
 
     def _tile(self, row: int) -> dict[str, Any]:
         shown = self.bench.shown

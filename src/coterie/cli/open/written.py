@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from coterie.cli.label_table import Row
 from coterie.cli.open.library import FOLDER, JOURNAL, REFITS
@@ -20,7 +21,7 @@ from coterie.data.files import atomic_write
 LABELS, CLUSTERS, PAIRS = "labels.csv", "clusters.csv", "pairs.csv"
 
 
-def label_rows(bench: Workbench, threshold: float) -> list[Row]:
+def label_rows(bench: Workbench, threshold: float, rows: npt.NDArray[np.int64] | None = None) -> list[Row]:
     """Rows of labels.csv.
 
     Parameters
@@ -28,19 +29,21 @@ def label_rows(bench: Workbench, threshold: float) -> list[Row]:
     bench : Workbench
     threshold : float
         Of the fit: less certain samples of which nothing was said are -1.
+    rows : int64 array, optional
+        Those that are asked for; by default all.
     """
     shown, scores = bench.shown, bench.scores
-    labels = np.where(shown.said | (shown.certainty >= threshold), shown.labels, ASIDE)
+    asked = np.arange(len(shown.labels)) if rows is None else rows
+    label, certainty, said = shown.labels[asked], shown.certainty[asked], shown.said[asked]
+    written = np.where(said | (certainty >= threshold), label, ASIDE)
     joined = np.array([bench.canonical(cluster) for cluster in scores.clusters])
-    others = np.where(joined[None, :] == shown.labels[:, None], -1.0, scores.values)
+    others = np.where(joined[None, :] == label[:, None], -1.0, scores.values[asked])
     second = others.argmax(axis=1)
     p_second = others[np.arange(len(others)), second]
-    columns = (labels, shown.certainty, joined[second], p_second)
+    columns = (asked, written, certainty, joined[second], p_second)
     return [
-        (name, label, p, *((other, q) if q >= 0 else (None, None)))
-        for name, label, p, other, q in zip(
-            bench.names, *(column.tolist() for column in columns), strict=True
-        )
+        (bench.names[row], label, p, *((other, q) if q >= 0 else (None, None)))
+        for row, label, p, other, q in zip(*(column.tolist() for column in columns), strict=True)
     ]
 
 

@@ -1,12 +1,13 @@
 // The page: views of one state, which the program keeps; every action is a request that says which version it saw.
 import {AskView} from './ask.js';
+import {Cards} from './cards.js';
 import {Grid} from './grid.js';
 import {MapView} from './map.js';
 import {chip, chooseCluster, closeDialog, make, openDialog, choices, showConflict, showParts, showSample, tileOf} from './parts.js';
 
 const element = id => document.getElementById(id);
 const selection = new Set();
-let state = null, view = null, drawn = '', busy = false, order = 'certain', anchor = null;
+let state = null, view = null, drawn = '', busy = false, order = 'certain', anchor = null, before = null, drawings = 0;
 
 const nameOf = cluster => cluster < 0 ? 'set aside' : state.clusters.find(one => one.id === cluster)?.name ?? `cluster ${cluster}`;
 
@@ -15,7 +16,7 @@ async function ask(path, body) {
   let reply;
   try { reply = await fetch(path, options); } catch (error) { lost(); return null; }
   const found = await reply.json();
-  if (offline) { offline = false; say(''); }
+  if (offline) { offline = false; say(''); view?.retry?.(); }
   if (reply.ok) return found;
   if (found.outdated) { await load(); say(found.error, true); } else if (found.chain) return found; else say(found.error, true);
   return null;
@@ -40,7 +41,7 @@ async function load() {
 }
 
 function take(found) {
-  const before = state;
+  const earlier = state;
   state = found;
   element('undo').disabled = !state.undo;
   element('redo').disabled = !state.redo;
@@ -51,9 +52,9 @@ function take(found) {
   element('refit').textContent = running ? 'Stop learning' : waiting ? `Learn (${waiting})` : 'Learn';
   element('refit').title = running ? 'Stop the new fit; nothing changes (L)' : 'Fit again with all corrections (L)';
   if (message) say(message, true);
-  else if (changed && before?.refit.running) showChanged(changed);
-  if (view instanceof AskView && drawn === location.hash) { if (before.version !== state.version) view.load(); }
-  else if (!before || before.version !== state.version || drawn !== location.hash) draw();
+  else if (changed && earlier?.refit.running) showChanged(changed);
+  if (view?.follow && drawn === location.hash) { if (earlier.version !== state.version) view.follow(); }
+  else if (!earlier || earlier.version !== state.version || drawn !== location.hash) draw();
 }
 
 function showChanged(changed) {
@@ -78,10 +79,12 @@ async function act(what) {
 }
 
 function draw() {
-  const keep = drawn === location.hash ? scrollY : 0;
+  const again = drawn === location.hash, keep = again ? scrollY : 0, typed = typing();
+  before = again && view instanceof Grid ? {at: view.at, focused: view.host.contains(document.activeElement)} : null;
   view?.end?.();
   view = null;
   drawn = location.hash;
+  drawings++;
   const [, what, rest] = /^#\/(\w*)\/?(.*)$/.exec(location.hash) ?? [];
   const main = element('view');
   for (const link of document.querySelectorAll('nav a')) {
@@ -90,43 +93,61 @@ function draw() {
   }
   ({'': drawCards, c: drawCluster, ask: drawAsk, map: drawMap, history: drawHistory, about: drawAbout, find: drawFound, rows: drawRows}[what ?? ''] ?? drawCards)(main, rest);
   scrollTo(0, keep);
+  if (before?.focused) view?.focus?.(view.at);
+  typed?.();
   bar();
 }
 
+// a name that is being typed outlives what another tab or a new fit does; how to go on with it
+function typing() {
+  const input = document.activeElement;
+  if (!input?.matches?.('main input[data-named]')) return null;
+  const {value, selectionStart: at, dataset: {named}} = input;
+  input.dataset.named = '';  // it goes, and says nothing any more
+  return () => {
+    const next = document.querySelector(`main input[data-named="${named}"]`);
+    if (!next) return;
+    next.value = value;
+    next.focus({preventScroll: true});
+    next.setSelectionRange(at, at);
+  };
+}
+
 function nameInput(cluster) {
-  const input = make('input', {value: cluster.name, maxlength: 80, 'aria-label': `name of ${cluster.name}`});
-  const done = () => { const name = input.value.trim(); if (name !== cluster.name) act({do: 'name', cluster: cluster.id, name}); };
-  input.addEventListener('change', done);
+  const input = make('input', {value: cluster.name, maxlength: 80, 'aria-label': `name of ${cluster.name}`, 'data-named': cluster.id});
+  const done = () => { const name = input.value.trim(); if (input.dataset.named && name !== cluster.name) act({do: 'name', cluster: cluster.id, name}); };
+  input.addEventListener('blur', done);
   input.addEventListener('keydown', event => { if (event.key === 'Enter') input.blur(); if (event.key === 'Escape') { input.value = cluster.name; input.blur(); } });
   return input;
 }
 
 function drawCards(main) {
   const {n, clusters, aside, said, facts} = state;
+  // what a card shows stays until it is known anew
+  const shown = new Map([...main.querySelectorAll('.card')].map(one => [one.dataset.cluster, one.querySelector('.ends')]));
   const title = `${n.toLocaleString()} samples in ${clusters.length} ${clusters.length === 1 ? 'cluster' : 'clusters'}`;
   const extra = aside ? make('a', {href: '#/c/-1'}, `${aside} set aside`) : null;
   main.replaceChildren(make('h1', {}, title, make('span', {class: 'soft small'}, said ? `   ${said} corrected  ` : '   '), extra),
     ...(state.history.length ? [] : [make('p', {class: 'soft', id: 'hint'},
       'Open a cluster, select what does not belong there and say so; Learn fits again with what you said. ? shows all keys.')]),
-    make('div', {class: 'cards'}, ...clusters.map(one => card(one, facts.pictorial))));
+    make('div', {class: `cards${facts.pictorial ? '' : ' text'}`}, ...clusters.map(one => card(one, shown.get(String(one.id))))));
+  view = new Cards(main.querySelector('.cards'), {pictorial: facts.pictorial, load: ids => ask(`cards?ids=${ids}`),
+    open: (id, sample) => { order = 'certain'; location.hash = `#/c/${id}`; showRow(sample.row); }});
 }
 
-function card(one, pictorial) {
-  const open = sample => () => { order = 'certain'; location.hash = `#/c/${one.id}`; showRow(sample.row); };
-  const strip = (label, tiles) => tiles.length ? [make('p', {class: 'label'}, label),
-    make('div', {class: `strip${pictorial ? '' : ' text'}`}, ...tiles.map(tile => tileOf(tile, pictorial, open(tile))))] : [];
+function card(one, ends = make('div', {class: 'ends'})) {
   const unsure = one.unsure ? ` · ${one.unsure.toLocaleString()} unsure` : '';
-  return make('article', {class: 'card', 'data-cluster': one.id},
+  return make('article', {class: `card${one.size > 8 ? '' : ' few'}`, 'data-cluster': one.id},
     make('div', {class: 'top'}, chip(one.id), make('h2', {}, nameInput(one)),
       make('a', {href: `#/c/${one.id}`, class: 'small', 'aria-label': `open ${one.name}`}, 'open')),
     make('p', {class: 'facts'}, `${one.size.toLocaleString()} samples${unsure}${one.said ? ` · ${one.said} said` : ''}`),
-    ...strip('most certain', one.certain), ...strip('most doubtful', one.doubtful));
+    ends);
 }
 
 function gridOf(main, size, load) {
   const host = make('div', {});
   main.append(host);
-  view = new Grid(host, {size, load, selection, pictorial: state.facts.pictorial});
+  view = new Grid(host, {size, load, selection, pictorial: state.facts.pictorial, at: before?.at});
   host.addEventListener('click', event => {
     const tile = event.target.closest('.tile');
     if (!tile?.dataset.row) return;
@@ -136,17 +157,15 @@ function gridOf(main, size, load) {
   host.addEventListener('dblclick', event => { const tile = event.target.closest('.tile'); if (tile?.dataset.row) showRow(Number(tile.dataset.row)); });
 }
 
-function toggle(place, range) {
-  const sample = view.known.get(place);
+async function toggle(place, range) {
+  const grid = view, sample = grid.known.get(place);
   if (!sample) return;
-  const on = !selection.has(sample.row);
-  const [from, to] = range && anchor !== null ? [Math.min(anchor, place), Math.max(anchor, place)] : [place, place];
-  for (let at = from; at <= to; at++) {
-    const one = view.known.get(at);
-    if (one) on || range ? selection.add(one.row) : selection.delete(one.row);
-  }
+  const on = !selection.has(sample.row), from = range && anchor !== null ? anchor : place;
   anchor = place;
-  view.refresh();
+  const found = await grid.between(Math.min(from, place), Math.max(from, place));
+  if (grid !== view) return;
+  for (const one of found) on || range ? selection.add(one.row) : selection.delete(one.row);
+  grid.refresh();
   bar();
 }
 
@@ -167,24 +186,26 @@ function drawCluster(main, rest) {
 }
 
 function drawFound(main, rest) {
-  const wanted = decodeURIComponent(rest);
-  ask(`search?q=${encodeURIComponent(wanted)}`).then(found => {
-    if (!found || drawn !== location.hash) return;
-    main.replaceChildren(make('h1', {}, `${found.size.toLocaleString()} names hold “${wanted}”`));
-    gridOf(main, found.tiles.length, async (from, to) => found.tiles.slice(from, to));
+  const wanted = decodeURIComponent(rest), load = (from, to) => ask(`search?q=${encodeURIComponent(wanted)}&from=${from}&to=${to}`);
+  const own = drawings;
+  load(0, 1).then(found => {
+    if (!found || own !== drawings) return;
+    main.replaceChildren(make('h1', {}, `${found.size.toLocaleString()} ${found.size === 1 ? 'name holds' : 'names hold'} “${wanted}”`));
+    gridOf(main, found.size, async (from, to) => (await load(from, to))?.tiles);
   });
 }
 
 function drawRows(main, rest) {
+  const own = drawings;
   ask(`tiles?rows=${rest}`).then(found => {
-    if (!found || drawn !== location.hash) return;
+    if (!found || own !== drawings) return;
     main.replaceChildren(make('h1', {}, `${found.tiles.length} samples`));
     gridOf(main, found.tiles.length, async (from, to) => found.tiles.slice(from, to));
   });
 }
 
 function drawMap(main) {
-  view = new MapView(main, {selection, pictorial: state.facts.pictorial, clusters: () => state.clusters, nameOf, open: showRow,
+  view = new MapView(main, {ask, selection, pictorial: state.facts.pictorial, clusters: () => state.clusters, nameOf, open: showRow,
     select: rows => { rows.forEach(row => selection.add(row)); bar(); view.draw(); }});
   view.load();
 }

@@ -16,6 +16,10 @@ export class AskView {
 
   end() { this.ended = true; }
 
+  follow() { return this.load(); }
+
+  retry() { if (!this.pair) this.load(); }
+
   async load() {
     const found = await this.options.ask('question');
     if (found && !this.ended) this.take(found);

@@ -8,9 +8,9 @@ export class Grid {
     this.host = host;
     this.options = options;
     this.known = new Map();
-    this.asked = new Set();
+    this.asked = new Map();
     this.shown = new Map();
-    this.at = 0;
+    this.at = Math.min(options.at ?? 0, Math.max(0, options.size - 1));
     this.size = options.size;
     host.classList.add('grid');
     this.draw = () => this.layout();
@@ -24,6 +24,8 @@ export class Grid {
     this.observer.disconnect();
     removeEventListener('scroll', this.draw);
   }
+
+  retry() { this.layout(); }
 
   layout() {
     const width = this.host.clientWidth;
@@ -59,18 +61,36 @@ export class Grid {
     const tile = this.shown.get(place), sample = this.known.get(place);
     if (!tile || !sample) return;
     fillTile(tile, sample, this.options.pictorial);
-    tile.setAttribute('aria-pressed', String(this.options.selection.has(sample.row)));
+    this.press(place);
   }
 
-  async load(page) {
-    if (this.asked.has(page)) return;
-    this.asked.add(page);
+  press(place) {
+    const sample = this.known.get(place);
+    if (sample) this.shown.get(place).setAttribute('aria-pressed', String(this.options.selection.has(sample.row)));
+  }
+
+  // all samples from one place to another, those that were not seen yet too
+  async between(from, to) {
+    const pages = [];
+    for (let page = Math.floor(from / PAGE); page * PAGE <= to; page++) pages.push(this.load(page));
+    await Promise.all(pages);
+    const found = [];
+    for (let place = from; place <= to; place++) if (this.known.has(place)) found.push(this.known.get(place));
+    return found;
+  }
+
+  load(page) {
+    if (!this.asked.has(page)) this.asked.set(page, this.fetch(page));
+    return this.asked.get(page);
+  }
+
+  async fetch(page) {
     const found = await this.options.load(page * PAGE, (page + 1) * PAGE);
     if (!found) { this.asked.delete(page); return; }
     found.forEach((sample, number) => { this.known.set(page * PAGE + number, sample); this.fill(page * PAGE + number); });
   }
 
-  refresh() { for (const place of this.shown.keys()) this.fill(place); }
+  refresh() { for (const place of this.shown.keys()) this.press(place); }
 
   focus(place) {
     if (place < 0 || place >= this.size) return;

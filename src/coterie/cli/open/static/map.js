@@ -1,36 +1,54 @@
-// The map: all samples as marks in the plane, with zoom, hover and a lasso of the mouse.
+// The map: all samples as marks in the plane, with zoom, hover and a frame that selects.
 import {chip, lookOf, make} from './parts.js';
+import {picture} from './pictures.js';
+
+const LOOKS = 32, MANY = 20000;
 
 export class MapView {
   constructor(host, options) {
     this.options = options;
-    this.scale = 1; this.x = 0; this.y = 0; this.only = null;
+    this.scale = 1; this.x = 0; this.y = 0; this.only = null; this.selecting = false;
     this.canvas = make('canvas', {tabindex: '0', 'aria-label': 'map of all samples'});
     this.hover = make('div', {id: 'hover', hidden: true});
     this.legend = make('div', {class: 'legend'});
+    const button = (id, text, title, onclick) => make('button', {type: 'button', id, title, 'aria-label': title, onclick}, text);
+    this.choice = make('button', {type: 'button', id: 'frame', 'aria-pressed': 'false', onclick: () => {
+      this.selecting = !this.selecting; this.choice.setAttribute('aria-pressed', String(this.selecting)); }}, 'Select');
+    this.tools = make('div', {class: 'zoom'}, button('zoom-in', '+', 'zoom in', () => this.zoom(1.5, ...this.middle())),
+      button('zoom-out', '−', 'zoom out', () => this.zoom(1 / 1.5, ...this.middle())), button('whole', 'Whole', 'the whole map', () => this.whole()), this.choice);
     host.replaceChildren(make('div', {class: 'map'},
-      make('div', {class: 'stage'}, this.canvas, this.hover,
-        make('p', {class: 'small soft'}, 'Wheel or + − zooms, dragging moves, dragging with Shift selects, a click opens.')), this.legend));
+      make('div', {class: 'stage'}, this.canvas, this.tools, this.hover,
+        make('p', {class: 'small soft'}, 'Wheel, pinch or + − zooms, dragging moves, dragging with Shift or Select selects, a click opens.')), this.legend));
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.canvas);
     this.listen();
   }
 
-  end() { this.observer.disconnect(); clearTimeout(this.later); }
+  end() { this.observer.disconnect(); clearTimeout(this.later); cancelAnimationFrame(this.planned); }
 
   async load() {
-    const reply = await fetch('map');
-    if (reply.status === 202) { this.note('The map is being drawn ...'); this.later = setTimeout(() => this.load(), 1500); return; }
-    this.points = new Float32Array(await reply.arrayBuffer());
-    await this.colour();
+    const found = await this.bytes('map');
+    if (!found) { this.note('The map is being drawn ...'); this.later = setTimeout(() => this.load(), 1500); return; }
+    this.points = new Float32Array(found);
+    await this.follow();
   }
 
-  async colour() {
-    const content = await (await fetch('labels')).arrayBuffer();
-    const n = content.byteLength / 5;
-    this.clusters = new Int32Array(content.slice(n));
+  // clusters as they are shown by now
+  async follow() {
+    const found = this.points && await this.bytes('labels');
+    if (!found) return;
+    this.clusters = new Int32Array(found.slice(found.byteLength / 5));
+    this.rows = rowsByLook(this.clusters);
     this.drawLegend();
     this.draw();
+  }
+
+  // null where there is nothing yet, or no connection
+  async bytes(path) {
+    try {
+      const reply = await fetch(path);
+      return reply.status === 200 ? await reply.arrayBuffer() : null;
+    } catch { return null; }
   }
 
   note(text) { this.legend.replaceChildren(make('p', {class: 'soft'}, text)); }
@@ -40,32 +58,55 @@ export class MapView {
     this.legend.replaceChildren(...clusters.map(one => make('button', {
       type: 'button', 'aria-pressed': String(this.only === one.id),
       onclick: () => { this.only = this.only === one.id ? null : one.id; this.drawLegend(); this.draw(); }},
-    chip(one.id), make('span', {}, one.name), make('span', {class: 'n'}, String(one.size)))));
+    chip(one.id), make('span', {}, one.name), make('span', {class: 'n'}, one.size.toLocaleString()))));
   }
+
+  middle() { return [this.canvas.clientWidth / 2, this.canvas.clientHeight / 2]; }
+
+  whole() { this.scale = 1; this.x = 0; this.y = 0; this.draw(); }
 
   place(row) {
     const size = this.side * this.scale;
     return [this.x + this.left + this.points[2 * row] * size, this.y + this.top + this.points[2 * row + 1] * size];
   }
 
+  // once a frame, however often it is asked for
   draw() {
+    this.planned ??= requestAnimationFrame(() => { this.planned = undefined; this.paint(); });
+  }
+
+  paint() {
     const ratio = devicePixelRatio || 1, {clientWidth: width, clientHeight: height} = this.canvas;
     if (!width || !this.points || !this.clusters) return;
-    this.canvas.width = width * ratio; this.canvas.height = height * ratio;
+    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (this.canvas.width !== wide || this.canvas.height !== high) { this.canvas.width = wide; this.canvas.height = high; }
     this.side = Math.min(width, height) - 40; this.left = (width - this.side) / 2; this.top = (height - this.side) / 2;
     const pen = this.canvas.getContext('2d');
-    pen.scale(ratio, ratio);
-    const n = this.points.length / 2, r = (n > 20000 ? 1.4 : n > 3000 ? 2.2 : 4) * Math.min(2.5, Math.sqrt(this.scale)) * Math.min(1, Math.max(0.6, this.side / 600));
-    for (let row = 0; row < n; row++) {
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    const n = this.points.length / 2;
+    const r = (n > MANY ? 1.4 : n > 3000 ? 2.2 : 4) * Math.min(2.5, Math.sqrt(this.scale)) * Math.min(1, Math.max(0.6, this.side / 600));
+    this.rows.forEach((rows, look) => this.paintLook(pen, rows, lookOf(look < LOOKS ? look : -1), r, width, height));
+    this.paintSelected(pen, r);
+    if (this.frame) { pen.globalAlpha = 1; pen.strokeStyle = '#0b6bcb'; pen.lineWidth = 1; pen.strokeRect(...this.frame); }
+  }
+
+  // all marks of a look are one path: a path a mark takes ten times as long
+  paintLook(pen, rows, {colour, shape}, r, width, height) {
+    const dim = new Path2D(), clear = new Path2D();
+    for (const row of rows) {
       const [x, y] = this.place(row);
-      if (x < -9 || y < -9 || x > width + 9 || y > height + 9) continue;
-      const cluster = this.clusters[row], {colour, shape} = lookOf(cluster);
-      pen.globalAlpha = this.only === null || this.only === cluster ? 0.85 : 0.08;
-      pen.fillStyle = colour;
-      mark(pen, shape, x, y, r);
-      if (this.options.selection.has(row)) { pen.globalAlpha = 1; pen.lineWidth = 2; pen.strokeStyle = getComputedStyle(this.canvas).color; pen.strokeRect(x - r - 2, y - r - 2, 2 * r + 4, 2 * r + 4); }
+      if (x > -9 && y > -9 && x < width + 9 && y < height + 9) mark(this.only === null || this.only === this.clusters[row] ? clear : dim, shape, x, y, r);
     }
-    if (this.frame) { pen.globalAlpha = 1; pen.strokeStyle = '#0b6bcb'; pen.strokeRect(...this.frame); }
+    pen.fillStyle = colour;
+    for (const [path, alpha] of [[dim, 0.08], [clear, 0.85]]) { pen.globalAlpha = alpha; pen.fill(path); }
+  }
+
+  paintSelected(pen, r) {
+    pen.globalAlpha = 1; pen.lineWidth = 2; pen.strokeStyle = getComputedStyle(this.canvas).color;
+    pen.beginPath();
+    for (const row of this.options.selection) { const [x, y] = this.place(row); pen.rect(x - r - 2, y - r - 2, 2 * r + 4, 2 * r + 4); }
+    pen.stroke();
   }
 
   nearest(x, y) {
@@ -87,35 +128,55 @@ export class MapView {
 
   listen() {
     const at = event => { const box = this.canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+    const down = new Map();
     let from = null, moved = 0;
     this.canvas.addEventListener('wheel', event => { event.preventDefault(); this.zoom(Math.exp(-event.deltaY / 400), ...at(event)); }, {passive: false});
-    this.canvas.addEventListener('pointerdown', event => { from = [...at(event), this.x, this.y, event.shiftKey]; moved = 0; this.canvas.setPointerCapture(event.pointerId); });
+    this.canvas.addEventListener('pointerdown', event => {
+      down.set(event.pointerId, at(event));
+      from = [...at(event), this.x, this.y, event.shiftKey || this.selecting];
+      moved = down.size > 1 ? Infinity : 0;  // two fingers open nothing
+      this.canvas.setPointerCapture(event.pointerId);
+    });
     this.canvas.addEventListener('pointermove', event => {
       const [x, y] = at(event);
       if (!from) return this.point(x, y);
+      if (down.size > 1) return this.pinch(down, event.pointerId, [x, y]);
       moved = Math.max(moved, Math.hypot(x - from[0], y - from[1]));
       if (from[4]) this.frame = [Math.min(x, from[0]), Math.min(y, from[1]), Math.abs(x - from[0]), Math.abs(y - from[1])];
       else { this.x = from[2] + x - from[0]; this.y = from[3] + y - from[1]; }
       this.draw();
     });
-    this.canvas.addEventListener('pointerup', event => {
+    const up = (event, open) => {
       const [x, y] = at(event), frame = this.frame;
+      down.delete(event.pointerId);
       this.frame = null;
-      if (frame) this.choose(frame);
-      else if (moved < 4) { const row = this.nearest(x, y); if (row !== null) this.options.open(row); }
+      if (open && frame) this.choose(frame);
+      else if (open && from && moved < 4) { const row = this.nearest(x, y); if (row !== null) this.options.open(row); }
       from = null;
       this.draw();
-    });
-    this.canvas.addEventListener('pointerleave', () => { this.hover.hidden = true; });
-    this.canvas.addEventListener('keydown', event => {
-      const middle = [this.canvas.clientWidth / 2, this.canvas.clientHeight / 2];
-      if (event.key === '+' || event.key === '=') this.zoom(1.3, ...middle);
-      else if (event.key === '-') this.zoom(1 / 1.3, ...middle);
-      else if (event.key.startsWith('Arrow')) {
-        this.x += {ArrowLeft: 40, ArrowRight: -40}[event.key] ?? 0; this.y += {ArrowUp: 40, ArrowDown: -40}[event.key] ?? 0; this.draw();
-      } else return;
-      event.preventDefault();
-    });
+    };
+    this.canvas.addEventListener('pointerup', event => up(event, true));
+    this.canvas.addEventListener('pointercancel', event => up(event, false));
+    this.canvas.addEventListener('pointerleave', () => { this.hover.hidden = true; this.pointed = null; });
+    this.canvas.addEventListener('keydown', event => this.key(event));
+  }
+
+  pinch(down, finger, now) {
+    const other = [...down].find(([id]) => id !== finger)?.[1], before = down.get(finger);
+    down.set(finger, now);
+    if (!other || !before) return;
+    const span = ([x, y]) => Math.max(1, Math.hypot(x - other[0], y - other[1]));
+    this.frame = null;
+    this.zoom(span(now) / span(before), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
+  }
+
+  key(event) {
+    const way = {ArrowLeft: [40, 0], ArrowRight: [-40, 0], ArrowUp: [0, 40], ArrowDown: [0, -40]}[event.key];
+    if (event.key === '+' || event.key === '=') this.zoom(1.3, ...this.middle());
+    else if (event.key === '-') this.zoom(1 / 1.3, ...this.middle());
+    else if (event.key === '0') this.whole();
+    else if (way) { this.x += way[0]; this.y += way[1]; this.draw(); } else return;
+    event.preventDefault();
   }
 
   choose([x, y, width, height]) {
@@ -133,20 +194,28 @@ export class MapView {
     this.pointed = row;
     this.hover.hidden = row === null;
     if (row === null) return;
-    const {tiles: [sample]} = await (await fetch(`tiles?rows=${row}`)).json();
-    if (this.pointed !== row) return;
-    this.hover.replaceChildren(...(this.options.pictorial ? [make('img', {src: `thumbnail/${row}?v=1`, alt: ''})] : []),
+    const sample = (await this.options.ask(`tiles?rows=${row}`))?.tiles[0];
+    if (!sample || this.pointed !== row) return;
+    this.hover.replaceChildren(...(this.options.pictorial && sample.state !== 'gone' ? [picture(row, '')] : []),
       make('div', {}, sample.text || sample.name), make('div', {class: 'soft'}, chip(sample.cluster), ` ${this.options.nameOf(sample.cluster)}`));
-    this.hover.style.left = `${Math.min(x + 14, this.canvas.clientWidth - 170)}px`;
-    this.hover.style.top = `${Math.min(y + 14, this.canvas.clientHeight - 160)}px`;
+    this.hover.style.left = `${Math.max(0, Math.min(x + 14, this.canvas.clientWidth - 170))}px`;
+    this.hover.style.top = `${Math.max(0, Math.min(y + 14, this.canvas.clientHeight - 160))}px`;
   }
 }
 
-function mark(pen, shape, x, y, r) {
-  pen.beginPath();
-  if (shape === 0) pen.arc(x, y, r, 0, 2 * Math.PI);
-  else if (shape === 1) pen.rect(x - r, y - r, 2 * r, 2 * r);
-  else if (shape === 2) { pen.moveTo(x, y - 1.3 * r); pen.lineTo(x + 1.2 * r, y + r); pen.lineTo(x - 1.2 * r, y + r); }
-  else { pen.moveTo(x, y - 1.4 * r); pen.lineTo(x + 1.4 * r, y); pen.lineTo(x, y + 1.4 * r); pen.lineTo(x - 1.4 * r, y); }
-  pen.fill();
+// rows of each look; those set aside are the last
+function rowsByLook(clusters) {
+  const found = Array.from({length: LOOKS + 1}, () => []);
+  clusters.forEach((cluster, row) => found[cluster < 0 ? LOOKS : cluster % LOOKS].push(row));
+  return found;
+}
+
+function mark(path, shape, x, y, r) {
+  if (shape === 0) { path.moveTo(x + r, y); path.arc(x, y, r, 0, 2 * Math.PI); }
+  else if (shape === 1) path.rect(x - r, y - r, 2 * r, 2 * r);
+  else {
+    if (shape === 2) { path.moveTo(x, y - 1.3 * r); path.lineTo(x + 1.2 * r, y + r); path.lineTo(x - 1.2 * r, y + r); }
+    else { path.moveTo(x, y - 1.4 * r); path.lineTo(x + 1.4 * r, y); path.lineTo(x, y + 1.4 * r); path.lineTo(x - 1.4 * r, y); }
+    path.closePath();
+  }
 }

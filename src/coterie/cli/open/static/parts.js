@@ -1,4 +1,6 @@
 // Pieces of the page: tiles, looks of clusters, dialogs. Text is only ever set as text.
+import {picture} from './pictures.js';
+
 export const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#8c7a00', '#7a7f87'];
 export const SHAPES = 4;
 
@@ -32,10 +34,7 @@ export function fillTile(tile, sample, pictorial) {
   if (sample.state === 'gone') {
     children.push(make('span', {class: 'body'}, sample.name));
   } else if (pictorial) {
-    const image = make('img', {loading: 'lazy', alt: sample.name, src: `thumbnail/${sample.row}?v=1`});
-    image.draggable = false;
-    image.addEventListener('error', () => image.replaceWith(make('span', {class: 'body'}, sample.name)));
-    children.push(image);
+    children.push(picture(sample.row, sample.name));
   } else {
     children.push(make('span', {class: 'body'}, sample.text || sample.name));
   }
@@ -57,8 +56,10 @@ const box = () => document.getElementById('dialog');
 export function closeDialog() { if (box().open) box().close(); }
 
 export function openDialog(title, ...children) {
+  box().onkeydown = null;
   box().replaceChildren(make('h2', {}, title), ...children);
   if (!box().open) box().showModal();
+  else if (!box().contains(document.activeElement)) box().querySelector('button.main')?.focus();  // what had it is gone
 }
 
 export function choices(...buttons) {
@@ -66,25 +67,28 @@ export function choices(...buttons) {
     make('button', {type: 'button', class: main ? 'main' : '', onclick: action}, text)));
 }
 
+const MOST_PICKED = 60;
+
 export function chooseCluster(title, clusters, pictorial, taken, withNew) {
   const filter = make('input', {type: 'search', placeholder: 'Name of a cluster', 'aria-label': 'Name of a cluster'});
-  const list = make('div', {class: 'pick'});
+  const list = make('div', {class: 'pick'}), more = make('p', {class: 'small soft'});
   const draw = () => {
     const wanted = filter.value.trim().toLowerCase();
-    const found = clusters.filter(one => one.name.toLowerCase().includes(wanted)).slice(0, 60);
-    const shown = found.map(one => make('button', {type: 'button', onclick: () => { closeDialog(); taken(one.id); }},
-      pictorial && one.certain.length ? make('img', {src: `thumbnail/${one.certain[0].row}?v=1`, alt: ''}) : chip(one.id),
+    const found = clusters.filter(one => one.name.toLowerCase().includes(wanted));
+    const shown = found.slice(0, MOST_PICKED).map(one => make('button', {type: 'button', onclick: () => { closeDialog(); taken(one.id); }},
+      pictorial ? picture(one.face, '') : chip(one.id),
       make('span', {}, one.name), make('span', {class: 'soft small'}, ` ${one.size}`)));
     if (withNew) shown.push(make('button', {type: 'button', id: 'new', onclick: () => {
       closeDialog(); taken(null, filter.value.trim()); }}, `New cluster${filter.value.trim() ? ` “${filter.value.trim()}”` : ''}`));
     list.replaceChildren(...shown);
+    more.textContent = found.length > MOST_PICKED ? `${found.length - MOST_PICKED} more: type a part of the name` : '';
   };
   filter.addEventListener('input', draw);
   filter.addEventListener('keydown', event => {
     if (event.key === 'Enter') { event.preventDefault(); list.querySelector('button')?.click(); }
   });
+  openDialog(title, filter, list, more, choices(['Cancel', closeDialog]));
   draw();
-  openDialog(title, filter, list, choices(['Cancel', closeDialog]));
   filter.focus();
 }
 
@@ -129,4 +133,9 @@ export function showSample(sample, facts, nameOf, move, step) {
   children.push(make('p', {class: 'small soft'}, `in ${nameOf(sample.cluster)}${sample.said ? ', said' : ''} · the fit says: ${likely}`));
   if (sample.path) children.push(make('p', {class: 'small soft'}, sample.path));
   openDialog(sample.name, ...children, choices(['‹', () => step(-1)], ['›', () => step(1)], ['Move…', move], ['Close', closeDialog, true]));
+  box().onkeydown = event => {
+    const way = {ArrowLeft: -1, ArrowRight: 1}[event.key];
+    if (way && event.target.tagName !== 'AUDIO') { event.preventDefault(); step(way); }
+    if (event.key.toLowerCase() === 'v') { event.preventDefault(); move(); }
+  };
 }
