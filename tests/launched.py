@@ -6,13 +6,12 @@ import contextlib
 import multiprocessing
 import os
 import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from tests.forked import Python
+
 ROOT = Path(__file__).parents[1]
-Process = subprocess.Popen[str]
 
 
 def free_port() -> int:
@@ -25,17 +24,9 @@ def free_port() -> int:
 
 def launch(
     words: Sequence[str], place: tuple[int, int], port: int, folder: Path = ROOT, **variables: str
-) -> Process:
+) -> Python:
     """Start ``python WORDS`` as process `rank` of `world`, the pair `place`."""
-    environment: Mapping[str, str] = {**os.environ, **_variables(place, port), **variables}
-    return subprocess.Popen(
-        [sys.executable, *words],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return Python(words, folder, (), **_variables(place, port) | variables)
 
 
 def _variables(place: tuple[int, int], port: int) -> dict[str, str]:
@@ -67,7 +58,7 @@ def _in_place(place: tuple[int, int], port: int, call: Callable[[], None]) -> No
 
 
 @contextlib.contextmanager
-def ended(processes: Sequence[Process]) -> Iterator[None]:
+def ended(processes: Sequence[Python]) -> Iterator[None]:
     """Processes that are killed in the end where they still run."""
     try:
         yield

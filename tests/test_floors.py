@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 MOST_LINES = 450
+MOST_OF_ESTIMATORS, MOST_OF_DDC = 2_200, 300
 FORBIDDEN = {"torchvision", "torchaudio", "timm", "lightly", "pickle", "joblib", "dill", "cloudpickle"}
 
 
@@ -47,3 +48,10 @@ def test_the_map_names_every_file_of_the_engine() -> None:
     (engine,) = (row for row in rows if row.startswith("| 3 | `engine/`"))
     files = {path.name for path in (ROOT / "src/coterie/engine").glob("*.py")} - {"__init__.py"}
     assert set(re.findall(r"`(\w+\.py)`", engine)) == files
+
+
+def test_the_six_estimators_are_short_enough_to_read() -> None:
+    names = ("base", "ccn", "ddc", "adc", "l2c", "similarity")
+    lines = {name: (ROOT / f"src/coterie/methods/{name}.py").read_text().count("\n") for name in names}
+    assert sum(lines.values()) <= MOST_OF_ESTIMATORS, lines
+    assert lines["ddc"] <= MOST_OF_DDC

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from tests.forked import Python
 
 from coterie import SelfDistillation, save
 from coterie.cli.open import work
@@ -61,6 +62,11 @@ class Done:
 
     def kill(self) -> None:
         """Nothing is left to end."""
+
+
+def forked_work(*words: str) -> Python:
+    """A work in a process of its own that has imported what it needs."""
+    return Python(["-m", "coterie.cli.open.work", *words])
 
 
 def sitting(run: Path) -> Session:

@@ -5,28 +5,27 @@ from __future__ import annotations
 import io
 import json
 import os
-import pty
 import shutil
 import signal
 import struct
-import subprocess
-import sys
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.cli.open_client import forked_work
+from tests.forked import Python
 from tests.waiting import wait_until
 
 from coterie.cli import main
+from coterie.cli.open import work
 from coterie.engine.checkpoint import FILE_NAME, Checkpointer
 
 Call = Callable[..., tuple[int, str, str]]
 WORKER = str(Path(__file__).with_name("worker.py"))
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 LONG = 100_000
 
 
@@ -35,24 +34,14 @@ def words(run: str, steps: int, *more: str) -> list[str]:
     return ["fit", "x.npy", "--labels", "y.npy", "--out", run, *sizes, "--over-clustering", "true", *more]
 
 
-def start(command: Sequence[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, WORKER, *command],
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def wait_for(path: Path) -> None:
     wait_until(path.exists, f"{path} appears")
 
 
 @pytest.fixture
-def training(files: Path) -> Iterator[subprocess.Popen[str]]:
+def training(files: Path) -> Iterator[Python]:
     """A fit that trains in the folder t and has written a checkpoint."""
-    process = start(words("t", LONG))
+    process = Python([WORKER, *words("t", LONG)])
     wait_for(files / "t" / "checkpoint" / FILE_NAME)
     yield process
     process.kill()
@@ -67,15 +56,13 @@ def left_behind(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("more", ["--overwrite", "--resume"])
-def test_a_fit_under_way_is_left_alone(
-    training: subprocess.Popen[str], files: Path, call: Call, more: str
-) -> None:
+def test_a_fit_under_way_is_left_alone(training: Python, files: Path, call: Call, more: str) -> None:
     code, out, err = call(*words("t", 5, more))
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "--out: another process is training in t; wait for it or give another folder" in err
     assert (files / "t" / "checkpoint" / FILE_NAME).exists()
     training.send_signal(signal.SIGTERM)
-    _, err = training.communicate(timeout=280)
+    _, err = training.communicate()
     assert training.returncode == 130, err
     assert call(*words("t", 5, "--overwrite"))[0] == 0
 
@@ -84,11 +71,8 @@ def test_overwrite_leaves_a_fit_alone_that_the_library_runs(files: Path, call: C
     folder = files / "t" / "checkpoint" / "7-outputs-0"
     holding = "import sys, time, pathlib; from coterie.engine.checkpoint import _lock\n"
     holding += f"with _lock(pathlib.Path({str(folder)!r})): print('held', flush=True); time.sleep(600)"
-    process = subprocess.Popen(
-        [sys.executable, "-c", holding], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
+    process = Python(["-c", holding])
+    assert process.first_line() == "held"
     (folder / FILE_NAME).write_text("a checkpoint")
     code, _, err = call(*words("t", 5, "--overwrite"))
     process.kill()
@@ -103,13 +87,17 @@ def test_overwrite_leaves_a_fit_alone_that_the_library_runs(files: Path, call: C
 
 
 def test_a_closed_terminal_ends_with_a_checkpoint(files: Path, call: Call) -> None:
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execve(sys.executable, [sys.executable, WORKER, *words("t", 3000)], ENVIRONMENT)
+    terminal, its_end = os.openpty()
+    # a session's first process that opens a terminal has it as its own
+    code = f"import os, runpy; terminal = os.open({os.ttyname(its_end)!r}, os.O_RDWR)\n"
+    code += "for stream in (0, 1, 2): os.dup2(terminal, stream)\n"
+    code += f"runpy.run_path({WORKER!r}, run_name='__main__')"
+    process = Python(["-c", code, *words("t", 3000)])
     wait_for(files / "t" / "checkpoint" / FILE_NAME)
+    os.close(its_end)
     os.close(terminal)
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 130
+    process.communicate()
+    assert process.returncode == 130
     before = (files / "t" / "checkpoint" / FILE_NAME).stat().st_size
     assert before > 0
     assert not left_behind(files)
@@ -120,23 +108,16 @@ def test_a_stop_before_training_is_a_stop(files: Path, number: signal.Signals) -
     code = "import os, sys; from coterie.cli import main, fit\n"
     code += f"fit.read_encoded = lambda *_: os.kill(os.getpid(), {int(number)})\n"
     code += "sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", code, *words("t", 5)]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (130, f"coterie fit: stopped by {number.name}\n")
+    process = Python(["-c", code, *words("t", 5)])
+    _, err = process.communicate()
+    assert (process.returncode, err) == (130, f"coterie fit: stopped by {number.name}\n")
 
 
 def test_a_hangup_that_nohup_ignores_stays_ignored(files: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, WORKER, *words("t", 300)],
-        env=ENVIRONMENT,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
-    )
+    process = Python([WORKER, *words("t", 300)], ignored=[signal.SIGHUP])
     wait_for(files / "t" / "checkpoint" / FILE_NAME)
     process.send_signal(signal.SIGHUP)
-    out, err = process.communicate(timeout=280)
+    out, err = process.communicate()
     assert process.returncode == 0, err
     assert "wrote t/" in out
 
@@ -166,9 +147,9 @@ def test_what_a_kill_left_is_removed(files: Path, call: Call) -> None:
     for name in (FILE_NAME, "model", "labels.csv"):
         killing = code.replace("NAME", repr(name))
         killing += "files.os.replace = replace\nfrom coterie.cli import main\nsys.exit(main(sys.argv[1:]))"
-        command = [sys.executable, "-c", killing, *words("t", 5, "--resume")]
-        done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=False)
-        assert done.returncode == -signal.SIGKILL
+        process = Python(["-c", killing, *words("t", 5, "--resume")])
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
         assert len(left_behind(files)) == 1
         assert call(*words("t", 5, "--resume"))[0] == 0
         assert left_behind(files) == []
@@ -289,16 +270,17 @@ DAMAGED: list[dict[str, Any]] = [
 ]
 
 
-def test_a_damaged_run_json_is_named_in_one_line(files: Path, call: Call) -> None:
+def test_a_damaged_run_json_is_named_in_one_line(
+    files: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "start", forked_work)
     assert call(*words("t", 2))[0] == 0
     path = Path("t/run.json")
     good = json.loads(path.read_text())
     texts = [json.dumps(good | changed) for changed in DAMAGED] + ["[" * 100_000, "[]", "3", "{"]
-    for number, text in enumerate(texts):
+    for text in texts:
         path.write_text(text)
-        # a page starts a process of its own, which takes seconds
-        page = [["label", "t"]] if number % 5 == 0 else []
-        for command in (["predict", "t", "x.npy"], ["report", "t"], *page):
+        for command in (["predict", "t", "x.npy"], ["report", "t"], ["label", "t"]):
             code, out, err = call(*command)
             said = [line for line in err.splitlines() if not line.startswith("coterie: looking at")]
             assert (code, out, len(said)) == (2, "", 1), (text[:80], err)
@@ -318,11 +300,11 @@ def test_a_fault_of_ours_keeps_its_traceback_and_says_so(files: Path) -> None:
     code = "import sys; from coterie.cli import main, fit\n"
     code += "def read_encoded(*_): raise ValueError('an oversight')\n"
     code += "fit.read_encoded = read_encoded\nsys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", code, *words("t", 5)]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "Traceback" in done.stderr
-    assert "ValueError: an oversight\ncoterie fit: this is a fault of coterie 0.1.0, not of" in done.stderr
+    process = Python(["-c", code, *words("t", 5)])
+    _, err = process.communicate()
+    assert process.returncode == 1
+    assert "Traceback" in err
+    assert "ValueError: an oversight\ncoterie fit: this is a fault of coterie 0.1.0, not of" in err
 
 
 def no_memory_of_python() -> None:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,27 +13,31 @@ from typing import Any
 
 import pytest
 from tests.cli.local_client import get, post
+from tests.cli.open_client import forked_work
+from tests.forked import Python
 
+from coterie.cli.open import work
 from coterie.cli.open.server import OpenServer
 
 # connections may stay open for hours
 PATIENT = "from coterie.cli.open import server; server._Handler.timeout = 1e4; "
 Call = Callable[..., tuple[int, str, str]]
+START = work.start
 QUICK = ("--n-clusters", "10", "--n-restarts", "1", "--max-steps", "2", "--over-clustering", "true")
 
 
-def start_label(*words: str, code: str = "") -> tuple[subprocess.Popen[str], str]:
+@pytest.fixture(autouse=True)
+def works_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Works of sessions in this process import nothing anew."""
+    monkeypatch.setattr(work, "start", forked_work)
+
+
+def start_label(*words: str, code: str = "") -> tuple[Python, str]:
     """A session in its own process, which runs some code first; and its address."""
-    command = f"import sys; {code}from coterie.cli import main; sys.exit(main(sys.argv[1:]))"
-    process = subprocess.Popen(
-        [sys.executable, "-c", command, "label", "run", *words],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    return process, process.stdout.readline().removeprefix("open ").removesuffix("#/ask\n")
+    code += "from coterie.cli.open import work; from tests.cli.open_client import forked_work; "
+    code += "work.start = forked_work; import sys; from coterie.cli import main; sys.exit(main(sys.argv[1:]))"
+    process = Python(["-c", code, "label", "run", *words])
+    return process, process.first_line().removeprefix("open ").removesuffix("#/ask")
 
 
 def answer(address: str, version: int, same: bool) -> None:
@@ -59,7 +60,7 @@ def test_two_sessions_at_once_are_refused(run: Path, call: Call) -> None:
     assert "RUN: another sitting shows run; finish it first, or use its page in a second tab" in err
     with contextlib.suppress(http.client.RemoteDisconnected):  # it may end before it has replied
         post(address + "stop", {})
-    process.communicate(timeout=280)
+    process.communicate()
     assert process.returncode == 0
     assert not list(run.glob(".*"))
     code, _, err = call("open", "run", "--port", "99999")
@@ -88,7 +89,7 @@ def test_a_stop_does_not_wait_for_open_connections(run: Path) -> None:
             half.sendall(b"POST /x HTTP/1.0\r\n")
         assert get(address + "question")["answers"] == 0
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=280)
+        process.communicate()
     assert process.returncode == 130
 
 
@@ -97,7 +98,7 @@ def test_a_stop_does_not_wait_for_open_connections(run: Path) -> None:
 def test_signals_end_a_session(stop: signal.Signals) -> None:
     process, _ = start_label()
     process.send_signal(stop)
-    _, err = process.communicate(timeout=280)
+    _, err = process.communicate()
     said = "coterie: looking at all samples\ncoterie label: stopped; no corrections\n"
     assert (process.returncode, err) == (130, said)
 
@@ -109,7 +110,7 @@ def test_from_run_to_answers_to_run(run: Path, folder: Path, call: Call, digits:
         i, j = (sample["row"] for sample in get(address + "question")["pair"])
         answer(address, number, same=bool(y[i] == y[j]))
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=280)
+    _, err = process.communicate()
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "stopped; 6 corrections in run/corrections.jsonl" in err
@@ -123,6 +124,12 @@ def test_from_run_to_answers_to_run(run: Path, folder: Path, call: Call, digits:
 @pytest.mark.usefixtures("run")
 def test_finishing_on_the_page_ends_the_command(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     replies = []
+
+    def start_one(*words: str) -> Any:
+        """As a user's own command does; the map, which is begun in the same way, needs no other start."""
+        return START(*words) if words[0] == "prepare" else forked_work(*words)
+
+    monkeypatch.setattr(work, "start", start_one)
 
     def finish(server: OpenServer, poll_interval: float) -> None:
         """Serve as usual, with somebody who presses the button at once."""

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.launched import Process, ended, free_port, launch
+from tests.forked import Python
+from tests.launched import ended, free_port, launch
 from tests.waiting import wait_until
 
 from coterie.cli import main
@@ -19,7 +20,7 @@ FIT = ["fit", "x.npy", "--labels", "y.npy", "--n-clusters", "10", "--random-stat
 FIT += ["--over-clustering", "true", "--n-restarts", "2"]
 
 
-def start(words: Sequence[str], world: int, folders: Sequence[Path], **variables: str) -> list[Process]:
+def start(words: Sequence[str], world: int, folders: Sequence[Path], **variables: str) -> list[Python]:
     port = free_port()
     return [
         launch([WORKER, *words], (rank, world), port, folders[rank % len(folders)], **variables)
@@ -27,10 +28,10 @@ def start(words: Sequence[str], world: int, folders: Sequence[Path], **variables
     ]
 
 
-def finished(processes: Sequence[Process]) -> list[tuple[int, str, str]]:
+def finished(processes: Sequence[Python]) -> list[tuple[int | None, str, str]]:
     """Exit codes, standard output and standard error."""
     with ended(processes):
-        printed = [process.communicate(timeout=280) for process in processes]
+        printed = [process.communicate() for process in processes]
     return [(one.returncode, *each) for one, each in zip(processes, printed, strict=True)]
 
 

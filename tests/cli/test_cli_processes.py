@@ -14,34 +14,27 @@ from typing import Any
 
 import pytest
 from safetensors import safe_open
-from tests.launched import ended
+from tests.forked import Python
 from tests.waiting import wait_until
 
 from coterie.cli import main
 from coterie.engine.checkpoint import FILE_NAME
 
-WORKER = [sys.executable, str(Path(__file__).with_name("worker.py"))]
+WORKER = str(Path(__file__).with_name("worker.py"))
 Digits = Any
 STEPS = 40
 
 
-def start(words: Sequence[str], folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*WORKER, *words],
-        cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "COTERIE_HOLD": str(STEPS // 2)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(words: Sequence[str], folder: Path) -> Python:
+    return Python([WORKER, *words], folder, COTERIE_HOLD=str(STEPS // 2))
 
 
-def stop_amid(process: subprocess.Popen[str], run: Path, number: signal.Signals) -> tuple[str, str]:
+def stop_amid(process: Python, run: Path, number: signal.Signals) -> tuple[str, str]:
     """Send a signal once the run has written a checkpoint; at the latest half-way, where it waits for one."""
     wait_until((run / "checkpoint" / FILE_NAME).exists, "a checkpoint")
     time.sleep(0.1)
     process.send_signal(number)
-    return process.communicate(timeout=280)
+    return process.communicate()
 
 
 def fit_words(run: str, steps: int) -> list[str]:
@@ -128,11 +121,13 @@ def test_workers_and_signals_to_all_processes_lose_nothing(
         text=True,
         start_new_session=True,
     )
-    with ended([process]):
+    try:
         wait_until(lambda: (files / "held").exists() or process.poll() is not None, "some checkpoints")
         assert process.poll() is None, process.communicate()[1]
         os.killpg(process.pid, signal.SIGTERM)
         _, err = process.communicate(timeout=280)
+    finally:
+        process.kill()
     assert process.returncode == 130, err
     assert (files / "held").read_text() == "2"
     assert "stopped by SIGTERM at step" in err

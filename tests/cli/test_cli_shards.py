@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
-import signal
-import subprocess
-import sys
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -15,18 +12,36 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.cli.conftest import Call, Table
+from tests.engine.pools import one_worker
+from tests.forked import Python
 from tests.launched import ended, free_port, launch
 from tests.waiting import wait_until
+
+from coterie.cli import main
 
 FIT = ["--n-clusters", "4", "--n-restarts", "1", "--max-steps", "20", "--random-state", "0", "--n-jobs", "1"]
 FIT += ["--over-clustering", "true", "--method", "ddc"]
 
 
-@pytest.fixture
-def shards(digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call) -> Path:
+@pytest.fixture(scope="module")
+def made(all_digits: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """150 digits in one file and in three shards of each kind, and a run."""
-    X, _ = digits
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path_factory.mktemp("shards")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        write_shards(all_digits[0][:150])
+        assert main(["fit", "x.npy", "--out", "run", *FIT]) == 0
+    return folder
+
+
+@pytest.fixture
+def shards(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of them, in the working folder."""
+    monkeypatch.chdir(shutil.copytree(made, tmp_path / "shards"))
+    return tmp_path / "shards"
+
+
+def write_shards(X: Any) -> None:
     for name in ("npy", "parquet", "tar"):
         Path(name).mkdir()
     np.save("x.npy", X)
@@ -37,8 +52,6 @@ def shards(digits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: C
             for row, values in enumerate(part):
                 add(archive, f"{row:03}.npy", values)
                 add(archive, f"{row:03}.json", np.zeros(1))
-    assert call("fit", "x.npy", "--out", "run", *FIT)[0] == 0
-    return tmp_path
 
 
 def add(archive: tarfile.TarFile, name: str, values: Any) -> None:
@@ -97,25 +110,28 @@ def test_a_killed_call_goes_on_with_the_same_files(shards: Path, call: Call) -> 
     for number in range(3, 40):
         np.save(f"npy/{number:02}.npy", np.load("x.npy"))
     assert call("predict", "run", "npy/*.npy", "--out", "whole")[0] == 0
-    words = [sys.executable, "-m", "coterie", "predict", "run", "npy/*.npy", "--out", "labels"]
-    process = subprocess.Popen(words, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    words = ["predict", "run", "npy/*.npy", "--out", "labels"]
+    process = Python(["-m", "coterie", *words])
     wait_until(lambda: len(list(Path().glob("labels/*.csv"))) >= 3, "three shards are labelled")
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert call(*words[3:])[0] == 0
+    process.kill()
+    process.communicate()
+    assert call(*words)[0] == 0
     assert {name: text for name, text in contents("labels").items() if name.endswith(".csv")} == {
         name: text for name, text in contents("whole").items() if name.endswith(".csv")
     }
 
 
-def test_several_processes_share_the_shards(shards: Path, call: Call) -> None:
+def test_several_processes_share_the_shards(
+    shards: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coterie.cli.shards.Pool", one_worker)
     assert call("predict", "run", "npy/*.npy", "--out", "one")[0] == 0
     assert call("predict", "run", "npy/*.npy", "--out", "pool", "--n-jobs", "2")[0] == 0
     words = ["-m", "coterie", "predict", "run", "npy/*.npy", "--out", "two"]
     port = free_port()
     processes = [launch(words, (rank, 2), port, shards) for rank in range(2)]
     with ended(processes):
-        printed = [process.communicate(timeout=280) for process in processes]
+        printed = [process.communicate() for process in processes]
     assert printed[0][0] == "labelled 3 shards\nwrote two/\n"
     assert printed[1] == ("", "")
     assert contents("one") == contents("pool") == contents("two")

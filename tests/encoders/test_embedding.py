@@ -24,6 +24,7 @@ from tests.encoders.toys import (
     write_pictures,
     write_sounds,
 )
+from tests.engine.pools import one_worker
 from tests.waiting import wait_until
 
 from coterie import InputError
@@ -144,6 +145,7 @@ def test_a_damaged_shard_is_embedded_again(tmp_path: Path) -> None:
 
 def test_workers_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedding, "TEXT_BATCH", 8)
+    monkeypatch.setattr(embedding, "Pool", one_worker)
     samples = embed_items(texts(TEXTS), ToyTexts(), n_jobs=2)
     assert not ToyTexts.embedded  # all in other processes
     np.testing.assert_array_equal(samples.X, ToyTexts().embed(TEXTS))

@@ -18,7 +18,8 @@ from coterie.engine.checkpoint import Checkpointer
 from coterie.engine.objective import Phase
 from coterie.losses import ccl, norm, transformation, visit, walker
 from coterie.losses.ccl import ccl_matrix
-from coterie.methods.adc import PRESET_OF, ADCObjective, Weights
+from coterie.methods.adc import PRESET_OF, ADCObjective
+from coterie.methods.adc_weights import Weights
 from coterie.methods.kmeans_start import CentroidStart
 from coterie.metrics import clustering_accuracy
 from coterie.nn import CentroidNetwork

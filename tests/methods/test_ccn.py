@@ -130,7 +130,7 @@ def test_cross_entropy_makes_clusters_the_classes(all_digits: Digits) -> None:
     epoch = alone.history_[-1]
     assert epoch["loss"] == pytest.approx(epoch["ccl"] + epoch["cross_entropy"], rel=1e-5)
     partly = np.where(np.arange(len(y)) % 4 == 0, y, -1)
-    both = quick(cross_entropy_weight=1.0, max_steps=200)
+    both = quick(cross_entropy_weight=1.0, max_steps=120)
     both.fit(X, partly, pairs=Pairs.from_labels(y, 600, random_state=0))
     assert (both.labels_ == y).mean() > 0.8
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
+from tests.engine.pools import InThisProcess, one_worker
 
 import coterie
 from coterie import ADC, CCN, DDC, InputError, InputTypeError, Pairs
@@ -192,9 +193,9 @@ def test_workers_count_to_the_same_result(
     alone = method(**settings).fit(x, **known)
     used = []
 
-    def spied(shared: object, n_workers: int) -> Pool:
+    def spied(shared: object, n_workers: int) -> Pool | InThisProcess:
         used.append(n_workers)
-        return Pool(shared, n_workers)
+        return (one_worker if method is DDC else InThisProcess)(shared, n_workers)
 
     monkeypatch.setattr("coterie.methods.probing.WORTH_SECONDS", 0.0)
     monkeypatch.setattr("coterie.methods.probing.Pool", spied)
@@ -210,6 +211,7 @@ def test_workers_count_to_the_same_result(
 def test_a_generator_is_used_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     x, _ = blobs(3, 60)
     monkeypatch.setattr("coterie.methods.probing.WORTH_SECONDS", 0.0)
+    monkeypatch.setattr("coterie.methods.probing.Pool", InThisProcess)
     settings = QUICK | {"max_steps": 2, "over_clustering": True}
     one, two = (
         DDC(**settings | {"random_state": np.random.RandomState(5)}, n_jobs=n_jobs).fit(x)
@@ -224,6 +226,7 @@ def test_workers_warn_as_one_process_does(monkeypatch: pytest.MonkeyPatch) -> No
         return Probe(np.zeros(2, dtype=np.int64), np.zeros((2, 1)), 1, float(number))
 
     monkeypatch.setattr("coterie.methods.probing.WORTH_SECONDS", 0.0)
+    monkeypatch.setattr("coterie.methods.probing.Pool", one_worker)
     with pytest.warns(UserWarning, match="restart") as warned:
         probes = train_probes(train, train, lambda: 2)
     assert [probe.loss for probe in probes] == list(range(PROBES))

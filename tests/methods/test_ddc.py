@@ -172,8 +172,8 @@ def test_a_stopped_vote_goes_on(digits: Digits, tmp_path: Path) -> None:
 def test_pairs_are_learnt_beside_the_clusters(digits: Digits) -> None:
     X, y = digits
     pairs = Pairs.from_labels(y, 900, random_state=0)
-    plain = make(max_steps=200).fit(X)
-    told = make(max_steps=200).fit(X, pairs=pairs)
+    plain = make(max_steps=80).fit(X)
+    told = make(max_steps=80).fit(X, pairs=pairs)
     assert "pairs" in told.history_[0]
     agreeing = [
         ((model.labels_[pairs.i] == model.labels_[pairs.j]) == (pairs.same == 1)).mean()

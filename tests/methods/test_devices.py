@@ -101,10 +101,10 @@ FITS: dict[str, Fit] = {
         for preset in ("default", "paper", "paper-mnist", "code")
     },
     "adc-pairs": (ADC(20, **SHORT), X, KNOWN["pairs"]),
-    "l2c-attention": (L2C(3, set_size=12, **SHORT), X, {"y": Y}),
+    "l2c-attention": (L2C(3, set_size=6, batch_size=2, **SHORT), X, {"y": Y}),
     **{
         f"l2c-lstm-{distance}": (
-            L2C(3, network="lstm", distance=distance, set_size=12, **SHORT),
+            L2C(3, network="lstm", distance=distance, set_size=6, batch_size=2, **SHORT),
             X,
             {"y": Y},
         )

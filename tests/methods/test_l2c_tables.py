@@ -129,12 +129,14 @@ def test_large_tables_are_merged(model: L2C) -> None:
 
 def test_a_thousand_rows_take_two_seconds(model: L2C) -> None:
     X, _ = blobs(n=1000, d=16)
-    seconds = []
-    for _ in range(3):
+
+    def seconds() -> float:
         start = time.process_time()
         model.predict_all(X)
-        seconds.append(time.process_time() - start)
-    assert min(seconds) < 2
+        return time.process_time() - start
+
+    # on a machine that is busy with other work, once in three times
+    assert any(seconds() < 2 for _ in range(3))
 
 
 def test_the_network_can_be_trained_on_groups() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from tests.forked import SERVER
 from torch import Tensor, nn
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import start_processes
 from torch.nn import functional
 
 from coterie.nn import MLP, PairHead, PairNetwork, build_pair_network, convert_batchnorm
@@ -153,7 +154,8 @@ def work(rank: int, folder: str) -> None:
 
 
 def test_two_processes_equal_one(tmp_path: Path) -> None:
-    spawn(work, args=(str(tmp_path),), nprocs=2)  # type: ignore[no-untyped-call]
+    method = SERVER.get_start_method()
+    start_processes(work, (str(tmp_path),), nprocs=2, start_method=method)  # type: ignore[no-untyped-call]
 
 
 def test_pair_network() -> None:

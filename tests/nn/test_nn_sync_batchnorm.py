@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from tests.forked import SERVER
 from torch import Tensor, nn
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import start_processes
 
 from coterie.nn import SyncBatchNorm, build_network, convert_batchnorm
 from coterie.nn.sync_batchnorm import sum_of_parts
@@ -136,7 +137,8 @@ def work(rank: int, folder: str) -> None:
 
 
 def test_two_processes_equal_one(tmp_path: Path) -> None:
-    spawn(work, args=(str(tmp_path),), nprocs=2)  # type: ignore[no-untyped-call]
+    method = SERVER.get_start_method()
+    start_processes(work, (str(tmp_path),), nprocs=2, start_method=method)  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("training", [True, False])

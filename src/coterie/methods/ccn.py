@@ -114,7 +114,7 @@ class CCN(CCNParams, NeuralClusterer):
     >>> from coterie import CCN, Pairs
     >>> X, y = load_digits(return_X_y=True)
     >>> pairs = Pairs.from_labels(y, 500, random_state=0)
-    >>> model = CCN(n_clusters=10, n_restarts=1, max_steps=300, random_state=0).fit(X, pairs=pairs)
+    >>> model = CCN(n_clusters=10, n_restarts=1, max_steps=100, random_state=0).fit(X, pairs=pairs)
     >>> model.predict_proba(X[:2]).shape
     (2, 10)
     """

@@ -47,7 +47,7 @@ class ADCParams(ClustererParams):
         text="""
         Weights of parts of the loss in place of the preset's, by name: centroids, views,
         views_later, visit, view_visit, norm, transformation, classification, sparsity, pairs; see
-        `coterie.methods.adc.Weights`.
+        `coterie.methods.adc_weights.Weights`.
         """,
     )
     kmeans_start: Literal["step", "plateau"] = param(
