@@ -8,39 +8,49 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from coterie._errors import InputError, InputTypeError
-from coterie.corrections.questions import Known, next_question
-from coterie.corrections.relations import Link, Relations
 from coterie.data.pairs import Pairs
-from coterie.methods.candidates import representatives
+from coterie.methods.pools import Pool
+from coterie.methods.question_gains import Question
+from coterie.methods.sitting import Sitting
+from coterie.methods.stopping import calibration_error, forecast, unassigned_curve
 
 Oracle = Callable[[int, int], bool | None]
-Question = tuple[int, int]
 
-# every so many questions an earlier one is asked again: in turn the one whose answer surprises the model
-# most, which may be wrong, and the first one, which is as good as any
-REPEAT_EVERY = 10
-# of so many first ones, so large a share with another answer is what chance gives
-FEW_REPEATS, BY_CHANCE = 6, 0.5
+# of so many questions that were asked again whatever they help, so large a share with another answer is what
+# chance gives: two answers of which one in ten is wrong differ half as often
+FEW_REPEATS, BY_CHANCE = 6, 0.4
 
 
 @dataclass
 class Asked:
-    """What an oracle said.
+    """What an oracle said, and what follows from it.
 
     Attributes
     ----------
     answers : dict of (int, int) to bool or None
         Questions by their two rows, in the order in which they were asked, and whether the two belong
-        together; None: unsure.
+        together, by most of the answers; None: unsure.
     n_questions : int
         With those that were asked again.
     confirmed, doubted : list of (int, int)
-        Questions that had the same and another answer when they were asked again; the latter count as unsure.
+        Questions that had the same and another answer when they were asked again. A doubted one is asked a
+        third time; it counts as unsure where that was not possible.
     exhausted : bool
         Whether nothing was left to ask.
+    labels : int64 array of shape (n,)
+        The clustering that follows. Clusters of the model keep their numbers, new ones have the next ones; of
+        two that are one, the number of the larger stays.
+    confidence : float64 array of shape (n,)
+        How likely each label is right, calibrated by the answers: in [0, 1].
+    history : list of float
+        `share_wrong` before the first question and after each.
+    calibration_error : float
+        Expected calibration error of the model's beliefs on the questions about samples: how far the chances
+        were from what came true. NaN before the first such answer.
     """
 
     answers: dict[Question, bool | None] = field(default_factory=dict)
@@ -48,6 +58,10 @@ class Asked:
     confirmed: list[Question] = field(default_factory=list)
     doubted: list[Question] = field(default_factory=list)
     exhausted: bool = False
+    labels: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    confidence: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    history: list[float] = field(default_factory=list)
+    calibration_error: float = float("nan")
 
     @property
     def pairs(self) -> Pairs | None:
@@ -55,20 +69,56 @@ class Asked:
         sure = [(i, j, 1 if same else -1) for (i, j), same in self.answers.items() if same is not None]
         return Pairs(sure) if sure else None
 
+    @property
+    def share_wrong(self) -> float:
+        """The share of labels that is expected to be wrong."""
+        return self.history[-1]
+
+    def share_wrong_after(self, n_more: int) -> float:
+        """The share that is expected to be wrong after more answers, if they help as the later ones did.
+
+        Parameters
+        ----------
+        n_more : int >= 0
+        """
+        return forecast(self.history, n_more)
+
+    def unassigned_curve(self) -> npt.NDArray[np.void]:
+        """What leaving samples of low confidence unassigned costs.
+
+        Returns
+        -------
+        structured array
+            "threshold", "unassigned" (share of samples below it) and "wrong" (expected share of wrong labels
+            among the others).
+        """
+        return unassigned_curve(self.confidence)
+
+    def __str__(self) -> str:
+        """What a person wants to know before the next question."""
+        now, later = 100 * self.share_wrong, 100 * self.share_wrong_after(20)
+        more = f"20 more answers would take it to {later:.1f}%"
+        said = f"{self.n_questions} answers: about {now:.1f}% is still wrong, "
+        return said + ("nothing is left to ask" if self.exhausted else more)
+
 
 def ask(model: Any, X: Any, oracle: Oracle, budget: int) -> Asked:
-    """Ask about the pairs of samples whose answers say most about a clustering.
+    """Ask about the pairs of samples whose answers put most of a clustering right.
 
-    A sample that stands for many others, and of which the model is unsure, is compared with one known group
-    after the other, the likeliest first, until its place is known; what follows from the answers is never
-    asked. Every tenth question is an earlier one: where the second answer is another, neither counts.
+    The model's clusters are taken for what is there; a question is about what most probably is wrong with
+    them. "Is this sample of its cluster, and those around it with it?" compares it with the cluster's nearest
+    known sample, and with those of further groups until its place is known; where it is of none, it begins a
+    new one. "Are these two clusters one?" compares the samples that stand for them. So every question is a
+    pair of samples, and what follows from the answers is never asked. An answer that all others speak against
+    is asked for again, and so is every twentieth question whatever it helps; every tenth is about a sample
+    drawn at random.
 
     Parameters
     ----------
     model : clusterer
         Fitted; its `predict_proba` and `transform` say what it knows of X.
     X : array-like of shape (n, ...), n >= 2
-        The samples to ask about.
+        The samples to ask about. Of more than 20,000, as many are drawn; the others follow those near them.
     oracle : callable
         ``oracle(i, j)`` says whether rows i and j of X belong together: True, False, or None where it cannot
         tell.
@@ -78,6 +128,7 @@ def ask(model: Any, X: Any, oracle: Oracle, budget: int) -> Asked:
     Returns
     -------
     Asked
+        Also the clustering that follows, how likely each label is right, and what more answers would bring.
 
     Raises
     ------
@@ -102,8 +153,11 @@ def ask(model: Any, X: Any, oracle: Oracle, budget: int) -> Asked:
     >>> X, y = make_blobs(200, 3, centers=4, random_state=0)
     >>> start = coterie.DDC(4, n_restarts=1, max_steps=100, over_clustering=True, random_state=0).fit(X)
     >>> asked = coterie.ask(start, X, lambda i, j: bool(y[i] == y[j]), budget=30)
-    >>> asked.n_questions, asked.doubted, asked.pairs.n_pairs
-    (30, [], 27)
+    >>> asked.n_questions, asked.doubted
+    (30, [])
+    >>> accuracy = coterie.metrics.clustering_accuracy
+    >>> bool(accuracy(y, asked.labels) > accuracy(y, start.labels_))
+    True
     >>> known = asked.pairs.closure().propagate(X)
     >>> better = coterie.DDC(4, max_steps=300, random_state=0).start_from(start).fit(X, pairs=known)
     """
@@ -112,20 +166,45 @@ def ask(model: Any, X: Any, oracle: Oracle, budget: int) -> Asked:
     probabilities = np.asarray(model.predict_proba(X))
     if len(probabilities) < 2:
         raise InputError(f"X must have at least 2 samples to compare, got {len(probabilities)}")
-    candidates = representatives(probabilities, np.asarray(model.transform(X)))
-    asked, kept = Asked(), list[bool]()
-    while asked.n_questions < budget:
-        again = _to_repeat(asked, probabilities)
-        question = again or next_question(candidates, _known(asked))
+    pool = Pool(probabilities, np.asarray(model.transform(X)))
+    sitting = Sitting(pool.probabilities, pool.points)
+    history, exhausted = [sitting.share_wrong], False
+    while sitting.n_questions < budget:
+        question = sitting.next()
         if question is None:
-            asked.exhausted = True
+            exhausted = True
             break
-        answer = _answer(oracle, question)
-        if again is not None and _any_is_due(asked):
-            kept.append(answer == asked.answers[question])
-        _take(asked, question, answer, repeated=again is not None)
-    _warn_of_chance(kept)
-    return asked
+        i, j = question
+        sitting.take(_answer(oracle, (int(pool.rows[i]), int(pool.rows[j]))))
+        history.append(sitting.share_wrong)
+    _warn_of_chance(sitting.kept)
+    return _asked(sitting, pool, history, exhausted)
+
+
+def _asked(sitting: Sitting, pool: Pool, history: list[float], exhausted: bool) -> Asked:
+    """The state of a sitting, in rows of the data."""
+
+    def named(question: Question) -> Question:
+        return int(pool.rows[question[0]]), int(pool.rows[question[1]])
+
+    again = {question: one for question, one in sitting.asked.items() if len(one.votes) > 1}
+    beliefs, came_true = sitting.outcomes()
+    error = calibration_error(sitting.calibration(beliefs), came_true) if len(beliefs) else float("nan")
+    labels, confidence = sitting.labels, sitting.confidence
+    if pool.n > len(labels):
+        nearest = pool.nearest()
+        labels, confidence = labels[nearest], confidence[nearest]
+    return Asked(
+        {named(question): answer for question, answer in sitting.answers().items()},
+        sitting.n_questions,
+        [named(question) for question, one in again.items() if not one.differs],
+        [named(question) for question, one in again.items() if one.differs],
+        exhausted,
+        labels,
+        confidence,
+        history,
+        error,
+    )
 
 
 def _check(oracle: Any, budget: Any) -> None:
@@ -144,44 +223,6 @@ def _answer(oracle: Oracle, question: Question) -> bool | None:
     raise InputTypeError(
         f"oracle must return True, False or None, got {answer!r} for rows {question[0]} and {question[1]}"
     )
-
-
-def _known(asked: Asked) -> Known:
-    """What follows from the answers, and the questions that nobody was sure of."""
-    relations = Relations()
-    for number, ((i, j), same) in enumerate(asked.answers.items(), start=1):
-        if same is not None:
-            relations.add(Link(i, j, same, number))
-    return Known(relations, (question for question, same in asked.answers.items() if same is None))
-
-
-def _to_repeat(asked: Asked, probabilities: Any) -> Question | None:
-    """Each time that it is due: an answered question that was not asked again before."""
-    repeated = {*asked.confirmed, *asked.doubted}
-    sure = [(q, same) for q, same in asked.answers.items() if same is not None and q not in repeated]
-    if (asked.n_questions + 1) % REPEAT_EVERY or not sure:
-        return None
-    if _any_is_due(asked):
-        return sure[0][0]
-    together = np.array([probabilities[i] @ probabilities[j] for (i, j), _ in sure])
-    surprise = np.where([same for _, same in sure], 1 - together, together)
-    return sure[int(surprise.argmax())][0]
-
-
-def _any_is_due(asked: Asked) -> bool:
-    """Whether the question to repeat is any, not the one whose answer surprises the model most."""
-    return (asked.n_questions + 1) % (2 * REPEAT_EVERY) == 0
-
-
-def _take(asked: Asked, question: Question, answer: bool | None, *, repeated: bool) -> None:
-    asked.n_questions += 1
-    if not repeated:
-        asked.answers[question] = answer
-    elif answer == asked.answers[question]:
-        asked.confirmed.append(question)
-    else:
-        asked.doubted.append(question)
-        asked.answers[question] = None
 
 
 def _warn_of_chance(kept: Sequence[bool]) -> None:

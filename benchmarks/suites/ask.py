@@ -1,0 +1,204 @@
+"""Errors after answers to the questions of `coterie.ask`, against other rules that choose pairs.
+
+All rules begin with the same clustering: k-means of the principal components, with probabilities from the
+distances to its centres (`digits-adc`: a fit of ADC on the images). The library's reader turns the answers
+of all rules into a clustering, so that only the questions differ. COBRAS has a clustering of its own:
+`cobras` reports it, `cobras-read` the reader's. The answers come from the classes, some of them wrong at
+random. Errors are those of all samples, clusters matched to classes one to one. The rule's constants were
+chosen on digits and on objects 1 to 50 of COIL-100; of the data sets of this suite, digits is among them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.cluster import KMeans
+
+from benchmarks import datasets
+from benchmarks.asking_rules import RULES, SpentError, Start, Teller
+from benchmarks.columns import metric
+from benchmarks.embedded import CIFAR10_TRAIN, vectors_of
+from benchmarks.suites.base import Case, Options, Outcome, Suite
+from benchmarks.suites.label_rule import FAST_ADC
+from coterie import ADC
+from coterie.corrections.relations import Contradiction, Link, Relations
+from coterie.methods.beliefs import Reader
+from coterie.methods.feature_starts import reduce_features
+from coterie.methods.sitting import Sitting
+from coterie.methods.stopping import calibration_error
+from coterie.methods.walks import Walk
+from coterie.metrics import clustering_accuracy
+from coterie.metrics.alignment import align_clusters
+from coterie.report.baseline import unit_rows
+
+Array = npt.NDArray[Any]
+Ints = npt.NDArray[np.int64]
+BUDGETS = (25, 50, 100, 200)
+WRONG = (0, 5, 10)
+DRAWS = (100, 101, 102, 103, 104)
+OURS, READ = "coterie", "cobras-read"
+METHODS = (OURS, *RULES, READ)
+CALIBRATED_AT = 50
+MNIST_ROWS = 10_000
+
+
+def _digits() -> tuple[Array, Ints]:
+    split = datasets.load("digits")
+    return split.x_train.reshape(len(split.x_train), -1).astype(np.float32), split.y_train
+
+
+def _mnist() -> tuple[Array, Ints]:
+    split = datasets.load("mnist").take(MNIST_ROWS, 0)
+    return split.x_train.reshape(len(split.x_train), -1).astype(np.float32), split.y_train
+
+
+def _cifar10() -> tuple[Array, Ints]:
+    X, y = vectors_of("cifar10", "efficientnet-lite0")
+    return unit_rows(X[CIFAR10_TRAIN:]), y[CIFAR10_TRAIN:]
+
+
+def _features(name: str, encoder: str) -> Callable[[], tuple[Array, Ints]]:
+    def read() -> tuple[Array, Ints]:
+        X, y = vectors_of(name, encoder)
+        return unit_rows(X), y
+
+    return read
+
+
+DATA: dict[str, Callable[[], tuple[Array, Ints]]] = {
+    "digits": _digits,
+    "coil100": _features("coil100", "efficientnet-lite0"),
+    "cifar10": _cifar10,
+    "reuters21578-10": _features("reuters21578-10", "wordllama"),
+    "speechocean762": _features("speechocean762", "voices"),
+    "mnist10000": _mnist,
+}
+AFTER_ADC = "digits-adc"
+
+
+def begin(X: Array, n_clusters: int, draw: int) -> Start:
+    """k-means of principal components, and how near each centre is as probabilities.
+
+    Half of the samples take the second nearest cluster to be at least exp(-1) times as likely as the nearest.
+    """
+    points = reduce_features(X, 0).astype(np.float64)
+    model = KMeans(n_clusters, n_init=10, random_state=draw).fit(points)
+    squares = model.transform(points) ** 2
+    two = np.sort(squares, axis=1)[:, :2]
+    gap = max(float(np.median(two[:, -1] - two[:, 0])), 1e-12)
+    odds = np.exp((squares.min(axis=1, keepdims=True) - squares) / gap)
+    return Start(points, odds / odds.sum(axis=1, keepdims=True))
+
+
+def _after_adc(draw: int) -> tuple[Start, Ints]:
+    split = datasets.load("digits")
+    model = ADC(10, random_state=draw, threads=1, **FAST_ADC).fit(split.x_train)
+    points = reduce_features(model.transform(split.x_train), 0).astype(np.float64)
+    return Start(points, model.predict_proba(split.x_train)), split.y_train
+
+
+def run(case: Case) -> Outcome:
+    """Errors after each number of answers."""
+    start, y = _begin(case)
+    budgets = tuple(case.settings["budgets"])
+    teller = Teller(y, max(budgets), case.settings["wrong"] / 100, np.random.default_rng(case.draw))
+    if case.method == OURS:
+        return _ours(start, teller, budgets)
+    with contextlib.suppress(SpentError):
+        RULES["cobras" if case.method == READ else case.method](start, teller)
+    if case.method == "cobras":
+        errors = [_error(y, _last(teller, budget, start)) for budget in budgets]
+    else:
+        reader = Reader(Walk(start.points, start.probabilities), start.probabilities)
+        errors = [_error(y, reader.read(_said(teller, budget)).labels) for budget in budgets]
+    return Outcome({f"error_{budget}": error for budget, error in zip(budgets, errors, strict=True)})
+
+
+def _begin(case: Case) -> tuple[Start, Ints]:
+    if case.data == AFTER_ADC:
+        return _after_adc(case.draw)
+    X, y = DATA[case.data]()
+    classes, codes = np.unique(y, return_inverse=True)
+    return begin(X, len(classes), case.draw), codes.astype(np.int64)
+
+
+def _last(teller: Teller, budget: int, start: Start) -> Ints:
+    """The last clustering that a rule had after so many questions; before any, that of the start."""
+    earlier = [labels for number, labels in teller.clusterings if number <= budget]
+    return earlier[-1] if earlier else start.probabilities.argmax(axis=1)
+
+
+def _said(teller: Teller, budget: int) -> Relations:
+    """What the first answers say; one that contradicts earlier ones is left out."""
+    said = Relations()
+    for i, j, same in (pair for pairs in teller.given[:budget] for pair in pairs):
+        try:
+            said.add(Link(i, j, same, 1))
+        except Contradiction:
+            continue
+    return said
+
+
+def _ours(start: Start, teller: Teller, budgets: tuple[int, ...]) -> Outcome:
+    """The library's questions; errors and their estimates after each answer."""
+    sitting = Sitting(start.probabilities, start.points)
+    errors, estimates = [_error(teller.y, sitting.labels)], [sitting.share_wrong]
+    metrics: dict[str, Any] = {}
+    while len(errors) <= max(budgets) and (question := sitting.next()) is not None:
+        sitting.take(teller.same(*question))
+        errors.append(_error(teller.y, sitting.labels))
+        estimates.append(sitting.share_wrong)
+        if len(errors) == CALIBRATED_AT + 1:
+            metrics["calibration_error"] = calibration_error(
+                sitting.confidence, _is_right(teller.y, sitting.labels)
+            )
+    for budget in budgets:
+        metrics[f"error_{budget}"] = errors[min(budget, len(errors) - 1)]
+    metrics["start_error"] = errors[0]
+    metrics["estimate_off"] = float(np.abs(np.array(errors) - np.array(estimates)).mean())
+    return Outcome(metrics, arrays={"errors": np.array(errors), "estimates": np.array(estimates)})
+
+
+def _is_right(y: Ints, labels: Ints) -> npt.NDArray[np.bool_]:
+    """Which samples are in the cluster that is matched to their class."""
+    n_names = 1 + int(max(y.max(), labels.max()))
+    return np.asarray(align_clusters(y, labels, n_names)[labels] == y)
+
+
+def _error(y: Ints, labels: Ints) -> float:
+    return 1 - float(clustering_accuracy(y, labels))
+
+
+def _cases(options: Options) -> list[Case]:
+    known = (*DATA, AFTER_ADC)
+    names = (options.data,) if options.data else known
+    if unknown := set(names) - set(known):
+        raise ValueError(f"data: {', '.join(unknown)}; this suite has {', '.join(known)}")
+    budgets = options.sizes or ((5, 10) if options.quick else BUDGETS)
+    return [
+        Case("ask", method, name, f"wrong{wrong}", draw, {"budgets": budgets, "wrong": wrong})
+        for draw in options.draws or DRAWS
+        for name in names
+        for wrong in WRONG
+        for method in options.pick_methods((OURS,) if name == AFTER_ADC else METHODS)
+    ]
+
+
+ASK = Suite(
+    "ask",
+    "Errors of all samples after so many answers, of which 0, 5 or 10% are wrong",
+    METHODS,
+    DRAWS,
+    _cases,
+    run,
+    columns=(
+        metric("start: error %", "start_error", 100, 1),
+        *(metric(f"{budget} answers", f"error_{budget}", 100, 1) for budget in BUDGETS),
+        metric("estimate off by, points", "estimate_off", 100, 1),
+        metric("ECE at 50", "calibration_error", digits=3),
+    ),
+)

@@ -1,0 +1,260 @@
+"""The state of asking: what was answered, what follows, and which question comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from coterie.corrections.relations import Contradiction, Link, Relations
+from coterie.methods.beliefs import Beliefs, Reader
+from coterie.methods.question_gains import Chooser, Known, Outlook, Proposal, Question
+from coterie.methods.stopping import Calibration
+from coterie.methods.walks import Walk
+
+Floats = npt.NDArray[Any]
+
+# every so many questions, one about a sample drawn at random, and an earlier one, whatever they help
+AUDIT_EVERY, REPEAT_EVERY = 10, 20
+# wrong answers, of so many: what is known before any question was asked twice
+WRONG, OF_ANSWERS = 0.3, 30.0
+_LEAST, _MOST = 0.01, 0.99
+# how likely an answer is wrong before it is worth another one
+DOUBT = 0.2
+# answers of which one may contradict the other
+_PAIR = 2
+# samples that are drawn until one is new
+_DRAWN = 20
+
+
+@dataclass
+class Asking:
+    """One question and its answers.
+
+    Attributes
+    ----------
+    proposal : Proposal
+    votes : list of bool or None
+        Answers in turn; None: unsure.
+    """
+
+    proposal: Proposal
+    votes: list[bool | None] = field(default_factory=list)
+
+    @property
+    def answer(self) -> bool | None:
+        """What most of the sure answers say; None if there are as many for both."""
+        yes, no = self.votes.count(True), self.votes.count(False)
+        return None if yes == no else yes > no
+
+    @property
+    def differs(self) -> bool:
+        """Whether it was answered in several ways."""
+        return len(set(self.votes)) > 1
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether a third answer is needed."""
+        return len(self.votes) == _PAIR and None not in self.votes and self.differs
+
+
+class Sitting:
+    """Questions about samples, one after the other.
+
+    Parameters
+    ----------
+    probabilities : array of shape (n, k)
+    points : array of shape (n, e)
+        Where distance means likeness.
+
+    Examples
+    --------
+    >>> points, y = np.array([[0.0], [1], [2], [10], [11], [12]]), [0, 0, 0, 1, 1, 1]
+    >>> sitting = Sitting(np.full((6, 1), 1.0), points)
+    >>> while (question := sitting.next()) is not None:
+    ...     i, j = question
+    ...     sitting.take(y[i] == y[j])
+    >>> sitting.beliefs.labels.tolist() in ([0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0])
+    True
+    """
+
+    def __init__(self, probabilities: Floats, points: Floats) -> None:
+        self._n, self._n_clusters = probabilities.shape
+        self._model_labels = probabilities.argmax(axis=1).astype(np.int64)
+        self._sizes = np.bincount(self._model_labels, minlength=self._n_clusters)
+        walk = Walk(points, probabilities)
+        self.reader = Reader(walk, np.asarray(probabilities, dtype=np.float32))
+        self._chooser = Chooser(walk, self.reader)
+        self._rng = np.random.default_rng(0)
+        self.asked: dict[Question, Asking] = {}
+        self.dropped: list[Question] = []
+        self.kept: list[bool] = []
+        self.n_questions = 0
+        self._aside: set[int] = set()
+        self._now: tuple[Asking, str] | None = None
+        self.known = Known(Relations(), set())
+        self.beliefs: Beliefs
+        self._read()
+
+    @property
+    def share_of_wrong_answers(self) -> float:
+        """Estimated from the questions that were asked again."""
+        again = [asking for asking in self.asked.values() if len(asking.votes) > 1]
+        wrong = sum(min(asking.votes.count(True), asking.votes.count(False)) for asking in again)
+        return (WRONG + wrong) / (OF_ANSWERS + sum(len(asking.votes) for asking in again))
+
+    def next(self) -> Question | None:
+        """The question to ask now; None where nothing is left."""
+        self._now = self._next()
+        return None if self._now is None else self._now[0].proposal.question
+
+    def take(self, answer: bool | None) -> None:
+        """Take the answer to the present question."""
+        if self._now is None:
+            raise RuntimeError("next() must give a question before it can be answered")
+        (asking, why), self._now = self._now, None
+        self.n_questions += 1
+        before = asking.answer
+        if why == "any":
+            self.kept.append(answer == before)
+        asking.votes.append(answer)
+        first = len(asking.votes) == 1
+        self.asked.setdefault(asking.proposal.question, asking)
+        self.known.asked.add(frozenset(asking.proposal.question))
+        if answer is None and first and not asking.proposal.groups:
+            self._aside.add(asking.proposal.question[0])
+        if first:
+            self._count(asking.proposal, answer)
+        if first or asking.answer != before:
+            self._read()
+
+    def _count(self, proposal: Proposal, answer: bool | None) -> None:
+        if proposal.groups and answer is not None:
+            self.known.groups_asked += 1
+            self.known.groups_one += answer
+
+    def _read(self) -> None:
+        """What follows from all answers; one that contradicts earlier ones is dropped."""
+        said = Relations()
+        self.dropped = []
+        for number, (question, asking) in enumerate(self.asked.items(), start=1):
+            if asking.answer is not None:
+                try:
+                    said.add(Link(*question, asking.answer, number))
+                except Contradiction:
+                    self.dropped.append(question)
+        self.known.said = said
+        self.beliefs = self.reader.read(said)
+        self._outlook = Outlook(self.beliefs, self._chances(), self._chooser.follow(self.beliefs))
+
+    def _chances(self) -> Floats:
+        """How likely each sample (n,) is of its group, as first answers about samples have shown."""
+        self.calibration = Calibration.of(*self.outcomes())
+        found = self.calibration(self.beliefs.shares.max(axis=1))
+        asked_about = {row for question in self.asked for row in question}
+        told = [row for row, group in self.beliefs.place.items() if group >= 0 and row in asked_about]
+        found[told] = 1 - self.share_of_wrong_answers
+        return found
+
+    def outcomes(self) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Beliefs that samples were of their likeliest groups, and which of them came true."""
+        first = [one for one in self.asked.values() if one.proposal.of_likeliest and one.votes[0] is not None]
+        beliefs = np.array([one.proposal.belief for one in first])
+        return beliefs, np.array([one.votes[0] is True for one in first], dtype=bool)
+
+    def answers(self) -> dict[Question, bool | None]:
+        """What is known of each question: nothing where answers differ, or contradict earlier ones."""
+        return {
+            question: None if question in self.dropped else one.answer for question, one in self.asked.items()
+        }
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """The clustering (n,), the model's before any answer.
+
+        A group has the number of its largest cluster; one without a cluster has the next number.
+        """
+        if all(answer is None for answer in self.answers().values()):
+            return self._model_labels
+        names, fresh = [], self._n_clusters
+        for clusters in self.beliefs.clusters:
+            names.append(max(clusters, key=lambda one: self._sizes[one]) if clusters else fresh)
+            fresh += not clusters
+        return np.array(names, dtype=np.int64)[self.beliefs.labels]
+
+    @property
+    def share_wrong(self) -> float:
+        """The share of labels that is expected to be wrong."""
+        return float(1 - self.confidence.mean())
+
+    @property
+    def confidence(self) -> Floats:
+        """How likely each label (n,) is right: the sample is of its group, and that of no larger one."""
+        shares = self.beliefs.shares
+        one, sizes = self._chooser.likely_one(self.beliefs, self.known), shares.sum(axis=0)
+        of_larger = np.where(sizes[None] > sizes[:, None], one, 0).max(axis=1)
+        return np.asarray(self._outlook.right * (1 - of_larger[self.beliefs.labels]))
+
+    def _next(self) -> tuple[Asking, str] | None:
+        tied = next((one for one in self.asked.values() if one.is_tied), None)
+        if tied is not None:
+            return tied, "tied"
+        number = self.n_questions + 1
+        if number % REPEAT_EVERY == 0 and (earlier := self._any_earlier()) is not None:
+            return earlier, "any"
+        proposal = self._under_way() or (self._audit() if number % AUDIT_EVERY == AUDIT_EVERY // 2 else None)
+        proposal = proposal or self._best()
+        doubtful = self._doubtful()
+        if doubtful is not None and proposal is not None and doubtful[0] > proposal.gain:
+            return doubtful[1], "doubtful"
+        return None if proposal is None else (Asking(proposal), "new")
+
+    def _any_earlier(self) -> Asking | None:
+        return next(
+            (one for one in self.asked.values() if len(one.votes) == 1 and one.answer is not None), None
+        )
+
+    def _under_way(self) -> Proposal | None:
+        """The next comparison of a sample of which only is known what it is not."""
+        for row, group in self.beliefs.place.items():
+            if group < 0 and row not in self._aside:
+                found = self._chooser.of_row(self._outlook, row, self.known)
+                if found is not None:
+                    return found
+        return None
+
+    def _audit(self) -> Proposal | None:
+        rows = [int(row) for row in self._rng.integers(self._n, size=_DRAWN)]
+        fresh = next((row for row in rows if row not in self.beliefs.place and row not in self._aside), None)
+        return None if fresh is None else self._chooser.of_row(self._outlook, fresh, self.known)
+
+    def _best(self) -> Proposal | None:
+        row = self._chooser.best_row(self._outlook, self.known, self._aside)
+        groups = self._chooser.best_groups(self.beliefs, self.known)
+        found = [one for one in (row, groups) if one is not None]
+        return max(found, key=lambda one: one.gain, default=None)
+
+    def _doubtful(self) -> tuple[float, Asking] | None:
+        """The answer that is most worth another one, and how many samples that is expected to put right."""
+        wrong = self.share_of_wrong_answers
+        found: tuple[float, Asking] | None = None
+        for one in self.asked.values():
+            if len(one.votes) == 1 and one.answer is not None:
+                true = float(np.clip(self._still_expected(one), _LEAST, _MOST))
+                doubt = wrong * (1 - true) / (wrong * (1 - true) + (1 - wrong) * true)
+                gain = doubt * one.proposal.mass
+                if doubt >= DOUBT and (found is None or gain > found[0]):
+                    found = gain, one
+        return found
+
+    def _still_expected(self, asking: Asking) -> float:
+        """How likely an answer is true by all others: what is around its sample, without its own place."""
+        row, other = asking.proposal.question
+        group = self.beliefs.place.get(other, -1)
+        if asking.proposal.groups or group < 0:
+            expected = asking.proposal.expected
+        else:
+            expected = self.beliefs.share_by_others(row, group, float(self.reader.column(row)[row]))
+        return expected if asking.answer else 1 - expected

@@ -1,0 +1,129 @@
+"""How much is still wrong: chances that labels are right, as answers show, and what more would bring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+# how far shift and slope of the log odds may be from none and 1 before an answer was given
+_SHIFT, _SLOPE = 1.0, 0.5
+_FLATTEST, _STEPS = 0.05, 100
+_SUREST = 0.999
+_BINS = 10
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Log odds of beliefs, shifted and scaled.
+
+    Attributes
+    ----------
+    shift, slope : float
+        None and 1 leave beliefs as they are.
+    """
+
+    shift: float = 0.0
+    slope: float = 1.0
+
+    @classmethod
+    def of(cls, beliefs: Floats, came_true: npt.NDArray[np.bool_]) -> Calibration:
+        """What makes beliefs agree with what came true; few answers change little.
+
+        Platt, "Probabilistic outputs for support vector machines", 1999, with normal priors on both numbers.
+
+        Examples
+        --------
+        >>> found = Calibration.of(np.full(40, 0.9), np.arange(40) < 20)
+        >>> bool(0.4 < found(np.array([0.9]))[0] < 0.6)
+        True
+        """
+        if not len(beliefs):
+            return cls()
+        columns = np.stack([np.ones(len(beliefs)), _log_odds(beliefs)])
+        before, precision = np.array([0.0, 1.0]), np.array([_SHIFT, _SLOPE]) ** -2.0
+        found = before.copy()
+        # no curvature of the loss is larger, so that every step lowers it
+        most = np.linalg.inv(columns @ columns.T / 4 + np.diag(precision))
+        for _ in range(_STEPS):
+            expected = 1 / (1 + np.exp(-found @ columns))
+            found = found - most @ (columns @ (expected - came_true) + precision * (found - before))
+        return cls(float(found[0]), max(_FLATTEST, float(found[1])))
+
+    def __call__(self, beliefs: npt.NDArray[np.floating]) -> Floats:
+        """Calibrated beliefs."""
+        return np.asarray(1 / (1 + np.exp(-self.shift - self.slope * _log_odds(beliefs))))
+
+
+def _log_odds(beliefs: npt.NDArray[np.floating]) -> Floats:
+    clipped = np.clip(np.asarray(beliefs, dtype=np.float64), 1 - _SUREST, _SUREST)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))
+
+
+def calibration_error(beliefs: npt.NDArray[np.floating], came_true: npt.NDArray[np.bool_]) -> float:
+    """Expected calibration error: ten bins of equal width, each weighted by its share.
+
+    Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI
+    2015.
+
+    Examples
+    --------
+    >>> round(calibration_error(np.array([0.9, 0.9, 0.2]), np.array([True, False, False])), 3)
+    0.333
+    """
+    bins = np.minimum((beliefs * _BINS).astype(int), _BINS - 1)
+    gaps = np.bincount(bins, beliefs - came_true, minlength=_BINS)
+    return float(np.abs(gaps).sum() / max(1, len(beliefs)))
+
+
+def unassigned_curve(confidence: npt.NDArray[np.floating]) -> npt.NDArray[np.void]:
+    """What leaving out the least certain samples costs.
+
+    Parameters
+    ----------
+    confidence : array of shape (n,)
+        How likely each label is right.
+
+    Returns
+    -------
+    structured array
+        For thresholds 0, 0.05, ... 0.95 and 0.99: "threshold", "unassigned" (share of samples below it) and
+        "wrong" (expected share of wrong labels among the others; 0 where none is left).
+
+    Examples
+    --------
+    >>> curve = unassigned_curve(np.array([0.5, 1.0]))
+    >>> curve[curve["threshold"] == 0.6].tolist()
+    [(0.6, 0.5, 0.0)]
+    """
+    rows = []
+    for threshold in [*np.arange(0, 20) / 20, 0.99]:
+        kept = confidence[confidence >= threshold]
+        wrong = float((1 - kept).mean()) if len(kept) else 0.0
+        rows.append((float(threshold), 1 - len(kept) / len(confidence), wrong))
+    return np.array(rows, dtype=[("threshold", "f8"), ("unassigned", "f8"), ("wrong", "f8")])
+
+
+def forecast(history: Sequence[float], n_more: int) -> float:
+    """The share that will be wrong after more answers, if each takes as large a part of it as those before.
+
+    Parameters
+    ----------
+    history : sequence of float
+        The estimated share after each answer.
+    n_more : int
+
+    Examples
+    --------
+    >>> round(forecast([0.08, 0.04, 0.02], 1), 3)
+    0.01
+    """
+    later = [max(share, 1e-9) for share in history[len(history) // 3 :]]
+    if len(later) < 2:
+        return history[-1]
+    rate = max(0.0, np.log(later[0] / later[-1]) / (len(later) - 1))
+    return float(history[-1] * np.exp(-rate * n_more))

@@ -1,0 +1,58 @@
+"""Chances that labels are right, and when to stop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coterie.methods.stopping import Calibration, calibration_error, forecast, unassigned_curve
+
+
+def test_nothing_is_changed_before_an_answer() -> None:
+    beliefs = np.array([0.2, 0.5, 0.9])
+    np.testing.assert_allclose(Calibration.of(np.empty(0), np.empty(0, dtype=bool))(beliefs), beliefs)
+
+
+def test_beliefs_that_are_too_firm_are_mended() -> None:
+    rng = np.random.default_rng(0)
+    odds = rng.normal(1, 1, 4000)
+    came_true = rng.random(4000) < 1 / (1 + np.exp(-odds))
+    too_firm = 1 / (1 + np.exp(-3 * odds))
+    found = Calibration.of(too_firm[:100], came_true[:100])
+    before, after = (calibration_error(one, came_true) for one in (too_firm, found(too_firm)))
+    assert after < 0.06 < 0.1 < before
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=30))
+def test_any_answers_give_chances_in_the_same_order(answers: list[tuple[float, bool]]) -> None:
+    beliefs = np.array([belief for belief, _ in answers])
+    found = Calibration.of(beliefs, np.array([true for _, true in answers], dtype=bool))
+    chances = found(np.linspace(0, 1, 11))
+    assert ((chances > 0) & (chances < 1)).all()
+    assert (np.diff(chances) >= 0).all()
+
+
+def test_calibration_error_by_hand() -> None:
+    beliefs, came_true = np.array([0.95, 0.95, 0.45, 1.0]), np.array([True, False, False, True])
+    # in the last bin 2.9 were expected and 2 came, in the fifth 0.45 and none
+    assert calibration_error(beliefs, came_true) == pytest.approx((0.9 + 0.45) / 4)
+    assert calibration_error(np.empty(0), np.empty(0, dtype=bool)) == 0
+
+
+def test_the_curve_of_what_is_left_out() -> None:
+    curve = unassigned_curve(np.array([0.2, 0.6, 0.8, 1.0]))
+    at = {round(float(row["threshold"]), 2): row for row in curve}
+    assert (at[0.0]["unassigned"], at[0.7]["unassigned"], at[0.99]["unassigned"]) == (0, 0.5, 0.75)
+    assert at[0.0]["wrong"] == pytest.approx(0.35)
+    assert at[0.7]["wrong"] == pytest.approx(0.1)
+    assert (np.diff(curve["wrong"]) <= 1e-12).all()
+
+
+def test_what_more_answers_bring() -> None:
+    falling = [0.1 * 0.5**step for step in range(7)]
+    assert forecast(falling, 2) == pytest.approx(0.1 * 0.5**8)
+    assert forecast([0.1], 20) == 0.1
+    assert forecast([0.1, 0.2, 0.3], 20) == pytest.approx(0.3)  # an estimate that rose promises nothing
+    assert forecast(falling, 0) == falling[-1]
