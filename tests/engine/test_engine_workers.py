@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -184,6 +185,18 @@ def test_a_worker_that_dies_between_two_calls_is_replaced() -> None:
         assert pool.submit(crash, "die").exception() is not None
         assert pool.result(pool.submit(crash, "live")) is None
         assert pool.result(pool.submit(crash, "live")) == os.getpid()
+
+
+def grow(shared: None, mebibytes: int) -> int:
+    """Keep memory, and end when loky looks at it again."""
+    sys.modules[f"kept {mebibytes}"] = np.ones(mebibytes * 2**17)  # type: ignore[assignment]
+    time.sleep(1.1)
+    return os.getpid()
+
+
+def test_a_worker_whose_caches_fill_up_stays() -> None:
+    with Pool(None, 1) as pool:
+        assert len({pool.result(pool.submit(grow, mebibytes)) for mebibytes in (1, 320, 2)}) == 1
 
 
 def test_calls_whose_worker_died_are_repeated(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from typing import Any
 
 import joblib
 import torch
-from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky import ProcessPoolExecutor, process_executor
 
 from coterie._errors import InputError
 from coterie._signals import STOP_SIGNALS
@@ -125,6 +126,8 @@ def _begin(folder: str, parent: int, threads: int) -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent, folder), daemon=True).start()
+    # loky takes mapped samples and filled caches for a leak, and would replace such a worker again and again
+    process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
     torch.set_num_threads(threads)
     warnings.simplefilter("ignore")  # the parent has shown what there is to show
     _shared[:] = [read_shared(Path(folder))]
