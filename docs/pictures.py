@@ -1,7 +1,8 @@
 """Pictures of pages for the README and the documentation: ``make pictures``.
 
-They show a real run: the images that ``coterie demo --images`` writes, clustered by ADC; its report and its
-page.
+They show two real runs: pieces of photos, which ``coterie demo --photos`` writes, clustered by the vectors
+of an encoder, in a report; and images, which ``coterie demo --images`` writes, clustered by ADC, in a report
+and on the page.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from pathlib import Path
 from tests.browser import Browser
 
 FOLDER = Path(__file__).parent / "_static"
-FIT = ("fit", "photos", "--method", "adc", "--n-clusters", "10", "--random-state", "0")
+SEED = ("--random-state", "0")
+FIT = ("fit", "images", "--method", "adc", "--encoder", "none", "--n-clusters", "10", *SEED)
+FIT_PHOTOS = ("fit", "photos", "--n-clusters", "6", *SEED)
 _HEADING = "[...document.querySelectorAll('h2')].find(h => h.textContent === 'Examples').scrollIntoView()"
 _DRAWN = "page.view?.points?.length && page.view.clusters"
 
@@ -60,11 +63,17 @@ _OF_PAGE = (
 )
 
 
-def make_run(folder: Path) -> Path:
-    """Cluster the images and write the report of the run; a minute of one core."""
-    for words in (("demo", "--images", "photos"), (*FIT, "--out", "run"), ("report", "run")):
+def make_runs(folder: Path) -> None:
+    """Cluster images into folder/run and photos into folder/photos-run; two minutes of one core."""
+    for words in (
+        ("demo", "--images", "images"),
+        (*FIT, "--out", "run"),
+        ("report", "run"),
+        ("demo", "--photos", "photos"),
+        (*FIT_PHOTOS, "--out", "photos-run"),
+        ("report", "photos-run"),
+    ):
         subprocess.run([sys.executable, "-m", "coterie", *words], cwd=folder, check=True)
-    return folder / "run"
 
 
 @contextlib.contextmanager
@@ -96,12 +105,14 @@ def photograph(browser: Browser, address: str, picture: Picture, script: str = "
 def main() -> None:
     """Make all pictures."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        run = make_run(Path(name))
-        browser = Browser(Path(name, "profile"))
+        folder = Path(name)
+        make_runs(folder)
+        browser = Browser(folder / "profile")
         try:
-            report = Picture("report.png", "", "document.readyState === 'complete'", (1000, 820))
-            photograph(browser, (run / "report.html").as_uri(), report, _HEADING)
-            with served(run) as address:
+            for run, file, height in (("run", "report.png", 820), ("photos-run", "photos.png", 690)):
+                report = Picture(file, "", "document.readyState === 'complete'", (1000, height))
+                photograph(browser, (folder / run / "report.html").as_uri(), report, _HEADING)
+            with served(folder / "run") as address:
                 for picture in _OF_PAGE:
                     browser.open("about:blank")  # another view alone would load nothing anew
                     photograph(browser, address, picture)

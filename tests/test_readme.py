@@ -24,7 +24,7 @@ def session(heading: str) -> list[tuple[list[str], str]]:
 
 def shape(text: str) -> list[str]:
     """Lines with every number as one sign, and no spaces but single ones."""
-    return [" ".join(re.sub(r"[\d,.]*\d", "#", line).split()) for line in text.strip().splitlines()]
+    return [" ".join(re.sub(r"-?[\d,.]*\d", "#", line).split()) for line in text.strip().splitlines()]
 
 
 @pytest.mark.filterwarnings("default::coterie.CollapseWarning")
@@ -46,3 +46,30 @@ def test_from_a_folder_of_images_to_a_report(
             assert printed.strip("\n") == shown
     assert len(list(Path("photos").iterdir())) == 1000
     assert Path("run", "report.html").stat().st_size < 5e6
+
+
+@pytest.mark.filterwarnings("default::coterie.CollapseWarning")
+def test_from_a_folder_of_photos_to_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("coterie.cli.demo_photos.N_PHOTOS", 24)
+    install, *commands = session("A folder of photos")
+    assert install == (["pip", "install", ".[photos]"], "")
+    assert [" ".join(words[:2]) for words, _ in commands] == ["coterie demo", "coterie fit", "coterie report"]
+    more = [*SHORTER, "--n-jobs", "1"]
+    for words, shown in commands:
+        assert main(words[1:] + (more if words[1] == "fit" else [])) == 0
+        printed, said = capsys.readouterr()
+        if words[1] == "fit":
+            encoder, _, table = shown.partition("\n")
+            assert encoder in said
+            rows = [line for line in shape(printed) if line != "# #"]
+            assert rows == [line for line in shape(table) if line != "# #"]
+        else:
+            assert printed.strip("\n") == shown
+    assert sorted({path.name.partition("-")[0] for path in Path("photos").iterdir()}) == ["china", "flower"]
+    assert len(list(Path("photos").iterdir())) == 24
+    page = Path("run", "report.html").read_text()
+    assert "k-means with 6 clusters on the same vectors of efficientnet-lite0" in page
+    assert page.count('<img src="data:image/jpeg') >= 24

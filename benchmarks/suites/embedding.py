@@ -155,9 +155,9 @@ class _Fit:
 
 
 def _go_on(fit: _Fit, encoder: str, after: int) -> dict[str, float]:
-    """End a fit without notice once so many photos are embedded, and let it go on; how it went."""
+    """End a fit without notice once so many vectors lie beside it, and let it go on; how it went."""
     run = fit.folder / "killed"
-    _kill(fit.words(run.name, encoder), fit.folder, fit.environment(), lambda: len(_notes(fit)) >= after)
+    _kill(fit.words(run.name, encoder), fit.folder, fit.environment(), lambda: _count_kept(run) >= after)
     at_kill, kept = len(_notes(fit)), _count_kept(run)
     resumed = fit.measure(run.name, encoder, "--resume")
     notes = _notes(fit)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -210,12 +212,39 @@ def test_an_empty_text_is_named(call: Call) -> None:
     assert len(Path("run/labels.csv").read_text().splitlines()) == 40
 
 
-def test_a_photo_that_cannot_be_read(call: Call) -> None:
+def test_a_photo_that_cannot_be_read(call: Call, table: Callable[[str], list[list[str]]]) -> None:
     Path("photos", "003.png").write_bytes(b"")
     code, _, err = call("fit", "photos", "--encoder", "toy-pictures", *FIT)
     assert code == 2
     assert "1 of 12 images cannot be read: 003.png (" in err
-    assert call("fit", "photos", "--encoder", "toy-pictures", *FIT, "--skip-broken")[0] == 0
+    code, _, err = call("fit", "photos", "--encoder", "toy-pictures", *FIT, "--skip-broken")
+    assert code == 0
+    assert "1 of 12 images cannot be read: 003.png (" in err
+    assert "left out" in err
+    names = [row[0] for row in table("run/labels.csv")[1:]]
+    assert names == [f"{number:03}.png" for number in range(12) if number != 3]
+
+
+def test_texts_in_another_language_are_said_once(call: Call) -> None:
+    for number in range(3):
+        Path("texts", f"x{number}.txt").write_text(f"дешёвая нефть {number}", encoding="utf-8")
+    code, _, err = call("fit", "texts", "--encoder", "toy-texts", *FIT)
+    assert code == 0
+    assert err.count("3 texts seem to be in another language than English, which alone toy-texts knows") == 1
+    assert "another language" not in call("predict", "run", "texts")[2]
+
+
+@pytest.mark.parametrize("name", ["transformers:nobody/nothing", "sentence-transformers:nobody/nothing"])
+def test_a_hub_name_without_a_network(name: str, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: Any) -> None:
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    code, out, err = call("fit", "texts", "--encoder", name, *FIT)
+    assert (code, out) == (2, "")
+    assert f"encoder='{name}' must be a folder or a model downloaded before, since" in err
+    assert "without a network there are efficientnet-lite0, minilm, wordllama, voices" in err
+    assert not Path("run").exists()
 
 
 def test_other_weights_are_refused(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

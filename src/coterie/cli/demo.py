@@ -13,8 +13,9 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
 from coterie._errors import InputError
+from coterie.cli.demo_photos import CREDIT, write_photos
 from coterie.cli.demo_sets import run_sets
-from coterie.cli.options.demo import N_IMAGES
+from coterie.cli.options.demo import N_IMAGES, N_PHOTOS
 from coterie.cli.table import format_table
 from coterie.data import Pairs
 from coterie.data.readers.images import load_pillow
@@ -31,6 +32,10 @@ def run(options: Any, words: Sequence[str]) -> None:
     if options.images is not None:
         write_images(Path(options.images))
         print(f"wrote {N_IMAGES:,} images to {options.images}")
+        return
+    if options.photos is not None:
+        write_photos(Path(options.photos))
+        print(f"wrote {N_PHOTOS} pieces of two photos to {options.photos} (by {CREDIT})")
         return
     shown = run_sets if options.method == "l2c" else run_demo
     print(shown(options.random_state), end="")

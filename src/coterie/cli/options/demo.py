@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from coterie.cli.parser import DashedParser, make_parser
 
-N_IMAGES = 1000
+N_IMAGES, N_PHOTOS = 1000, 200
 
 
 def parser(words: Sequence[str]) -> DashedParser:
@@ -23,6 +23,13 @@ def parser(words: Sequence[str]) -> DashedParser:
         default=None,
         metavar="DIR",
         help=f"write {N_IMAGES:,} of the digits into a new folder as images instead, to try the commands on",
+    )
+    made.add_argument(
+        "--photos",
+        type=str,
+        default=None,
+        metavar="DIR",
+        help=f"write {N_PHOTOS} pieces of scikit-learn's two photos into a new folder instead",
     )
     made.add_argument("--random_state", type=int, default=0, metavar="SEED", help="seed (default: 0)")
     return made
