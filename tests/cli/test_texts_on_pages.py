@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.browser import Browser
 from tests.cli.open_client import Done, served, sitting
-from tests.cli.test_open_browser import DESK, look
+from tests.cli.open_page import DESK, look
 from tests.encoders.fixtures import toys as toys
 from tests.encoders.toys import FISHES, FRUITS
 
