@@ -1,4 +1,4 @@
-"""A command with all processes that it starts: seconds, processor seconds, and memory at the most."""
+"""What processes take: a command's with all that it starts, and the memory of this one while it works."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 SAMPLED_EVERY = 0.5
+OWN_MEMORY_SAMPLED_EVERY = 0.05
 
 
 def measure(
@@ -92,3 +93,29 @@ def tree_bytes(pid: int) -> int:
         for task in Path(f"/proc/{pid}/task").iterdir():
             children += map(int, (task / "children").read_text().split())
     return own + sum(map(tree_bytes, children))
+
+
+def anonymous() -> int:
+    """Bytes of this process's anonymous memory (RssAnon)."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return 1024 * int(line.split()[1])
+    raise RuntimeError("/proc/self/status has no RssAnon: this needs Linux")
+
+
+@contextlib.contextmanager
+def peak_memory() -> Iterator[list[int]]:
+    """The largest anonymous memory while the block runs, as the one entry of a list."""
+    found, ended = [anonymous()], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(OWN_MEMORY_SAMPLED_EVERY):
+            found[0] = max(found[0], anonymous())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield found
+    finally:
+        ended.set()
+        watcher.join()

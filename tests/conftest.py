@@ -16,6 +16,7 @@ from tests.browser import Browser
 
 from coterie.data import modality
 from coterie.data.readers import registry as readers
+from coterie.methods import feature_starts
 from coterie.methods import registry as methods
 from coterie.report import renderers
 
@@ -69,6 +70,13 @@ def digits(all_digits: Digits) -> Digits:
     """The first 150 rows."""
     X, y = all_digits
     return X[:150].copy(), y[:150].copy()
+
+
+@pytest.fixture
+def few_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Self-distillation begins with few clusterings: for tests that do not ask how good they are."""
+    for name in ("CENTER_RUNS", "MAP_RUNS", "ROUNDS"):
+        monkeypatch.setattr(feature_starts, name, 1)
 
 
 @pytest.fixture(scope="session")

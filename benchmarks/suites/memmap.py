@@ -5,11 +5,9 @@ Anonymous memory (RssAnon) is sampled while the work goes on; pages of the mappe
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ import numpy.typing as npt
 
 from benchmarks.columns import SECONDS, metric
 from benchmarks.estimators import RecordedCCN, RecordedDDC
+from benchmarks.processes import anonymous, peak_memory
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie.data import read_samples
 
@@ -26,7 +25,6 @@ SIZES = (100_000, 1_000_000, 5_000_000)
 FEATURES = 64
 N_CLUSTERS = 10
 BATCH_SIZE = 500
-SAMPLED_EVERY = 0.05
 _CHUNK = 50_000
 
 
@@ -65,32 +63,6 @@ def _timed(name: str, rows: int, work: Callable[[], object]) -> dict[str, float]
     work()
     seconds = time.process_time() - start
     return {f"{name}_seconds": seconds, f"{name}_microseconds_a_row": 1e6 * seconds / rows}
-
-
-def anonymous() -> int:
-    """Bytes of this process's anonymous memory (RssAnon)."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return 1024 * int(line.split()[1])
-    raise RuntimeError("/proc/self/status has no RssAnon: this suite needs Linux")
-
-
-@contextlib.contextmanager
-def peak_memory() -> Iterator[list[int]]:
-    """The largest anonymous memory while the block runs, as the one entry of a list."""
-    found, ended = [anonymous()], threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(SAMPLED_EVERY):
-            found[0] = max(found[0], anonymous())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield found
-    finally:
-        ended.set()
-        watcher.join()
 
 
 def _write_rows(path: Path, rows: int, seed: int) -> npt.NDArray[np.int64]:

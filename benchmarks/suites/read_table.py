@@ -26,7 +26,7 @@ REPEATS = 3
 _READ = """
 import json, sys, time
 import pandas
-from benchmarks.suites.memmap import anonymous, peak_memory
+from benchmarks.processes import anonymous, peak_memory
 from coterie.data import read_samples
 read = {"pandas": pandas.read_csv, "coterie": read_samples}[sys.argv[1]]
 read(sys.argv[2])

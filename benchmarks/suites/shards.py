@@ -23,9 +23,10 @@ import numpy as np
 import torch
 
 from benchmarks.columns import metric
+from benchmarks.processes import peak_memory
 from benchmarks.record import ROOT
 from benchmarks.suites.base import Case, Options, Outcome, Suite
-from benchmarks.suites.memmap import FEATURES, N_CLUSTERS, _write_rows, peak_memory
+from benchmarks.suites.memmap import FEATURES, N_CLUSTERS, _write_rows
 from coterie import DDC, save
 from coterie.data import read_samples
 from coterie.nn import rows_at_once

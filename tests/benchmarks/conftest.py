@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,37 @@ from tests.benchmarks.quick import quick, write_idx
 from benchmarks import datasets
 
 
-@pytest.fixture
-def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="session")
+def tiny_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny data set in MNIST's files: each class a bright row of its own."""
     rng = np.random.default_rng(0)
-    where = tmp_path / "data" / "mnist"
-    where.mkdir(parents=True)
+    where = tmp_path_factory.mktemp("data") / "mnist"
+    where.mkdir()
     for prefix, n in (("train", 240), ("t10k", 120)):
         labels = np.tile(np.arange(10, dtype=np.uint8), n // 10)
         images = rng.integers(0, 60, (n, 28, 28), dtype=np.uint8)
         images[np.arange(n), 4 + 2 * labels] = 255
         write_idx(where / f"{prefix}-images-idx3-ubyte.gz", images)
         write_idx(where / f"{prefix}-labels-idx1-ubyte.gz", labels)
-    monkeypatch.setenv(datasets.VARIABLE, str(where.parent))
     return where.parent
+
+
+@pytest.fixture
+def mnist(tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That folder, as the one with all data sets."""
+    monkeypatch.setenv(datasets.VARIABLE, str(tiny_mnist))
+    return tiny_mnist
+
+
+@pytest.fixture
+def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fifth of scikit-learn's digits in place of all."""
+
+    def load() -> datasets.Split:
+        whole = datasets._digits()
+        return whole.take(260, 100)
+
+    monkeypatch.setitem(datasets._LOADERS, "digits", (load, 1 / 4))
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +70,16 @@ def alphabets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(omniglot, "SPN_FOLDER", tmp_path / "spn")
 
 
+@pytest.fixture(scope="session")
+def made(tiny_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(datasets.VARIABLE, str(tiny_mnist))
+        return quick("labels", tmp_path_factory.mktemp("made"), "--methods", "cross-entropy", "--sizes", "2")[
+            0
+        ]
+
+
 @pytest.fixture
-def valid(mnist: Path, tmp_path: Path) -> dict[str, Any]:
-    return quick("labels", tmp_path, "--methods", "cross-entropy", "--sizes", "2")[0]
+def valid(made: dict[str, Any]) -> dict[str, Any]:
+    """A record of a short run."""
+    return copy.deepcopy(made)

@@ -16,6 +16,7 @@ from coterie.methods.candidates import representatives
 
 
 @pytest.mark.filterwarnings("ignore::coterie.CollapseWarning")  # so few steps leave clusters empty
+@pytest.mark.usefixtures("few_digits")
 def test_one_draw_in_few_steps(tmp_path: Path) -> None:
     words = ["label-rule", "--quick", "--draws", "0", "--sizes", "5,25", "--set", "max_steps=3"]
     assert run.main([*words, "--out", str(tmp_path)]) == 0

@@ -27,7 +27,7 @@ def test_memory_and_time_of_a_mapped_fit(tmp_path: Path) -> None:
 def test_anonymous_memory_is_what_arrays_take() -> None:
     # in a process of its own: what other tests let go of would be reused or given back here
     code = (
-        "import numpy as np; from benchmarks.suites.memmap import anonymous; before = anonymous(); "
+        "import numpy as np; from benchmarks.processes import anonymous; before = anonymous(); "
         "held = np.ones(8 * 2**20); print((anonymous() - before) / held.nbytes)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -41,11 +41,13 @@ SLOW = {
     "shards",
 }
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
+# the suite "pairs" runs the other methods of the same cases
+CHOSEN = {"noise": ("--methods", "ccn-kcl-vote"), "outputs": ("--methods", "siamese+kmeans")}
 
 
 @pytest.mark.parametrize("suite", FAST)
 def test_suite_runs_end_to_end(suite: str, mnist: Path, tmp_path: Path) -> None:
-    records = quick(suite, tmp_path / "out", "--set", "max_steps=3")
+    records = quick(suite, tmp_path / "out", "--set", "max_steps=3", *CHOSEN.get(suite, ()))
     assert records
     for found in records:
         assert found["draw"] == 3
@@ -57,6 +59,7 @@ def test_suite_runs_end_to_end(suite: str, mnist: Path, tmp_path: Path) -> None:
     assert "--out" not in page
 
 
+@pytest.mark.usefixtures("few_digits")
 def test_suite_adc_measures_the_network_its_embedding_and_kmeans(tmp_path: Path) -> None:
     found = {one["method"]: one for one in quick("adc", tmp_path, "--set", "max_steps=2")}
     assert set(found) == {"adc", "adc-pairs", "ccn-pairs", "ddc", "kmeans"}
@@ -184,6 +187,7 @@ def test_ddc_on_stories_of_the_commonest_topics(tmp_path: Path, monkeypatch: pyt
     assert "300 stories" in found["departures"][1]
 
 
+@pytest.mark.usefixtures("few_digits")
 def test_figures_of_watched_ddc_runs(mnist: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     found = quick("ddc-watched", results, "--set", "max_steps=8")
@@ -197,6 +201,7 @@ def test_figures_of_watched_ddc_runs(mnist: Path, tmp_path: Path) -> None:
         assert arrays["cross_entropy"][-1] < arrays["cross_entropy"][0]
 
 
+@pytest.mark.usefixtures("few_digits")
 def test_weights_are_searched_around_the_preset(tmp_path: Path) -> None:
     (found,) = quick("adc-search", tmp_path, "--set", "max_steps=2")
     weights = found["settings"]["parameters"]["weights"]

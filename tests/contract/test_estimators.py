@@ -47,6 +47,7 @@ def make(method: type[NeuralClusterer], **params: Any) -> Any:
 
 @pytest.mark.filterwarnings("ignore::coterie.CollapseWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+@pytest.mark.usefixtures("few_starts")
 def test_scikit_learn_s_own_checks(method: type[NeuralClusterer]) -> None:
     assert_scikit_learn_passes(method(n_restarts=1, max_steps=10))
 
@@ -252,7 +253,7 @@ def test_folds_of_pairs(method: type[NeuralClusterer], digits: Digits) -> None:
     X, y = digits
     pairs = Pairs.from_labels(y, 900, random_state=0)
     for train, test in KFold(3, shuffle=True, random_state=0).split(X):
-        model = make(method, max_steps=150).fit(X[train], pairs=pairs.restrict(train))
+        model = make(method, max_steps=100).fit(X[train], pairs=pairs.restrict(train))
         assert nmi(y[test], model.predict(X[test])) > 0.5
 
 

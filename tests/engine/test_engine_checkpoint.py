@@ -30,7 +30,7 @@ SEEDS = [11, 12]
 DOCS = Path(__file__).parents[2] / "docs"
 # as it is, outside these tests
 SECONDS = Checkpointer.seconds
-STEPS = 7  # of each restart, at 3 an epoch: the last epoch is cut short
+STEPS = 5  # of each restart, at 3 an epoch: the last epoch is cut short
 
 
 class Raise:
@@ -295,7 +295,7 @@ def test_a_folder_that_cannot_be_made_is_named(make_task: MakeTask, tmp_path: Pa
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("step", [1, 5, STEPS, 2 * STEPS])
+@pytest.mark.parametrize("step", [1, 4, STEPS, 2 * STEPS])
 def test_a_signal_ends_with_a_checkpoint(
     make_task: MakeTask, tmp_path: Path, number: signal.Signals, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

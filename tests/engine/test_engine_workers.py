@@ -11,16 +11,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
 import pytest
 import torch
 from tests.engine.crashes import crash, crash_once
+from tests.engine.pools import InThisProcess
 from tests.engine.tasks import noisy_network
 from tests.engine.toys import toy_task
 from tests.waiting import alive, in_child, wait_until
@@ -85,28 +84,6 @@ def test_the_number_of_workers_changes_no_bit(make_task: MakeTask, how: str) -> 
     alone = finished(task, how, 1)
     assert any(info["replaced"] for info in alone.runs)
     assert_same(finished(task, how, 2), alone)
-
-
-class InThisProcess:
-    """A pool whose calls are made at once; the first few die."""
-
-    def __init__(self, shared: object, n_workers: int, deaths: int = 0) -> None:
-        self.shared, self.n_workers, self.deaths = shared, n_workers, deaths
-
-    def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(call(self.shared, *arguments))
-        return future
-
-    def result(self, future: Future[Any]) -> Any:
-        self.deaths -= 1
-        return None if self.deaths >= 0 else future.result()
-
-    def __enter__(self) -> InThisProcess:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
 
 
 @pytest.mark.parametrize("deaths", [0, 2])
@@ -175,16 +152,14 @@ def test_a_dead_worker_is_replaced_and_dying_ones_end_the_fit(monkeypatch: pytes
     monkeypatch.setattr(pool_module, "MOST_DEATHS", 1)
     with Pool(None, 1) as pool:
         assert pool.result(pool.submit(crash, "live")) == os.getpid()
-        assert pool.result(pool.submit(crash, "die")) is None
-        with pytest.raises(InputError, match="n_jobs: 2 worker processes died in a row"):
-            pool.result(pool.submit(crash, "die"))
-
-
-def test_a_worker_that_dies_between_two_calls_is_replaced() -> None:
-    with Pool(None, 1) as pool:
+        # it dies between two calls
         assert pool.submit(crash, "die").exception() is not None
         assert pool.result(pool.submit(crash, "live")) is None
         assert pool.result(pool.submit(crash, "live")) == os.getpid()
+        # and in the middle of one, again and again
+        assert pool.result(pool.submit(crash, "die")) is None
+        with pytest.raises(InputError, match="n_jobs: 2 worker processes died in a row"):
+            pool.result(pool.submit(crash, "die"))
 
 
 def grow(shared: None, mebibytes: int) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.engine.pools import one_worker
 from tests.waiting import in_child
 from torch import Tensor, nn
 
@@ -186,6 +187,7 @@ def test_a_fit_in_a_forked_child_does_not_wait_for_ever(n_jobs: int, monkeypatch
     """The lock of a fit that goes on in another thread is not there to be released; nor are its workers."""
     monkeypatch.setattr(restarts, "TRIAL_SECONDS", 0.0)
     monkeypatch.setattr(restarts, "WORTH_SECONDS", 0.0)
+    monkeypatch.setattr(restarts, "Pool", one_worker)
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:

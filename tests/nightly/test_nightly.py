@@ -1,11 +1,11 @@
-"""A slice of the nightly test and of the soak; and each of them sees what it is there to see."""
+"""A slice of the nightly test and of the soak; and each of them sees what it is there to see.
+
+Kills take a process that has started no thread: `.ci/run` runs a slice of them by the command itself.
+"""
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,25 +19,6 @@ from tests.nightly.records import RESULTS
 
 from benchmarks import record
 from coterie import InputError
-
-ROOT = Path(__file__).parents[2]
-
-
-def test_a_few_kills_lose_nothing() -> None:
-    """In a process of its own: it forks, and other tests leave threads."""
-    none = ["--worker-kills", "0", "--models", "0", "--calls", "0", "--sessions", "0"]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.nightly", "--kills", "1", *none],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    said = [line.partition(":")[0] for line in done.stdout.splitlines()]
-    assert said == ["fit", "racing", "auto count", "writing", "label", "0 faults"]
-    assert all("kills 1" in line for line in done.stdout.splitlines()[:-1])
 
 
 def test_a_few_changed_models(tmp_path: Path) -> None:
