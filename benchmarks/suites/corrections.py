@@ -90,11 +90,15 @@ class Person:
                 self._learn()
                 waiting = 0
             else:
-                self.state = self._ask("act", step.body | {"version": self.state["version"]})
+                self._do(step.body)
                 self.actions.append(step.body["do"])
                 waiting += 1
             found.append(self._accuracy())
         return found
+
+    def _do(self, body: dict[str, Any]) -> None:
+        """Send an action as the page's script does."""
+        self.state = self._ask("act", body | {"version": self.state["version"]})
 
     def _steps(self, labels: Ints) -> Iterator[Step]:
         clusters = [one["id"] for one in self.state["clusters"]]
@@ -139,9 +143,12 @@ class Person:
                 after[rows] = labels.max() + place
             yield Step({"do": "split", "cluster": cluster, "parts": parts[1:]}, after)
 
+    def _press_learn(self) -> None:
+        self._ask("refit", {"version": self.state["version"]})
+
     def _learn(self) -> None:
         begun = time.monotonic()
-        self._ask("refit", {"version": self.state["version"]})
+        self._press_learn()
         while self._ask("version")["busy"]:
             time.sleep(0.05)
         self.state = self._ask("state")

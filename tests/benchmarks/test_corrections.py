@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from benchmarks.suites.corrections import Person, errors, homes
+from tests.browser import Browser
 from tests.cli.open_client import Done, served
+from tests.cli.open_page import DESK, go, look
 
 from coterie.cli.open import library, work
 from coterie.cli.open.library import Library
 from coterie.cli.open.session import Session
+
+Ints = npt.NDArray[np.int64]
 
 
 def test_what_counts_as_wrong() -> None:
@@ -24,26 +30,143 @@ def test_what_counts_as_wrong() -> None:
     assert homes(y, np.array([7, 7, 3, 3, 3, 9])) == {0: 7, 1: 3}
 
 
-def test_a_person_merges_splits_and_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "start", Done)
+def write_run(folder: Path) -> Ints:
+    """The first object in two clusters, the second and the third in one, and a stray picture; the objects."""
     y = np.repeat(np.arange(4), 12)
-    # the first object in two clusters, the second and the third in one, and a stray picture
     found = np.concatenate([np.repeat([0, 1], 6), np.repeat(2, 24), np.repeat(3, 12)])
     found[40] = 0
     points = np.eye(4, dtype=np.float32)[y] * 5 + np.random.default_rng(0).normal(size=(48, 4)) * 0.1
-    explore = tmp_path / library.FOLDER
+    explore = folder / library.FOLDER
     explore.mkdir()
     np.save(explore / library.SCORES, 0.9 * np.eye(4, dtype=np.float32)[found] + 0.025)
-    for name in (library.POINTS, library.VALUES):
+    for name in (library.POINTS, library.VALUES, library.FEATURES):
         np.save(explore / name, points.astype(np.float32))
     facts = {"kind": "values", "modality": "vectors", "columns": list("abcd"), "threshold": 0.0}
+    facts |= {"method": "none", "loss": "", "command": "", "params": {}, "history": []}
     (explore / library.META).write_text(json.dumps(facts | {"data": "", "reading": [], "folder": ""}))
     (explore / library.NAMES).write_text(json.dumps([str(row) for row in range(48)]))
-    session = Session(tmp_path, Library(explore), "ann")
+    return y
+
+
+class AtThePage(Person):
+    """The same person in front of a browser: clicks and keys in place of requests."""
+
+    def __init__(self, page: Browser, address: str, y: Ints) -> None:
+        self._page = page
+        look(page, *DESK)
+        page.open(address)
+        page.wait_for("page.state && document.querySelectorAll('.card').length > 0")
+        super().__init__(address, y)
+
+    def _do(self, body: dict[str, Any]) -> None:
+        ways = {"move": self._move, "merge": self._merge, "split": self._split, "wrong": self._wrong_here}
+        ways[body["do"]](body)
+        self._page.wait_for(f"page.state.version === {self.state['version'] + 1}")
+        self.state = self._ask("state")
+
+    def _press_learn(self) -> None:
+        self._page.press("l")
+        self._page.wait_for("page.state.refit.running || page.state.refit.waiting === 0")
+
+    def _open(self, cluster: int) -> None:
+        go(self._page, f"c/{cluster}")
+        self._page.wait_for(
+            f"location.hash === '#/c/{cluster}' && page.view?.known?.size === page.view?.size"
+        )
+
+    def _select(self, rows: list[int]) -> None:
+        for row in rows:
+            place = self._page.evaluate(f"[...page.view.known].find(([, one]) => one.row === {row})[0]")
+            self._page.evaluate(f"page.view.focus({place})")
+            self._page.press(" ")
+        self._page.wait_for(f"page.selection.size === {len(rows)}")
+
+    def _pick(self, cluster: int | None) -> None:
+        self._page.wait_for("document.querySelector('dialog').open")
+        if cluster is None:
+            self._page.evaluate("document.getElementById('new').click()")
+            return
+        name = next(one["name"] for one in self.state["clusters"] if one["id"] == cluster)
+        names = "[...document.querySelectorAll('.pick button')]"
+        self._page.evaluate(
+            f"{names}.find(one => one.querySelector('span:not(.look)')?.textContent === '{name}').click()"
+        )
+
+    def _move(self, body: dict[str, Any]) -> None:
+        self._open(int(self.labels[body["rows"][0]]))
+        self._select(body["rows"])
+        self._page.press("v")
+        self._pick(body["cluster"])
+
+    def _wrong_here(self, body: dict[str, Any]) -> None:
+        self._open(body["cluster"])
+        self._select(body["rows"])
+        self._page.press("w")
+
+    def _merge(self, body: dict[str, Any]) -> None:
+        first, second = body["clusters"]
+        self._open(first)
+        self._page.press("m")
+        self._pick(second)
+
+    def _split(self, body: dict[str, Any]) -> None:
+        self._open(body["cluster"])
+        self._page.press("x")
+        n = 1 + len(body["parts"])
+        self._page.wait_for("document.querySelectorAll('.part').length === 2")
+        if n > 2:
+            self._page.evaluate(
+                f"(box => {{ box.value = {n}; box.dispatchEvent(new Event('change')); }})"
+                "(document.querySelector('dialog select'))"
+            )
+            self._page.wait_for(f"document.querySelectorAll('.part').length === {n}")
+        self._page.evaluate("document.querySelector('dialog button.main').click()")
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    monkeypatch.setattr(work, "start", Done)
+    write_run(tmp_path)
+    return Session(tmp_path, Library(tmp_path / library.FOLDER), "ann")
+
+
+@pytest.mark.parametrize("in_browser", [False, True])
+def test_a_person_merges_splits_and_moves(
+    session: Session, request: pytest.FixtureRequest, in_browser: bool
+) -> None:
+    y = np.repeat(np.arange(4), 12)
     with served(session) as server:
-        person = Person(server.address, y)
-        accuracy = person.work()
+        if in_browser:
+            browser = request.getfixturevalue("browser")
+            person: Person = AtThePage(browser, server.address, y)
+            accuracy = person.work()
+            assert browser.complaints == []
+            browser.open("about:blank")
+        else:
+            person = Person(server.address, y)
+            accuracy = person.work()
     assert accuracy[-1] == 1
     assert len(person.actions) <= 4
     assert {"merge", "move"} <= set(person.actions)
     assert [entry.do for entry in session.bench.journal.entries if entry.do != "fit"] == person.actions
+
+
+def test_every_action_of_the_person_does_the_same_in_a_browser(session: Session, browser: Browser) -> None:
+    y = np.repeat(np.arange(4), 12)
+    with served(session) as server:
+        person = AtThePage(browser, server.address, y)
+        parts = [part["rows"] for part in session.parts(2, 3)["parts"]]
+        for body in (
+            {"do": "split", "cluster": 2, "parts": parts[1:]},
+            {"do": "wrong", "cluster": 0, "rows": [40, 3]},
+            {"do": "move", "cluster": None, "rows": [7, 8]},
+            {"do": "move", "cluster": 3, "rows": [9]},
+            {"do": "merge", "clusters": [3, 0]},
+        ):
+            person._do(body)
+            entry = session.bench.journal.entries[-1]
+            assert entry.do == body["do"]
+            if "rows" in body:
+                assert sorted(entry.what["rows"]) == sorted(map(str, body["rows"]))
+        browser.open("about:blank")
+    assert len(session.bench.journal.entries) == 5
