@@ -156,13 +156,14 @@ def test_every_action_of_the_person_does_the_same_in_a_browser(session: Session,
     with served(session) as server:
         person = AtThePage(browser, server.address, y)
         parts = [part["rows"] for part in session.parts(2, 3)["parts"]]
-        for body in (
+        bodies: tuple[dict[str, Any], ...] = (
             {"do": "split", "cluster": 2, "parts": parts[1:]},
             {"do": "wrong", "cluster": 0, "rows": [40, 3]},
             {"do": "move", "cluster": None, "rows": [7, 8]},
             {"do": "move", "cluster": 3, "rows": [9]},
             {"do": "merge", "clusters": [3, 0]},
-        ):
+        )
+        for body in bodies:
             person._do(body)
             entry = session.bench.journal.entries[-1]
             assert entry.do == body["do"]
