@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_blobs
 
 from coterie import DDC, InputError, InputTypeError, ask
+from coterie.methods import pools
 from coterie.metrics import clustering_accuracy
 
 X, Y = make_blobs(80, 3, centers=4, random_state=0)
@@ -127,3 +128,22 @@ def test_bad_calls(start: DDC, oracle: Any, budget: Any, kind: type[Exception], 
 def test_one_sample(start: DDC) -> None:
     with pytest.raises(InputError, match="X must have at least 2 samples to compare, got 1"):
         ask(start, X[:1], truth, 1)
+
+
+def test_data_of_another_width(start: DDC) -> None:
+    with pytest.raises(InputError, match="features"):
+        ask(start, X[:, :2], truth, 5)
+
+
+def test_what_follows_is_said_of_every_sample(start: DDC, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "MOST_ROWS", 50)
+    asked = ask(start, X, truth, 30)
+    assert asked.labels.shape == asked.confidence.shape == (80,)
+    assert ((asked.confidence >= 0) & (asked.confidence <= 1)).all()
+    assert len(asked.history) == 31
+    assert asked.share_wrong == asked.history[-1] >= asked.share_wrong_after(20) >= 0
+    assert asked.history[-1] < asked.history[0]
+    assert len({row for question in asked.answers for row in question}) <= 50
+    assert asked.unassigned_curve()["unassigned"][0] == 0
+    assert str(asked).startswith(f"30 answers: about {100 * asked.share_wrong:.1f}% is still wrong")
+    assert 0 <= asked.calibration_error <= 1
