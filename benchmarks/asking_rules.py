@@ -81,7 +81,7 @@ class Start:
 
     @property
     def n_clusters(self) -> int:
-        return self.probabilities.shape[1]
+        return int(self.probabilities.shape[1])
 
     def distances(self, row: int) -> Floats:
         """From one row to all (n,)."""

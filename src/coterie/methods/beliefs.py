@@ -75,7 +75,8 @@ class Beliefs:
     @property
     def labels(self) -> Ints:
         """The likeliest group (n,) of each sample."""
-        return self.shares.argmax(axis=1).astype(np.int64)
+        found: Ints = self.shares.argmax(axis=1).astype(np.int64)
+        return found
 
 
 def _shares(evidence: Floats) -> Floats:
@@ -156,7 +157,7 @@ class Reader:
         if own[likeliest] >= TAKEN:
             found.taken[root] = likeliest
         column = self._sum(rows)
-        for number in np.flatnonzero(own[:-1] > 0):
+        for number in np.flatnonzero(own[:-1] > 0).tolist():
             found.evidence[number] = found.evidence[number] + own[number] * column
         found.open |= dict.fromkeys(rows, own)
 

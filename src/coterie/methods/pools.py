@@ -40,6 +40,6 @@ class Pool:
     def nearest(self) -> npt.NDArray[np.int64]:
         """For each of the n rows, the nearest of the pool; its own place where it is of the pool."""
         found = NearestNeighbors(n_neighbors=1).fit(self.points)
-        near = found.kneighbors(self._all_points, return_distance=False)[:, 0].astype(np.int64)
+        near: npt.NDArray[np.int64] = found.kneighbors(self._all_points, return_distance=False)[:, 0]
         near[self.rows] = np.arange(len(self.rows))
         return near

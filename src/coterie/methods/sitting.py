@@ -82,7 +82,7 @@ class Sitting:
 
     def __init__(self, probabilities: Floats, points: Floats) -> None:
         self._n, self._n_clusters = probabilities.shape
-        self._model_labels = probabilities.argmax(axis=1).astype(np.int64)
+        self._model_labels: npt.NDArray[np.int64] = probabilities.argmax(axis=1).astype(np.int64)
         self._sizes = np.bincount(self._model_labels, minlength=self._n_clusters)
         walk = Walk(points, probabilities)
         self.reader = Reader(walk, np.asarray(probabilities, dtype=np.float32))

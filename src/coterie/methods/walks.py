@@ -60,7 +60,8 @@ class Walk:
     def ends(self, values: npt.NDArray[Any]) -> Floats:
         """What a walk from each sample finds at its end, of values (n,) or (n, m)."""
         root = self._root if values.ndim == 1 else self._root[:, None]
-        return np.maximum(self._solve(values.astype(np.float32) * root) / root, 0)
+        found: Floats = np.maximum(self._solve(values.astype(np.float32) * root) / root, 0)
+        return found
 
     def reach(self, row: int) -> Floats:
         """How likely a walk from each sample ends at a row."""
@@ -70,7 +71,8 @@ class Walk:
 
     def visits(self, weights: npt.NDArray[Any]) -> Floats:
         """How much weight ends at each row, of walks from all samples with weights (n,)."""
-        return np.maximum(self._solve(weights.astype(np.float32) / self._root) * self._root, 0)
+        found: Floats = np.maximum(self._solve(weights.astype(np.float32) / self._root) * self._root, 0)
+        return found
 
     def _solve(self, right: Floats) -> Floats:
         """(1 - a) (I - a S)^-1 times `right`, by conjugate gradients on all columns at once."""
