@@ -1,4 +1,4 @@
-"""The commands of the README do what it shows, here in fewer steps."""
+"""The commands of the README and of the page on the command line do what these show, in fewer steps."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import pytest
 
 from coterie.cli import main
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
 SHORTER = ["--max-steps", "20"]
 
 
-def session(heading: str) -> list[tuple[list[str], str]]:
+def session(page: str, heading: str) -> list[tuple[list[str], str]]:
     """Commands of a section's console block, each with what it is shown to print."""
-    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    text = (ROOT / page).read_text(encoding="utf-8")
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     block = re.findall(r"```console\n(.*?)```", section, flags=re.DOTALL)[0]
     commands = [part.partition("\n") for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
     return [(shlex.split(line, comments=True), shown.strip("\n")) for line, _, shown in commands]
@@ -33,7 +34,7 @@ def test_from_a_folder_of_images_to_a_report(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("coterie.report.html._MAP_ROWS", 60)  # t-SNE of more takes seconds
-    install, *commands = session("A folder of images, from scratch")
+    install, *commands = session("docs/command_line.md", "A folder of images, from scratch")
     assert install == (["pip", "install", "."], "")
     assert [" ".join(words[:2]) for words, _ in commands] == ["coterie demo", "coterie fit", "coterie report"]
     for words, shown in commands:
@@ -54,7 +55,7 @@ def test_from_a_folder_of_photos_to_a_report(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("coterie.cli.demo_photos.N_PHOTOS", 24)
-    install, *commands = session("A folder of photos")
+    install, *commands = session("README.md", "A folder of photos")
     assert install == (["pip", "install", ".[photos]"], "")
     assert [" ".join(words[:2]) for words, _ in commands] == ["coterie demo", "coterie fit", "coterie report"]
     more = [*SHORTER, "--n-jobs", "1"]
