@@ -32,6 +32,7 @@ SLOW = {
     "read-table",
     "minutes",
     "features",
+    "ask",
     "start-up",
     "encoders",
     "embedding",

@@ -170,7 +170,7 @@ class Chooser:
         ones, others = np.triu_indices(len(sizes), 1)
         for at in np.argsort(-gains[ones, others], kind="stable").tolist():
             a, b = int(ones[at]), int(others[at])
-            if known.is_open(beliefs.groups[a][0], beliefs.groups[b]):
+            if all(known.is_open(row, beliefs.groups[b]) for row in beliefs.groups[a]):
                 question = self._typical(beliefs, a), self._typical(beliefs, b)
                 gain, mass, expected = float(gains[a, b]), float(smaller[a, b]), float(one[a, b])
                 return Proposal(question, gain, mass, expected, groups=True)
