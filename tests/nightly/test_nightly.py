@@ -137,3 +137,11 @@ def test_the_recorded_nightly_run_was_whole() -> None:
     assert sum(counts["models"].values()) == 1_000
     assert sum(counts["calls"].values()) == 10_000
     assert all("semlock" in fault for part in found["runs"] for fault in part["faults"])
+
+
+def test_the_recorded_sessions_contradict_nothing() -> None:
+    found = record.read(RESULTS / "nightly-corrections-1000.json")
+    (part,) = found["runs"]
+    assert found["commit"]["dirty"] is False
+    assert part["counts"]["sessions"] == 1_000
+    assert part["faults"] == []
