@@ -8,7 +8,7 @@ import resource
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 SAMPLED_EVERY = 0.5
@@ -67,16 +67,24 @@ def _processor_seconds() -> float:
 @contextlib.contextmanager
 def _watched(pid: int) -> Iterator[list[tuple[int, float]]]:
     """Bytes of a process and its descendants, and the machine's load, again and again."""
-    seen, ended = [(tree_bytes(pid), os.getloadavg()[0])], threading.Event()
+    seen = [(tree_bytes(pid), os.getloadavg()[0])]
+    with called_again(lambda: seen.append((tree_bytes(pid), os.getloadavg()[0])), SAMPLED_EVERY):
+        yield seen
+
+
+@contextlib.contextmanager
+def called_again(call: Callable[[], object], every: float) -> Iterator[None]:
+    """Call a function every so many seconds, in a thread, until the block ends."""
+    ended = threading.Event()
 
     def watch() -> None:
-        while not ended.wait(SAMPLED_EVERY):
-            seen.append((tree_bytes(pid), os.getloadavg()[0]))
+        while not ended.wait(every):
+            call()
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        yield seen
+        yield
     finally:
         ended.set()
         watcher.join()
@@ -106,16 +114,10 @@ def anonymous() -> int:
 @contextlib.contextmanager
 def peak_memory() -> Iterator[list[int]]:
     """The largest anonymous memory while the block runs, as the one entry of a list."""
-    found, ended = [anonymous()], threading.Event()
+    found = [anonymous()]
 
-    def watch() -> None:
-        while not ended.wait(OWN_MEMORY_SAMPLED_EVERY):
-            found[0] = max(found[0], anonymous())
+    def note() -> None:
+        found[0] = max(found[0], anonymous())
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with called_again(note, OWN_MEMORY_SAMPLED_EVERY):
         yield found
-    finally:
-        ended.set()
-        watcher.join()

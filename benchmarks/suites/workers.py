@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 
 from benchmarks.columns import metric
 from benchmarks.estimators import RecordedDDC
+from benchmarks.processes import called_again
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.from_pairs import read_split
 
@@ -85,19 +85,10 @@ def _watched() -> Iterator[dict[int, float]]:
     """Processor seconds of this process and of its children while it is inside."""
     own = time.process_time()
     seconds: dict[int, float] = {}
-    ended = threading.Event()
-
-    def sample() -> None:
-        while not ended.wait(_SAMPLED_EVERY):
-            seconds.update(_children())
-
-    thread = threading.Thread(target=sample, daemon=True)
-    thread.start()
     try:
-        yield seconds
+        with called_again(lambda: seconds.update(_children()), _SAMPLED_EVERY):
+            yield seconds
     finally:
-        ended.set()
-        thread.join()
         seconds[os.getpid()] = time.process_time() - own
 
 

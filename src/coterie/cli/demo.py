@@ -12,8 +12,7 @@ import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
-from coterie._errors import InputError
-from coterie.cli.demo_photos import CREDIT, write_photos
+from coterie.cli.demo_photos import CREDIT, make_new_folder, write_photos
 from coterie.cli.demo_sets import run_sets
 from coterie.cli.options.demo import N_IMAGES, N_PHOTOS
 from coterie.cli.table import format_table
@@ -83,12 +82,7 @@ def write_images(folder: Path) -> None:
         pillow is missing.
     """
     pillow, _ = load_pillow()
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise InputError(
-            f"--images: {folder} cannot be created: {error.strerror}; choose a new folder"
-        ) from error
+    make_new_folder(folder, "--images")
     for number, image in enumerate(load_digits().images[:N_IMAGES]):
         pillow.fromarray((image * 15).astype(np.uint8)).save(folder / f"{number:04}.png")
 

@@ -29,12 +29,7 @@ def write_photos(folder: Path) -> None:
         pillow is missing.
     """
     pillow, _ = load_pillow()
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise InputError(
-            f"--photos: {folder} cannot be created: {error.strerror}; choose a new folder"
-        ) from error
+    make_new_folder(folder, "--photos")
     rng = np.random.default_rng(0)
     for name in PHOTOS:
         photo = load_sample_image(f"{name}.jpg")
@@ -43,3 +38,19 @@ def write_photos(folder: Path) -> None:
             top, left = (int(rng.integers(length - side)) for length in photo.shape[:2])
             piece = photo[top : top + side, left : left + side]
             pillow.fromarray(piece).save(folder / f"{name}-{number:03}.jpg", quality=90)
+
+
+def make_new_folder(folder: Path, option: str) -> None:
+    """Make the folder that an option names.
+
+    Raises
+    ------
+    InputError
+        It is there, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(
+            f"{option}: {folder} cannot be created: {error.strerror}; choose a new folder"
+        ) from error

@@ -151,11 +151,16 @@ def rows_in_memory(sample_shape: Sequence[int], most: int | None = None) -> int:
     return bounded if most is None else min(most, bounded)
 
 
+def parts_in_memory(n: int, sample_shape: Sequence[int], most: int | None = None) -> Iterator[slice]:
+    """Slices of n rows in order, of `rows_in_memory` each."""
+    together = rows_in_memory(sample_shape, most)
+    for start in range(0, n, together):
+        yield slice(start, min(start + together, n))
+
+
 def row_parts(rows: Rows, sample_shape: Sequence[int], most: int | None = None) -> Iterator[Rows]:
     """Numbers of rows in parts of which each fits into memory."""
-    together = rows_in_memory(sample_shape, most)
-    for start in range(0, len(rows), together):
-        yield rows[start : start + together]
+    return (rows[part] for part in parts_in_memory(len(rows), sample_shape, most))
 
 
 def chunks(samples: SampleArray, part: slice | None = None) -> Iterator[Array]:
@@ -356,9 +361,8 @@ class ScaledSource:
 def count_distinct(samples: SampleArray, enough: int) -> int:
     """Number of distinct rows, counted until there are `enough`."""
     seen: set[bytes] = set()
-    together = rows_in_memory(samples.shape[1:], most=1024)
-    for start in range(0, len(samples), together):
-        for row in np.ascontiguousarray(samples[start : start + together]):
+    for part in parts_in_memory(len(samples), samples.shape[1:], most=1024):
+        for row in np.ascontiguousarray(samples[part]):
             seen.add(row.tobytes())
             if len(seen) >= enough:
                 return len(seen)

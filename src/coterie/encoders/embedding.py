@@ -204,7 +204,7 @@ def _map(job: _Job, batches: Sequence[list[int]], n_jobs: int | None) -> Iterato
                 running[pool.submit(embed_rows, rows)] = rows
             ended, _ = wait(running, PATIENCE, FIRST_COMPLETED)
             if not ended:
-                yield _nothing(job.encoder)  # time to write what came before
+                yield _nothing(job.encoder)  # the writer looks at its clock
             for future in sorted(ended, key=lambda one: one.exception() is not None):
                 found = pool.result(future)
                 if found is None:  # its worker died, and with it all calls under way

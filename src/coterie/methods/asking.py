@@ -49,8 +49,8 @@ class Asked:
     history : list of float
         `share_wrong` before the first question and after each.
     calibration_error : float
-        Expected calibration error of the model's beliefs on the questions about samples: how far the chances
-        were from what came true. NaN before the first such answer.
+        Expected calibration error of the model's beliefs on the questions about samples: how far they
+        were from the answers. NaN without such an answer.
     """
 
     answers: dict[Question, bool | None] = field(default_factory=dict)

@@ -24,7 +24,7 @@ from coterie.cli.run_folder import LABELS, Fitted, load_fitted
 from coterie.corrections.journal import Journal
 from coterie.corrections.questions import Candidates
 from coterie.corrections.statements import answers_in
-from coterie.data.arrays import rows_in_memory
+from coterie.data.arrays import parts_in_memory
 from coterie.data.files import atomic_write
 from coterie.encoders.opening import text_of
 from coterie.methods.candidates import representatives
@@ -113,9 +113,8 @@ def _outputs(fitted: Fitted) -> tuple[Array, Array]:
     estimator, X = fitted.estimator, fitted.samples.X
     encoded = estimator.encoder_ is not None
     scores, features = [], []
-    together = rows_in_memory(X.shape[1:], most=_CHUNK)
-    for start in range(0, len(X), together):
-        part = np.asarray(X[slice(start, start + together)])
+    for rows in parts_in_memory(len(X), X.shape[1:], most=_CHUNK):
+        part = np.asarray(X[rows])
         found = estimator.predict_proba(part).astype(np.float32)
         if getattr(estimator, "noise", False):
             found[estimator.predict(part) < 0] = 0
@@ -223,9 +222,8 @@ def _save_pixels(path: Path, values: Any) -> None:
     first = np.asarray(values[: min(len(values), 1000)])
     low, high = value_range(first)
     parts = []
-    together = rows_in_memory(values.shape[1:], most=_CHUNK)
-    for start in range(0, len(values), together):
-        part = np.asarray(values[slice(start, start + together)])
+    for rows in parts_in_memory(len(values), values.shape[1:], most=_CHUNK):
+        part = np.asarray(values[rows])
         if part.dtype != np.uint8:
             part = np.rint(255 * np.clip((part.astype(np.float32) - low) / (high - low), 0, 1)).astype(
                 np.uint8
