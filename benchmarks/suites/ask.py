@@ -28,7 +28,7 @@ from coterie import ADC
 from coterie.corrections.relations import Contradiction, Link, Relations
 from coterie.methods.beliefs import Reader
 from coterie.methods.feature_starts import reduce_features
-from coterie.methods.sitting import Sitting
+from coterie.methods.labeling_session import LabelingSession
 from coterie.methods.stopping import calibration_error
 from coterie.methods.walks import Walk
 from coterie.metrics import clustering_accuracy
@@ -145,16 +145,16 @@ def _said(teller: Teller, budget: int) -> Relations:
 
 def _ours(start: Start, teller: Teller, budgets: tuple[int, ...]) -> Outcome:
     """The library's questions; errors and their estimates after each answer."""
-    sitting = Sitting(start.probabilities, start.points)
-    errors, estimates = [_error(teller.y, sitting.labels)], [sitting.share_wrong]
+    session = LabelingSession(start.probabilities, start.points)
+    errors, estimates = [_error(teller.y, session.labels)], [session.share_wrong]
     metrics: dict[str, Any] = {}
-    while len(errors) <= max(budgets) and (question := sitting.next()) is not None:
-        sitting.take(teller.same(*question))
-        errors.append(_error(teller.y, sitting.labels))
-        estimates.append(sitting.share_wrong)
+    while len(errors) <= max(budgets) and (question := session.next()) is not None:
+        session.take(teller.same(*question))
+        errors.append(_error(teller.y, session.labels))
+        estimates.append(session.share_wrong)
         if len(errors) == CALIBRATED_AT + 1:
             metrics["calibration_error"] = calibration_error(
-                sitting.confidence, _is_right(teller.y, sitting.labels)
+                session.confidence, _is_right(teller.y, session.labels)
             )
     for budget in budgets:
         metrics[f"error_{budget}"] = errors[min(budget, len(errors) - 1)]

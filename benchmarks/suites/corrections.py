@@ -216,7 +216,7 @@ def draw_objects(y: Ints, draw: int) -> Ints:
 
 
 def run(case: Case) -> Outcome:
-    """One sitting, until every picture is where it belongs."""
+    """One session, until every picture is where it belongs."""
     X, y = vectors_of(case.data, "efficientnet-lite0")
     rows = draw_objects(y, case.draw)
     with tempfile.TemporaryDirectory() as name:

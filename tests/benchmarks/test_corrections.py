@@ -1,4 +1,4 @@
-"""The simulated person on the page: what counts as wrong, and a sitting that needs no new fit."""
+"""The simulated person on the page: what counts as wrong, and a session that needs no new fit."""
 
 from __future__ import annotations
 

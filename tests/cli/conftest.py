@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from tests.browser import Browser
-from tests.cli.open_client import Done, make_run, served, sitting
+from tests.cli.open_client import Done, make_run, served, session_of
 from tests.cli.open_page import DESK, look
 
 from coterie import Pairs
@@ -84,7 +84,7 @@ def table() -> Table:
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on pictures of four colours that was looked at once; tests change a copy, `run`."""
     made = make_run(tmp_path_factory.mktemp("opened"))
-    sitting(made).finish()
+    session_of(made).finish()
     Done("map", str(made))
     return made
 
@@ -99,7 +99,7 @@ def run(opened: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def server(run: Path) -> Iterator[OpenServer]:
     """The page of that run."""
-    with served(sitting(run)) as found:
+    with served(session_of(run)) as found:
         yield found
 
 

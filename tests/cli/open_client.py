@@ -69,7 +69,7 @@ def forked_work(*words: str) -> Python:
     return Python(["-m", "coterie.cli.open.work", *words])
 
 
-def sitting(run: Path) -> Session:
+def session_of(run: Path) -> Session:
     if not (run / FOLDER / "meta.json").exists():
         prepare(run, None)
     return Session(run, Library(run / FOLDER), "ann")

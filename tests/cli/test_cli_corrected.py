@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.cli.open_client import sitting
+from tests.cli.open_client import session_of
 from tests.cli.test_open import wait
 from tests.corrections.oracle import contradicted
 
 from coterie.cli import corrected, labels_out
-from coterie.cli.open import sitting as open_sitting
+from coterie.cli.open import opened as open_run
 from coterie.cli.open.session import Session
 from coterie.cli.open.written import label_rows
 from coterie.corrections.workbench import Workbench
@@ -50,7 +50,7 @@ def predicted(run: Path, call: Call, data: Path) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("learn", [False, True])
 def test_predict_repeats_what_was_said(run: Path, call: Call, learn: bool) -> None:
-    session = sitting(run)
+    session = session_of(run)
     correct(session)
     if learn:
         session.refit(3)
@@ -68,7 +68,7 @@ def test_predict_repeats_what_was_said(run: Path, call: Call, learn: bool) -> No
 def test_predict_in_parts_writes_the_same_and_looks_at_no_other_row(
     run: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = sitting(run)
+    session = session_of(run)
     correct(session)
     session.finish()
     whole = predicted(run, call, photos(run))
@@ -88,7 +88,7 @@ def test_predict_in_parts_writes_the_same_and_looks_at_no_other_row(
 def test_new_samples_join_clusters_as_they_are_shown(
     run: Path, call: Call, tmp_path: Path, learn: bool
 ) -> None:
-    session = sitting(run)
+    session = session_of(run)
     correct(session)
     if learn:
         session.refit(3)
@@ -115,7 +115,7 @@ def test_the_report_shows_what_was_said(run: Path, call: Call) -> None:
     assert call("report", str(run))[0] == 0
     before = (run / "report.html").read_text(encoding="utf-8")
     assert "<h3>Cluster 0: 12 rows" in before
-    session = sitting(run)
+    session = session_of(run)
     correct(session)
     sizes = {one["name"]: one["size"] for one in session.state()["clusters"]}
     aside = session.state()["aside"]
@@ -132,7 +132,7 @@ def test_the_report_shows_what_was_said(run: Path, call: Call) -> None:
 
 def test_without_corrections_nothing_differs(run: Path, call: Call) -> None:
     before = predicted(run, call, photos(run))
-    session = sitting(run)
+    session = session_of(run)
     session.act(0, "name", {"cluster": 0, "name": "reds"})
     session.act(1, "undo", {})
     session.finish()
@@ -144,7 +144,7 @@ def test_another_fit_in_the_place_of_a_corrected_one(run: Path, call: Call) -> N
     fit = ["fit", str(photos(run)), "--method", "self-distillation", "--encoder", "none", "--n-clusters", "4"]
     fit += ["--max-steps", "5", "--random-state", "0", "--out", str(run)]
     assert call(*fit, "--overwrite")[0] == 0
-    session = sitting(run)
+    session = session_of(run)
     rows = [tile["row"] for tile in session.members(0, "certain", 0, 2)["tiles"]]
     session.act(0, "name", {"cluster": 0, "name": "old"})
     session.act(1, "pair", {"rows": rows, "same": True})
@@ -160,6 +160,6 @@ def test_another_fit_in_the_place_of_a_corrected_one(run: Path, call: Call) -> N
     assert "corrections of the earlier fit are in" in err
     assert (run / "corrections-1.jsonl").read_bytes() == told
     assert not any((run / name).exists() for name in ("corrections.jsonl", "explore", "clusters.csv"))
-    with open_sitting(run, None, None) as again:
+    with open_run(run, None, None) as again:
         assert "old" not in {one["name"] for one in again.state()["clusters"]}
         assert again.bench.relations.relation(*rows) == 1

@@ -57,7 +57,7 @@ def test_two_sessions_at_once_are_refused(run: Path, call: Call) -> None:
     process, address = start_label()
     code, out, err = call("label", "run")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "RUN: another sitting shows run; finish it first, or use its page in a second tab" in err
+    assert "RUN: another session shows run; finish it first, or use its page in a second tab" in err
     with contextlib.suppress(http.client.RemoteDisconnected):  # it may end before it has replied
         post(address + "stop", {})
     process.communicate()

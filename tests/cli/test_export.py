@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cli.open_client import Done, make_run, sitting
+from tests.cli.open_client import Done, make_run, session_of
 
 from coterie.cli.export import folder_names
 from coterie.cli.open import work
@@ -26,7 +26,7 @@ Call = Callable[..., tuple[int, str, str]]
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of which something was said: two samples moved to a new cluster, whose name is a path."""
     run = make_run(tmp_path_factory.mktemp("export"))
-    session = sitting(run)
+    session = session_of(run)
     session.act(0, "move", {"rows": [0, 1], "cluster": None, "name": "../<b>odd/ones"})
     session.act(1, "wrong", {"rows": [5], "cluster": int(session.bench.shown.labels[5])})
     session.finish()
@@ -35,7 +35,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shown(made: Path) -> dict[str, int]:
-    session = sitting(made)
+    session = session_of(made)
     return dict(zip(session.library.names, session.bench.shown.labels.tolist(), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""`coterie open` without a browser: sittings, what is written, new fits, lost files, and the server."""
+"""`coterie open` without a browser: sessions, what is written, new fits, lost files, and the server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.cli.local_client import get, post, refused
-from tests.cli.open_client import served, sitting
+from tests.cli.open_client import served, session_of
 from tests.corrections.oracle import contradicted
 from tests.waiting import wait_until
 
@@ -51,7 +51,7 @@ def wait(session: Session) -> None:
 
 
 def test_what_was_said_is_written_and_survives(run: Path) -> None:
-    session = sitting(run)
+    session = session_of(run)
     first, second = card(session, 0), card(session, 1)
     rows = [tile["row"] for tile in first["certain"][:3]]
     session.act(0, "move", {"rows": rows, "cluster": second["id"]})
@@ -60,7 +60,7 @@ def test_what_was_said_is_written_and_survives(run: Path) -> None:
     names = [session.library.names[row] for row in rows]
     assert [labels_of(run)[name] for name in names] == [second["id"]] * 3
     assert "reds" in (run / "clusters.csv").read_text(encoding="utf-8")
-    again = sitting(run)
+    again = session_of(run)
     assert again.version == 2
     assert again.words.name_of(second["id"]) == "reds"
     assert [again.bench.shown.labels[row] for row in rows] == [second["id"]] * 3
@@ -70,7 +70,7 @@ def test_what_was_said_is_written_and_survives(run: Path) -> None:
 
 
 def test_samples_that_were_placed_after_the_fit_keep_their_lines(run: Path) -> None:
-    session = sitting(run)
+    session = session_of(run)
     session.write()
     with open(run / "labels.csv", "a", encoding="utf-8") as file:
         file.write("later.png,7,0.900000,1,0.050000\n")
@@ -79,13 +79,13 @@ def test_samples_that_were_placed_after_the_fit_keep_their_lines(run: Path) -> N
     assert labels_of(run)["later.png"] == 7
     assert len(labels_of(run)) == len(session.library) + 1
     # no cluster that is made from now on takes an id of these
-    again = sitting(run)
+    again = session_of(run)
     assert again.bench.fresh == 8
     again.finish()
 
 
 def test_a_page_that_is_out_of_date_changes_nothing(run: Path) -> None:
-    session = sitting(run)
+    session = session_of(run)
     rows = [card(session)["certain"][0]["row"]]
     session.act(0, "wrong", {"rows": rows, "cluster": card(session)["id"]})
     with pytest.raises(Outdated, match="in another tab"):
@@ -95,7 +95,7 @@ def test_a_page_that_is_out_of_date_changes_nothing(run: Path) -> None:
 
 
 def test_a_new_fit_learns_keeps_ids_and_contradicts_nothing(run: Path) -> None:
-    session = sitting(run)
+    session = session_of(run)
     before = session.bench.shown.labels.copy()
     one, other = card(session, 0), card(session, 1)
     rows = [tile["row"] for tile in one["certain"][:2]]
@@ -112,7 +112,7 @@ def test_a_new_fit_learns_keeps_ids_and_contradicts_nothing(run: Path) -> None:
     untouched = ~np.isin(np.arange(len(after)), rows)
     assert (after == before)[untouched].mean() >= 0.99
     session.finish()
-    again = sitting(run)
+    again = session_of(run)
     assert np.array_equal(again.bench.shown.labels, after)
     assert contradicted(again.bench.journal.entries, labels_of(run)) == []
     session = again
@@ -122,7 +122,7 @@ def test_a_new_fit_learns_keeps_ids_and_contradicts_nothing(run: Path) -> None:
 
 
 def test_a_new_fit_that_fails_says_why(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = sitting(run)
+    session = session_of(run)
     monkeypatch.setattr(work, "finish", lambda process: (_ for _ in ()).throw(InputError("no memory")))
     session.act(0, "wrong", {"rows": [0], "cluster": int(session.bench.shown.labels[0])})
     session.refit(1)
@@ -133,7 +133,7 @@ def test_a_new_fit_that_fails_says_why(run: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_split_shows_its_parts_first_and_needs_two_samples(run: Path) -> None:
-    session = sitting(run)
+    session = session_of(run)
     one = card(session)
     found = session.parts(one["id"], 2)["parts"]
     assert sum(len(part["rows"]) for part in found) == one["size"]
@@ -151,7 +151,7 @@ def test_split_shows_its_parts_first_and_needs_two_samples(run: Path) -> None:
 
 
 def test_one_cluster_and_five_hundred(run: Path, tmp_path: Path) -> None:
-    session = sitting(run)
+    session = session_of(run)
     ids = [one["id"] for one in session.state()["clusters"]]
     session.act(0, "merge", {"clusters": ids})
     assert len(session.state()["clusters"]) == 1
@@ -164,7 +164,7 @@ def test_one_cluster_and_five_hundred(run: Path, tmp_path: Path) -> None:
     (run / "explore" / "names.json").write_text(json.dumps([f"photo{row:03}.png" for row in range(500)]))
     np.save(run / "explore" / "stats.npy", np.zeros((500, 2), dtype=np.int64))
     (run / "corrections.jsonl").unlink()
-    state = sitting(run).state()
+    state = session_of(run).state()
     assert len(state["clusters"]) == 500
 
 
@@ -174,7 +174,7 @@ def test_files_that_are_gone_or_changed_are_shown_as_such(run: Path, tmp_path: P
         shutil.copystat(made_photos(run) / name, photos / name)
     meta = json.loads((run / "explore" / "meta.json").read_text())
     (run / "explore" / "meta.json").write_text(json.dumps(meta | {"folder": str(photos)}))
-    session = sitting(run)
+    session = session_of(run)
     (photos / session.library.names[3]).unlink()
     (photos / session.library.names[4]).write_bytes(b"no picture")
     states = [tile.get("state") for tile in session.tiles([2, 3, 4])["tiles"]]
@@ -190,8 +190,8 @@ def made_photos(run: Path) -> Path:
     return Path(json.loads((run / "explore" / "meta.json").read_text())["folder"])
 
 
-def test_two_sittings_and_a_folder_that_cannot_be_written(run: Path) -> None:
-    with alone(run), pytest.raises(InputError, match="another sitting shows"), alone(run):
+def test_two_sessions_and_a_folder_that_cannot_be_written(run: Path) -> None:
+    with alone(run), pytest.raises(InputError, match="another session shows"), alone(run):
         pass
     assert not list(run.glob(".*"))
     with pytest.raises(InputError, match="cannot be written"), alone(run / "model" / "deep"):
@@ -199,7 +199,7 @@ def test_two_sittings_and_a_folder_that_cannot_be_written(run: Path) -> None:
 
 
 def test_the_server_answers_its_own_page_and_nobody_else(run: Path) -> None:
-    with served(sitting(run)) as server:
+    with served(session_of(run)) as server:
         page = get(server.address)
         names = re.findall(r'(?:src|href)="([\w.]+)"', page)
         assert sorted(names) == sorted({*FILES, "state"} - {""})
@@ -233,7 +233,7 @@ def test_the_server_answers_its_own_page_and_nobody_else(run: Path) -> None:
 def test_many_small_pictures_come_in_one_answer_and_none_waits_for_all(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = sitting(run)
+    session = session_of(run)
     lost = session.library.names[3]
     session.library.names[3] = "nowhere.png"
     with served(session) as server:
@@ -254,7 +254,7 @@ def test_many_small_pictures_come_in_one_answer_and_none_waits_for_all(
 
 
 def test_pictures_of_cards_are_ready_before_the_page_is_opened(run: Path) -> None:
-    session = sitting(run)
+    session = session_of(run)
     kept = {int(path.stem.split("-")[0]) for path in (run / "explore" / "thumbnails").rglob("*.jpg")}
     clusters = [one["id"] for one in session.state()["clusters"]]
     cards = session.cards(clusters)["cards"].values()
@@ -262,7 +262,7 @@ def test_pictures_of_cards_are_ready_before_the_page_is_opened(run: Path) -> Non
 
 
 def test_members_by_name_and_search_are_shown_part_by_part(run: Path) -> None:
-    session = sitting(run)
+    session = session_of(run)
     one = card(session)
     names = [tile["name"] for tile in session.members(one["id"], "name", 0, 400)["tiles"]]
     assert names == sorted(names)
@@ -275,7 +275,7 @@ def test_members_by_name_and_search_are_shown_part_by_part(run: Path) -> None:
 
 
 def test_a_contradiction_comes_with_its_chain(run: Path) -> None:
-    session = sitting(run)
+    session = session_of(run)
     with served(session) as server:
         rows = [tile["row"] for tile in card(session)["certain"][:2]]
         post(server.address + "act", {"version": 0, "do": "pair", "rows": rows, "same": True})

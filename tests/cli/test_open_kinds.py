@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from tests.browser import Browser
 from tests.cli.local_client import get, post, refused
-from tests.cli.open_client import Done, served, sitting
+from tests.cli.open_client import Done, served, session_of
 from tests.cli.open_page import DESK, PHONE, look
 
 from coterie.cli.open import library, work
@@ -190,7 +190,7 @@ def test_a_folder_that_cannot_be_written_is_refused(
 
 
 def test_a_folder_that_becomes_read_only_loses_nothing(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = sitting(run)
+    session = session_of(run)
     rows = [session.state()["clusters"][0]["face"]]
     with served(session) as server:
         post(server.address + "act", {"version": 0, "do": "move", "rows": rows, "cluster": None})

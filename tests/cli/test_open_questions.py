@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.cli.local_client import blobs
-from tests.cli.open_client import sitting
+from tests.cli.open_client import session_of
 
 from coterie import InputError, Pairs
-from coterie.cli.open import sitting as sitting_of
+from coterie.cli.open import opened as open_run
 from coterie.cli.open.session import Session
 from coterie.corrections.questions import Candidates, Known, next_question
 from coterie.corrections.relations import Link, Relations, cluster_node
@@ -105,8 +105,8 @@ def rows_of(session: Session) -> tuple[int, int]:
     return first["row"], second["row"]
 
 
-def test_answers_of_a_sitting_are_shown_written_and_undone(run: Path) -> None:
-    session = sitting(run)
+def test_answers_of_a_session_are_shown_written_and_undone(run: Path) -> None:
+    session = session_of(run)
     first = rows_of(session)
     session.act(0, "pair", {"rows": list(first), "same": True})
     second = rows_of(session)
@@ -130,7 +130,7 @@ def test_answers_of_a_sitting_are_shown_written_and_undone(run: Path) -> None:
         for i, j, same in zip(pairs.i, pairs.j, pairs.same, strict=True)
     }
     assert (frozenset(names[row] for row in first), 1) in said
-    again = sitting(run)
+    again = session_of(run)
     assert set(rows_of(again)) not in ({*first}, {*second}, {*third})
     for version in (3, 4):
         again.act(version, "undo", {})
@@ -142,9 +142,9 @@ def test_answers_of_a_file_are_one_action(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "mine.csv"
-    names = sitting(run).library.names
+    names = session_of(run).library.names
     file.write_text(f"i,j,same\n{names[5]},{names[6]},1\n{names[6]},{names[30]},-1\n")
-    with sitting_of(run, None, "ann", str(file)) as session:
+    with open_run(run, None, "ann", str(file)) as session:
         assert capsys.readouterr().err == f"coterie: took over 2 answers of {file}\n"
         assert session.version == 1
         assert session.question()["answers"] == 2
@@ -159,10 +159,10 @@ def test_answers_of_a_file_are_one_action(
 
 
 def test_earlier_answers_of_a_run_are_taken_over_once(run: Path) -> None:
-    names = sitting(run).library.names
+    names = session_of(run).library.names
     (run / "pairs.csv").write_text(f"i,j,same\n{names[5]},{names[6]},1\n")
     for _ in range(2):
-        with sitting_of(run, None, None) as session:
+        with open_run(run, None, None) as session:
             assert session.version == 1
             session.finish()
 
@@ -179,14 +179,14 @@ def test_a_file_of_answers_that_is_wrong_changes_nothing(
     run: Path, tmp_path: Path, lines: str, said: str
 ) -> None:
     file = tmp_path / "mine.csv"
-    file.write_text("i,j,same\n" + lines.format(*sitting(run).library.names) + "\n")
-    with pytest.raises(InputError, match=said), sitting_of(run, None, None, str(file)):
+    file.write_text("i,j,same\n" + lines.format(*session_of(run).library.names) + "\n")
+    with pytest.raises(InputError, match=said), open_run(run, None, None, str(file)):
         pass
     assert not (run / "corrections.jsonl").exists()
 
 
 def test_questions_follow_the_present_fit(run: Path) -> None:
-    session = sitting(run)
+    session = session_of(run)
     rows_of(session)
     questions = session._questions
     assert questions is not None

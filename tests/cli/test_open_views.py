@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.browser import Browser
-from tests.cli.open_client import served, sitting
+from tests.cli.open_client import served, session_of
 from tests.cli.open_page import DESK, PHONE, go, look, open_cluster, select, version
 
 from coterie.cli.open import library
@@ -155,7 +155,7 @@ def test_the_map_zooms_points_selects_and_keeps_its_place(page: Browser, server:
 
 def test_a_map_that_is_missing_is_drawn(run: Path, browser: Browser) -> None:
     (run / library.FOLDER / library.MAP).unlink()
-    with served(sitting(run)) as server:
+    with served(session_of(run)) as server:
         look(browser, *PHONE)
         browser.open(server.address + "#/map")
         browser.wait_for(_READY)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.browser import Browser
-from tests.cli.open_client import Done, served, sitting
+from tests.cli.open_client import Done, served, session_of
 from tests.cli.open_page import DESK, look
 from tests.encoders.fixtures import toys as toys
 from tests.encoders.toys import FISHES, FRUITS
@@ -65,7 +65,7 @@ def test_the_page_that_asks_shows_texts_as_text(
 ) -> None:
     monkeypatch.setattr(work, "start", Done)
     look(browser, *DESK)
-    with served(sitting(run)) as server:
+    with served(session_of(run)) as server:
         browser.open(server.address + "#/ask")
         browser.wait_for("page.state && document.querySelectorAll('.pair figure').length === 2")
         pair = texts_at(browser, ".pair figure")

@@ -1,4 +1,4 @@
-"""People who correct clusterings at random: all actions, changes of mind, undo, redo, new fits, sittings."""
+"""People who correct clusterings at random: all actions, changes of mind, undo, redo, new fits, sessions."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class SimulatedSession:
             before = bench.shown.labels
             self.bench = self._open()
             if not np.array_equal(before, self.bench.shown.labels):
-                self.faults.append("another sitting shows another clustering")
+                self.faults.append("another session shows another clustering")
         else:
             bench.act(kind, self._given(kind), instead=self.chance.random() < 0.3)
 

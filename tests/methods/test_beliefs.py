@@ -8,7 +8,7 @@ from sklearn.datasets import make_blobs
 
 from coterie.corrections.relations import Link, Relations
 from coterie.methods.beliefs import Reader
-from coterie.methods.sitting import Sitting
+from coterie.methods.labeling_session import LabelingSession
 from coterie.methods.walks import Walk
 
 X, Y = make_blobs([20, 20, 20], 2, centers=[(-9, 0), (0, 0), (9, 0)], cluster_std=0.5, random_state=0)
@@ -71,21 +71,21 @@ def test_one_that_strayed_is_moved_alone() -> None:
 @pytest.mark.parametrize("wrong", [0.0, 0.1])
 def test_questions_put_a_clustering_right(wrong: float) -> None:
     halves = np.where(Y == 0, np.arange(60) % 2 * 2, np.minimum(Y, 1))
-    sitting = Sitting(np.eye(3)[halves], X)
+    session = LabelingSession(np.eye(3)[halves], X)
     rng = np.random.default_rng(0)
     for _ in range(40):
-        question = sitting.next()
+        question = session.next()
         if question is None:
             break
-        sitting.take(bool(Y[question[0]] == Y[question[1]]) != bool(rng.random() < wrong))
-    groups = sitting.labels
+        session.take(bool(Y[question[0]] == Y[question[1]]) != bool(rng.random() < wrong))
+    groups = session.labels
     assert all(len(np.unique(groups[one == Y])) == 1 for one in range(3)) or wrong > 0
     share = np.mean([np.unique(groups[one == Y], return_counts=True)[1].max() for one in range(3)]) / 20
     assert share > 0.9
     assert len(np.unique(groups)) >= 3
-    assert sitting.share_wrong < 0.2
+    assert session.share_wrong < 0.2
 
 
 def test_an_answer_needs_a_question() -> None:
     with pytest.raises(RuntimeError, match="next"):
-        Sitting(np.eye(3)[Y], X).take(True)
+        LabelingSession(np.eye(3)[Y], X).take(True)

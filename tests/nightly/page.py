@@ -1,7 +1,7 @@
 """The page of `coterie open` on very many pictures: ``python -m tests.nightly.page --record FILE``.
 
 The pictures are files of 32x32 pixels in 30 clusters, no two of them the same; nothing is kept of an earlier
-sitting but what `prepare` writes. Measured in a headless Chromium: seconds until the server answers, from the
+session but what `prepare` writes. Measured in a headless Chromium: seconds until the server answers, from the
 address to the first view with its pictures, the longest time without a frame while a cluster is scrolled
 through, and the largest memory of the server; the load of the machine is said.
 """
@@ -87,7 +87,7 @@ def write_run(folder: Path, n: int) -> Path:
 
 
 def measure(folder: Path, n: int) -> dict[str, Any]:
-    """Seconds, milliseconds and MB of one sitting; pictures that no card shows are made on the way."""
+    """Seconds, milliseconds and MB of one session; pictures that no card shows are made on the way."""
     run = write_run(folder, n)
     begun = time.monotonic()
     server = subprocess.Popen([sys.executable, "-c", _SERVE, str(run)], stdout=subprocess.PIPE, text=True)

@@ -13,9 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from coterie._errors import InputError, InputTypeError
 from coterie.data.pairs import Pairs
+from coterie.methods.labeling_session import LabelingSession
 from coterie.methods.pools import Pool
 from coterie.methods.question_gains import Question
-from coterie.methods.sitting import Sitting
 from coterie.methods.stopping import calibration_error, forecast, unassigned_curve
 
 Oracle = Callable[[int, int], bool | None]
@@ -167,36 +167,36 @@ def ask(model: Any, X: Any, oracle: Oracle, budget: int) -> Asked:
     if len(probabilities) < 2:
         raise InputError(f"X must have at least 2 samples to compare, got {len(probabilities)}")
     pool = Pool(probabilities, np.asarray(model.transform(X)))
-    sitting = Sitting(pool.probabilities, pool.points)
-    history, exhausted = [sitting.share_wrong], False
-    while sitting.n_questions < budget:
-        question = sitting.next()
+    session = LabelingSession(pool.probabilities, pool.points)
+    history, exhausted = [session.share_wrong], False
+    while session.n_questions < budget:
+        question = session.next()
         if question is None:
             exhausted = True
             break
         i, j = question
-        sitting.take(_answer(oracle, (int(pool.rows[i]), int(pool.rows[j]))))
-        history.append(sitting.share_wrong)
-    _warn_of_chance(sitting.kept)
-    return _asked(sitting, pool, history, exhausted)
+        session.take(_answer(oracle, (int(pool.rows[i]), int(pool.rows[j]))))
+        history.append(session.share_wrong)
+    _warn_of_chance(session.kept)
+    return _asked(session, pool, history, exhausted)
 
 
-def _asked(sitting: Sitting, pool: Pool, history: list[float], exhausted: bool) -> Asked:
-    """The state of a sitting, in rows of the data."""
+def _asked(session: LabelingSession, pool: Pool, history: list[float], exhausted: bool) -> Asked:
+    """The state of a session, in rows of the data."""
 
     def named(question: Question) -> Question:
         return int(pool.rows[question[0]]), int(pool.rows[question[1]])
 
-    again = {question: one for question, one in sitting.asked.items() if len(one.votes) > 1}
-    beliefs, came_true = sitting.outcomes()
-    error = calibration_error(sitting.calibration(beliefs), came_true) if len(beliefs) else float("nan")
-    labels, confidence = sitting.labels, sitting.confidence
+    again = {question: one for question, one in session.asked.items() if len(one.votes) > 1}
+    beliefs, came_true = session.outcomes()
+    error = calibration_error(session.calibration(beliefs), came_true) if len(beliefs) else float("nan")
+    labels, confidence = session.labels, session.confidence
     if pool.n > len(labels):
         nearest = pool.nearest()
         labels, confidence = labels[nearest], confidence[nearest]
     return Asked(
-        {named(question): answer for question, answer in sitting.answers().items()},
-        sitting.n_questions,
+        {named(question): answer for question, answer in session.answers().items()},
+        session.n_questions,
         [named(question) for question, one in again.items() if not one.differs],
         [named(question) for question, one in again.items() if one.differs],
         exhausted,

@@ -25,15 +25,15 @@ _LOCK = ".open.lock"
 
 def run(options: Any, words: Sequence[str]) -> None:
     """Serve until the page's finish button or Ctrl-C; what was said is kept in either case."""
-    with sitting(Path(options.run), options.data, options.who) as session:
+    with opened(Path(options.run), options.data, options.who) as session:
         session.draw_map()
         serve(session, options.port)
         print(ending(session))
 
 
 @contextlib.contextmanager
-def sitting(run: Path, data: str | None, who: str | None, pairs: str | None = None) -> Iterator[Session]:
-    """Hold a run for one sitting.
+def opened(run: Path, data: str | None, who: str | None, pairs: str | None = None) -> Iterator[Session]:
+    """Hold a run for one session.
 
     Parameters
     ----------
@@ -82,8 +82,8 @@ def serve(session: Session, port: int, view: str = "") -> None:
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of a run: of two sittings at once, neither would show what the other one says."""
-    taken = f"RUN: another sitting shows {folder}; finish it first, or use its page in a second tab"
+    """Hold the lock of a run: of two sessions at once, neither would show what the other one says."""
+    taken = f"RUN: another session shows {folder}; finish it first, or use its page in a second tab"
     denied = "corrections are kept there, so make it writable or open a copy"
     with held_briefly(folder / _LOCK, taken, denied):
         yield
@@ -117,7 +117,7 @@ def _is_current(folder: Path, data: str | None) -> bool:
 
 
 def ending(session: Session) -> str:
-    """What a sitting leaves, for its last line."""
+    """What a session leaves, for its last line."""
     n = len(session.bench.journal.active())
     if not n:
         return "no corrections"

@@ -1,4 +1,4 @@
-"""Questions of a sitting: which pair is asked about next, and answers that a file holds."""
+"""Questions of a session: which pair is asked about next, and answers that a file holds."""
 
 from __future__ import annotations
 

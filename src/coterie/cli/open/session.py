@@ -1,4 +1,4 @@
-"""One sitting: what the page shows, what it asks for, new fits in the background, labels.csv."""
+"""One session: what the page shows, what it asks for, new fits in the background, labels.csv."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def set_aside(run: Path) -> None:
     """Put away what was said of the clusters of a model that another fit has replaced.
 
     Ids mean other clusters now. What was said of pairs of samples still holds, and stays in pairs.csv, from
-    which the next sitting takes it over.
+    which the next session takes it over.
     """
     for name in (FOLDER, REFITS):
         shutil.rmtree(run / name, ignore_errors=True)

@@ -60,7 +60,7 @@ class Asking:
         return len(self.votes) == _PAIR and None not in self.votes and self.differs
 
 
-class Sitting:
+class LabelingSession:
     """Questions about samples, one after the other.
 
     Parameters
@@ -72,11 +72,11 @@ class Sitting:
     Examples
     --------
     >>> points, y = np.array([[0.0], [1], [2], [10], [11], [12]]), [0, 0, 0, 1, 1, 1]
-    >>> sitting = Sitting(np.full((6, 1), 1.0), points)
-    >>> while (question := sitting.next()) is not None:
+    >>> session = LabelingSession(np.full((6, 1), 1.0), points)
+    >>> while (question := session.next()) is not None:
     ...     i, j = question
-    ...     sitting.take(y[i] == y[j])
-    >>> sitting.beliefs.labels.tolist() in ([0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0])
+    ...     session.take(y[i] == y[j])
+    >>> session.beliefs.labels.tolist() in ([0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0])
     True
     """
 
