@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.suites.adc import ADC_SUITE
 from benchmarks.suites.adc_search import ADC_SEARCH
+from benchmarks.suites.allocator import ALLOCATOR
 from benchmarks.suites.ask import ASK
 from benchmarks.suites.augment import AUGMENT
 from benchmarks.suites.base import Case, Options, Outcome, Suite
@@ -45,7 +46,7 @@ SUITES: dict[str, Suite] = {
         *(*DDC_SUITES, DDC_RACING, RACING_SCHEDULES, DDC_WATCHED),
         *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, FEATURES, PAIR_HEAD),
         *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_VOICES, L2C_CHARACTERS, L2C_METRICS, L2C_TABLES),
-        *(START_UP, STEP, PAIR_LOSSES, AUGMENT, RESTARTS, WORKERS, MEMMAP, READ_TABLE),
+        *(START_UP, STEP, ALLOCATOR, PAIR_LOSSES, AUGMENT, RESTARTS, WORKERS, MEMMAP, READ_TABLE),
         *(RANKS, SHARDS, LABEL_RULE, MINUTES, EMBEDDING, ENCODERS_SUITE, NEW_KINDS, CORRECTIONS, ASK),
     )
 }

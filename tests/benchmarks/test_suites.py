@@ -13,12 +13,14 @@ from benchmarks.suites.adc_search import SEARCHED
 from tests.benchmarks.quick import quick
 
 from benchmarks import datasets, figures, run, tables
+from coterie.cli import main
 from coterie.methods.adc import PRESET_OF
 
 # pair-losses starts processes, each of which takes longer than any test here; cifar10 needs its images; the
 # others have tests of their own
 SLOW = {
     "pair-losses",
+    "allocator",
     "cifar10",
     "adc",
     "adc-search",
@@ -75,6 +77,20 @@ def test_suite_augment_runs_with_and_without_kornia(tmp_path: Path) -> None:
     (found,) = quick("augment", tmp_path)
     assert found["metrics"]["ours_seconds"] > 0
     assert ("ratio" in found["metrics"]) == ("kornia" in found["resolved"])
+
+
+def test_suite_allocator_measures_a_fit_with_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(command: list[str], folder: Path, environment: dict[str, str]) -> dict[str, float]:
+        monkeypatch.chdir(folder)
+        assert main(command[5:]) == 0
+        seconds = 4.0 if "GLIBC_TUNABLES" in environment else 3.0
+        return {"wall_seconds": seconds, "processor_seconds": seconds, "peak_mib": 600.0}
+
+    monkeypatch.setattr("benchmarks.processes.measure", measure)
+    (found,) = quick("allocator", tmp_path, "--methods", "ccn-images")
+    assert found["metrics"]["wall_seconds_ratio"] == 0.75
+    assert found["metrics"]["peak_mib_ratio"] == 1.0
+    assert "--method ccn" in found["resolved"]["command"]
 
 
 def test_suite_start_up_measures_a_command_against_an_import(tmp_path: Path) -> None:

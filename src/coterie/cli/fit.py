@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from coterie._allocator import keep_freed_memory
 from coterie._errors import DamagedFileError, InputError
 from coterie._launcher import place
 from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
@@ -75,6 +76,7 @@ _CHOSEN = {
 
 def run(options: Any, words: Sequence[str]) -> None:
     """Fit, write the run and print the clusters: with several processes, the first one alone."""
+    keep_freed_memory()
     processes.join()
     with processes.ending_together():
         _run(options, words)

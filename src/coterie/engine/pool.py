@@ -21,6 +21,7 @@ import joblib
 import torch
 from joblib.externals.loky import ProcessPoolExecutor, process_executor
 
+from coterie._allocator import keep_freed_memory
 from coterie._errors import InputError
 from coterie._signals import STOP_SIGNALS
 from coterie.engine.sharing import SharedFolder, read_shared, write_shared
@@ -128,6 +129,7 @@ def _begin(folder: str, parent: int, threads: int) -> None:
     threading.Thread(target=_end_with, args=(parent, folder), daemon=True).start()
     # loky takes mapped samples and filled caches for a leak, and would replace such a worker again and again
     process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
+    keep_freed_memory()
     torch.set_num_threads(threads)
     warnings.simplefilter("ignore")  # the parent has shown what there is to show
     _shared[:] = [read_shared(Path(folder))]

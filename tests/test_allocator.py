@@ -1,0 +1,95 @@
+"""Memory that is freed and asked for again: kept by the process, or given back to the system."""
+
+from __future__ import annotations
+
+import os
+import resource
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.waiting import in_child
+
+from coterie._allocator import keep_freed_memory
+from coterie.cli import main
+from coterie.engine.pool import Pool
+
+BYTES = 40 * 2**20
+PAGES = BYTES // resource.getpagesize()
+IS_GLIBC = "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", ())
+# a child of pytest begins with glibc's own settings
+VARIABLES = ("MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "GLIBC_TUNABLES")
+
+
+@pytest.fixture(autouse=True)
+def unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def new_pages(*shared: object) -> int:
+    """Pages that the system hands out for a block, the like of which has just been freed."""
+    faults = 0
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.empty(BYTES, dtype=torch.uint8).fill_(1)
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    return faults
+
+
+def assert_kept() -> None:
+    assert new_pages() < PAGES / 20
+
+
+def test_blocks_are_given_back_by_glibc_and_kept_when_asked() -> None:
+    def check() -> None:
+        assert new_pages() > PAGES / 2 or not IS_GLIBC
+        assert keep_freed_memory() == IS_GLIBC
+        assert_kept()
+
+    assert in_child(check) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MALLOC_TOP_PAD_", "131072"),
+        ("MALLOC_MMAP_MAX_", "65536"),
+        ("MALLOC_TRIM_THRESHOLD_", "131072"),
+        ("GLIBC_TUNABLES", "glibc.rtld.nns=4:glibc.malloc.perturb=0"),
+    ],
+)
+def test_a_user_who_sets_the_allocator_keeps_that(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert not keep_freed_memory()
+
+
+@pytest.mark.parametrize("error", [AttributeError, ValueError, OSError])
+def test_other_libraries_are_left_alone(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    def confstr(name: str) -> str:
+        raise error(name)
+
+    monkeypatch.setattr("os.confstr", confstr)
+    assert not keep_freed_memory()
+
+
+@pytest.mark.skipif(not IS_GLIBC, reason="the C library is not glibc")
+def test_workers_keep_freed_memory() -> None:
+    with Pool(None, 1) as pool:
+        assert pool.map(new_pages, [()])[0] < PAGES / 20
+
+
+@pytest.mark.skipif(not IS_GLIBC, reason="the C library is not glibc")
+def test_the_command_fit_keeps_freed_memory(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(30, 3)))
+
+    def check() -> None:
+        words = ["fit", str(tmp_path / "x.npy"), "--out", str(tmp_path / "run"), "--method", "ddc"]
+        words += ["--n-clusters", "2", "--n-restarts", "1", "--max-steps", "1", "--n-jobs", "1"]
+        assert main(words) == 0
+        assert_kept()
+
+    assert in_child(check) == 0
