@@ -177,6 +177,7 @@ BARS = (
     ("ddc", "mnist60000", "", 10),
     ("adc", "mnist10000", "", 15),
     ("ddc", "mnist10000", QUICK, 1),
+    ("adc", "mnist10000", QUICK, 1),
     ("ddc", "photos10000", "", 15),
     ("adc", "photos10000", "", 15),
     ("ddc", "sounds10000", "", 15),

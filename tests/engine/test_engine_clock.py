@@ -12,6 +12,7 @@ from tests.engine.conftest import MakeTask
 
 from coterie._errors import InputError
 from coterie.engine.clock import (
+    PASS_SHARE,
     SPENT,
     TIMED,
     Announcement,
@@ -104,6 +105,14 @@ def test_the_estimate_counts_what_is_left(make_task: MakeTask) -> None:
     assert fit_seconds(task, Session([1, 2]), 1.0, 2) == pytest.approx(before / 1.7)
 
 
+def test_the_last_labels_are_of_the_samples_without_views(make_task: MakeTask) -> None:
+    task = make_task(max_steps=100)
+    a_pass = PASS_SHARE * task.steps_per_epoch
+    assert fit_seconds(task, Session([1]), 1.0, 1) == pytest.approx(100 + 2 * a_pass)
+    task.objective.n_views = 3
+    assert fit_seconds(task, Session([1]), 1.0, 1) == pytest.approx(100 + 1.25 * a_pass)
+
+
 def test_starts_go_first_then_steps_then_pixels() -> None:
     def found(seconds: float) -> Effort:
         return fit_into(Limits(seconds / SPENT, 1, (4096, 1024, 256)), PLANNED, steady)
@@ -144,7 +153,7 @@ def test_whatever_is_found_fits_and_is_no_more_than_planned(
 
 def test_a_limit_too_short_for_one_start_says_what_is_needed() -> None:
     with pytest.raises(
-        InputError, match=r"time_limit=0.001 s must be at least about 1 s, which 1 start of 50 steps"
+        InputError, match=r"time_limit=0.001 s must be at least about 1 s, which 1 start of 33 steps"
     ):
         fit_into(Limits(0.001, 1, (4096,)), PLANNED, steady)
 

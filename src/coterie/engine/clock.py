@@ -20,14 +20,14 @@ Clock = Callable[[], float]
 # the first steps prepare memory and kernels
 WARM_UP = 2
 TIMED = 6
-# A pass over the samples without gradient takes this share of a training pass; finished runs are evaluated.
+# An evaluation, with all views of the samples but no gradient, takes this share of a training pass.
 PASS_SHARE = 0.4
 # Worker processes share caches and memory: each is so much slower than one alone.
 BESIDE_OTHERS = 0.85
 # What a decision counts on: estimates have errors, and the samples are read and labelled too.
 SPENT = 0.8
 # Shares of the steps: below the first one images are made smaller, below the second one nothing is learnt.
-ENOUGH_STEPS, LEAST_STEPS = 1 / 3, 1 / 20
+ENOUGH_STEPS, LEAST_STEPS = 1 / 3, 1 / 30
 FEWEST_STEPS = 20
 # steps are given up before starts are fewer
 FEW_STARTS = 3
@@ -115,7 +115,9 @@ def fit_seconds(task: Task, session: Session, a_step: float, n_workers: int) -> 
     ends = min(session.n_restarts, max(FINALISTS, session.keep))
     ends = ends if session.how == "successive-halving" else session.n_restarts
     entries = sum(phase.on_enter is not None for phase in task.objective.phases)
-    passes = PASS_SHARE * task.steps_per_epoch * (ends * (1 + entries) + 1)
+    # embeddings at the start of a phase and the last labels are of the samples alone, without views
+    alone = (ends * entries + 1) / (1 + (task.objective.n_views or 0))
+    passes = PASS_SHARE * task.steps_per_epoch * (ends + alone)
     left = planned_steps(task, session) - steps_done(task, session)
     beside = min(n_workers, session.n_restarts)
     return a_step * (left + passes) / (beside * BESIDE_OTHERS if beside > 1 else 1)
@@ -137,7 +139,7 @@ def fit_into(limits: Limits, planned: Effort, cost: Callable[[Effort], float]) -
     Raises
     ------
     InputError
-        The limit is too short for one restart of a twentieth of the steps.
+        The limit is too short for one restart of a thirtieth of the steps.
     """
     few = min(planned.n_restarts, max(FEW_STARTS, limits.keep))
     for pixels in limits.sizes:
