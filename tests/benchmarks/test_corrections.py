@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from benchmarks.suites.corrections import Person, errors, homes
+from benchmarks.correcting import AtThePage, Person, errors, homes
 from tests.browser import Browser
 from tests.cli.open_client import Done, served
-from tests.cli.open_page import DESK, go, look
 
 from coterie.cli.open import library, work
 from coterie.cli.open.library import Library
@@ -46,81 +45,6 @@ def write_run(folder: Path) -> Ints:
     (explore / library.META).write_text(json.dumps(facts | {"data": "", "reading": [], "folder": ""}))
     (explore / library.NAMES).write_text(json.dumps([str(row) for row in range(48)]))
     return y
-
-
-class AtThePage(Person):
-    """The same person in front of a browser: clicks and keys in place of requests."""
-
-    def __init__(self, page: Browser, address: str, y: Ints) -> None:
-        self._page = page
-        look(page, *DESK)
-        page.open(address)
-        page.wait_for("page.state && document.querySelectorAll('.card').length > 0")
-        super().__init__(address, y)
-
-    def _do(self, body: dict[str, Any]) -> None:
-        ways = {"move": self._move, "merge": self._merge, "split": self._split, "wrong": self._wrong_here}
-        ways[body["do"]](body)
-        self._page.wait_for(f"page.state.version === {self.state['version'] + 1}")
-        self.state = self._ask("state")
-
-    def _press_learn(self) -> None:
-        self._page.press("l")
-        self._page.wait_for("page.state.refit.running || page.state.refit.waiting === 0")
-
-    def _open(self, cluster: int) -> None:
-        go(self._page, f"c/{cluster}")
-        self._page.wait_for(
-            f"location.hash === '#/c/{cluster}' && page.view?.known?.size === page.view?.size"
-        )
-
-    def _select(self, rows: list[int]) -> None:
-        for row in rows:
-            place = self._page.evaluate(f"[...page.view.known].find(([, one]) => one.row === {row})[0]")
-            self._page.evaluate(f"page.view.focus({place})")
-            self._page.press(" ")
-        self._page.wait_for(f"page.selection.size === {len(rows)}")
-
-    def _pick(self, cluster: int | None) -> None:
-        self._page.wait_for("document.querySelector('dialog').open")
-        if cluster is None:
-            self._page.evaluate("document.getElementById('new').click()")
-            return
-        name = next(one["name"] for one in self.state["clusters"] if one["id"] == cluster)
-        names = "[...document.querySelectorAll('.pick button')]"
-        self._page.evaluate(
-            f"{names}.find(one => one.querySelector('span:not(.look)')?.textContent === '{name}').click()"
-        )
-
-    def _move(self, body: dict[str, Any]) -> None:
-        self._open(int(self.labels[body["rows"][0]]))
-        self._select(body["rows"])
-        self._page.press("v")
-        self._pick(body["cluster"])
-
-    def _wrong_here(self, body: dict[str, Any]) -> None:
-        self._open(body["cluster"])
-        self._select(body["rows"])
-        self._page.press("w")
-
-    def _merge(self, body: dict[str, Any]) -> None:
-        first, second = body["clusters"]
-        self._open(first)
-        self._page.press("m")
-        self._pick(second)
-
-    def _split(self, body: dict[str, Any]) -> None:
-        self._open(body["cluster"])
-        self._page.press("x")
-        n = 1 + len(body["parts"])
-        self._page.wait_for("document.querySelectorAll('.part').length === 2")
-        if n > 2:
-            self._page.evaluate(
-                f"(box => {{ box.value = {n}; box.dispatchEvent(new Event('change')); }})"
-                "(document.querySelector('dialog select'))"
-            )
-            self._page.wait_for(f"document.querySelectorAll('.part').length === {n}")
-        self._page.evaluate("document.querySelector('dialog button.main').click()")
 
 
 @pytest.fixture

@@ -212,6 +212,21 @@ def test_a_range_takes_samples_that_were_not_seen_yet(
     page.wait_for("page.selection.size === 10")
 
 
+@pytest.mark.parametrize("modifier", [2, 4])  # Ctrl, and the command key of a Mac
+def test_all_members_are_selected_at_once(page: Browser, server: OpenServer, modifier: int) -> None:
+    look(page, 500, 300)
+    open_cluster(page, 0)
+    size = server.session.state()["clusters"][0]["size"]
+    page.evaluate("page.view.known.delete(6), page.view.asked.clear()")
+    page.send("Input.dispatchKeyEvent", type="keyDown", key="a", modifiers=modifier)
+    page.wait_for(f"page.selection.size === {size}")
+    page.wait_for(f"document.getElementById('bar').textContent.startsWith('{size} selected')")
+    page.press("Escape")
+    page.evaluate("document.getElementById('search').focus()")
+    page.send("Input.dispatchKeyEvent", type="keyDown", key="a", modifiers=modifier)
+    assert page.evaluate("page.selection.size") == 0
+
+
 def test_losses_and_parameters_are_last_and_a_sample_is_left_by_keys(page: Browser) -> None:
     links = page.evaluate("[...document.querySelectorAll('nav a')].map(one => one.textContent)")
     assert links == ["Clusters", "Questions", "Map", "History", "About"]

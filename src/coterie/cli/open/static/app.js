@@ -275,7 +275,7 @@ const actions = {
   merge: () => { const id = inCluster(); if (id !== null) merge(id); },
   split: () => { const id = inCluster(); if (id !== null) split(id, 2); },
   find: () => element('search').focus(),
-  help: () => openDialog('Keys', make('table', {}, ...Object.entries({'/': 'search', 'arrows, space': 'go, select (in questions: skip)', Enter: 'open', W: 'wrong here', 'V': 'move',
+  help: () => openDialog('Keys', make('table', {}, ...Object.entries({'/': 'search', 'arrows, space': 'go, select (in questions: skip)', 'Ctrl A': 'select all', Enter: 'open', W: 'wrong here', 'V': 'move',
     T: 'these are one thing', S: 'two are the same', D: 'two differ', M: 'merge', X: 'split', U: 'undo', Y: 'redo', L: 'learn', Esc: 'clear'}).map(
     ([key, text]) => make('tr', {}, make('th', {}, key), make('td', {}, text)))), choices(['Close', closeDialog, true])),
 };
@@ -292,8 +292,18 @@ function bar() {
     ...(n === 2 ? [button('same', 'Same', 'S'), button('different', 'Different', 'D')] : []), button('clear', 'Clear', 'Esc'));
 }
 
+async function selectAll() {
+  const grid = view, found = await grid.between(0, grid.size - 1);
+  if (grid !== view) return;
+  for (const one of found) selection.add(one.row);
+  grid.refresh();
+  bar();
+}
+
 document.addEventListener('keydown', event => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input, select, textarea') || element('dialog').open) return;
+  const free = !event.target.matches('input, select, textarea') && !element('dialog').open;
+  if (free && (event.ctrlKey || event.metaKey) && event.key === 'a' && view instanceof Grid) { event.preventDefault(); return selectAll(); }
+  if (!free || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === 'Escape') return actions.clear();
   if (view instanceof Grid) {
     const step = {ArrowRight: 1, ArrowLeft: -1, ArrowDown: view.columns, ArrowUp: -view.columns}[event.key];
