@@ -32,7 +32,7 @@ BATCH = 32
 TEXT_BATCH = 128
 # vectors of a shard, and seconds after which one is written that is not full: a killed fit loses no more
 SHARD = 1024
-PATIENCE = 0.2
+PATIENCE = 0.02
 # of a worker's network and batch, beside torch
 WORKER_BYTES = 300 * 2**20
 _SHOWN = 5
