@@ -16,11 +16,13 @@ from tests.cli.open_client import session_of
 from tests.cli.test_open import wait
 from tests.corrections.oracle import contradicted
 
+import coterie
 from coterie.cli import corrected, labels_out
 from coterie.cli.open import opened as open_run
 from coterie.cli.open.session import Session
 from coterie.cli.open.written import label_rows
 from coterie.corrections.workbench import Workbench
+from coterie.data import read_samples
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -163,3 +165,47 @@ def test_another_fit_in_the_place_of_a_corrected_one(run: Path, call: Call) -> N
     with open_run(run, None, None) as again:
         assert "old" not in {one["name"] for one in again.state()["clusters"]}
         assert again.bench.relations.relation(*rows) == 1
+
+
+def exported_model(run: Path, call: Call, n_unlearned: int) -> tuple[Path, dict[int, str]]:
+    """A model that was taken away, and the ids of its columns."""
+    out = run.parent / "exported"
+    code, said, err = call("export", str(run), "--to", "model", "--out", str(out))
+    assert (code, said) == (0, f"wrote {out}\n")
+    assert (f"{n_unlearned} corrections are newer than the model" in err) == (n_unlearned > 0)
+    with open(out / "clusters.csv", newline="", encoding="utf-8") as file:
+        header, *lines = csv.reader(file)
+    assert header == ["column", "id", "name"]
+    return out, {int(column): label for column, label, _ in lines}
+
+
+def test_the_model_that_learned_corrections_is_taken_away(run: Path, call: Call) -> None:
+    session = session_of(run)
+    correct(session)
+    session.refit(3)
+    wait(session)
+    session.act(session.version, "name", {"cluster": session.state()["clusters"][0]["id"], "name": "first"})
+    session.finish()
+    out, ids = exported_model(run, call, 0)
+    assert "first" in (out / "clusters.csv").read_text(encoding="utf-8")
+    new = run.parent / "new"
+    shutil.copytree(photos(run), new)
+    for file in new.iterdir():
+        file.rename(new / f"new-{file.name}")
+    samples = read_samples(new)
+    values = coterie.load(out / "model").predict_proba(coterie.load(out / "network").transform(samples.X))
+    found = predicted(run, call, new)
+    expected = [found[name][1] for name in samples.names]
+    assert [ids[column] for column in values.argmax(axis=1).tolist()] == expected
+    assert len(set(expected)) > 2
+
+
+def test_the_model_of_a_run_that_learned_nothing_is_that_of_the_fit(run: Path, call: Call) -> None:
+    session = session_of(run)
+    correct(session)
+    session.finish()
+    out, ids = exported_model(run, call, 3)
+    assert sorted(path.name for path in out.iterdir()) == ["clusters.csv", "model"]
+    assert (out / "model").read_bytes() == (run / "model").read_bytes()
+    assert len(ids) == 4
+    assert len(set(ids.values())) == 3

@@ -10,9 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.cli.open_client import Done, session_of
+from tests.cli.test_open import wait
 from tests.encoders.fixtures import toys as toys
 from tests.encoders.toys import FISHES, FRUITS, ToyTexts, write_pictures, write_sounds
 
+import coterie
+from coterie.cli.open import work
 from coterie.cli.options.fit import _usual_method
 from coterie.encoders import registry
 
@@ -107,6 +111,23 @@ def test_pictures(call: Call) -> None:
     assert call("report", "run")[0] == 0
     examples = Path("run/report.html").read_text().partition("<h2>Examples</h2>")[2].partition("<h2>")[0]
     assert examples.count('<img src="data:image/jpeg') == 12
+
+
+def test_a_corrected_model_is_taken_away_and_reads_files(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "start", Done)
+    code, _, err = call("fit", "photos", "--encoder", "toy-pictures", *FIT)
+    assert code == 0, err
+    session = session_of(Path("run"))
+    session.act(0, "wrong", {"rows": [0], "cluster": int(session.bench.shown.labels[0])})
+    session.refit(1)
+    wait(session)
+    labels = dict(zip(session.library.names, session.bench.shown.labels.tolist(), strict=True))
+    session.finish()
+    assert call("export", "run", "--to", "model", "--out", "taken")[0] == 0
+    assert {path.name for path in Path("taken").iterdir()} == {"model", "clusters.csv"}
+    found = coterie.load("taken/model").predict([str(Path("photos", name)) for name in labels])
+    # what was said of the first one holds whatever the model finds
+    assert found.tolist()[1:] == list(labels.values())[1:]
 
 
 @pytest.mark.parametrize("words", [["texts"], ["t.csv", "--text", "body"], ["lines.txt", "--text", "lines"]])

@@ -66,6 +66,11 @@ def run(options: Any, words: Sequence[str]) -> None:
             write_folders(exported, out, link=options.link)
         elif options.to == "atlas":
             write_atlas(exported, out, folder)
+        elif options.to == "model":
+            from coterie.cli.export_model import write_model  # torch, which no other format needs
+
+            with _whole(out) as unfinished:
+                write_model(folder, exported.library, unfinished)
         else:
             _WRITERS[options.to](exported, out)
     except OSError as error:

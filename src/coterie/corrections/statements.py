@@ -18,6 +18,19 @@ Silenced = Mapping[int, frozenset[str] | None]
 Rows = Mapping[str, int]
 
 
+def count_unlearned(entries: Sequence[Entry]) -> int:
+    """How many entries that hold say something that is newer than the last new fit.
+
+    Examples
+    --------
+    >>> entries = [Entry(n, "", "", do, {}) for n, do in enumerate(("wrong", "fit", "merge", "name"))]
+    >>> count_unlearned(entries)
+    1
+    """
+    last = max((place for place, entry in enumerate(entries) if entry.do == FIT), default=-1)
+    return sum(entry.do not in WORDLESS for entry in entries[last + 1 :])
+
+
 def relate(entries: Iterable[Entry], rows: Rows) -> Relations:
     """What entries say together.
 

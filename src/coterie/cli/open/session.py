@@ -34,7 +34,7 @@ from coterie.cli.open.written import (
 from coterie.corrections.actions import MOST_PARTS
 from coterie.corrections.journal import Entry
 from coterie.corrections.shown import ASIDE
-from coterie.corrections.statements import FIT, WORDLESS
+from coterie.corrections.statements import count_unlearned
 
 # rows and cards of an answer, entries of the history
 _MOST_ROWS, _MOST_CARDS, _HISTORY = 400, 60, 60
@@ -363,11 +363,9 @@ class Session:
         return tile
 
     def _refit_state(self, held: Sequence[Entry]) -> dict[str, Any]:
-        last = max((place for place, entry in enumerate(held) if entry.do == FIT), default=-1)
-        waiting = sum(entry.do not in WORDLESS for entry in held[last + 1 :])
         return {
             "running": self.busy,
-            "waiting": waiting,
+            "waiting": count_unlearned(held),
             "message": self._said,
             "changed": self._changed,
         }

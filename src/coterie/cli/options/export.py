@@ -15,6 +15,7 @@ FORMATS = {
     "fiftyone": "data.json and labels.json, a FiftyOneImageClassificationDataset",
     "labelstudio": "tasks.json with the clusters as predictions, and the labeling configuration",
     "atlas": "a Parquet file with places on the map, for embedding-atlas",
+    "model": "the fitted model that has learned the corrections, and the clusters of its columns",
 }
 
 
