@@ -22,7 +22,7 @@ from coterie._launcher import place
 from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
 from coterie.cli.labels_out import (
     UNASSIGNED,
-    label_rows,
+    label_parts,
     safe_for_spreadsheets,
     write_csv,
     write_labels,
@@ -204,8 +204,8 @@ def _write_run(
     loss = loss_in_words(estimator)
     if not isinstance(estimator, NeuralClusterer):
         return results | {"rows": len(samples.X)}, learned(estimator, folder, loss)
-    rows = label_rows(estimator, samples, options.threshold)
-    sizes = write_labels(folder / LABELS, safe_for_spreadsheets(rows) if options.safe_csv else rows)
+    parts = label_parts(estimator, samples, options.threshold)
+    sizes = write_labels(folder / LABELS, safe_for_spreadsheets(parts) if options.safe_csv else parts)
     scores, said = _scores(estimator, samples)
     return results | _sizes(estimator, sizes) | scores, _summary(estimator, sizes) + loss + said
 

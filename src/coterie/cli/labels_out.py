@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, repeat
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from coterie.cli.label_table import COLUMNS, Row, as_text
+from coterie.cli.label_table import COLUMNS, NONE, LabelPart, csv_lines, part_of
 from coterie.data.arrays import rows_in_memory
 from coterie.data.files import atomic_write
 from coterie.data.readers import Samples
@@ -23,7 +24,7 @@ from coterie.methods.l2c import L2C
 if TYPE_CHECKING:
     from coterie.cli.corrected import Corrected
 
-UNASSIGNED = -1
+UNASSIGNED = NONE
 # rows whose probabilities are in memory at a time
 _CHUNK = 50_000
 # how a cell begins that a spreadsheet computes
@@ -31,48 +32,50 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _PARQUET = (".parquet", ".pq")
 
 
-def label_rows(
+def label_parts(
     estimator: NeuralClusterer | L2C, samples: Samples, threshold: float, said: Corrected | None = None
-) -> Iterator[Row]:
+) -> Iterator[LabelPart]:
     """Best and second cluster of each row; -1 for noise, and where the best is too improbable.
 
     What was `said` of the run's clusters is never contradicted.
     """
-    names, n_samples = samples.names, len(samples.X)
+    n_samples = len(samples.X)
     # the clusters of one set mean nothing in another
     is_set = isinstance(estimator, L2C)
     together = n_samples if is_set else rows_in_memory(samples.X.shape[1:], most=_CHUNK)
     for start in range(0, n_samples, together):
-        part = samples.X[slice(start, start + together)]
+        end = min(start + together, n_samples)
+        part = samples.X[slice(start, end)]
+        # numbers of millions of rows are many
+        names = [*map(str, range(start, end))] if samples.ids is None else samples.ids[start:end]
         if said is not None and not isinstance(estimator, L2C):
-            yield from said.rows(names[start : start + together], estimator, np.asarray(part), threshold)
+            yield part_of(said.rows(names, estimator, np.asarray(part), threshold))
             continue
         proba = estimator.predict_proba(part)
         assigned = proba.max(axis=1) >= threshold
         if getattr(estimator, "noise", False):
             assigned &= estimator.predict(part) >= 0
-        yield from assigned_rows(names[start : start + together], proba, assigned)
+        yield assigned_part(names, proba, assigned)
 
 
-def assigned_rows(
+def assigned_part(
     names: Sequence[str], proba: npt.NDArray[np.float64], assigned: npt.NDArray[np.bool_]
-) -> Iterator[Row]:
+) -> LabelPart:
     """A row for each name: the best and the second cluster, -1 as the best where it is not assigned."""
     rows, best = np.arange(len(proba)), proba.argmax(axis=1)
-    labels, first = np.where(assigned, best, UNASSIGNED).tolist(), proba[rows, best].tolist()
+    labels, first = np.where(assigned, best, UNASSIGNED), proba[rows, best]
     if proba.shape[1] == 1:
-        yield from zip(names, labels, first, repeat(None, len(rows)), repeat(None, len(rows)), strict=True)
-        return
+        return LabelPart(names, labels, first, np.full(len(rows), NONE), np.zeros(len(rows)))
     others = proba.copy()
     others[rows, best] = -1
     second = others.argmax(axis=1)
-    yield from zip(names, labels, first, second.tolist(), proba[rows, second].tolist(), strict=True)
+    return LabelPart(names, labels, first, second, proba[rows, second])
 
 
-def safe_for_spreadsheets(rows: Iterable[Row]) -> Iterator[Row]:
+def safe_for_spreadsheets(parts: Iterable[LabelPart]) -> Iterator[LabelPart]:
     """Rows whose names no spreadsheet takes for a formula."""
-    for name, *rest in rows:
-        yield (safe_name(name), *rest)  # type: ignore[misc]  # the rest keeps its types
+    for part in parts:
+        yield dataclasses.replace(part, names=[*map(safe_name, part.names)])
 
 
 def safe_name(name: str) -> str:
@@ -86,49 +89,53 @@ def safe_name(name: str) -> str:
     return "'" + name if name.startswith(_FORMULA) else name
 
 
-def write_labels(path: Path, rows: Iterable[Row]) -> Counter[int]:
+def write_labels(path: Path, parts: Iterable[LabelPart]) -> Counter[int]:
     """Write the table; returns how many rows each cluster got."""
     sizes: Counter[int] = Counter()
-    counted = _counted(rows, sizes)
+    counted = _counted(parts, sizes)
     with atomic_write(path) as temporary:
         if path.suffix.lower() in _PARQUET:
             _write_parquet(temporary, counted)
         else:
             with open(temporary, "w", newline="", encoding="utf-8") as file:
-                write_csv_rows(file, COLUMNS, map(as_text, counted))
+                _write_lines(file, counted)
     return sizes
 
 
-def print_labels(stream: Any, rows: Iterable[Row]) -> None:
-    """Write the table as CSV to a stream; nothing at all where the first row cannot be had."""
-    texts = map(as_text, rows)
-    write_csv_rows(stream, COLUMNS, chain([next(texts)], texts))
+def print_labels(stream: Any, parts: Iterable[LabelPart]) -> None:
+    """Write the table as CSV to a stream; nothing at all where the first rows cannot be had."""
+    made = iter(parts)
+    _write_lines(stream, chain([next(made)], made))
+
+
+def _write_lines(stream: Any, parts: Iterable[LabelPart]) -> None:
+    stream.write(",".join(COLUMNS) + "\n")
+    for part in parts:
+        stream.write(csv_lines(part))
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write any table as CSV."""
     with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        write_csv_rows(file, header, rows)
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
-def write_csv_rows(stream: Any, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a header and rows to a stream."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+def _counted(parts: Iterable[LabelPart], sizes: Counter[int]) -> Iterator[LabelPart]:
+    for part in parts:
+        found, counts = np.unique(part.labels, return_counts=True)
+        sizes.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+        yield part
 
 
-def _counted(rows: Iterable[Row], sizes: Counter[int]) -> Iterator[Row]:
-    for row in rows:
-        sizes[row[1]] += 1
-        yield row
-
-
-def _write_parquet(path: Path, rows: Iterator[Row]) -> None:
+def _write_parquet(path: Path, parts: Iterable[LabelPart]) -> None:
     arrow, parquet = load_arrow()
     types = (arrow.string(), arrow.int64(), arrow.float64(), arrow.int64(), arrow.float64())
     schema = arrow.schema(list(zip(COLUMNS, types, strict=True)))
     with parquet.ParquetWriter(path, schema) as writer:
-        while part := [row for _, row in zip(range(_CHUNK), rows, strict=False)]:
-            columns = [list(column) for column in zip(*part, strict=True)]
+        for part in parts:
+            missing = part.second == NONE
+            second, q = (arrow.array(one, mask=missing) for one in (part.second, part.second_probability))
+            columns = [part.names, part.labels, part.probability, second, q]
             writer.write_table(arrow.table(dict(zip(COLUMNS, columns, strict=True)), schema=schema))

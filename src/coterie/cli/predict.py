@@ -15,7 +15,7 @@ from coterie.cli.corrected import corrected
 from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
 from coterie.cli.labels_out import (
     UNASSIGNED,
-    label_rows,
+    label_parts,
     print_labels,
     safe_for_spreadsheets,
     write_labels,
@@ -43,13 +43,13 @@ def _predict(options: Any) -> None:
     folder = embeddings_folder(options.run, metadata.get("embeddings"))
     encoding = Encoding(None, folder, facts=estimator.encoder_)
     samples = read_encoded(options.data, reading_options(options, metadata), encoding)
-    rows = label_rows(estimator, samples, threshold, corrected(options.run))
+    parts = label_parts(estimator, samples, threshold, corrected(options.run))
     if options.safe_csv:
-        rows = safe_for_spreadsheets(rows)
+        parts = safe_for_spreadsheets(parts)
     if options.out is None:
-        print_labels(sys.stdout, rows)
+        print_labels(sys.stdout, parts)
         return
-    sizes = write_labels(Path(options.out), rows)
+    sizes = write_labels(Path(options.out), parts)
     _say(options, estimator, sizes, f"wrote {options.out}")
 
 

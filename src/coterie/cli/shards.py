@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from coterie._errors import InputError
 from coterie._launcher import place
-from coterie.cli.label_table import Row
-from coterie.cli.labels_out import label_rows, safe_for_spreadsheets, write_labels
+from coterie.cli.label_table import LabelPart
+from coterie.cli.labels_out import label_parts, safe_for_spreadsheets, write_labels
 from coterie.cli.run_folder import network_digest
 from coterie.data import ReadOptions
 from coterie.data.files import atomic_write
@@ -58,15 +58,15 @@ class Labelling:
         """Write the labels of a shard; how many rows each cluster got, or why it could not be read."""
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            rows = self._rows(file)
-            return write_labels(target, safe_for_spreadsheets(rows) if self.safe_csv else rows), ""
+            parts = self._parts(file)
+            return write_labels(target, safe_for_spreadsheets(parts) if self.safe_csv else parts), ""
         except InputError as error:
             text = str(error)
             return Counter(), text if str(file) in text else f"{file}: {text}"
 
-    def _rows(self, file: Path) -> Iterator[Row]:
+    def _parts(self, file: Path) -> Iterator[LabelPart]:
         for part in numbered_parts(file, self.options):
-            yield from label_rows(self.estimator, part, self.threshold, self.said)
+            yield from label_parts(self.estimator, part, self.threshold, self.said)
 
 
 @dataclass

@@ -17,7 +17,7 @@ import torch
 from coterie._errors import DamagedFileError, InputError
 from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
 from coterie.cli.label_table import COLUMNS, Row, as_text
-from coterie.cli.labels_out import assigned_rows, safe_name
+from coterie.cli.labels_out import assigned_part, safe_name
 from coterie.cli.reading import reading_options
 from coterie.cli.run_folder import LABELS, load_clusterer, load_fitted, network_digest, read_metadata
 from coterie.cli.table import format_table
@@ -177,7 +177,7 @@ def _rows(
     names: Sequence[str], proba: npt.NDArray[np.float64], placed: Placed, threshold: float
 ) -> Iterator[Row]:
     """Rows of the labels; in a cluster that the model does not know, how firmly a sample belongs to it."""
-    predicted = assigned_rows(names, proba, proba.max(axis=1) >= threshold)
+    predicted = assigned_part(names, proba, proba.max(axis=1) >= threshold).rows()
     best = proba.argmax(axis=1).tolist()
     for row, number, cluster, strength in zip(
         predicted, best, placed.clusters.tolist(), placed.strength, strict=True
