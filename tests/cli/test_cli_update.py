@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from tests.cli.open_client import write_photos
 
 from coterie.cli import update
 from coterie.engine.storage import read_tensors, write_tensors
+from coterie.methods.clusterer import NeuralClusterer
 
 Call = Callable[..., tuple[int, str, str]]
 Array = npt.NDArray[Any]
@@ -124,6 +126,78 @@ def test_rows_without_ids_are_numbered_on(run: Path, call: Call) -> None:
     assert list(rows(Path("plain/labels.csv"))) == [str(row) for row in range(106)]
 
 
+def test_rows_without_ids_are_known_by_their_content(run: Path, call: Call) -> None:
+    old = table([50, 50], 0, 0).drop(columns="id").to_numpy()
+    new = table([3, 3], 1, 0).drop(columns="id").to_numpy()
+    np.save("old.npy", old)
+    assert call("fit", "old.npy", "--out", "plain", *WORDS)[0] == 0
+    before = Path("plain/labels.csv").read_bytes()
+    assert call("update", "plain", "old.npy") == (0, "no new samples\n", "")
+    # in any order, as numbers of any width, and one row twice where it was once
+    both = np.concatenate([new, old])[np.random.default_rng(0).permutation(106)]
+    np.save("both.npy", np.concatenate([both, old[:1]]).astype(np.float32))
+    for expected in (7, 0):
+        code, out, err = call("update", "plain", "both.npy", "--json")
+        assert code == 0, err
+        assert json.loads(out)["new_samples"] == expected
+    assert Path("plain/labels.csv").read_bytes().startswith(before)
+    assert list(rows(Path("plain/labels.csv"))) == [str(row) for row in range(107)]
+    np.save("more.npy", np.concatenate([new, table([2, 0], 7, 0).drop(columns="id").to_numpy()]))
+    assert json.loads(call("update", "plain", "more.npy", "--json")[1])["new_samples"] == 2
+
+
+def test_a_stopped_update_of_rows_without_ids_is_repeated(
+    run: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save("old.npy", table([50, 50], 0, 0).drop(columns="id").to_numpy())
+    np.save("new.npy", table([3, 3], 1, 0).drop(columns="id").to_numpy())
+    assert call("fit", "old.npy", "--out", "plain", *WORDS)[0] == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(update, "_append", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert call("update", "plain", "new.npy")[0] == 130
+    for expected in (6, 0):
+        assert json.loads(call("update", "plain", "new.npy", "--json")[1])["new_samples"] == expected
+    assert list(rows(Path("plain/labels.csv"))) == [str(row) for row in range(106)]
+
+
+def test_a_tenth_of_new_rows_of_old_and_new_kinds(
+    run: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All old ids stay, new kinds are found, and the model sees the new rows alone."""
+    before = rows(run / "labels.csv")
+    old = pd.read_csv("old.csv")
+    later = table([3, 3, 3, 8, 8], 11, 1000)  # two new kinds, and a tenth more of the old ones
+    pd.concat([old, later]).sample(frac=1, random_state=1).to_csv("all.csv", index=False)
+    seen: list[int] = []
+
+    def counted(model: Any, X: Any) -> Any:
+        seen.append(len(X))
+        return predict(model, X)
+
+    predict = NeuralClusterer.predict_proba
+    monkeypatch.setattr(NeuralClusterer, "predict_proba", counted)
+    code, out, err = call("update", "run", "all.csv", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    labels = rows(run / "labels.csv")
+    assert {name: labels[name] for name in before} == before
+    assert found["new_samples"] == 25
+    assert len(found["new_clusters"]) == 2
+    of_new = [(labels[name], name.lstrip("=")[:2]) for name in later["id"] if labels[name] >= 3]
+    pure = sum(
+        max(sum(kind == one for label, kind in of_new if label == cluster) for one in ("k3", "k4"))
+        for cluster in found["new_clusters"]
+    )
+    assert pure >= 0.8 * len(of_new)
+    assert len(of_new) >= 0.8 * 16
+    # the first update looks at what the fit had, once; the next one at new rows alone
+    assert sorted(seen) == [25, 150]
+    seen.clear()
+    pd.concat([old, later, table([2, 2, 1], 12, 2000)]).to_csv("all.csv", index=False)
+    assert json.loads(call("update", "run", "all.csv", "--json")[1])["new_samples"] == 5
+    assert seen == [5]
+
+
 def test_ids_that_were_made_safe_for_spreadsheets(run: Path, call: Call) -> None:
     assert call("fit", "old.csv", "--out", "safe", "--safe-csv", *WORDS)[0] == 0
     code, out, _ = call("update", "safe", "all.csv", "--json")
@@ -137,7 +211,15 @@ def test_bad_input(run: Path, call: Call) -> None:
     assert code == 2
     assert "--min-size=1 must be >= 2" in err
     pd.DataFrame({"a": [1.0], "id": ["x"]}).to_csv("narrow.csv", index=False)
-    assert call("update", "run", "narrow.csv")[0] == 2
+    code, _, err = call("update", "run", "narrow.csv")
+    assert (code, err.count("\n")) == (2, 1)
+    write_photos(Path("photos"), 2)
+    code, _, err = call("update", "run", "photos")
+    assert (code, err.count("\n")) == (2, 1)
+    np.save("wide.npy", np.zeros((4, 9)))
+    code, _, err = call("update", "run", "wide.npy")
+    assert (code, err.count("\n")) == (2, 1)
+    assert len(rows(run / "labels.csv")) == 150
     assert call("update", "run", "all.csv")[0] == 0
     tensors, meta = read_tensors(run / update.KNOWN, update._KIND)
     write_tensors(run / update.KNOWN, update._KIND, {"points": tensors["points"]}, meta)

@@ -19,6 +19,7 @@ from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
 from coterie.cli.label_table import COLUMNS, Row, as_text
 from coterie.cli.labels_out import assigned_part, safe_name
 from coterie.cli.reading import reading_options
+from coterie.cli.row_identity import Ints, digests, unknown_rows
 from coterie.cli.run_folder import LABELS, load_clusterer, load_fitted, network_digest, read_metadata
 from coterie.cli.table import format_table
 from coterie.data import Samples
@@ -44,7 +45,7 @@ def run(options: Any, words: Sequence[str]) -> None:
     denied = "labels are kept there, so make it writable or update a copy"
     with held_briefly(folder / _LOCK, taken, denied):
         listed = _read_labels(folder / LABELS)
-        names, samples = _read_new(options, estimator, metadata, listed)
+        names, samples, row_digests = _read_new(options, estimator, metadata, listed)
         if not names:
             print(json.dumps(_results([], 0)) if options.json else "no new samples")
             return
@@ -56,7 +57,8 @@ def run(options: Any, words: Sequence[str]) -> None:
         counts = estimator.n_outputs_, n_before
         placed = place(known, points, proba.argmax(axis=1), counts, options.min_size)
         # first: an update that is stopped in between finds these samples new once more
-        _remember(folder, estimator, known.joined(points, placed.clusters, MOST_KNOWN), placed.n_clusters)
+        joined = known.joined(points, placed.clusters, MOST_KNOWN)
+        _remember(folder, estimator, joined, placed.n_clusters, row_digests)
         rows = _rows(names, proba, placed, metadata.get("threshold", 0.0))
         ids = _ids_after_corrections(estimator, labels)
         _append(folder / LABELS, (_renamed(row, ids) for row in rows))
@@ -104,18 +106,35 @@ def _renamed(row: Row, ids: dict[int, int]) -> Row:
 
 def _read_new(
     options: Any, estimator: NeuralClusterer, metadata: dict[str, Any], listed: Sequence[Sequence[str]]
-) -> tuple[list[str], Samples]:
-    """Names of the samples that the run does not list, and these; rows without ids are numbered on."""
+) -> tuple[list[str], Samples, Ints]:
+    """Names of the samples that the run does not list, and these; digests of all rows without ids.
+
+    Rows without ids are numbered on.
+    """
     folder = embeddings_folder(options.run, metadata.get("embeddings"))
     encoding = Encoding(None, folder, facts=estimator.encoder_)
     samples = read_encoded(options.data, reading_options(options, metadata), encoding)
     if samples.ids is None:
         start = len(listed) - 1
-        return [str(start + row) for row in range(len(samples.X))], samples
+        have, found = _digests_of(Path(options.run), estimator, start), digests(samples)
+        new_rows = unknown_rows(found, have)
+        names = [str(start + place) for place in range(len(new_rows))]
+        return names, samples.take(new_rows), np.concatenate([have, found[new_rows]])
     old = {row[0] for row in listed[1:]}
     # a run's ids may have been made safe for spreadsheets
     new = samples.take([row for row, name in enumerate(samples.ids) if not {name, safe_name(name)} & old])
-    return list(new.names), new
+    return list(new.names), new, np.empty(0, dtype=np.int64)
+
+
+def _digests_of(folder: Path, estimator: NeuralClusterer, n_listed: int) -> Ints:
+    """Digests of the rows that the run lists, in their order."""
+    path = folder / KNOWN
+    if path.exists():
+        tensors, meta = read_tensors(path, _KIND)
+        # of an update that was stopped before it had written its labels, there are more
+        if meta.get("network") == network_digest(estimator) and len(tensors.get("digests", ())) >= n_listed:
+            return np.asarray(tensors["digests"].numpy()[:n_listed], dtype=np.int64)
+    return digests(load_fitted(folder, None).samples)
 
 
 def _known(folder: Path, estimator: NeuralClusterer, width: int) -> tuple[Known, int]:
@@ -160,9 +179,13 @@ def _check_known(known: Known, n_clusters: Any, expected: tuple[int, int]) -> No
         raise ValueError(f"clusters must be in 0..{n_clusters - 1}")
 
 
-def _remember(folder: Path, estimator: NeuralClusterer, known: Known, n_clusters: int) -> None:
+def _remember(
+    folder: Path, estimator: NeuralClusterer, known: Known, n_clusters: int, row_digests: Ints
+) -> None:
     facts = {"n_clusters": n_clusters, "network": network_digest(estimator)}
-    tensors = {"points": torch.from_numpy(known.points), "clusters": torch.from_numpy(known.clusters)}
+    parts = {"points": known.points, "clusters": known.clusters}
+    parts |= {"digests": row_digests} if len(row_digests) else {}
+    tensors = {name: torch.from_numpy(part) for name, part in parts.items()}
     write_tensors(folder / KNOWN, _KIND, tensors, facts)
 
 
