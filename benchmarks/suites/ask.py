@@ -29,6 +29,7 @@ from coterie.corrections.relations import Contradiction, Link, Relations
 from coterie.methods.beliefs import Reader
 from coterie.methods.feature_starts import reduce_features
 from coterie.methods.labeling_session import LabelingSession
+from coterie.methods.pools import near_samples
 from coterie.methods.stopping import calibration_error
 from coterie.methods.walks import Walk
 from coterie.metrics import clustering_accuracy
@@ -113,7 +114,7 @@ def run(case: Case) -> Outcome:
     if case.method == "cobras":
         errors = [_error(y, _last(teller, budget, start)) for budget in budgets]
     else:
-        reader = Reader(Walk(start.points, start.probabilities), start.probabilities)
+        reader = Reader(Walk(near_samples(start.points), start.probabilities), start.probabilities)
         errors = [_error(y, reader.read(_said(teller, budget)).labels) for budget in budgets]
     return Outcome({f"error_{budget}": error for budget, error in zip(budgets, errors, strict=True)})
 
@@ -145,7 +146,7 @@ def _said(teller: Teller, budget: int) -> Relations:
 
 def _ours(start: Start, teller: Teller, budgets: tuple[int, ...]) -> Outcome:
     """The library's questions; errors and their estimates after each answer."""
-    session = LabelingSession(start.probabilities, start.points)
+    session = LabelingSession(start.probabilities, near_samples(start.points))
     errors, estimates = [_error(teller.y, session.labels)], [session.share_wrong]
     metrics: dict[str, Any] = {}
     while len(errors) <= max(budgets) and (question := session.next()) is not None:

@@ -22,8 +22,9 @@ from benchmarks.suites.base import Case, Options, Outcome, Suite
 from benchmarks.suites.label_rule import answered
 from coterie import ADC, CCN, DDC, SelfDistillation
 from coterie.data import Pairs
-from coterie.methods.candidates import representatives
 from coterie.methods.feature_starts import reduce_features
+from coterie.methods.labeling_session import LabelingSession
+from coterie.methods.pools import near_samples
 from coterie.metrics import balanced_accuracy
 from coterie.report.baseline import unit_rows
 
@@ -153,9 +154,8 @@ def _pairs(case: Case, rows: Rows, settings: Mapping[str, Any]) -> Pairs:
     if case.method == "pairs-random":
         return Pairs.from_labels(rows.y, N_PAIRS, random_state=case.draw)
     first = SelfDistillation(rows.n_classes, **settings).fit(rows.X)
-    points = reduce_features(first.transform(rows.X), 0).astype(np.float64)
-    candidates = representatives(first.predict_proba(rows.X), points)
-    return answered(candidates, rows.y, (N_PAIRS,))[N_PAIRS].closure()
+    session = LabelingSession(first.predict_proba(rows.X), near_samples(first.transform(rows.X)))
+    return answered(session, rows.y, (N_PAIRS,))[N_PAIRS].closure()
 
 
 def _known(rows: Rows, draw: int) -> Ints:

@@ -2,7 +2,8 @@
 
 A start without labels (KCL on pairs of mutual neighbours, DDC or ADC) is trained on, with the same settings
 in both arms, from the closure of the answers, each row standing for its nearest ones too. The true labels
-give the answers; the errors are those of all rows.
+give the answers; the errors are those of all rows. The committed records are of the rule that the page had
+before it asked by that of `coterie.ask`.
 """
 
 from __future__ import annotations
@@ -19,10 +20,9 @@ from benchmarks.estimators import RecordedADC, RecordedCCN, RecordedDDC
 from benchmarks.hardware import fast_precision
 from benchmarks.suites.base import Case, Options, Outcome, Suite
 from coterie import Pairs
-from coterie.corrections.questions import Candidates, Known, next_question
-from coterie.corrections.relations import Link, Relations
-from coterie.methods.candidates import representatives
 from coterie.methods.clusterer import NeuralClusterer
+from coterie.methods.labeling_session import LabelingSession
+from coterie.methods.pools import near_samples
 from coterie.metrics import clustering_accuracy
 
 BUDGETS = (25, 50, 100)
@@ -96,7 +96,7 @@ def run(case: Case) -> Outcome:
     known = Pairs.from_neighbors(X, random_state=case.draw) if way.from_neighbors else None
     start = _model(case, "start").fit(rows, pairs=known)
     budgets = case.settings["budgets"]
-    chosen = answered(representatives(start.predict_proba(rows), X), y, budgets)
+    chosen = answered(LabelingSession(start.predict_proba(rows), near_samples(X)), y, budgets)
     metrics: dict[str, Any] = {"start_error": _error(start, y)}
     runs = list(start.runs_)
     for budget in budgets:
@@ -110,18 +110,14 @@ def run(case: Case) -> Outcome:
     return Outcome(metrics, runs, start.resolved_)
 
 
-def answered(candidates: Candidates, y: Ints, budgets: tuple[int, ...]) -> dict[int, Pairs]:
+def answered(session: LabelingSession, y: Ints, budgets: tuple[int, ...]) -> dict[int, Pairs]:
     """The pairs that the rule asks about, up to each number of answers; all there are where fewer remain."""
-    said, given, found = Relations(), [], {}
+    found = {}
     for number in range(1, max(budgets) + 1):
-        question = next_question(candidates, Known(said))
-        if question is not None:
-            i, j = question
-            same = bool(y[i] == y[j])
-            said.add(Link(i, j, same, number))
-            given.append((i, j, 1 if same else -1))
+        if (question := session.next()) is not None:
+            session.take(bool(y[question[0]] == y[question[1]]))
         if number in budgets:
-            found[number] = Pairs(given)
+            found[number] = Pairs([(i, j, 1 if same else -1) for (i, j), same in session.answers().items()])
     return found
 
 

@@ -12,7 +12,8 @@ from benchmarks.tables import table
 from sklearn.datasets import make_blobs
 
 from benchmarks import run
-from coterie.methods.candidates import representatives
+from coterie.methods.labeling_session import LabelingSession
+from coterie.methods.pools import near_samples
 
 
 @pytest.mark.filterwarnings("ignore::coterie.CollapseWarning")  # so few steps leave clusters empty
@@ -38,7 +39,7 @@ def test_one_draw_in_few_steps(tmp_path: Path) -> None:
 
 def test_answers_end_where_nothing_is_left_to_ask() -> None:
     X, y = make_blobs(12, centers=3, random_state=0)
-    found = answered(representatives(np.full((12, 3), 1 / 3), X), y, (4, 200))
+    found = answered(LabelingSession(np.full((12, 3), 1 / 3), near_samples(X)), y, (4, 200))
     assert found[4].n_pairs == 4
     assert found[200].n_pairs < 66
     assert found[200].closure().n_pairs == 66

@@ -84,3 +84,9 @@ def served(session: Session) -> Iterator[OpenServer]:
         server.shutdown()
         thread.join()
         session.finish()
+
+
+def classes_of(session: Session) -> list[int]:
+    """The colours of a run's pictures."""
+    first = dict.fromkeys(NAMES, 0)
+    return [first[name] if name in first else int(name[5:8]) // 12 for name in session.library.names]

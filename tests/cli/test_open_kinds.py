@@ -22,10 +22,10 @@ from tests.cli.open_page import DESK, PHONE, look
 
 from coterie.cli.open import library, work
 from coterie.cli.open.library import Library
-from coterie.cli.open.questions import save_candidates
+from coterie.cli.open.questions import save_questions
 from coterie.cli.open.server import OpenServer
 from coterie.cli.open.session import Session
-from coterie.corrections.questions import Candidates
+from coterie.methods.pools import near_samples
 
 Call = Callable[..., tuple[int, str, str]]
 N = 12
@@ -40,8 +40,7 @@ def write_kind(run: Path, kind: str, modality: str, **more: Any) -> None:
     points = np.random.default_rng(0).normal(size=(N, 2)).astype(np.float32) + scores
     for name, values in ((library.SCORES, scores), (library.POINTS, points), (library.MAP, points)):
         np.save(explore / name, values)
-    weight = np.full(N, 1 / N)
-    save_candidates(run, Candidates(np.arange(N), weight, scores, points.astype(np.float64)))
+    save_questions(run, np.arange(N), near_samples(points))
     facts: dict[str, Any] = {
         "kind": kind,
         "modality": modality,

@@ -1,103 +1,25 @@
-"""Which pair the page asks about next, and answers that a file brings."""
+"""What the page asks about, how answers are kept, and answers that a file brings."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.cli.local_client import blobs
-from tests.cli.open_client import session_of
+from tests.cli.local_client import get, post, refused
+from tests.cli.open_client import classes_of, served, session_of
+from tests.corrections.oracle import contradicted
 
 from coterie import InputError, Pairs
 from coterie.cli.open import opened as open_run
-from coterie.cli.open.session import Session
-from coterie.corrections.questions import Candidates, Known, next_question
-from coterie.corrections.relations import Link, Relations, cluster_node
-from coterie.methods.candidates import representatives
-
-Given = list[tuple[int, int, int]]
-
-
-def known(given: Given) -> Known:
-    """What answers say: 1 same, -1 different, 0 skipped."""
-    said = Relations()
-    for number, (i, j, same) in enumerate(given, start=1):
-        if same:
-            said.add(Link(i, j, same == 1, number))
-    return Known(said, [(i, j) for i, j, same in given if same == 0])
-
-
-def ask(candidates: Candidates, y: Any, n: int) -> Given:
-    given: Given = []
-    while len(given) < n and (question := next_question(candidates, known(given))) is not None:
-        i, j = question
-        given.append((i, j, 1 if y[i] == y[j] else -1))
-    return given
-
-
-def test_representatives_stand_for_all_rows() -> None:
-    points, probabilities, _ = blobs()
-    found = representatives(probabilities, points)
-    assert len(set(found.rows.tolist())) == len(found.rows) == 60
-    assert found.weight.sum() == pytest.approx(1)
-    np.testing.assert_array_equal(found.probabilities, probabilities[found.rows])
-    again = representatives(probabilities, points, asked=[3, 77])
-    assert {3, 77} <= set(again.rows.tolist())
-    assert again.weight.sum() == pytest.approx(1)
-
-
-def test_few_questions_find_a_group_that_the_run_had_merged() -> None:
-    points, probabilities, y = blobs()
-    groups = known(ask(representatives(probabilities, points), y, 14)).groups()
-    assert len(groups) == 4
-    assert all(len({int(y[row]) for row in group}) == 1 for group in groups)
-
-
-def test_answers_tell_more_than_as_many_random_pairs() -> None:
-    points, probabilities, y = blobs()
-    chosen = Pairs(ask(representatives(probabilities, points), y, 40))
-    drawn = [Pairs.from_labels(y, 40, random_state=seed).closure().n_pairs for seed in range(5)]
-    assert chosen.n_pairs == 40
-    assert chosen.closure().n_pairs > 3 * max(drawn)
-
-
-def test_no_question_is_asked_whose_answer_follows() -> None:
-    points, probabilities, y = blobs(10)
-    candidates = representatives(probabilities, points)
-    given: Given = []
-    while (question := next_question(candidates, known(given))) is not None:
-        assert known(given).relation(*question) == 0
-        given.append((*question, 1 if y[question[0]] == y[question[1]] else -1))
-    groups = known(given).groups()
-    assert sorted(row for group in groups for row in group) == list(range(40))
-    assert len(groups) == 4
-
-
-def test_skipped_questions_do_not_come_back() -> None:
-    points, probabilities, _ = blobs(3)
-    candidates = representatives(probabilities, points)
-    given: Given = []
-    while (question := next_question(candidates, known(given))) is not None:
-        given.append((*question, 0))
-    assert len({frozenset(pair) for *pair, _ in given}) == len(given) == 11
-    assert known(given).groups() == []
-
-
-def test_what_follows_from_answers_and_from_clusters() -> None:
-    found = known([(0, 1, 1), (2, 3, 1), (1, 2, -1), (4, 0, 0)])
-    assert found.groups() == [[0, 1], [2, 3]]
-    assert [found.relation(*pair) for pair in [(0, 1), (0, 3), (0, 4), (4, 5)]] == [1, -1, 0, 0]
-    assert found.was_skipped(0, 4)
-    said = Relations()
-    said.add(Link(0, cluster_node(3), True, 1))
-    said.add(Link(1, cluster_node(3), True, 2))
-    said.add(Link(2, cluster_node(4), True, 3))
-    said.add(Link(5, cluster_node(3), False, 4))
-    by_clusters = Known(said)
-    assert by_clusters.groups() == [[0, 1], [2], [5]]
-    assert [by_clusters.relation(0, other) for other in (1, 2, 5, 6)] == [1, -1, -1, 0]
+from coterie.cli.open.questions import Questions
+from coterie.cli.open.session import Outdated, Session
+from coterie.corrections.relations import Contradiction
+from coterie.methods.labeling_session import LabelingSession
+from coterie.methods.pools import near_samples
 
 
 def rows_of(session: Session) -> tuple[int, int]:
@@ -150,8 +72,8 @@ def test_answers_of_a_file_are_one_action(
         assert session.question()["answers"] == 2
         labels = session.bench.shown.labels
         assert labels[5] == labels[6]
-        # what was answered is compared with what is asked about next
-        assert {5, 6, 30} <= set(session._questions._rows.tolist())  # type: ignore[union-attr]
+        # what was answered is among what is asked about next
+        assert {5, 6, 30} <= set(session.questions.rows.tolist())
         assert session.words.in_words(session.bench.journal.entries[0]) == "2 answers of a file"
         session.act(1, "undo", {})
         assert session.question()["answers"] == 0
@@ -185,12 +107,226 @@ def test_a_file_of_answers_that_is_wrong_changes_nothing(
     assert not (run / "corrections.jsonl").exists()
 
 
+def answer(session: Session, same: bool | None) -> None:
+    """Answer the question that is open as the page does."""
+    rows = list(rows_of(session))
+    said = {"do": "skip", "rows": rows} if same is None else {"do": "pair", "rows": rows, "same": same}
+    session.act(session.version, said["do"], said)
+
+
+def shown(session: Session) -> list[str]:
+    """Statements of the journal that what is shown contradicts."""
+    labels = session.bench.shown.labels.tolist()
+    return contradicted(session.bench.journal.entries, dict(zip(session.library.names, labels, strict=True)))
+
+
+def test_the_page_asks_what_ask_would(run: Path) -> None:
+    session = session_of(run)
+    classes = classes_of(session)
+    rule = LabelingSession(
+        np.asarray(session.library.scores), near_samples(np.load(session.library.folder / "features.npy"))
+    )
+    for _ in range(12):
+        asked = rows_of(session)
+        assert asked == rule.next()
+        assert session.questions.progress(session.bench).wrong == pytest.approx(rule.share_wrong)  # type: ignore[union-attr]
+        same = classes[asked[0]] == classes[asked[1]]
+        answer(session, same)
+        rule.take(same)
+    session.finish()
+
+
+def test_the_same_journal_gives_the_same_question(run: Path) -> None:
+    """After a kill, in a second tab, after undo and redo."""
+    session, rng = session_of(run), np.random.default_rng(0)
+    for _ in range(8):
+        before = session.question()
+        other = session_of(run)
+        assert other.question() == before
+        answer(session, bool(rng.integers(2)))
+        with pytest.raises(Outdated):
+            answer_at(session, before)
+        session.act(session.version, "undo", {})
+        assert session.question()["pair"] == before["pair"]
+        session.act(session.version, "redo", {})
+    session.finish()
+
+
+def answer_at(session: Session, found: dict[str, Any]) -> None:
+    """Answer a question as a tab does that has seen it earlier."""
+    rows = [sample["row"] for sample in found["pair"]]
+    session.act(found["version"], "pair", {"rows": rows, "same": True})
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_answers_at_random_contradict_nothing(run: Path, seed: int) -> None:
+    session, rng = session_of(run), np.random.default_rng(seed)
+    n_again = 0
+    for _ in range(40):
+        found = session.question()
+        if found["pair"] is None:
+            break
+        rows = [sample["row"] for sample in found["pair"]]
+        again = session._asked is not None and bool(session._asked.earlier)
+        assert again or session.bench.relations.relation(*rows) == 0
+        n_again += again
+        answer(session, (True, False, None)[rng.choice(3, p=(0.4, 0.5, 0.1))])
+        assert shown(session) == []
+    assert n_again >= 2
+    session.finish()
+
+
+def question_again(session: Session) -> tuple[int, int]:
+    """Answer rightly until an earlier question comes back."""
+    classes = classes_of(session)
+    for _ in range(60):
+        rows = rows_of(session)
+        assert session._asked is not None
+        if session._asked.earlier:
+            return rows
+        answer(session, classes[rows[0]] == classes[rows[1]])
+    raise AssertionError("no question came back")
+
+
+def test_a_second_answer_that_differs_brings_a_third(run: Path) -> None:
+    session = session_of(run)
+    rows = question_again(session)
+    first = session.bench.relations.relation(*rows) == 1
+    answer(session, not first)
+    last = session.bench.journal.entries[-1]
+    assert (last.do, last.what["same"], len(last.what["instead"])) == ("doubt", not first, 1)
+    found = session.question()
+    assert [sample["row"] for sample in found["pair"]] == list(rows)
+    assert found["again"] == [1, 1]
+    # neither holds until there is a third answer
+    assert session.bench.relations.relation(*rows) == 0
+    session.act(session.version, "undo", {})
+    assert session.bench.relations.relation(*rows) == (1 if first else -1)
+    assert rows_of(session) == rows
+    answer(session, not first)
+    answer(session, first)
+    assert session.bench.journal.entries[-1].do == "pair"
+    assert session.bench.relations.relation(*rows) == (1 if first else -1)
+    assert rows_of(session) != rows
+    assert shown(session) == []
+    session.finish()
+
+
+def test_the_same_answer_again_is_kept(run: Path) -> None:
+    session = session_of(run)
+    rows = question_again(session)
+    answer(session, session.bench.relations.relation(*rows) == 1)
+    assert session.question()["again"] == [1, 0]
+    assert rows_of(session) != rows
+    session.finish()
+
+
+@pytest.mark.parametrize("one", [True, False])
+def test_two_clusters_that_may_be_one(run: Path, one: bool) -> None:
+    scores = np.load(run / "explore" / "scores.npy")
+    labels = scores.argmax(axis=1)
+    halves = np.where((labels == 0) & (np.cumsum(labels == 0) % 2 == 0), 4, labels)
+    np.save(run / "explore" / "scores.npy", np.eye(5, dtype=np.float32)[halves] * 0.9 + 0.02)
+    session = session_of(run)
+    for _ in range(12):
+        found = session.question()
+        if found["clusters"]:
+            break
+        answer(session, bool(labels[rows_of(session)[0]] == labels[rows_of(session)[1]]))
+    assert {cluster["id"] for cluster in found["clusters"]} == {0, 4}
+    assert all(len(cluster["tiles"]) > 2 for cluster in found["clusters"])
+    answer(session, one)
+    entry = session.bench.journal.entries[-1]
+    assert (entry.do, sorted(entry.what["clusters"])) == ("merge" if one else "apart", [0, 4])
+    assert len(session.state()["clusters"]) == (4 if one else 5)
+    found = session.question()
+    assert {cluster["id"] for cluster in found["clusters"]} != {0, 4}
+    assert shown(session) == []
+    if not one:  # and what was said holds against a later merge, until it is said instead
+        with pytest.raises(Contradiction):
+            session.act(session.version, "merge", {"clusters": [0, 4]})
+        session.act(session.version, "merge", {"clusters": [0, 4], "instead": True})
+        assert len(session.state()["clusters"]) == 4
+    session.finish()
+
+
+def test_questions_follow_corrections_of_every_kind(run: Path) -> None:
+    session = session_of(run)
+    ids = [one["id"] for one in session.state()["clusters"]]
+    session.act(0, "merge", {"clusters": ids[:2]})
+    rows = session.members(ids[2], "certain", 0, 20)["tiles"]
+    session.act(1, "split", {"cluster": ids[2], "parts": [[tile["row"] for tile in rows[:5]]]})
+    session.act(2, "move", {"rows": [rows[6]["row"]], "cluster": None, "name": "alone"})
+    session.act(3, "wrong", {"rows": [rows[7]["row"]], "cluster": ids[2]})
+    for _ in range(15):
+        found = session.question()
+        i, j = (sample["row"] for sample in found["pair"])
+        assert session.bench.relations.relation(i, j) == 0
+        assert found["progress"].startswith("about ")
+        answer(session, None)
+    assert shown(session) == []
+    ids = [one["id"] for one in session.state()["clusters"]]
+    session.act(session.version, "merge", {"clusters": ids, "instead": True})
+    assert session.question()["pair"] is not None  # whether the last one is one thing
+    session.finish()
+
+
+def test_where_no_sample_is_in_a_cluster_nothing_is_asked(run: Path) -> None:
+    scores = np.load(run / "explore" / "scores.npy")
+    np.save(run / "explore" / "scores.npy", np.zeros_like(scores))
+    found = session_of(run).question()
+    assert (found["pair"], found["clusters"], found["progress"]) == (None, [], "")
+
+
+def test_what_more_answers_bring_is_said_after_some(run: Path) -> None:
+    session = session_of(run)
+    classes = classes_of(session)
+    said = []
+    for _ in range(12):
+        found = session.question()
+        said.append(found["progress"])
+        i, j = (sample["row"] for sample in found["pair"])
+        answer(session, classes[i] == classes[j])
+    assert all(one.endswith("% is still wrong") for one in said[:10])
+    assert all("is still wrong; 20 more answers would take it to" in one for one in said[10:])
+    session.finish()
+
+
+def test_actions_of_another_form_are_refused(run: Path) -> None:
+    with served(session_of(run)) as server:
+        rows = [sample["row"] for sample in get(server.address + "question")["pair"]]
+        for body in (
+            {"do": "doubt", "rows": rows, "same": True, "entries": [7]},
+            {"do": "doubt", "rows": rows, "same": True},
+            {"do": "apart", "clusters": [0]},
+            {"do": "move", "rows": rows, "cluster": 0, "asked": {"wrong": "much"}},
+        ):
+            assert refused(lambda body=body: post(server.address + "act", {"version": 0, **body})) == 409  # type: ignore[misc]
+        assert server.session.version == 0
+
+
+def test_questions_need_no_torch(run: Path) -> None:
+    session_of(run).finish()
+    code = (
+        "import sys; from pathlib import Path; from coterie.cli.open.session import Session; "
+        "from coterie.cli.open.library import Library; run = Path(sys.argv[1]); "
+        "assert Session(run, Library(run / 'explore')).question()['pair']; "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'sklearn')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(run)], check=False).returncode == 0
+
+
 def test_questions_follow_the_present_fit(run: Path) -> None:
     session = session_of(run)
-    rows_of(session)
-    questions = session._questions
-    assert questions is not None
-    candidates = questions.candidates(session.bench)
-    np.testing.assert_array_equal(candidates.probabilities, session.bench.scores.values[candidates.rows])
-    assert candidates.weight.sum() == pytest.approx(1)
+    values = np.roll(np.asarray(session.library.scores), 1, axis=1)
+    values[:12] = 0.25
+    before = Questions(session.library).next(session.bench)
+    np.save(run / "refit.npy", values)
+    session.bench._scores_of = lambda fit: values if fit else np.asarray(session.library.scores)
+    session.bench.adopt(values, {"folder": "refits/0001"})
+    after = Questions(session.library)
+    found = after.next(session.bench)
+    assert found is not None
+    assert before is not None
+    assert found.facts["wrong"] > before.facts["wrong"]
     session.finish()

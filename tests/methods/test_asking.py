@@ -97,6 +97,23 @@ def test_some_wrong_answers_are_found_again_and_not_called_random(start: DDC, se
     assert np.mean(wrong) < 0.1
 
 
+def test_an_oracle_that_contradicts_itself_is_asked_a_third_time(start: DDC) -> None:
+    seen: Counter[frozenset[int]] = Counter()
+
+    def oracle(i: int, j: int) -> bool:
+        seen[frozenset((i, j))] += 1
+        return truth(i, j) == (seen[frozenset((i, j))] % 2 == 1)
+
+    with pytest.warns(UserWarning, match="its answers may be random"):
+        asked = ask(start, X, oracle, 160)
+    assert len(asked.doubted) >= 6
+    assert asked.confirmed == []
+    # the majority is right but where the third answer was not given any more
+    sure = {question: same for question, same in asked.answers.items() if same is not None}
+    assert all(same == truth(*question) for question, same in sure.items())
+    assert len(sure) >= len(asked.answers) - 1
+
+
 def test_what_the_oracle_raises_is_passed_on(start: DDC) -> None:
     def broken(i: int, j: int) -> bool:
         raise ConnectionError("no answer")
@@ -134,6 +151,11 @@ def test_one_sample(start: DDC) -> None:
 def test_data_of_another_width(start: DDC) -> None:
     with pytest.raises(InputError, match="features"):
         ask(start, X[:, :2], truth, 5)
+
+
+def test_data_of_another_modality(start: DDC) -> None:
+    with pytest.raises(InputError, match="X must"):
+        ask(start, np.zeros((5, 8, 8), dtype=np.uint8), truth, 5)
 
 
 def test_what_follows_is_said_of_every_sample(start: DDC, monkeypatch: pytest.MonkeyPatch) -> None:

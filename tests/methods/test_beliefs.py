@@ -9,6 +9,7 @@ from sklearn.datasets import make_blobs
 from coterie.corrections.relations import Link, Relations
 from coterie.methods.beliefs import Reader
 from coterie.methods.labeling_session import LabelingSession
+from coterie.methods.pools import near_samples
 from coterie.methods.walks import Walk
 
 X, Y = make_blobs([20, 20, 20], 2, centers=[(-9, 0), (0, 0), (9, 0)], cluster_std=0.5, random_state=0)
@@ -16,7 +17,7 @@ X, Y = make_blobs([20, 20, 20], 2, centers=[(-9, 0), (0, 0), (9, 0)], cluster_st
 
 def reader(clusters: np.ndarray) -> Reader:
     probabilities = np.eye(int(clusters.max()) + 1, dtype=np.float32)[clusters]
-    return Reader(Walk(X, probabilities), probabilities)
+    return Reader(Walk(near_samples(X), probabilities), probabilities)
 
 
 def said(*answers: tuple[int, int, bool]) -> Relations:
@@ -27,7 +28,7 @@ def said(*answers: tuple[int, int, bool]) -> Relations:
 
 
 def test_a_walk_ends_somewhere_and_visits_are_its_mirror() -> None:
-    walk = Walk(X, np.eye(3)[Y])
+    walk = Walk(near_samples(X), np.eye(3)[Y])
     np.testing.assert_allclose(walk.ends(np.ones(60)), 1, atol=1e-2)
     both = np.stack([walk.reach(row) for row in range(60)], axis=1)
     np.testing.assert_allclose(both.sum(axis=1), 1, atol=1e-2)
@@ -71,7 +72,7 @@ def test_one_that_strayed_is_moved_alone() -> None:
 @pytest.mark.parametrize("wrong", [0.0, 0.1])
 def test_questions_put_a_clustering_right(wrong: float) -> None:
     halves = np.where(Y == 0, np.arange(60) % 2 * 2, np.minimum(Y, 1))
-    session = LabelingSession(np.eye(3)[halves], X)
+    session = LabelingSession(np.eye(3)[halves], near_samples(X))
     rng = np.random.default_rng(0)
     for _ in range(40):
         question = session.next()
@@ -88,4 +89,4 @@ def test_questions_put_a_clustering_right(wrong: float) -> None:
 
 def test_an_answer_needs_a_question() -> None:
     with pytest.raises(RuntimeError, match="next"):
-        LabelingSession(np.eye(3)[Y], X).take(True)
+        LabelingSession(np.eye(3)[Y], near_samples(X)).take(True)

@@ -50,6 +50,14 @@ def test_the_curve_of_what_is_left_out() -> None:
     assert (np.diff(curve["wrong"]) <= 1e-12).all()
 
 
+def test_the_curve_by_another_certainty() -> None:
+    curve = unassigned_curve(np.array([0.2, 0.6, 1.0]), np.array([0.9, 0.5, 0.7]))
+    at = {round(float(row["threshold"]), 2): row for row in curve}
+    assert at[0.6]["unassigned"] == pytest.approx(1 / 3)
+    assert at[0.6]["wrong"] == pytest.approx(0.4)
+    assert at[0.8]["wrong"] == pytest.approx(0.8)
+
+
 def test_what_more_answers_bring() -> None:
     falling = [0.1 * 0.5**step for step in range(7)]
     assert forecast(falling, 2) == pytest.approx(0.1 * 0.5**8)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from coterie.cli.label_table import Row
 from coterie.cli.open import library_of
 from coterie.cli.open.bench import workbench_of
-from coterie.cli.open.library import FOLDER, JOURNAL, META, Library
+from coterie.cli.open.library import FOLDER, JOURNAL, META, QUESTIONS, Library
+from coterie.cli.open.questions import Costs, Questions
 from coterie.cli.open.refit import MODEL
 from coterie.cli.open.words import Words
 from coterie.cli.open.written import label_rows
@@ -87,6 +88,12 @@ class Corrected:
         for column, cluster in enumerate(self.bench.scores.clusters):
             joined[:, ids.index(self.bench.canonical(cluster))] += values[:, column]
         return joined
+
+    def costs(self) -> Costs | None:
+        """What leaving samples unassigned costs; None without an answer to a question about a sample."""
+        if not (self.library.folder / QUESTIONS).exists():  # nobody was asked by this rule
+            return None
+        return Questions(self.library).costs(self.bench)
 
     def table(self) -> tuple[npt.NDArray[np.int64], Floats, list[str]]:
         """Of the run's samples: columns of their clusters, -1 for none; probabilities (n, k); names (k,)."""

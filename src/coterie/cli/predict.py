@@ -43,14 +43,17 @@ def _predict(options: Any) -> None:
     folder = embeddings_folder(options.run, metadata.get("embeddings"))
     encoding = Encoding(None, folder, facts=estimator.encoder_)
     samples = read_encoded(options.data, reading_options(options, metadata), encoding)
-    parts = label_parts(estimator, samples, threshold, corrected(options.run))
+    said = corrected(options.run)
+    parts = label_parts(estimator, samples, threshold, said)
     if options.safe_csv:
         parts = safe_for_spreadsheets(parts)
     if options.out is None:
         print_labels(sys.stdout, parts)
         return
     sizes = write_labels(Path(options.out), parts)
-    _say(options, estimator, sizes, f"wrote {options.out}")
+    costs = None if said is None or options.threshold is None else said.costs()
+    cost = "" if costs is None else f"{costs.at(threshold)}; {costs.evidence}\n"
+    _say(options, estimator, sizes, f"{cost}wrote {options.out}")
 
 
 def _loaded(options: Any) -> tuple[Any, dict[str, Any], float]:

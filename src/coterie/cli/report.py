@@ -8,11 +8,13 @@ from typing import Any
 
 from coterie._errors import InputError
 from coterie.cli.corrected import corrected
+from coterie.cli.open.questions import Costs
 from coterie.cli.options.report import FILE
 from coterie.cli.run_folder import load_fitted
+from coterie.cli.table import format_table
 from coterie.data.files import atomic_write
 from coterie.data.readers import labels_of
-from coterie.report.findings import Corrections
+from coterie.report.findings import Corrections, Unassigned
 from coterie.report.html import ReportInput, render_report
 
 
@@ -29,6 +31,8 @@ def run(options: Any, words: Sequence[str]) -> None:
     said = {
         name: str(metadata[name]) for name in ("command", "version", "pairs", "labels") if metadata.get(name)
     }
+    found = corrected(options.run)
+    costs = None if found is None else found.costs()
     page = render_report(
         ReportInput(
             fitted.estimator,
@@ -38,15 +42,19 @@ def run(options: Any, words: Sequence[str]) -> None:
             fitted.columns,
             truth,
             samples.items,
-            _said(options.run),
+            None if found is None else Corrections(*found.table()),
+            None if costs is None else Unassigned(costs.rows, costs.evidence),
         )
     )
     target = Path(options.run, FILE) if options.out is None else Path(options.out)
     with atomic_write(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
+    if costs is not None:
+        print(f"{costs_table(costs)}\n")
     print(f"wrote {target}")
 
 
-def _said(run: str) -> Corrections | None:
-    found = corrected(run)
-    return None if found is None else Corrections(*found.table())
+def costs_table(costs: Costs) -> str:
+    """What leaving samples unassigned costs, for a terminal."""
+    lines = [(f"{threshold:.2f}", f"{left:.1%}", f"{wrong:.1%}") for threshold, left, wrong in costs.rows]
+    return f"{format_table(('--threshold', 'unassigned', 'wrong of the others'), lines)}\n{costs.evidence}"

@@ -10,6 +10,8 @@ from coterie._errors import InputError
 from coterie.corrections.shown import Shown
 from coterie.corrections.statements import (
     ANSWERS,
+    APART,
+    DOUBT,
     MERGE,
     MOVE,
     NAME,
@@ -76,7 +78,7 @@ def written(do: str, given: Mapping[str, Any], around: Around) -> dict[str, Any]
     do : str
         Kind of action.
     given : mapping
-        Its arguments; samples are row numbers.
+        Its arguments; samples are row numbers. "asked": what was known of the question that it answers.
     around : Around
 
     Raises
@@ -86,7 +88,8 @@ def written(do: str, given: Mapping[str, Any], around: Around) -> dict[str, Any]
     """
     if do not in _WRITTEN:
         raise InputError(f"do={do!r:.40} must be one of {', '.join(_WRITTEN)}")
-    return _WRITTEN[do](given, around)
+    found = _WRITTEN[do](given, around)
+    return found | {"asked": _facts(given["asked"])} if "asked" in given else found
 
 
 def _pair(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
@@ -103,6 +106,21 @@ def _skip(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
     if len(rows) != 2:
         raise InputError(f"a question must be about two samples, got {len(rows)}")
     return {"rows": around.named(rows)}
+
+
+def _doubt(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
+    """A second answer that differs from the first, which does not hold until there is a third."""
+    numbers = given.get("entries")
+    if not isinstance(numbers, list) or not all(type(one) is int and one in around.held for one in numbers):
+        raise InputError(f"entries={numbers!r:.60} must be numbers of actions that hold")
+    return _pair(given, around) | {"instead": [[number, None] for number in numbers]}
+
+
+def _facts(given: Any) -> dict[str, float]:
+    """What was known of a question when it was asked: numbers by their names."""
+    if not isinstance(given, Mapping) or not all(type(value) in (int, float) for value in given.values()):
+        raise InputError(f"asked={given!r:.60} must have numbers alone")
+    return dict(given)
 
 
 def _answers(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
@@ -134,7 +152,7 @@ def _move(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
     return {"rows": rows, "cluster": around.cluster(given["cluster"])}
 
 
-def _merge(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
+def _clusters(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
     clusters = given.get("clusters")
     if not isinstance(clusters, list):
         raise InputError(f"clusters={clusters!r:.60} must be a list of ids")
@@ -189,7 +207,9 @@ _WRITTEN: dict[str, Callable[[Mapping[str, Any], Around], dict[str, Any]]] = {
     TOGETHER: _together,
     WRONG: _wrong,
     MOVE: _move,
-    MERGE: _merge,
+    DOUBT: _doubt,
+    MERGE: _clusters,
+    APART: _clusters,
     SPLIT: _split,
     NAME: _name,
     WITHDRAW: _withdraw,

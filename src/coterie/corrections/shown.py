@@ -146,6 +146,8 @@ def _settled(
                 yield rows, chosen[root]
         elif rows:
             free.append((root, rows))
+    # the surest first: of two that differ, the other one has to go
+    free.sort(key=lambda one: -float(values[one[1]].sum(axis=0).max()))
     for root, rows in free:
         excluded = {chosen[other] for other in relations.apart_from(root) if other in chosen} - {ASIDE}
         chosen[root] = _likeliest(values[rows], labels[rows], place, excluded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -11,8 +12,10 @@ from coterie.corrections.relations import Link, Relations, cluster_node
 
 PAIR, TOGETHER, WRONG, MOVE, MERGE, SPLIT = "pair", "together", "wrong", "move", "merge", "split"
 NAME, FIT, WITHDRAW, SKIP, ANSWERS = "name", "fit", "withdraw", "skip", "answers"
+# two clusters are two; the second answer to a question differs from the first
+APART, DOUBT = "apart", "doubt"
 # what says nothing of samples that a fit could learn
-WORDLESS = (NAME, FIT, WITHDRAW, SKIP)
+WORDLESS = (NAME, FIT, WITHDRAW, SKIP, DOUBT)
 # names of samples that an entry no longer speaks about; None: it says nothing any more
 Silenced = Mapping[int, frozenset[str] | None]
 Rows = Mapping[str, int]
@@ -120,6 +123,11 @@ def _merge(what: Mapping[str, Any], rows: _Rows) -> Ends:
     yield from ((first, other, True) for other in others)
 
 
+def _apart(what: Mapping[str, Any], rows: _Rows) -> Ends:
+    for a, b in combinations(what["clusters"], 2):
+        yield cluster_node(a), cluster_node(b), False
+
+
 def _split(what: Mapping[str, Any], rows: _Rows) -> Ends:
     parts = [what["cluster"], *(part["cluster"] for part in what["parts"])]
     yield from ((cluster_node(a), cluster_node(b), False) for a, b in combinations(parts, 2))
@@ -132,6 +140,7 @@ _LINKS: dict[str, Callable[[Mapping[str, Any], _Rows], Ends]] = {
     WRONG: _wrong,
     MOVE: _move,
     MERGE: _merge,
+    APART: _apart,
     SPLIT: _split,
 }
 
@@ -155,9 +164,59 @@ def answers_in(entries: Iterable[Entry]) -> list[tuple[str, str, bool]]:
     return found
 
 
-def skipped_in(entries: Iterable[Entry]) -> list[tuple[str, str]]:
-    """Pairs of samples about which somebody did not want to say anything."""
-    return [tuple(entry.what["rows"]) for entry in entries if entry.do == SKIP]
+@dataclass
+class Asked:
+    """A question of the page about two samples.
+
+    Attributes
+    ----------
+    names : (str, str)
+    facts : mapping
+        What was known when it was asked first.
+    votes : list of bool or None
+        Answers in turn; None: skipped.
+    held : list of int
+        Entries that hold an answer.
+    """
+
+    names: tuple[str, str]
+    facts: Mapping[str, Any]
+    votes: list[bool | None] = field(default_factory=list)
+    held: list[int] = field(default_factory=list)
+
+
+def asked_in(entries: Iterable[Entry]) -> list[Asked]:
+    """Questions of the page in the order in which they were asked first.
+
+    An answer that another statement took the place of is left out, but for the first of two that differ.
+
+    Examples
+    --------
+    >>> said = [Entry(1, "", "", "pair", {"rows": ["a", "b"], "same": True, "asked": {"belief": 0.9}})]
+    >>> second = {"rows": ["a", "b"], "same": False, "asked": {}, "instead": [[1, None]]}
+    >>> [found] = asked_in([*said, Entry(2, "", "", "doubt", second)])
+    >>> found.votes, found.held
+    ([True, False], [])
+    """
+    held = list(entries)
+    answers = [one for one in held if one.do == SKIP or (one.do in (PAIR, DOUBT) and "asked" in one.what)]
+    quiet = silenced([entry for entry in held if entry.do != DOUBT])
+    found: dict[frozenset[str], Asked] = {}
+    for entry in answers:
+        rows = entry.what["rows"]
+        silent = quiet.get(entry.number, frozenset())
+        if silent is None or silent & set(rows):
+            continue
+        one = found.setdefault(frozenset(rows), Asked((rows[0], rows[1]), entry.what.get("asked", {})))
+        one.votes.append(entry.what.get("same"))
+        one.held = [] if entry.do == DOUBT else [*one.held, entry.number] if entry.do == PAIR else one.held
+    return list(found.values())
+
+
+def group_answers_in(entries: Iterable[Entry]) -> tuple[int, int]:
+    """How many pairs of clusters were said to be one, and to be one or two."""
+    counted = [(entry.do, len(entry.what["clusters"]) - 1) for entry in entries if entry.do in (MERGE, APART)]
+    return sum(n for do, n in counted if do == MERGE), sum(n for _, n in counted)
 
 
 def names_in(entries: Iterable[Entry]) -> dict[int, str]:

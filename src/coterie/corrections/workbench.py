@@ -14,7 +14,7 @@ from coterie.corrections.journal import REDO, UNDO, Entry, Journal
 from coterie.corrections.matching import match_clusters
 from coterie.corrections.pairs import Ints, hard_pairs
 from coterie.corrections.relations import IMPLIED, Contradiction, Link, Relations, cluster_node
-from coterie.corrections.shown import Floats, Scores, Shown, parts_of, show
+from coterie.corrections.shown import ASIDE, Floats, Scores, Shown, parts_of, show
 from coterie.corrections.statements import FIT, WITHDRAW, clusters_in, names_in, relate, silenced
 
 # statements that one action may take the place of
@@ -140,6 +140,22 @@ class Workbench:
         """The id that is shown for a cluster, which may have been merged."""
         node = self.relations.cluster_of(cluster_node(cluster))
         return cluster if node is None else cluster_node(node)
+
+    def probabilities(self, rows: Ints) -> Floats:
+        """Of the clusters that are shown, for some rows: float32 (m, k), without what was said of samples.
+
+        Those of merged clusters are together; parts of a split one, which no fit knows yet, are certain.
+        """
+        shown, ids = self.shown, self.shown.clusters
+        found = np.zeros((len(rows), len(ids)), dtype=np.float32)
+        values = np.asarray(self.scores.values[rows], dtype=np.float32)
+        for column, cluster in enumerate(self.scores.clusters):
+            found[:, ids.index(self.canonical(cluster))] += values[:, column]
+        labels = shown.labels[rows]
+        column_of = np.searchsorted(ids, labels)
+        of_part = ~shown.said[rows] & (labels != ASIDE) & (found.argmax(axis=1) != column_of)
+        found[of_part] = np.eye(len(ids), dtype=np.float32)[column_of[of_part]]
+        return found
 
     def pairs(self) -> tuple[Ints, Ints, Ints]:
         """What was said, for the next fit, as `hard_pairs` gives it."""

@@ -14,9 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 from coterie._errors import InputError, InputTypeError
 from coterie.data.pairs import Pairs
 from coterie.methods.labeling_session import LabelingSession
-from coterie.methods.pools import Pool
+from coterie.methods.pools import Pool, near_samples
 from coterie.methods.question_gains import Question
-from coterie.methods.stopping import calibration_error, forecast, unassigned_curve
+from coterie.methods.stopping import FEWEST, calibration_error, forecast, unassigned_curve
 
 Oracle = Callable[[int, int], bool | None]
 
@@ -97,9 +97,9 @@ class Asked:
     def __str__(self) -> str:
         """What a person wants to know before the next question."""
         now, later = 100 * self.share_wrong, 100 * self.share_wrong_after(20)
-        more = f"20 more answers would take it to {later:.1f}%"
-        said = f"{self.n_questions} answers: about {now:.1f}% is still wrong, "
-        return said + ("nothing is left to ask" if self.exhausted else more)
+        more = f"; 20 more answers would take it to {later:.1f}%" if len(self.history) > FEWEST else ""
+        said = f"{self.n_questions} answers: about {now:.1f}% is still wrong"
+        return said + ("; nothing is left to ask" if self.exhausted else more)
 
 
 def ask(model: Any, X: Any, oracle: Oracle, budget: int) -> Asked:
@@ -167,7 +167,7 @@ def ask(model: Any, X: Any, oracle: Oracle, budget: int) -> Asked:
     if len(probabilities) < 2:
         raise InputError(f"X must have at least 2 samples to compare, got {len(probabilities)}")
     pool = Pool(probabilities, np.asarray(model.transform(X)))
-    session = LabelingSession(pool.probabilities, pool.points)
+    session = LabelingSession(pool.probabilities, near_samples(pool.points))
     history, exhausted = [session.share_wrong], False
     while session.n_questions < budget:
         question = session.next()

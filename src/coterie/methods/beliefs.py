@@ -104,12 +104,24 @@ class Reader:
     def __init__(self, walk: Walk, probabilities: Floats) -> None:
         self._walk = walk
         self._prior = walk.ends(probabilities)
-        best = probabilities.argmax(axis=1)
-        typical = self._prior * probabilities
-        typical[np.arange(len(best)), best] += 1  # its own samples before all others
-        self.anchors = {int(one): int(typical[:, one].argmax()) for one in np.unique(best)}
-        self.scale = len(best) / len(self.anchors)
+        self._typical = self._prior * probabilities
+        labels: Ints = probabilities.argmax(axis=1).astype(np.int64)
+        self.scale = len(labels) / len(np.unique(labels))
         self._columns: dict[int, Floats] = {}
+        self.anchor(labels)
+
+    def anchor(self, labels: Ints) -> None:
+        """Let the most typical sample of each cluster stand for it.
+
+        Parameters
+        ----------
+        labels : int64 array of shape (n,)
+            Columns of clusters; -1 is none.
+        """
+        self.anchors = {
+            int(one): int(np.where(labels == one, self._typical[:, one], -1).argmax())
+            for one in np.unique(labels[labels >= 0])
+        }
 
     def column(self, row: int) -> Floats:
         """How much each sample (n,) takes after a row; about 1 across a cluster of usual size."""

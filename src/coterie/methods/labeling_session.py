@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from coterie.corrections.relations import Contradiction, Link, Relations
 from coterie.methods.beliefs import Beliefs, Reader
 from coterie.methods.question_gains import Chooser, Known, Outlook, Proposal, Question
 from coterie.methods.stopping import Calibration
-from coterie.methods.walks import Walk
+from coterie.methods.walks import Graph, Walk
 
 Floats = npt.NDArray[Any]
 
@@ -66,13 +67,14 @@ class LabelingSession:
     Parameters
     ----------
     probabilities : array of shape (n, k)
-    points : array of shape (n, e)
-        Where distance means likeness.
+    graph : sparse array of shape (n, n)
+        Weights between near samples, as `pools.near_samples` finds them.
 
     Examples
     --------
-    >>> points, y = np.array([[0.0], [1], [2], [10], [11], [12]]), [0, 0, 0, 1, 1, 1]
-    >>> session = LabelingSession(np.full((6, 1), 1.0), points)
+    >>> from scipy.sparse import block_diag
+    >>> near, y = block_diag([np.ones((3, 3)) - np.eye(3)] * 2), [0, 0, 0, 1, 1, 1]
+    >>> session = LabelingSession(np.full((6, 1), 1.0), near)
     >>> while (question := session.next()) is not None:
     ...     i, j = question
     ...     session.take(y[i] == y[j])
@@ -80,23 +82,21 @@ class LabelingSession:
     True
     """
 
-    def __init__(self, probabilities: Floats, points: Floats) -> None:
+    def __init__(self, probabilities: Floats, graph: Graph) -> None:
         self._n, self._n_clusters = probabilities.shape
         self._model_labels: npt.NDArray[np.int64] = probabilities.argmax(axis=1).astype(np.int64)
         self._sizes = np.bincount(self._model_labels, minlength=self._n_clusters)
-        walk = Walk(points, probabilities)
+        walk = Walk(graph, probabilities)
         self.reader = Reader(walk, np.asarray(probabilities, dtype=np.float32))
         self._chooser = Chooser(walk, self.reader)
-        self._rng = np.random.default_rng(0)
         self.asked: dict[Question, Asking] = {}
         self.dropped: list[Question] = []
         self.kept: list[bool] = []
         self.n_questions = 0
-        self._aside: set[int] = set()
         self._now: tuple[Asking, str] | None = None
         self.known = Known(Relations(), set())
         self.beliefs: Beliefs
-        self._read()
+        self._read(Relations())
 
     @property
     def share_of_wrong_answers(self) -> float:
@@ -110,6 +110,13 @@ class LabelingSession:
         self._now = self._next()
         return None if self._now is None else self._now[0].proposal.question
 
+    @property
+    def proposal(self) -> Proposal:
+        """What is known of the present question."""
+        if self._now is None:
+            raise RuntimeError("next() must give a question first")
+        return self._now[0].proposal
+
     def take(self, answer: bool | None) -> None:
         """Take the answer to the present question."""
         if self._now is None:
@@ -122,20 +129,31 @@ class LabelingSession:
         asking.votes.append(answer)
         first = len(asking.votes) == 1
         self.asked.setdefault(asking.proposal.question, asking)
-        self.known.asked.add(frozenset(asking.proposal.question))
-        if answer is None and first and not asking.proposal.groups:
-            self._aside.add(asking.proposal.question[0])
-        if first:
-            self._count(asking.proposal, answer)
-        if first or asking.answer != before:
-            self._read()
-
-    def _count(self, proposal: Proposal, answer: bool | None) -> None:
-        if proposal.groups and answer is not None:
+        if first and asking.proposal.groups and answer is not None:
             self.known.groups_asked += 1
             self.known.groups_one += answer
+        if first or asking.answer != before:
+            self._read(self._relate())
 
-    def _read(self) -> None:
+    def hold(self, asked: Iterable[Asking], said: Relations, groups: tuple[int, int]) -> None:
+        """Take what was said so far, in place of all that was taken before.
+
+        Parameters
+        ----------
+        asked : iterable of Asking
+            Questions about samples and their answers, in the order in which they were asked first.
+        said : Relations
+            All that is known of rows, also by other ways than questions.
+        groups : (int, int)
+            How many pairs of groups are known to be one, and to be one or not.
+        """
+        self._now = None
+        self.asked = {asking.proposal.question: asking for asking in asked}
+        self.known.groups_one, self.known.groups_asked = groups
+        self.n_questions = sum(len(asking.votes) for asking in self.asked.values()) + groups[1]
+        self._read(said)
+
+    def _relate(self) -> Relations:
         """What follows from all answers; one that contradicts earlier ones is dropped."""
         said = Relations()
         self.dropped = []
@@ -145,7 +163,17 @@ class LabelingSession:
                     said.add(Link(*question, asking.answer, number))
                 except Contradiction:
                     self.dropped.append(question)
+        return said
+
+    def _read(self, said: Relations) -> None:
+        """What relations say of all samples."""
         self.known.said = said
+        self.known.asked = {frozenset(question) for question in self.asked}
+        self._aside = {
+            one.proposal.question[0]
+            for one in self.asked.values()
+            if one.votes[0] is None and not one.proposal.groups
+        }
         self.beliefs = self.reader.read(said)
         self._outlook = Outlook(self.beliefs, self._chances(), self._chooser.follow(self.beliefs))
 
@@ -226,8 +254,9 @@ class LabelingSession:
         return None
 
     def _audit(self) -> Proposal | None:
-        rows = [int(row) for row in self._rng.integers(self._n, size=_DRAWN)]
-        fresh = next((row for row in rows if row not in self.beliefs.place and row not in self._aside), None)
+        drawn = np.random.default_rng(self.n_questions).integers(self._n, size=_DRAWN).tolist()
+        known = self.beliefs.place.keys() | self._aside
+        fresh = next((row for row in drawn if row not in known), None)
         return None if fresh is None else self._chooser.of_row(self._outlook, fresh, self.known)
 
     def _best(self) -> Proposal | None:

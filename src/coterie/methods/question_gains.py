@@ -90,7 +90,7 @@ class Known:
     asked : set of frozenset of int
         Pairs of rows, also those nobody was sure of.
     groups_one, groups_asked : int
-        Pairs of groups that were one, and that were asked about.
+        Pairs of groups that are one, and of which it is known.
     """
 
     said: Relations

@@ -15,6 +15,8 @@ _SHIFT, _SLOPE = 1.0, 0.5
 _FLATTEST, _STEPS = 0.05, 100
 _SUREST = 0.999
 _BINS = 10
+# what more answers would bring is said after so many
+FEWEST = 10
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,17 @@ def calibration_error(beliefs: npt.NDArray[np.floating], came_true: npt.NDArray[
     return float(np.abs(gaps).sum() / max(1, len(beliefs)))
 
 
-def unassigned_curve(confidence: npt.NDArray[np.floating]) -> npt.NDArray[np.void]:
+def unassigned_curve(
+    confidence: npt.NDArray[np.floating], certainty: npt.NDArray[np.floating] | None = None
+) -> npt.NDArray[np.void]:
     """What leaving out the least certain samples costs.
 
     Parameters
     ----------
     confidence : array of shape (n,)
         How likely each label is right.
+    certainty : array of shape (n,), optional
+        What the threshold is compared with; by default the confidence.
 
     Returns
     -------
@@ -100,9 +106,10 @@ def unassigned_curve(confidence: npt.NDArray[np.floating]) -> npt.NDArray[np.voi
     >>> curve[curve["threshold"] == 0.6].tolist()
     [(0.6, 0.5, 0.0)]
     """
+    compared = confidence if certainty is None else certainty
     rows = []
     for threshold in [*np.arange(0, 20) / 20, 0.99]:
-        kept = confidence[confidence >= threshold]
+        kept = confidence[compared >= threshold]
         wrong = float((1 - kept).mean()) if len(kept) else 0.0
         rows.append((float(threshold), 1 - len(kept) / len(confidence), wrong))
     return np.array(rows, dtype=[("threshold", "f8"), ("unassigned", "f8"), ("wrong", "f8")])

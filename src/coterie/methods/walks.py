@@ -8,12 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sparse
 
-from coterie.methods.feature_starts import reduce_features
-from coterie.methods.neighbor_graphs import self_tuned_graph
-
 Floats = npt.NDArray[np.float32]
+# a sparse symmetric matrix of weights (n, n)
+Graph = Any
 
-NEIGHBORS = 7
 # of an edge between two clusters, beside one within a cluster
 ACROSS = 0.3
 # how likely the walk takes another step
@@ -31,31 +29,30 @@ class Walk:
 
     Parameters
     ----------
-    points : array of shape (n, e), n >= 2
-        Where distance means likeness.
+    graph : sparse array of shape (n, n)
+        Weights between near samples, as `pools.near_samples` finds them.
     probabilities : array of shape (n, k)
         Rows sum to 1: edges between clusters count less.
 
     Examples
     --------
-    >>> points = np.array([[0.0], [1], [2], [10], [11], [12]], dtype=np.float32)
-    >>> walk = Walk(points, np.repeat(np.eye(2), 3, axis=0))
+    >>> near = sparse.block_diag([np.ones((3, 3)) - np.eye(3)] * 2)
+    >>> walk = Walk(near, np.repeat(np.eye(2), 3, axis=0))
     >>> bool(walk.ends(np.ones(6)).round(2).min() == 1)
     True
-    >>> walk.reach(0).argsort()[::-1][:3].tolist()
-    [0, 1, 2]
+    >>> (walk.reach(0) > 0).tolist()
+    [True, True, True, False, False, False]
     """
 
-    def __init__(self, points: npt.NDArray[Any], probabilities: npt.NDArray[Any]) -> None:
-        flat = np.asarray(points, dtype=np.float32).reshape(len(points), -1)
-        edges = self_tuned_graph(reduce_features(flat, 0), NEIGHBORS).tocoo()
+    def __init__(self, graph: Graph, probabilities: npt.NDArray[Any]) -> None:
+        edges = graph.tocoo()
         same = np.einsum("ij,ij->i", probabilities[edges.row], probabilities[edges.col])
         weights = edges.data * (ACROSS + (1 - ACROSS) * same)
-        graph = sparse.csr_matrix((weights, (edges.row, edges.col)), shape=edges.shape)
-        degrees = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), _TINY)
+        weighted = sparse.csr_matrix((weights, (edges.row, edges.col)), shape=edges.shape)
+        degrees = np.maximum(np.asarray(weighted.sum(axis=1)).ravel(), _TINY)
         self._root = np.sqrt(degrees).astype(np.float32)
         scale = sparse.diags(1 / np.sqrt(degrees))
-        self._graph = (scale @ graph @ scale).tocsr().astype(np.float32)
+        self._graph = (scale @ weighted @ scale).tocsr().astype(np.float32)
 
     def ends(self, values: npt.NDArray[Any]) -> Floats:
         """What a walk from each sample finds at its end, of values (n,) or (n, m)."""

@@ -48,6 +48,23 @@ class Corrections:
 
 
 @dataclass(frozen=True)
+class Unassigned:
+    """What leaving samples unassigned costs, as answers show.
+
+    Attributes
+    ----------
+    rows : sequence of (float, float, float)
+        Threshold of the probability, share of samples below it, share of the others that is expected to be
+        wrong.
+    evidence : str
+        How much the numbers can be relied on.
+    """
+
+    rows: Sequence[tuple[float, float, float]]
+    evidence: str
+
+
+@dataclass(frozen=True)
 class Findings:
     """A run's clustering of its rows, or of evenly spaced ones where there are very many.
 

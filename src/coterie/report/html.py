@@ -24,7 +24,15 @@ from coterie.report.figures import (
     loss_curves,
     similarity_matrix,
 )
-from coterie.report.findings import UNSURE, Corrections, Findings, find, find_warnings, loss_in_words
+from coterie.report.findings import (
+    UNSURE,
+    Corrections,
+    Findings,
+    Unassigned,
+    find,
+    find_warnings,
+    loss_in_words,
+)
 from coterie.report.pictures import figure_png, figure_svg
 from coterie.report.renderers import Shown, pictures_of, shown_items
 
@@ -75,6 +83,8 @@ class ReportInput:
         The files or texts whose vectors the samples are.
     said : Corrections or None
         What a person has said of the clusters.
+    unassigned : Unassigned or None
+        What leaving samples unassigned costs, as answers show.
     """
 
     estimator: NeuralClusterer
@@ -85,6 +95,7 @@ class ReportInput:
     truth: npt.NDArray[Any] | None = None
     items: Items | None = None
     said: Corrections | None = None
+    unassigned: Unassigned | None = None
 
 
 def render_report(given: ReportInput) -> str:
@@ -105,6 +116,7 @@ def render_report(given: ReportInput) -> str:
         _asked(given),
         _training(given),
         _sizes(found),
+        _unassigned(given),
         _examples(given, found),
         _maps(given, found),
         _truth(given, found),
@@ -133,6 +145,21 @@ def _summary(given: ReportInput, found: Findings) -> str:
         f"<p>{_used(given, found)} {unsure:.1%} of the rows are unsure: their cluster has a probability "
         f"below {UNSURE}; {loss_in_words(estimator)}.</p>"
         f"<p>{escape(baseline)}</p>{boxes}"
+    )
+
+
+def _unassigned(given: ReportInput) -> str:
+    """What each threshold leaves out, and how much of the rest is wrong."""
+    if given.unassigned is None:
+        return ""
+    rows = "".join(
+        f"<tr><td>{threshold:.2f}</td><td>{left:.1%}</td><td>{wrong:.1%}</td></tr>"
+        for threshold, left, wrong in given.unassigned.rows
+    )
+    return (
+        "<h2>Leaving samples unassigned</h2>"
+        "<table><tr><th>--threshold</th><th>unassigned</th><th>wrong of the others</th></tr>"
+        f'{rows}</table><p class="note">{escape(given.unassigned.evidence)}</p>'
     )
 
 

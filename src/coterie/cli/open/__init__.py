@@ -123,4 +123,6 @@ def ending(session: Session) -> str:
         return "no corrections"
     way_on = session.way_on()
     said = f"{n} corrections in {session.bench.journal.path}"
+    if session.progress:
+        said += f"\n{session.progress}"
     return f"{said}\nto use them in a whole new fit: {way_on}" if way_on else said

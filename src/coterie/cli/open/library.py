@@ -26,7 +26,7 @@ from coterie._errors import DamagedFileError, InputError
 FOLDER, JOURNAL, REFITS = "explore", "corrections.jsonl", "refits"
 META, NAMES, SCORES, POINTS, FEATURES = "meta.json", "names.json", "scores.npy", "points.npy", "features.npy"
 PIXELS, TEXTS, VALUES, MAP, STATS = "pixels.npy", "texts.json", "values.npy", "map.npy", "stats.npy"
-QUESTIONS, DRAWN, THUMBS = "questions.npz", "drawn", "thumbnails"
+QUESTIONS, DRAWN, THUMBS = "near.npz", "drawn", "thumbnails"
 # of the longer side of a small picture, and characters of a text in a grid
 SIDE, SHORT_TEXT = 160, 240
 # of a text or a table in full

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie._errors import InputError
-from coterie.cli.neighbor_space import NeighborSpace
 from coterie.cli.open import library
 from coterie.cli.open.cards import ends_of, rows_by_cluster
 from coterie.cli.open.library import JOURNAL, Library, unique_names
-from coterie.cli.open.questions import save_candidates
+from coterie.cli.open.questions import save_questions
 from coterie.cli.open.written import read_lines
 from coterie.cli.options.reading import reading_words
 from coterie.cli.run_folder import LABELS, Fitted, load_fitted
 from coterie.corrections.journal import Journal
-from coterie.corrections.questions import Candidates
 from coterie.corrections.statements import answers_in
 from coterie.data.arrays import parts_in_memory
 from coterie.data.files import atomic_write
 from coterie.encoders.opening import text_of
-from coterie.methods.candidates import representatives
 from coterie.methods.feature_starts import reduce_features
+from coterie.methods.pools import drawn_rows, near_samples
 from coterie.report.findings import loss_in_words
 from coterie.report.pictures import is_pictorial, value_range
 from coterie.report.renderers import pictures_of
@@ -69,7 +66,8 @@ def prepare(run: Path, data: str | None) -> None:
     _save(folder / library.FEATURES, features)
     _save(folder / library.POINTS, page_points(features))
     _write(folder / library.NAMES, names)
-    save_candidates(run, _candidates(run, fitted, names, present, scores))
+    rows = _rows_to_ask_about(run, names, present)
+    save_questions(run, rows, near_samples(_as_points(fitted, features[rows])))
     (folder / library.MAP).unlink(missing_ok=True)
     # the last one: a folder with it is whole
     _write(folder / library.META, _facts(fitted) | _samples(folder, fitted, names))
@@ -85,13 +83,19 @@ def ready_cards(found: Library) -> None:
         found.pictures(rows[:_MOST_READY], np.inf)
 
 
-def _candidates(run: Path, fitted: Fitted, names: Sequence[str], present: Array, scores: Array) -> Candidates:
-    """Rows to ask about; those of earlier answers among them."""
+def _rows_to_ask_about(run: Path, names: Sequence[str], present: Array) -> Array:
+    """Rows that are there; those of earlier answers among them."""
     place = {names[row]: at for at, row in enumerate(present)}
     said = answers_in(Journal(run / JOURNAL).active())
     asked = [place[name] for i, j, _ in said for name in (i, j) if name in place]
-    found = representatives(scores[present], NeighborSpace(fitted.samples.X, fitted.estimator), asked)
-    return replace(found, rows=present[found.rows])
+    return np.asarray(present[drawn_rows(len(present), np.array(asked, dtype=np.int64))])
+
+
+def _as_points(fitted: Fitted, features: Array) -> Array:
+    """Points whose distance means likeness: an encoder's vectors count by their direction alone."""
+    if fitted.estimator.encoder_ is None:
+        return features
+    return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12))
 
 
 def _names(run: Path, fitted: Fitted) -> list[str]:

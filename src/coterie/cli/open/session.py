@@ -20,7 +20,7 @@ from coterie.cli.open.cards import TILES, ends_of, rows_by_cluster
 from coterie.cli.open.learning import Learning
 from coterie.cli.open.library import Library
 from coterie.cli.open.parting import split_points
-from coterie.cli.open.questions import Questions, count_answers
+from coterie.cli.open.questions import Question, Questions, as_action, count_answers
 from coterie.cli.open.words import Words
 from coterie.cli.open.written import (
     CLUSTERS,
@@ -71,6 +71,10 @@ class Session:
         self.words = Words(self.bench)
         self._learning = Learning(run)
         self._questions: Questions | None = None
+        # the question that is open, by what is shown
+        self._asked: Question | None = None
+        # how much is still wrong, once somebody was asked
+        self.progress = ""
         self._mapping: subprocess.Popen[str] | None = None
         self._said = ""
         self._changed: dict[str, Any] | None = None
@@ -188,6 +192,7 @@ class Session:
             elif do == "redo":
                 self.bench.redo()
             else:
+                do, given = as_action(self._asked, do, given)
                 self.bench.act(str(do), given, instead=given.get("instead") is True)
             self._after()
             return self.state()
@@ -238,17 +243,32 @@ class Session:
         return self.state()
 
     def question(self) -> dict[str, Any]:
-        """Two samples whose relation helps most, or None where nothing is left to ask; answers so far."""
+        """What helps most: two samples, or the clusters that they stand for; how far things are.
+
+        "pair" is None where nothing is left to ask.
+        """
         with self._lock:
-            self._questions = self._questions or Questions(self.library)
-            asked = self._questions.next(self.bench)
+            asked = self._asked = self.questions.next(self.bench)
             n, n_same = count_answers(self.bench)
+            progress = self.questions.progress(self.bench)
+            self.progress = str(progress or "")
             return {
                 "version": self.version,
-                "pair": None if asked is None else [self.detail(row) for row in asked],
+                "pair": None if asked is None else [self.detail(row) for row in asked.rows],
+                "clusters": [self._group(one) for one in (asked and asked.clusters) or ()],
                 "answers": n,
                 "same": n_same,
+                "progress": self.progress,
+                "again": [] if progress is None else [progress.n_again, progress.n_differ],
+                "costs": self._costs(),
             }
+
+    @property
+    def questions(self) -> Questions:
+        """The rule that asks; read when it is wanted first."""
+        with self._lock:
+            self._questions = self._questions or Questions(self.library)
+            return self._questions
 
     def way_on(self) -> str:
         """The command that makes a whole new fit of what was said; nothing where nothing was."""
@@ -296,6 +316,7 @@ class Session:
     def _after(self) -> None:
         """What follows an action: order anew, write the files soon."""
         self._changed, self._said = None, ""
+        self._asked, self.progress = None, ""
         self._arrange()
         self._written.clear()
         if self._writer is None or not self._writer.is_alive():
@@ -327,6 +348,14 @@ class Session:
         """Clusters that have samples, the largest first."""
         used = [cluster for cluster in self.bench.shown.clusters if self._size(cluster)]
         return sorted(used, key=lambda cluster: (-self._size(cluster), cluster))
+
+    def _costs(self) -> dict[str, Any] | None:
+        found = self.questions.costs(self.bench)
+        return None if found is None else {"rows": found.rows, "evidence": found.evidence}
+
+    def _group(self, cluster: int) -> dict[str, Any]:
+        certain, _ = ends_of(self._rows_of(cluster))
+        return {"id": cluster, "name": self.words.name_of(cluster), "tiles": self._tiles(certain)}
 
     def _card(self, cluster: int) -> dict[str, Any]:
         rows, shown = self._members[cluster], self.bench.shown

@@ -1,5 +1,5 @@
 // Questions: two samples side by side, those first whose relation helps most.
-import {contentOf, make} from './parts.js';
+import {contentOf, make, tileOf} from './parts.js';
 
 export class AskView {
   constructor(host, options) {
@@ -8,9 +8,12 @@ export class AskView {
     this.place = make('div', {class: 'pair'});
     this.said = make('p', {class: 'soft', id: 'answers'});
     const button = (id, text, key, same) => make('button', {type: 'button', id, onclick: event => { event.currentTarget.blur(); this.answer(same); }}, text, make('kbd', {}, key));
+    this.title = make('h1', {});
+    this.progress = make('p', {class: 'soft', id: 'progress'});
+    this.costs = make('details', {class: 'costs', hidden: true});
     this.buttons = make('div', {class: 'answers'}, button('same', 'Same', 'S', true), button('different', 'Different', 'D', false),
       button('skip', 'Skip', 'space', null));
-    host.replaceChildren(make('div', {class: 'ask'}, make('h1', {}, 'Do these two belong together?'), this.place, this.buttons, this.said));
+    host.replaceChildren(make('div', {class: 'ask'}, this.title, this.place, this.buttons, this.progress, this.said, this.costs));
     this.load();
   }
 
@@ -25,12 +28,27 @@ export class AskView {
     if (found && !this.ended) this.take(found);
   }
 
-  take({pair, answers, same}) {
+  take({pair, clusters, answers, same, progress, again: [n = 0, differ = 0], costs}) {
     this.pair = pair?.map(sample => sample.row) ?? null;
-    const shown = (pair ?? []).map(sample => make('figure', {}, ...contentOf(sample, this.options.facts), make('figcaption', {}, sample.name)));
+    const {facts} = this.options, pictorial = facts.pictorial;
+    const shown = clusters.length ? clusters.map(({name, tiles}) => make('figure', {}, make('div', {class: `strip${pictorial ? '' : ' text'}`},
+      ...tiles.map(tile => tileOf(tile, pictorial))), make('figcaption', {}, name)))
+      : (pair ?? []).map(sample => make('figure', {}, ...contentOf(sample, facts), make('figcaption', {}, sample.name)));
+    this.title.textContent = clusters.length ? 'Are these two clusters one?' : 'Do these two belong together?';
+    const changed = differ ? ` ${differ} of ${n} questions that came back got another answer.` : '';
+    this.progress.textContent = progress ? `${progress[0].toUpperCase()}${progress.slice(1)}.${changed}` : '';
     this.place.replaceChildren(...shown, ...(pair ? [] : [make('p', {}, 'Nothing is left to ask. Learn from the answers, then look at the clusters.')]));
     this.buttons.hidden = !pair;
+    this.costs.hidden = !costs;
+    if (costs) this.showCosts(costs);
     this.said.textContent = answers ? `${answers} ${answers === 1 ? 'answer' : 'answers'} so far, ${same} “same”` : 'Each answer is kept and shown at once.';
+  }
+
+  showCosts({rows, evidence}) {
+    const percent = share => `${(100 * share).toFixed(1)}%`;
+    const line = ([threshold, unassigned, wrong]) => make('tr', {}, ...[threshold.toFixed(2), percent(unassigned), percent(wrong)].map(text => make('td', {}, text)));
+    const head = make('tr', {}, ...['--threshold', 'unassigned', 'wrong of the others'].map(text => make('th', {}, text)));
+    this.costs.replaceChildren(make('summary', {}, 'What leaving samples unassigned costs'), make('table', {}, head, ...rows.map(line)), make('p', {class: 'small soft'}, evidence));
   }
 
   async answer(same) {
