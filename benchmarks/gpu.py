@@ -8,19 +8,15 @@ call goes on; a case without checkpoints that would take longer than is left wai
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,15 +24,13 @@ from typing import Any
 import torch
 
 from benchmarks import record, run
+from benchmarks.clock import Clock, minutes
 from benchmarks.datasets import DataMissingError
 from benchmarks.estimators import Recorded
 from benchmarks.suites import SUITES, Case, omniglot
 from coterie._errors import Interrupted
-from coterie._signals import stopped_by_signals
 
 CHECKPOINTS = record.ROOT / "build" / "gpu-checkpoints"
-# Kept back at the end: a step, a checkpoint and a measurement have to fit in.
-MARGIN_SECONDS = 15.0
 # Of estimators, with --quick.
 FEW: dict[str, Any] = {"max_steps": 3, "batch_size": 20}
 
@@ -85,29 +79,6 @@ JOBS = (
     Job("l2c-images", "--methods l2c-lstm --draws 140", 300, resumable=False),
     Job("step", "--draws 1", 30, resumable=False),
 )
-
-
-class Clock:
-    """The minutes that are left."""
-
-    def __init__(self, minutes: float) -> None:
-        self._end = time.monotonic() + 60 * minutes - MARGIN_SECONDS
-
-    def left(self) -> float:
-        """Seconds, negative once they are over."""
-        return self._end - time.monotonic()
-
-    @contextlib.contextmanager
-    def stops(self) -> Iterator[None]:
-        """Stop what runs inside when the minutes are over, as a signal would: with a checkpoint."""
-        timer = threading.Timer(max(0.0, self.left()), os.kill, (os.getpid(), signal.SIGTERM))
-        timer.daemon = True
-        with stopped_by_signals():
-            timer.start()
-            try:
-                yield
-            finally:
-                timer.cancel()
 
 
 @dataclass
@@ -214,20 +185,13 @@ def checkpoint_name(case: Case) -> str:
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
-    parser.add_argument("--minutes", type=_minutes, default=8.0, help="after which it ends; default 8")
+    parser.add_argument("--minutes", type=minutes, default=8.0, help="after which it ends; default 8")
     parser.add_argument("--only", default="", metavar="SUITE,...", help="these suites alone")
     parser.add_argument("--out", type=Path, help=f"folder of the results; default {record.RESULTS}")
     parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS, help=f"default {CHECKPOINTS}")
     parser.add_argument("--list", action="store_true", help="list the cases and what is there; run nothing")
     parser.add_argument("--quick", action="store_true", help="a few steps of each case, on a CPU too")
     return parser
-
-
-def _minutes(text: str) -> float:
-    minutes = float(text)
-    if not 0 < minutes < float("inf"):
-        raise argparse.ArgumentTypeError(f"minutes={text} must be a finite number > 0")
-    return minutes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -21,6 +21,8 @@ KMEANS_STARTS = 10
 MAX_ROUNDS, MAX_SWEEPS = 20, 5
 # Of the scatter's mean over features, added to each feature's: a cluster may be flat in one.
 RIDGE = 0.1
+# Above so many points the two that are furthest apart are looked for by sweeps, not among all pairs.
+EXACT_ROWS, SWEEPS = 1_000, 4
 
 
 @dataclass
@@ -106,10 +108,25 @@ def _diameters(found: Clustering, points: Floats) -> tuple[Floats, Floats]:
     """Largest squared distance of two points in each metric (k,), and its parts by feature (k, d)."""
     parts = np.empty_like(found.metrics)
     for cluster, metric in enumerate(found.metrics):
-        apart = cdist(points * np.sqrt(metric), points * np.sqrt(metric), "sqeuclidean")
-        i, j = np.unravel_index(apart.argmax(), apart.shape)
+        i, j = furthest_two(points * np.sqrt(metric))
         parts[cluster] = (points[i] - points[j]) ** 2
     return (parts * found.metrics).sum(1), parts
+
+
+def furthest_two(points: Floats) -> tuple[int, int]:
+    """Two points that are furthest apart; of many points, two that are at least half as far apart.
+
+    Of many, it goes from the point furthest from the mean to the one furthest from that, and so on.
+    """
+    if len(points) <= EXACT_ROWS:
+        apart = cdist(points, points, "sqeuclidean")
+        i, j = np.unravel_index(apart.argmax(), apart.shape)
+        return int(i), int(j)
+    squares = (points**2).sum(1)
+    pair = 0, int((squares - 2 * points @ points.mean(0)).argmax())
+    for _ in range(SWEEPS):
+        pair = pair[1], int((squares - 2 * points @ points[pair[1]]).argmax())
+    return pair
 
 
 def _assign_all(
@@ -117,11 +134,13 @@ def _assign_all(
 ) -> bool:
     """Put each point, in random order and until none moves, where it costs least; whether one moved."""
     own, furthest = _from_centres(found, points), _diameters(found, points)[0]
-    partners = _partners(pairs, len(points))
-    moved_at_all = False
+    partners = partners_of(pairs, len(points))
+    alone = np.array([len(similar) + len(different) == 0 for similar, different in partners])
+    moved_at_all = bool((own[alone].argmin(1) != found.labels[alone]).any())
+    found.labels[alone] = own[alone].argmin(1)
     for _ in range(MAX_SWEEPS):
         moved = False
-        for row in rng.permutation(len(points)):
+        for row in rng.permutation(np.flatnonzero(~alone)):
             cost = own[row] + weight * _broken(found, points, furthest, row, *partners[row])
             best = int(cost.argmin())
             moved |= best != found.labels[row]
@@ -132,7 +151,7 @@ def _assign_all(
     return moved_at_all
 
 
-def _partners(pairs: Pairs, n_points: int) -> list[tuple[Codes, Codes]]:
+def partners_of(pairs: Pairs, n_points: int) -> list[tuple[Codes, Codes]]:
     """Of each point, the points it is said to be similar and not similar to."""
     ends, others = np.concatenate([pairs.i, pairs.j]), np.concatenate([pairs.j, pairs.i])
     order = np.argsort(ends, kind="stable")

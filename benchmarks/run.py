@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shlex
 import sys
@@ -14,8 +15,10 @@ import numpy as np
 import torch
 
 from benchmarks import record
+from benchmarks.clock import Clock, minutes
 from benchmarks.datasets import DataMissingError
 from benchmarks.suites import SUITES, Case, Options, Suite
+from coterie._errors import Interrupted
 from coterie.data.files import atomic_write
 
 QUICK_RESULTS = record.ROOT / "build" / "benchmarks-quick"
@@ -43,6 +46,11 @@ def make_parser() -> argparse.ArgumentParser:
         help="a parameter of the estimator, its value as JSON; may be repeated",
     )
     parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name holds this text")
+    parser.add_argument(
+        "--minutes",
+        type=minutes,
+        help="after which it ends; cases without a result then wait for another call",
+    )
     parser.add_argument("--out", type=Path, help=f"folder of the results; default {record.RESULTS}")
     parser.add_argument("--redo", action="store_true", help="run cases that have a result again")
     parser.add_argument("--list", action="store_true", help="list the cases and what is there; run nothing")
@@ -99,26 +107,44 @@ def main(arguments: list[str] | None = None) -> int:
         if parsed.list:
             list_cases(cases, out)
             return 0
-        return _run_all(
-            suite, [case for case in cases if parsed.redo or not is_done(case, out)], out, command
-        )
+        left = [case for case in cases if parsed.redo or not is_done(case, out)]
+        return _run_all(suite, left, out, command, Clock(parsed.minutes) if parsed.minutes else None)
     except (DataMissingError, ValueError) as error:
         report(f"error: {error}")
         return 2
 
 
-def _run_all(suite: Suite, cases: list[Case], out: Path, command: str) -> int:
-    """Run cases; one that fails (every restart diverged, say) is named, and the others run."""
-    failed = []
-    for number, case in enumerate(cases, start=1):
-        report(f"[{number}/{len(cases)}] {case.suite}/{case.name}")
-        try:
-            run_case(suite, case, out, command)
-        except ValueError as error:
-            report(f"  failed: {error}")
-            failed.append(case.name)
-    report(f"{len(cases) - len(failed)} run, {len(failed)} failed")
-    return 2 if failed else 0
+def _run_all(suite: Suite, cases: list[Case], out: Path, command: str, clock: Clock | None) -> int:
+    """Run cases until the minutes are over; one that fails or lacks its data is named, and the others run."""
+    problems, done = 0, 0
+    try:
+        with clock.stops() if clock else contextlib.nullcontext():
+            for number, case in enumerate(cases, start=1):
+                report(f"[{number}/{len(cases)}] {case.suite}/{case.name}")
+                problem = _run_one(suite, case, out, command)
+                if problem:
+                    report(f"  {problem}")
+                    problems += 1
+                done += 1
+    except Interrupted:
+        if clock is None or clock.left() > 0:  # it was not the clock
+            raise
+        report("  stopped: the minutes are over")
+    report(f"{done - problems} run, {problems} failed" + (f", {len(cases) - done} wait" if clock else ""))
+    return 2 if problems else 0
+
+
+def _run_one(suite: Suite, case: Case, out: Path, command: str) -> str:
+    """Run one case; what was wrong, or nothing."""
+    if result_path(case, out).exists() and not is_done(case, out):
+        report("  its result is of other settings and is replaced")
+    try:
+        run_case(suite, case, out, command)
+    except DataMissingError as error:
+        return f"skipped, data are missing: {error}"
+    except ValueError as error:  # every restart diverged, say
+        return f"failed: {error}"
+    return ""
 
 
 def report(line: str) -> None:
@@ -129,7 +155,14 @@ def report(line: str) -> None:
 def list_cases(cases: list[Case], out: Path) -> None:
     """Say which cases have a result."""
     for case in cases:
-        print("done   " if is_done(case, out) else "missing", f"{case.suite}/{case.name}")
+        print(f"{_state(case, out):8}{case.suite}/{case.name}")
+
+
+def _state(case: Case, out: Path) -> str:
+    """Of a case's result: "done", "missing", or "changed" where it is of other settings."""
+    if is_done(case, out):
+        return "done"
+    return "changed" if result_path(case, out).exists() else "missing"
 
 
 def result_path(case: Case, out: Path) -> Path:

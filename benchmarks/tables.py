@@ -1,5 +1,5 @@
 """Tables of all committed results: ``python -m benchmarks.tables`` writes docs/results.md
-and brings the numbers of docs/papers.md up to date.
+and brings the numbers of docs/papers.md and docs/side_by_side.md up to date.
 
 Every record is shown: a mean is over all draws that are there, and nothing is left out for being bad.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.columns import Record
 from benchmarks.papers import refresh
 from benchmarks.record import RESULTS, ROOT, read_all
+from benchmarks.side_by_side import refresh as refresh_side_by_side
 from benchmarks.suites import SUITES
 from coterie.data.files import atomic_write
 
@@ -212,3 +213,4 @@ def main(folder: Path = RESULTS, target: Path = PAGE) -> None:
 if __name__ == "__main__":
     main()
     refresh(PAGE.read_text(encoding="utf-8"))
+    refresh_side_by_side(read_all())

@@ -29,6 +29,7 @@ from benchmarks.suites.new_kinds import NEW_KINDS
 from benchmarks.suites.omniglot import OMNIGLOT
 from benchmarks.suites.pair_head import PAIR_HEAD
 from benchmarks.suites.pair_losses import PAIR_LOSSES
+from benchmarks.suites.peers import PEERS
 from benchmarks.suites.racing_schedules import RACING_SCHEDULES
 from benchmarks.suites.ranks import RANKS
 from benchmarks.suites.read_table import READ_TABLE
@@ -44,7 +45,7 @@ SUITES: dict[str, Suite] = {
     for suite in (
         *(PAIRS, NOISE, OUTPUTS, LABELS, CIFAR10_SUITE, MNIST_SUITE),
         *(*DDC_SUITES, DDC_RACING, RACING_SCHEDULES, DDC_WATCHED),
-        *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, FEATURES, PAIR_HEAD),
+        *(ADC_SUITE, ADC_SEARCH, OMNIGLOT, DISCOVERY, FEATURES, PEERS, PAIR_HEAD),
         *(L2C_POINTS, L2C_IMAGES, L2C_SPEAKERS, L2C_VOICES, L2C_CHARACTERS, L2C_METRICS, L2C_TABLES),
         *(START_UP, STEP, ALLOCATOR, PAIR_LOSSES, AUGMENT, RESTARTS, WORKERS, MEMMAP, READ_TABLE),
         *(RANKS, SHARDS, LABEL_RULE, MINUTES, EMBEDDING, ENCODERS_SUITE, NEW_KINDS, CORRECTIONS, ASK),

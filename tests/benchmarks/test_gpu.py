@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from benchmarks.clock import Clock
 from benchmarks.estimators import RecordedDDC
 from benchmarks.suites import SUITES, Case, Outcome, omniglot
 from torch import Tensor
@@ -99,7 +100,7 @@ def work(tmp_path: Path) -> gpu.Work:
 
 
 def test_the_clock_stops_what_runs() -> None:
-    clock, start = gpu.Clock(0.2 / 60), time.monotonic()
+    clock, start = Clock(0.2 / 60), time.monotonic()
     with pytest.raises(Interrupted), clock.stops():
         time.sleep(120)
     assert time.monotonic() - start < 100
@@ -141,7 +142,7 @@ def test_a_stopped_case_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     def call(folder: Path) -> gpu.Work:
         one = work(folder)
-        clock = gpu.Clock(5)
+        clock = Clock(5)
         if stop_at:
             monkeypatch.setattr(clock, "left", lambda: -1.0 if len(seen) >= stop_at else 60.0)
         assert gpu._work_through([job], clock, one) == 0
@@ -167,7 +168,7 @@ def test_a_stopped_case_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_case_too_long_for_what_is_left_waits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = work(tmp_path)
-    done.run_job(LONG, gpu.Clock(1))
+    done.run_job(LONG, Clock(1))
     assert done.waiting == ["ccl-labels-noise28-draw1"]
     assert "about 1000000 s, but" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -189,7 +190,7 @@ def test_a_result_of_other_settings_is_replaced(tmp_path: Path, capsys: pytest.C
     for steps, said in ((2, False), (2, False), (3, True)):
         job = gpu.Job("ddc-circles", f"--draws 140 --set n_restarts=1 --set max_steps={steps}", 1)
         one = work(tmp_path)
-        one.run_job(job, gpu.Clock(5))
+        one.run_job(job, Clock(5))
         assert ("its result is of other settings" in capsys.readouterr().err) == said
 
 
@@ -225,6 +226,6 @@ def test_tests_that_need_a_gpu_run_first(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(subprocess, "run", run)
     work = gpu.Work(Path("out"), Path("checkpoints"), "")
-    assert gpu._work_through([], gpu.Clock(1.0), work) == expected
+    assert gpu._work_through([], Clock(1.0), work) == expected
     assert [command[1:] for command in ran] == [["-m", "pytest", "-m", "gpu", "tests/gpu"]]
     assert ("the tests that need a GPU fail" in capsys.readouterr().err) == bool(code)

@@ -29,7 +29,7 @@ def test_a_point_costs_what_it_adds_to_the_objective(state: State) -> None:
     found, points, pairs = state
     furthest = mpck_means._diameters(found, points)[0]
     own = mpck_means._from_centres(found, points)
-    for row, partners in enumerate(mpck_means._partners(pairs, len(points))):
+    for row, partners in enumerate(mpck_means.partners_of(pairs, len(points))):
         cost = own[row] + 0.7 * mpck_means._broken(found, points, furthest, row, *partners)
         totals = []
         for cluster in range(4):

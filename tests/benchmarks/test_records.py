@@ -11,7 +11,7 @@ import pytest
 from benchmarks.suites import SUITES
 from tests.benchmarks.quick import quick
 
-from benchmarks import datasets, figures, record, run, tables
+from benchmarks import datasets, figures, record, run, side_by_side, tables
 
 
 def test_committed_records_follow_the_schema() -> None:
@@ -117,3 +117,38 @@ def test_unknown_names_are_refused(
 ) -> None:
     assert run.main(["labels", "--quick", "--out", str(tmp_path), *arguments]) == 2
     assert "magic" in capsys.readouterr().err
+
+
+def test_the_page_side_by_side_is_what_the_records_give() -> None:
+    text = side_by_side.PAGE.read_text(encoding="utf-8")
+    assert side_by_side.refreshed(text, record.read_all()) == text, "run `make tables`"
+    assert text.count(side_by_side.START) == text.count(side_by_side.END) == 1
+
+
+def test_side_by_side_shows_losses_failures_and_what_is_missing() -> None:
+    def of(method: str, draw: int, variant: str = "n200", **metrics: float) -> dict[str, Any]:
+        return {
+            "suite": "peers",
+            "data": "digits",
+            "variant": variant,
+            "method": method,
+            "draw": draw,
+            "metrics": metrics,
+        }
+
+    records = [
+        of("ccn", 1, accuracy=0.5, processor_seconds=20.0),
+        of("mpck-means", 1, accuracy=0.75, processor_seconds=2.0),
+        of("mpck-means", 2, accuracy=0.25, processor_seconds=2.0),  # CCN lacks this draw
+        of("cop-means", 1, failed=1.0),
+        of("pck-means", 1, accuracy=0.6, processor_seconds=1.0, failed=0.0),
+        of("pck-means", 2, failed=1.0),
+    ]
+    lines = side_by_side.tables(records)
+    assert "- digits, 200 pairs: 25.0 **below**." in lines
+    rows = {line.split(" | ")[0]: line for line in lines[lines.index("From 200 random pairs:") :][:9]}
+    assert "| **60.0** (1 draw, 1 s, no clustering in 1 of 2 draws) |" in rows["| pck-means"]
+    assert "| 50.0 (2 draws, 2 s) |" in rows["| mpck-means"]
+    assert "| no clustering in 1 of 1 draws |" in rows["| cop-means"]
+    assert rows["| ccn"].count(side_by_side.PENDING) == 4
+    assert rows["| ccn-features"].count(side_by_side.PENDING) == 2  # of images alone

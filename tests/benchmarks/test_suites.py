@@ -42,6 +42,7 @@ SLOW = {
     "corrections",
     "ranks",
     "shards",
+    "peers",
 }
 FAST = sorted(suite for suite in set(SUITES) - SLOW if not suite.startswith("l2c"))
 # the suite "pairs" runs the other methods of the same cases
