@@ -13,12 +13,13 @@ DistributedDataParallel, gives the gradient of L.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx
+from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -53,15 +54,13 @@ class SyncBatchNorm(_BatchNorm):
         self._check_input_dim(input)
         # Sums over a global batch overflow or round away in half precision.
         x = input.float() if input.dtype in _HALF else input
-        deviation, mean, variance, count = _global_moments(x)
+        mean, variance, count = _global_moments(x.detach())
         if self.track_running_stats:
-            self._update_running(mean.detach(), variance.detach(), count)
-        scale = torch.rsqrt(variance + self.eps)
-        if self.affine:
-            scale = scale * self.weight
-        out = deviation * _per_channel(scale, x)
-        if self.affine:
-            out = out + _per_channel(self.bias, x)
+            self._update_running(mean, variance, count)
+        weight = self.weight if self.affine else torch.ones_like(mean)
+        bias = self.bias if self.affine else torch.zeros_like(mean)
+        moments = _Moments(mean, variance, count, self.eps)
+        out: Tensor = _Normalized.apply(x, weight, bias, moments)  # type: ignore[no-untyped-call]  # of torch
         return out.to(input.dtype)
 
     def _update_running(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
@@ -216,20 +215,77 @@ def _is_distributed() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
-def _global_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+@dataclass(frozen=True)
+class _Moments:
+    """Mean (c,), biased variance (c,) and number of values per channel (scalar) of a global batch."""
+
+    mean: Tensor
+    variance: Tensor
+    count: Tensor
+    eps: float
+
+    def normalized(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Values of x (b, c, ...) less the mean, over the deviation, times weight (c,), plus bias (c,)."""
+        if not x.numel():
+            return torch.empty_like(x)
+        found = torch.native_batch_norm(x, weight, bias, self.mean, self.variance, False, 0.0, self.eps)
+        return found[0]
+
+
+class _Normalized(torch.autograd.Function):
+    """Batch norm by the moments of a global batch, which follow from the inputs of all processes.
+
+    Torch's own kernels, with the moments as running ones: one pass over x in the forward direction, two in
+    the other one.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, moments: _Moments) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.moments = moments
+        return moments.normalized(x, weight, bias)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]  # of torch
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        """With u the normalized x: the gradient less its mean, and less u times the mean of gradient * u."""
+        (x, weight), moments = ctx.saved_tensors, ctx.moments
+        through, of_weight, of_bias = _with_fixed_moments(grad, x, weight, moments)
+        sums = torch.stack([of_weight, of_bias])
+        dist.all_reduce(sums)
+        scale = weight * torch.rsqrt(moments.variance + moments.eps) / moments.count
+        through -= moments.normalized(x, *(scale * sums))
+        return through, of_weight, of_bias, None
+
+
+def _with_fixed_moments(
+    grad: Tensor, x: Tensor, weight: Tensor, moments: _Moments
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of x, weight and bias as if the moments did not depend on x."""
+    if not x.numel():
+        return torch.zeros_like(x), torch.zeros_like(weight), torch.zeros_like(weight)
+    mean, variance, eps = moments.mean, moments.variance, moments.eps
+    found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.native_batch_norm_backward(
+        grad, x, weight, mean, variance, None, None, False, eps, [True, True, True]
+    )
+    return found
+
+
+def _global_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Take the moments of the global batch of which x (b, c, ...) is the local shard.
 
-    Returns x minus the mean, the mean (c,), the biased variance (c,) and the values per channel (scalar).
-    Each process sends its own mean and squared deviations, which are put together as Chan, Golub and LeVeque
-    do: a difference of E[x^2] and E[x]^2 cancels when a mean is large relative to its deviation.
+    Returns the mean (c,), the biased variance (c,) and the values per channel (scalar). Each process sends
+    its own mean and variance, which are put together as Chan, Golub and LeVeque do: a difference of E[x^2]
+    and E[x]^2 cancels when a mean is large relative to its deviation.
     """
-    over = [0, *range(2, x.dim())]
     local = x.numel() // x.shape[1]
-    own_mean = x.sum(over) / max(1, local)
-    own_squares = (x - _per_channel(own_mean, x)).square().sum(over)
-    parts = _gathered(torch.stack([own_mean, own_squares, torch.full_like(own_mean, local)]).unsqueeze(0))
-    means, squares, counts = parts.unbind(1)
-    counts = counts.detach()
+    own_mean = own_variance = x.new_zeros(x.shape[1])
+    if local:
+        own_mean, own_variance = torch.batch_norm_update_stats(x, None, None, 0.0)
+    own = torch.stack([own_mean, own_variance, torch.full_like(own_mean, local)])
+    parts = own.new_empty(dist.get_world_size(), *own.shape)
+    dist.all_gather([*parts.unbind()], own)
+    means, variances, counts = parts.unbind(1)
     count = counts.sum(0)[0]
     # Only a process with one value must look at the global count, which waits for the device.
     if local < 2 and int(count) < 2:
@@ -237,10 +293,5 @@ def _global_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
             f"the global batch must hold more than 1 value per channel, got shape {tuple(x.shape)}"
         )
     mean = (counts * means).sum(0) / count
-    variance = (squares + counts * (means - mean).square()).sum(0) / count
-    return x - _per_channel(mean, x), mean, variance, count
-
-
-def _per_channel(values: Tensor, x: Tensor) -> Tensor:
-    """View values (c,) so that they broadcast over x (b, c, ...)."""
-    return values.view(1, -1, *[1] * (x.dim() - 2))
+    variance = (counts * (variances + (means - mean).square())).sum(0) / count
+    return mean, variance, count
