@@ -25,7 +25,8 @@ from coterie.data import LabelBatches
 from coterie.engine.assessment import assess
 from coterie.engine.loop import Run, start_run, train
 from coterie.engine.objective import Modules, Objective, Phase
-from coterie.engine.task import Task
+from coterie.engine.runtime import Runtime
+from coterie.engine.task import Task, global_terms
 from coterie.nn import Network
 
 MakeTask = Callable[..., Task]
@@ -291,3 +292,26 @@ def test_sets_keep_their_shape(make_task: MakeTask) -> None:
     )
     before = assess(task, start_run(task, 0, 5)).loss
     assert assess(task, trained(task)).loss < 0.9 * before
+
+
+@pytest.mark.parametrize(("needs", "width"), [(None, 8 + 3), (frozenset({"logits"}), 3)])
+def test_processes_send_the_outputs_that_terms_read(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch, needs: frozenset[str] | None, width: int
+) -> None:
+    """The embedding may be a hundred times as wide as the logits."""
+    sent: list[int] = []
+
+    def gather(self: Runtime, local: Tensor, total: int) -> Tensor:
+        sent.append(local.shape[2])
+        return torch.cat([local, local])
+
+    monkeypatch.setattr(Runtime, "gather", gather)
+    monkeypatch.setattr(Runtime, "joint_batch", lambda *_: None)
+    objective = Recorder()
+    objective.needs = needs
+    task = make_task(objective=objective)
+    task = dataclasses.replace(task, runtime=dataclasses.replace(task.runtime, world=2))
+    network = task.make_network(0)
+    plan = objective.sampler.plan(0, 0, 0)
+    global_terms(task, Modules(network, network), plan, 0, training=False)
+    assert sent == [width]

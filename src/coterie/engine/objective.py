@@ -103,6 +103,9 @@ class Objective(ABC):
     n_views : int or None
         None: where views are drawn, the batch itself is one random view of its rows. A number: the network
         sees the plain rows and so many random views of each, in one forward pass.
+    needs : set of str or None
+        The network's outputs that `terms` and `targets` read, without the names of heads; several processes
+        send each other no others. None: all.
     auxiliary : nn.Module or None
         Takes no part in the optimisation: each run has a copy of it, which `after_step` may change.
     auxiliary_training : bool
@@ -110,6 +113,7 @@ class Objective(ABC):
     """
 
     n_views: int | None = None
+    needs: frozenset[str] | None = None
     auxiliary: nn.Module | None = None
     auxiliary_training: bool = False
 

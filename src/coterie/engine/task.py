@@ -205,7 +205,9 @@ def _global_output(task: Task, network: Network, values: Sequence[Tensor], joint
     named = network.named(values)
     if not task.objective.n_views and task.runtime.world == 1:
         return Output(named, shared=network.shared_outputs)
-    own = {name: value for name, value in named.items() if name not in network.shared_outputs}
+    needs = task.objective.needs
+    read = {name: value for name, value in named.items() if needs is None or name.partition("/")[0] in needs}
+    own = {name: value for name, value in read.items() if name not in network.shared_outputs}
     shared = {name: value for name, value in named.items() if name in network.shared_outputs}
     parts = zip(*_gathered_copies(task, [*own.values()], joint), strict=True)
     plain, *views = (

@@ -66,6 +66,8 @@ class DistillationObjective(Objective):
     has_pairs : bool
     """
 
+    needs = frozenset({"logits"})
+
     def __init__(self, sampler: NeighborBatches, start: StartingLayer, *, has_pairs: bool) -> None:
         weights = WEIGHTS | ({"pairs": PAIRS_WEIGHT} if has_pairs else {})
         begin = Phase("start", 1, dict.fromkeys(weights, 0.0), start)

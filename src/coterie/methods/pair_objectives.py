@@ -28,6 +28,8 @@ class PairObjective(Objective):
     cross_entropy_weight : float
     """
 
+    needs = frozenset({"logits"})
+
     def __init__(
         self, sampler: Sampler, loss: str, margin: float, options: PairOptions, cross_entropy_weight: float
     ) -> None:
