@@ -78,6 +78,7 @@ JOBS = (
     Job("l2c-metrics", "--methods implicit --draws 140", 120, resumable=False),
     Job("l2c-images", "--methods l2c-lstm --draws 140", 300, resumable=False),
     Job("step", "--draws 1", 30, resumable=False),
+    Job("restarts", "--methods mlp-wide,lenet --draws 140", 60, resumable=False),
 )
 
 

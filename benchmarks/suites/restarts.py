@@ -63,6 +63,9 @@ def run(case: Case) -> Outcome:
         runs += model.runs_
     one = metrics["in_turn_processor_seconds"] / case.settings["n_restarts"]
     metrics["stacked_ratio"] = metrics["stacked_processor_seconds"] / metrics["in_turn_processor_seconds"]
+    metrics["stacked_of_one"] = metrics["stacked_seconds"] / (
+        metrics["in_turn_seconds"] / case.settings["n_restarts"]
+    )
     metrics["racing_of_one"] = metrics["racing_processor_seconds"] / one
     metrics["parameters"] = sum(parameter.numel() for parameter in model.network_.parameters())
     return Outcome(metrics, runs, model.resolved_ | {"threads": torch.get_num_threads()})
@@ -101,6 +104,7 @@ RESTARTS = Suite(
     run,
     columns=(
         metric("stacked / in turn", "stacked_ratio", digits=2),
+        metric("stacked / one, by the clock", "stacked_of_one", digits=2),
         metric("racing / one", "racing_of_one", digits=2),
         metric("in turn, s", "in_turn_processor_seconds", digits=1),
         metric("in turn: ACC %", "in_turn_accuracy", 100, 2),

@@ -112,7 +112,7 @@ def run(case: Case) -> Outcome:
 
 
 def _task(case: Case, images: Images, labels: Labels) -> Task:
-    runtime, seed = make_runtime(), case.draw
+    runtime, seed = make_runtime(compile="auto" if torch.cuda.is_available() else "none"), case.draw
     source = ScaledSource(images, fit_scaling(images, True), runtime.device)
     batch_size = case.settings["batch_size"]
     recipe = Recipe("adam", learning_rate=1e-3, batch_size=batch_size, max_epochs=1)

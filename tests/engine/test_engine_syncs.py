@@ -44,3 +44,21 @@ def test_questions_are_noticed(question: Callable[[torch.Tensor], object]) -> No
     with Asked() as asked:
         question(torch.ones(3))
     assert asked.names
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        lambda: torch.ones(3).to("meta"),
+        lambda: torch.tensor([1.0, 2.0], device="meta"),
+        lambda: torch.empty(3, device="meta").copy_(torch.ones(3)),
+        lambda: torch.empty(2, device="meta").new_tensor([1.0, 2.0]),
+    ],
+)
+def test_copies_that_a_gpu_waits_for_are_noticed(copy: Callable[[], object]) -> None:
+    with Asked() as asked:
+        copy()
+    assert asked.names
+    with Asked() as asked:
+        torch.ones(3).to("meta", non_blocking=True)
+    assert asked.names == []

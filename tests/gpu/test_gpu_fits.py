@@ -64,6 +64,22 @@ def test_a_step_waits_for_nothing(name: str, stacked: bool, monkeypatch: pytest.
     assert runs[0].step == 2
 
 
+@pytest.mark.parametrize("precision", ["float32", "auto"])
+@pytest.mark.parametrize("name", METHODS)
+def test_replayed_steps_are_those_of_the_network(name: str, precision: str) -> None:
+    """No warning: each of these networks can be captured. Dropout draws other numbers in a graph."""
+    model = clone(METHODS[name]).set_params(device="cuda", precision=precision, max_steps=10)
+    plain = clone(model).fit(IMAGES, Y)
+    replayed = clone(model).set_params(compile="auto").fit(IMAGES, Y)
+    assert np.isfinite(replayed.loss_)
+    assert replayed.loss_ == pytest.approx(plain.loss_, rel=0.2, abs=0.05)
+
+
+def test_replayed_steps_learn() -> None:
+    model = CCN(4, device="cuda", random_state=0, max_steps=150, compile="auto").fit(IMAGES, Y)
+    assert clustering_accuracy(Y, model.labels_) > 0.9
+
+
 @contextlib.contextmanager
 def no_waiting() -> Iterator[None]:
     """Operations that wait for the device raise."""

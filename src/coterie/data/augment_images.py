@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -144,14 +145,20 @@ class ImageViews:
 
     def _mixing(self, draws: Tensor) -> Tensor:
         """Saturation and hue as matrices of the three channels: draws (2, b) in [0, 1] -> (b, 3, 3)."""
-        axes = draws.new_tensor(_YIQ)
+        axes, inverse = _colour_axes(draws.device, draws.dtype)
         factor = _between(self.saturation, draws[0])
         angle = (draws[1] * 2 - 1) * (2 * math.pi * self.hue)
         # in YIQ, saturation scales the plane of the two colour axes and hue turns it
         cos, sin, still = factor * angle.cos(), factor * angle.sin(), torch.zeros_like(angle)
         turned = torch.stack([still + 1, still, still, still, cos, -sin, still, sin, cos], 1)
-        mixing: Tensor = torch.linalg.inv(axes) @ turned.view(-1, 3, 3) @ axes
-        return mixing
+        return inverse @ turned.view(-1, 3, 3) @ axes
+
+
+@functools.cache
+def _colour_axes(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The matrix of the YIQ axes and its inverse; made once, since a GPU waits for both."""
+    axes = torch.tensor(_YIQ, dtype=dtype)
+    return axes.to(device), torch.linalg.inv(axes).to(device)
 
 
 def _between(limits: tuple[float, float], draws: Tensor) -> Tensor:

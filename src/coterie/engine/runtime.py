@@ -23,6 +23,7 @@ from coterie._errors import InputError, InputTypeError
 from coterie._joint import JointBatch
 from coterie._types import Rows
 from coterie.engine import processes
+from coterie.engine.graphs import GraphedNetwork, takes_graphs
 from coterie.losses.pairs import Share, sharing
 from coterie.nn.joint_dropout import convert_dropout
 from coterie.nn.sync_batchnorm import convert_batchnorm, global_rows, sum_of_parts
@@ -45,12 +46,15 @@ class Runtime:
         This process and how many there are.
     precision : torch.dtype
         In which training steps multiply matrices; weights, losses and all else are float32.
+    graphs : bool
+        Whether training steps replay CUDA graphs.
     """
 
     device: torch.device
     rank: int = 0
     world: int = 1
     precision: torch.dtype = torch.float32
+    graphs: bool = False
 
     @property
     def is_main(self) -> bool:
@@ -64,7 +68,7 @@ class Runtime:
         """
         network.to(self.device)
         if self.world == 1:
-            return network
+            return GraphedNetwork(network) if self.graphs else network
         convert_dropout(convert_batchnorm(network))
         # of weights with one channel, whose strides say nothing
         warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides", UserWarning)
@@ -81,7 +85,8 @@ class Runtime:
         """What a call gives, in float32, from products of this runtime's precision."""
         if self.precision == torch.float32:
             return call()
-        with torch.autocast(self.device.type, self.precision):
+        # a CUDA graph would keep the cast of weights that have changed since
+        with torch.autocast(self.device.type, self.precision, cache_enabled=False):
             values = call()
         return tuple(value.float() for value in values)
 
@@ -169,7 +174,9 @@ def _largest(values: Tensor) -> Tensor:
     return values
 
 
-def make_runtime(device: str | torch.device = "auto", precision: str = "auto") -> Runtime:
+def make_runtime(
+    device: str | torch.device = "auto", precision: str = "auto", compile: str = "none"
+) -> Runtime:
     """Choose the device, and meet the other processes of a launcher (torchrun, accelerate), if there are any.
 
     Parameters
@@ -177,6 +184,8 @@ def make_runtime(device: str | torch.device = "auto", precision: str = "auto") -
     device : "auto", str or torch.device
         "auto" uses an accelerator if there is one.
     precision : {"auto", "float32", "bfloat16"}
+    compile : {"none", "auto"}
+        "auto": training steps replay CUDA graphs where they can.
     """
     place = _launcher.place()
     if str(device) == "auto":
@@ -186,7 +195,8 @@ def make_runtime(device: str | torch.device = "auto", precision: str = "auto") -
         if place.world > 1 and chosen.type != "cpu" and chosen.index is None:
             chosen = torch.device(chosen.type, place.local_rank)
     processes.join()
-    return Runtime(chosen, place.rank, place.world, choose_precision(precision, chosen))
+    graphs = takes_graphs(compile, chosen, place.world)
+    return Runtime(chosen, place.rank, place.world, choose_precision(precision, chosen), graphs)
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:

@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 from coterie._errors import InputError
 from coterie._joint import sharing_rows
 from coterie._types import Batch, BatchPlan, Output, Rows
+from coterie.data.arrays import onto
 from coterie.data.augment import Augment, is_by_rows
 from coterie.engine.objective import Modules, Objective
 from coterie.engine.recipe import Recipe
@@ -244,8 +245,8 @@ def _by_row(local: Tensor, copies: int) -> Tensor:
 
 def _batch(plan: BatchPlan, device: torch.device) -> Batch:
     same, labels, neighbors = (
-        None if known is None else torch.from_numpy(known).to(device)
+        None if known is None else onto(torch.from_numpy(known), device)
         for known in (plan.same, plan.labels, plan.neighbors)
     )
-    rows = torch.from_numpy(plan.rows).to(device)
+    rows = onto(torch.from_numpy(plan.rows), device)
     return Batch(rows, same, labels, n_drawn=plan.n_drawn, neighbors=neighbors)

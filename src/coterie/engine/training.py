@@ -20,8 +20,9 @@ from coterie.engine.task import Task
 FINALISTS = 2
 # a comparison on the way leaves one run in so many
 LEFT_OF = 4
-# runs in a stack: fixed, since the size decides how their products round
+# runs in a stack: fixed for a kind of device, since the size decides how their products round
 STACK_SIZE = 5
+ACCELERATOR_STACK_SIZE = 20
 
 
 @dataclass(frozen=True)
@@ -106,13 +107,13 @@ class Goal:
     enough: float
 
 
-def units_of(session: Session) -> list[list[Run]]:
+def units_of(session: Session, stack_size: int = STACK_SIZE) -> list[list[Run]]:
     """Live runs in the groups that train together, each in the order of the restarts."""
     if session.how != "stacked":
         return [[run] for run in session.live]
     groups: dict[int, list[Run]] = {}
     for run in session.live:
-        groups.setdefault(run.index // STACK_SIZE, []).append(run)
+        groups.setdefault(run.index // stack_size, []).append(run)
     return list(groups.values())
 
 
@@ -120,7 +121,8 @@ def train_here(
     task: Task, session: Session, goal: Goal, callbacks: Sequence[Callback]
 ) -> dict[int, Assessment]:
     """Train until runs are ready to be compared: all, or where they are sequential the next one."""
-    units = units_of(session)
+    on_cpu = task.runtime.device.type == "cpu"
+    units = units_of(session, STACK_SIZE if on_cpu else ACCELERATOR_STACK_SIZE)
     if session.how == "sequential":
         units = units[:1]
     for runs in units:

@@ -280,7 +280,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _train(self, samples: SampleArray, plan: Training) -> Self:
         """Train all restarts, keep the one of lowest loss and describe the clustering it gives."""
-        runtime = make_runtime(self.device, self.precision)
+        runtime = make_runtime(self.device, self.precision, self.compile)
         with ending_together():
             check_same_samples(samples)
             self._team = runtime

@@ -48,7 +48,7 @@ def plan_in_time(
     seconds = estimator._seconds_to_train()
     if seconds is None:
         return plan, {}
-    runtime = make_runtime(estimator.device, estimator.precision)
+    runtime = make_runtime(estimator.device, estimator.precision, estimator.compile)
     planned = Effort(
         plan.n_restarts, estimator._task(source, plan, runtime).total_steps, estimator.max_pixels_
     )

@@ -246,7 +246,7 @@ class _Normalized(torch.autograd.Function):
         return moments.normalized(x, weight, bias)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]  # of torch
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         """With u the normalized x: the gradient less its mean, and less u times the mean of gradient * u."""
         (x, weight), moments = ctx.saved_tensors, ctx.moments

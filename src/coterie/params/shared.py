@@ -151,6 +151,14 @@ class TrainingParams:
         weights. Weights, losses and predictions are float32.
         """,
     )
+    compile: Literal["none", "auto"] = param(
+        default="none",
+        text="""
+        "auto": training steps of one shape replay CUDA graphs, which takes launching off short steps on a
+        GPU. Where that is not possible (on a CPU, in several processes, with a network that cannot be
+        captured) a warning says why, and steps run as with "none". Stacked restarts take none.
+        """,
+    )
     threads: int | Literal["auto"] = param(
         default="auto",
         check=Range(1),

@@ -22,7 +22,7 @@ class TableClustererParams(ClustererParams):
     _without: ClassVar[tuple[str, ...]] = (
         *("n_restarts", "restarts", "vote", "over_clustering"),
         *("backbone", "max_pixels", "preset", "batch_size", "learning_rate", "max_epochs", "max_steps"),
-        *("time_limit", "augment", "scale", "precision"),
+        *("time_limit", "augment", "scale", "precision", "compile"),
     )
     _attributes: ClassVar[str] = """
         count_proba_ : list of float
