@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
+import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.suites import SUITES
+from benchmarks.clock import Clock
+from benchmarks.suites import SUITES, Case, Outcome
 from tests.benchmarks.quick import quick
 
 from benchmarks import datasets, figures, record, run, side_by_side, tables
@@ -53,6 +58,48 @@ def test_a_result_with_the_same_settings_is_not_run_again(
     quick("labels", tmp_path, *arguments, "--set", "max_steps=5")
     assert path.stat().st_mtime_ns > before
     assert record.read(path)["resolved"]["steps"] == 5
+
+
+def test_a_result_of_other_settings_is_said(
+    mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["labels", "--quick", "--out", str(tmp_path), "--draws", "3", "--methods", "cross-entropy"]
+
+    def states(*more: str) -> list[str]:
+        capsys.readouterr()
+        assert run.main([*words, "--sizes", "3", *more, "--list"]) == 0
+        return [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+
+    assert states() == ["missing"]
+    quick("labels", tmp_path, "--methods", "cross-entropy", "--sizes", "3", "--set", "max_steps=2")
+    assert states("--set", "max_steps=2") == ["done"]
+    assert states("--set", "max_steps=3") == ["changed"]
+    quick("labels", tmp_path, "--methods", "cross-entropy", "--sizes", "3", "--set", "max_steps=3")
+    assert "its result is of other settings and is replaced" in capsys.readouterr().err
+
+
+def test_a_case_that_outlasts_the_minutes_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = [Case("ddc-circles", name, "rows", "", 140, {}) for name in ("short", "long", "next")]
+
+    def fit(case: Case) -> Outcome:
+        if case.method == "long":  # until the clock's signal
+            monkeypatch.setattr(Clock, "left", lambda self: -1.0)
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        return Outcome({"loss": 0.0})
+
+    suite = dataclasses.replace(SUITES["ddc-circles"], make_cases=lambda _: cases, run_case=fit)
+    monkeypatch.setitem(SUITES, "ddc-circles", suite)
+    assert run.main(["ddc-circles", "--out", str(tmp_path), "--minutes", "5"]) == 0
+    told = capsys.readouterr().err
+    assert "stopped: the minutes are over" in told
+    assert "1 run, 0 failed, 2 wait" in told
+    assert [one["method"] for one in record.read_all(tmp_path)] == ["short"]
+    with pytest.raises(SystemExit):
+        run.main(["ddc-circles", "--minutes", "0"])
+    assert "minutes=0 must be a finite number > 0" in capsys.readouterr().err
 
 
 def test_figures_of_records(mnist: Path, tmp_path: Path) -> None:
