@@ -6,6 +6,25 @@ of all rules into a clustering, so that only the questions differ. COBRAS has a 
 `cobras` reports it, `cobras-read` the reader's. The answers come from the classes, some of them wrong at
 random. Errors are those of all samples, clusters matched to classes one to one. The rule's constants were
 chosen on digits and on objects 1 to 50 of COIL-100; of the data sets of this suite, digits is among them.
+
+How much is still wrong was estimated in several ways, on one draw of digits and one of these objects, at 0, 10,
+... 200 answers: mean absolute error in points, mean error, expected calibration error at 50 answers. Beliefs are
+calibrated by a shift and a slope of their log odds; "as asked": by what was believed when a question was asked;
+"by others": by what all other answers say of a sample that was asked about.
+
+| beliefs | points | mean | ECE |
+| as asked, slope near 1 (before) | 2.43 | -1.65 | .032 |
+| as they are | 2.19 | +1.51 | .035 |
+| as asked, slope at most 1 | 1.89 | -1.07 | .031 |
+| as asked, shift alone | 2.27 | -1.50 | .033 |
+| as asked, shift alone, and a share of sure ones that is wrong | 1.47 | +1.47 | .024 |
+| as asked, later answers count more | 2.37 | -1.55 | .030 |
+| as asked, slope near .7 | 1.39 | +1.24 | .024 |
+| by others, slope near 1 | 1.54 | +.01 | .028 |
+| by others, weighted as all samples are spread | 2.06 | +.47 | .026 |
+| by others, isotonic | 2.38 | -1.44 | .050 |
+| by others, slope near .7 | 1.67 | +1.51 | .024 |
+| by others, slope near .8 (kept) | 1.21 | +.85 | .025 |
 """
 
 from __future__ import annotations

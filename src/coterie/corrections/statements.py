@@ -192,7 +192,7 @@ def asked_in(entries: Iterable[Entry]) -> list[Asked]:
 
     Examples
     --------
-    >>> said = [Entry(1, "", "", "pair", {"rows": ["a", "b"], "same": True, "asked": {"belief": 0.9}})]
+    >>> said = [Entry(1, "", "", "pair", {"rows": ["a", "b"], "same": True, "asked": {"wrong": 0.1}})]
     >>> second = {"rows": ["a", "b"], "same": False, "asked": {}, "instead": [[1, None]]}
     >>> [found] = asked_in([*said, Entry(2, "", "", "doubt", second)])
     >>> found.votes, found.held

@@ -49,8 +49,8 @@ class Asked:
     history : list of float
         `share_wrong` before the first question and after each.
     calibration_error : float
-        Expected calibration error of the model's beliefs on the questions about samples: how far they
-        were from the answers. NaN without such an answer.
+        Expected calibration error: how far the beliefs about samples that were asked about, by all other
+        answers, are from their own. NaN without such an answer.
     """
 
     answers: dict[Question, bool | None] = field(default_factory=dict)

@@ -65,12 +65,12 @@ class Beliefs:
             return self.own[row][:-1]
         return _shares(self.evidence[row])
 
-    def share_by_others(self, row: int, group: int, own: float) -> float:
-        """The belief in a group for a row, without what it says of itself; `own` is how much that is."""
+    def by_others(self, row: int, own: float) -> Floats:
+        """Beliefs (g,) of a row in each group, without what it says of itself; `own` is how much that is."""
         evidence = self.evidence[row].copy()
         if self.place.get(row, -1) >= 0:
             evidence[self.place[row]] = max(0.0, evidence[self.place[row]] - own)
-        return float(_shares(evidence)[group])
+        return _shares(evidence)
 
     @property
     def labels(self) -> Ints:

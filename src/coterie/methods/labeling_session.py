@@ -178,7 +178,7 @@ class LabelingSession:
         self._outlook = Outlook(self.beliefs, self._chances(), self._chooser.follow(self.beliefs))
 
     def _chances(self) -> Floats:
-        """How likely each sample (n,) is of its group, as first answers about samples have shown."""
+        """How likely each sample (n,) is of its group, as answers have shown."""
         self.calibration = Calibration.of(*self.outcomes())
         found = self.calibration(self.beliefs.shares.max(axis=1))
         asked_about = {row for question in self.asked for row in question}
@@ -187,10 +187,21 @@ class LabelingSession:
         return found
 
     def outcomes(self) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Beliefs that samples were of their likeliest groups, and which of them came true."""
-        first = [one for one in self.asked.values() if one.proposal.of_likeliest and one.votes[0] is not None]
-        beliefs = np.array([one.proposal.belief for one in first])
-        return beliefs, np.array([one.votes[0] is True for one in first], dtype=bool)
+        """How firmly all others place each sample that was asked about, and whether it is there.
+
+        As if each had not been asked about yet: so every answer counts for the calibration of those that
+        nobody was asked about.
+        """
+        asked_about = {row for question in self.asked for row in question}
+        told = [
+            (row, group) for row, group in self.beliefs.place.items() if group >= 0 and row in asked_about
+        ]
+        shares = [self._by_others(row) for row, _ in told]
+        beliefs = np.array([one.max() for one in shares])
+        return beliefs, np.array([one.argmax() == told[at][1] for at, one in enumerate(shares)], dtype=bool)
+
+    def _by_others(self, row: int) -> Floats:
+        return self.beliefs.by_others(row, float(self.reader.column(row)[row]))
 
     def answers(self) -> dict[Question, bool | None]:
         """What is known of each question: nothing where answers differ, or contradict earlier ones."""
@@ -285,5 +296,5 @@ class LabelingSession:
         if asking.proposal.groups or group < 0:
             expected = asking.proposal.expected
         else:
-            expected = self.beliefs.share_by_others(row, group, float(self.reader.column(row)[row]))
+            expected = float(self._by_others(row)[group])
         return expected if asking.answer else 1 - expected

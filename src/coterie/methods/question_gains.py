@@ -39,10 +39,6 @@ class Proposal:
         Samples that follow the answer.
     expected : float
         How likely the two belong together.
-    belief : float
-        How firmly the first was taken to be of its likeliest group.
-    of_likeliest : bool
-        Whether the second is of that group.
     groups : bool
         Whether the question is about two groups.
     """
@@ -51,8 +47,6 @@ class Proposal:
     gain: float
     mass: float
     expected: float
-    belief: float = 1.0
-    of_likeliest: bool = False
     groups: bool = False
 
 
@@ -156,8 +150,6 @@ class Chooser:
                 gain=float(outlook.gains[row]),
                 mass=float(outlook.follow[row]),
                 expected=float(shares[group]),
-                belief=float(shares.max()),
-                of_likeliest=row not in beliefs.place and bool(shares[group] == shares.max()),
             )
         return None
 
@@ -178,7 +170,7 @@ class Chooser:
 
     def likely_one(self, beliefs: Beliefs, known: Known) -> Floats:
         """How likely each two groups (g, g) are one, from the beliefs that they share."""
-        shares = beliefs.shares
+        shares = self._unsettled(beliefs)
         overlap = shares.T @ shares
         own = np.maximum(overlap.diagonal(), 1e-9)
         alike = overlap / np.minimum(own[:, None], own[None])
@@ -191,6 +183,17 @@ class Chooser:
             others = [beliefs.place[root] for root in known.said.apart_from(rows[0])]
             found[group, [other for other in others if other >= 0]] = 0
         return found
+
+    def _unsettled(self, beliefs: Beliefs) -> Floats:
+        """Beliefs (n, g) in which rows that stand for a cluster alone are where all others place them.
+
+        A cluster whose samples have all gone to another one is known by that.
+        """
+        shares = beliefs.shares.copy()
+        for group, rows in enumerate(beliefs.groups):
+            if len(rows) == 1 and beliefs.clusters[group]:
+                shares[rows[0]] = beliefs.by_others(rows[0], float(self._reader.column(rows[0])[rows[0]]))
+        return shares
 
     def _typical(self, beliefs: Beliefs, group: int) -> int:
         rows = beliefs.groups[group]

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-# how far shift and slope of the log odds may be from none and 1 before an answer was given
-_SHIFT, _SLOPE = 1.0, 0.5
+# shift and slope of the log odds, and how far they may be from that: few answers show too little to trust
+_BEFORE, _SPREAD = (0.0, 0.8), (0.5, 0.2)
 _FLATTEST, _STEPS = 0.05, 100
 _SUREST = 0.999
 _BINS = 10
@@ -47,7 +47,7 @@ class Calibration:
         if not len(beliefs):
             return cls()
         columns = np.stack([np.ones(len(beliefs)), _log_odds(beliefs)])
-        before, precision = np.array([0.0, 1.0]), np.array([_SHIFT, _SLOPE]) ** -2.0
+        before, precision = np.array(_BEFORE), np.array(_SPREAD) ** -2.0
         found = before.copy()
         # no curvature of the loss is larger, so that every step lowers it
         most = np.linalg.inv(columns @ columns.T / 4 + np.diag(precision))

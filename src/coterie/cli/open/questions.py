@@ -58,9 +58,8 @@ class Question:
     clusters : (int, int) or None
         The two clusters that they stand for, where the question is about these.
     facts : mapping of str to float
-        What the journal keeps of it: "wrong", the share of samples that is expected to be wrong; "belief",
-        how firmly the first sample was taken to be of the likeliest cluster, which is that of the second;
-        "follow", how many samples would take after it.
+        What the journal keeps of it: "wrong", the share of samples that is expected to be wrong;
+        "follow", how many samples would take after the first one.
     earlier : (int, ...)
         Entries of an earlier answer, where it is asked again.
     before : bool or None
@@ -178,8 +177,6 @@ class Questions:
         rows = int(self.rows[found[0]]), int(self.rows[found[1]])
         asked, beliefs = session.proposal, session.beliefs
         facts = {"wrong": session.share_wrong, "follow": asked.mass}
-        if asked.of_likeliest:
-            facts["belief"] = asked.belief
         names = {bench.names[row] for row in rows}
         again = [one for one in asked_in(bench.journal.active()) if set(one.names) == names]
         if again:
@@ -260,9 +257,7 @@ class Questions:
         for one in asked_in(bench.journal.active()):
             i, j = (self._place.get(bench.row_of.get(name, -1), -1) for name in one.names)
             if min(i, j) >= 0:
-                belief, follow = one.facts.get("belief", 1.0), one.facts.get("follow", 0.0)
-                proposal = Proposal((i, j), 0.0, follow, 0.5, belief, "belief" in one.facts)
-                asking = Asking(proposal, one.votes)
+                asking = Asking(Proposal((i, j), 0.0, one.facts.get("follow", 0.0), 0.5), one.votes)
                 known = bench.relations.relation(int(self.rows[i]), int(self.rows[j]))
                 if asking.is_tied and known:  # what follows from all others is the third answer
                     asking.votes.append(known == 1)

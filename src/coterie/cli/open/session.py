@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
 import threading
@@ -401,8 +402,8 @@ class Session:
 
     def _take_over(self, values: npt.NDArray[np.float32] | None, said: str) -> None:
         """Show what a new fit has changed, or why there is none."""
-        with self._lock:
-            self._learning.end()
+        with self._lock, contextlib.ExitStack() as stack:
+            stack.callback(self._learning.end)  # nobody sees it ended before what it has changed
             if self._ended:
                 return
             if values is None:
