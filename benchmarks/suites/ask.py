@@ -7,10 +7,10 @@ of all rules into a clustering, so that only the questions differ. COBRAS has a 
 random. Errors are those of all samples, clusters matched to classes one to one. The rule's constants were
 chosen on digits and on objects 1 to 50 of COIL-100; of the data sets of this suite, digits is among them.
 
-How much is still wrong was estimated in several ways, on one draw of digits and one of these objects, at 0, 10,
-... 200 answers: mean absolute error in points, mean error, expected calibration error at 50 answers. Beliefs are
-calibrated by a shift and a slope of their log odds; "as asked": by what was believed when a question was asked;
-"by others": by what all other answers say of a sample that was asked about.
+How much is still wrong was estimated in several ways, on one draw of digits and one of these objects, at 0,
+10, ... 200 answers: mean absolute error in points, mean error, expected calibration error at 50 answers.
+Beliefs are calibrated by a shift and a slope of their log odds. "As asked": by what was believed when a
+question was asked; "by others": by what all other answers say of a sample that was asked about.
 
 | beliefs | points | mean | ECE |
 | as asked, slope near 1 (before) | 2.43 | -1.65 | .032 |
