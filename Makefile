@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
+# with bytecode, tests and the processes that they start import faster
+unexport PYTHONDONTWRITEBYTECODE
 # alone: it asks for torchvision, which the package index has for CUDA only; the tests give it a stand-in
 TIMM := timm>=1
 

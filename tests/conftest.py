@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -13,9 +14,11 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 from tests.browser import Browser
+from tests.engine.pools import MakePool, OfAnother
 
 from coterie.data import modality
 from coterie.data.readers import registry as readers
+from coterie.engine.pool import Pool
 from coterie.methods import feature_starts
 from coterie.methods import registry as methods
 from coterie.report import renderers
@@ -36,6 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("gpu"):
                 item.add_marker(pytest.mark.skip(reason="no GPU here; pytest -m gpu runs it on one"))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays to the end: garbage collections need not look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -77,6 +86,13 @@ def few_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Self-distillation begins with few clusterings: for tests that do not ask how good they are."""
     for name in ("CENTER_RUNS", "MAP_RUNS", "ROUNDS"):
         monkeypatch.setattr(feature_starts, name, 1)
+
+
+@pytest.fixture(scope="session")
+def lasting_pool() -> Iterator[MakePool]:
+    """Takes the place of `Pool`: two processes serve all tests of a session."""
+    with Pool(None, 2) as pool:
+        yield lambda shared, n_workers: OfAnother(pool, shared, n_workers)
 
 
 @pytest.fixture(scope="session")

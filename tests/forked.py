@@ -31,6 +31,7 @@ SERVER.set_forkserver_preload(
         *("coterie.cli.fit", "coterie.cli.predict", "coterie.cli.open.prepare", "coterie.engine.processes"),
         *("coterie.methods.ccn", "coterie.methods.ddc", "coterie.methods.distillation"),
         *("sklearn.cluster", "sklearn.manifold", "tqdm.auto"),
+        "torch._dynamo",  # DistributedDataParallel imports it: two seconds in each process
     ]
 )
 STREAMS = ("out", "err")
@@ -126,6 +127,7 @@ def _become(
     )
     torch.set_num_threads(1)
     np.random.seed()  # noqa: NPY002 - each start has another state, forks have the same
+    tempfile.tempdir = None  # its TMPDIR may be another one
     _run(words)
 
 

@@ -20,7 +20,10 @@ from coterie.cli.open import work
 from coterie.cli.options.fit import _usual_method
 from coterie.encoders import registry
 
-pytestmark = [pytest.mark.usefixtures("toys", "place"), pytest.mark.filterwarnings("default::UserWarning")]
+pytestmark = [
+    pytest.mark.usefixtures("toys", "place", "few_starts"),
+    pytest.mark.filterwarnings("default::UserWarning"),
+]
 Call = Callable[..., tuple[int, str, str]]
 QUICK = [
     "--n-clusters",

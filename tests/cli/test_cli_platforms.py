@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 # what others import of it they have; what coterie asks for afterwards is not there
 LESS = """
 import builtins, os, pkgutil, signal, sys
@@ -62,10 +60,10 @@ assert main([*words, "--over-clustering", "true", "--n-restarts", "1", "--resume
 """
 
 
-@pytest.mark.parametrize("code", [ALL, FIT + STOP], ids=["all modules", "fit, predict, stop, resume"])
-def test_nothing_needs_what_windows_lacks(files: Path, code: str) -> None:
+def test_nothing_needs_what_windows_lacks(files: Path) -> None:
+    """All modules are imported; a fit, predictions, a stop and a resume work."""
     done = subprocess.run(
-        [sys.executable, "-c", LESS + code],
+        [sys.executable, "-c", LESS + ALL + FIT + STOP],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 from tests.forked import Python
+from tests.launched import ended
 from tests.waiting import wait_until
 
 from coterie.cli import main
@@ -73,7 +74,7 @@ def test_killed_and_stopped_runs_go_on_bitwise(files: Path, capsys: pytest.Captu
 
 # a slice is one step; after 5 checkpoints a worker is killed, after 30 the fit waits for a signal
 WITH_WORKERS = """
-import os, signal, sys, time
+import os, signal, sys, tempfile, time
 from pathlib import Path
 from coterie.cli import main
 from coterie.engine import restarts, workers
@@ -101,6 +102,7 @@ def one_step(*given):  # in a worker
     return workers._advance(*given)
 
 if __name__ == "__main__":
+    assert tempfile.gettempdir() == os.environ["TMPDIR"]
     restarts.TRIAL_SECONDS = restarts.WORTH_SECONDS = Checkpointer.seconds = 0.0
     Pool._start, Checkpointer.write, workers._advance = started, write_and_kill, one_step
     sys.exit(main())
@@ -114,20 +116,12 @@ def test_workers_and_signals_to_all_processes_lose_nothing(
     (files / "temporary").mkdir()
     (files / "fit.py").write_text(WITH_WORKERS)
     words = [*fit_words("run", STEPS), "--n-jobs", "2"]
-    process = subprocess.Popen(
-        [sys.executable, "fit.py", *words],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(files / "temporary")},
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        wait_until(lambda: (files / "held").exists() or process.poll() is not None, "some checkpoints")
-        assert process.poll() is None, process.communicate()[1]
+    process = Python(["fit.py", *words], files, TMPDIR=str(files / "temporary"))
+    with ended([process]):
+        wait_until(lambda: (files / "held").exists() or process.returncode is not None, "some checkpoints")
+        assert process.returncode is None, process.printed("err")
         os.killpg(process.pid, signal.SIGTERM)
-        _, err = process.communicate(timeout=280)
-    finally:
-        process.kill()
+        _, err = process.communicate()
     assert process.returncode == 130, err
     assert (files / "held").read_text() == "2"
     assert "stopped by SIGTERM at step" in err

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.cli.open_client import forked_work
 
+from coterie.cli.open import work
 from coterie.cli.open.server import OpenServer
 
 pytestmark = pytest.mark.filterwarnings("default::UserWarning")
@@ -166,6 +168,7 @@ def test_label_names_every_reading_option_of_the_run(
         assert server.session.way_on().endswith("--init run --out NEW")
 
     monkeypatch.setattr(OpenServer, "serve_forever", answer_one)
+    monkeypatch.setattr(work, "start", forked_work)
     code, out, err = call("label", "run")
     assert (code, err) == (0, "coterie: looking at all samples\n")
     command = out.splitlines()[-1].removeprefix("to use them in a whole new fit: ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import inspect
 import pickle
 import re
@@ -15,6 +17,7 @@ import pytest
 import torch
 from benchmarks.hardware import fast_precision
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError, SkipTestWarning
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
@@ -31,6 +34,7 @@ from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.registry import find_method
 from coterie.metrics import align_clusters, nmi
 
+pytestmark = pytest.mark.usefixtures("few_starts")
 Digits = Any
 QUICK = {"n_restarts": 1, "max_steps": 20, "random_state": 0}
 
@@ -45,9 +49,20 @@ def make(method: type[NeuralClusterer], **params: Any) -> Any:
     return method(**({"n_clusters": 10, "over_clustering": True} | QUICK | params))
 
 
+@functools.cache
+def usual_fit(name: str) -> Any:
+    X, y = load_digits(return_X_y=True)
+    return make(getattr(coterie, name)).fit(X[:150], y[:150])
+
+
+@pytest.fixture
+def fitted(method: type[NeuralClusterer]) -> Any:
+    """The usual fit of the fixture `digits`; each test has a copy."""
+    return copy.deepcopy(usual_fit(method.__name__))
+
+
 @pytest.mark.filterwarnings("ignore::coterie.CollapseWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
-@pytest.mark.usefixtures("few_starts")
 def test_scikit_learn_s_own_checks(method: type[NeuralClusterer]) -> None:
     assert_scikit_learn_passes(method(n_restarts=1, max_steps=10))
 
@@ -142,10 +157,9 @@ def test_the_docstring_names_the_parameters(method: type[NeuralClusterer]) -> No
         assert section(function.__doc__ or "", "Parameters") == expected
 
 
-def test_fitted_attributes(method: type[NeuralClusterer], digits: Digits) -> None:
-    X, y = digits
-    model = make(method).fit(X, y)
-    assert set(section(method.__doc__ or "", "Attributes")) <= set(vars(model))
+def test_fitted_attributes(fitted: Any, digits: Digits) -> None:
+    X, model = digits[0], fitted
+    assert set(section(type(model).__doc__ or "", "Attributes")) <= set(vars(model))
     assert model.labels_.shape == (len(X),)
     assert model.labels_.dtype == np.int64
     assert model.n_clusters_ == len(np.unique(model.labels_))
@@ -160,12 +174,9 @@ def test_fitted_attributes(method: type[NeuralClusterer], digits: Digits) -> Non
     assert model.transform(X).dtype == np.float32
 
 
-def test_an_item_s_result_does_not_depend_on_its_company(
-    method: type[NeuralClusterer], digits: Digits
-) -> None:
-    X, y = digits
-    model = make(method).fit(X, y)
-    for result in (model.predict_proba, model.transform):
+def test_an_item_s_result_does_not_depend_on_its_company(fitted: Any, digits: Digits) -> None:
+    X, _ = digits
+    for result in (fitted.predict_proba, fitted.transform):
         whole = result(X)
         for size in (1, 2, 3, 7, 20):
             np.testing.assert_array_equal(result(X[:size]), whole[:size])
@@ -202,14 +213,12 @@ def test_the_best_restarts_vote(method: type[NeuralClusterer], digits: Digits, t
         make(method, **several, vote=5).fit(X, y)
 
 
-def test_fit_predict_is_fit_and_labels(method: type[NeuralClusterer], digits: Digits) -> None:
-    X, y = digits
-    assert (make(method).fit_predict(X, y) == make(method).fit(X, y).labels_).all()
+def test_fit_predict_is_fit_and_labels(method: type[NeuralClusterer], fitted: Any, digits: Digits) -> None:
+    assert (make(method).fit_predict(*digits) == fitted.labels_).all()
 
 
-def test_save_and_load(method: type[NeuralClusterer], digits: Digits, tmp_path: Path) -> None:
-    X, y = digits
-    model = make(method).fit(X, y)
+def test_save_and_load(fitted: Any, digits: Digits, tmp_path: Path) -> None:
+    X, model = digits[0], fitted
     coterie.save(model, tmp_path / "deep" / "model")
     loaded: Any = coterie.load(tmp_path / "deep" / "model")
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
@@ -228,11 +237,10 @@ def test_save_and_load(method: type[NeuralClusterer], digits: Digits, tmp_path: 
     assert list(loaded.history_[0]) == list(model.history_[0])
 
 
-def test_pickling(method: type[NeuralClusterer], digits: Digits) -> None:
-    X, y = digits
-    model = make(method).fit(X, y)
-    twin = pickle.loads(pickle.dumps(model))  # noqa: S301
-    np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+def test_pickling(fitted: Any, digits: Digits) -> None:
+    X, _ = digits
+    twin = pickle.loads(pickle.dumps(fitted))  # noqa: S301
+    np.testing.assert_array_equal(twin.predict_proba(X), fitted.predict_proba(X))
 
 
 def test_pandas_output(method: type[NeuralClusterer], digits: Digits) -> None:
@@ -257,9 +265,11 @@ def test_folds_of_pairs(method: type[NeuralClusterer], digits: Digits) -> None:
         assert nmi(y[test], model.predict(X[test])) > 0.5
 
 
-def test_the_same_seed_is_bitwise_the_same(method: type[NeuralClusterer], digits: Digits) -> None:
+def test_the_same_seed_is_bitwise_the_same(
+    method: type[NeuralClusterer], fitted: Any, digits: Digits
+) -> None:
     X, y = digits
-    first, second = make(method).fit(X, y), make(method).fit(X, y)
+    first, second = fitted, make(method).fit(X, y)
     np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
     assert (first.loss_, first.history_, first.runs_) == (second.loss_, second.history_, second.runs_)
     other = make(method, random_state=1).fit(X, y)

@@ -24,7 +24,7 @@ from tests.encoders.toys import (
     write_pictures,
     write_sounds,
 )
-from tests.engine.pools import one_worker
+from tests.engine.pools import MakePool
 from tests.waiting import wait_until
 
 from coterie import InputError
@@ -143,9 +143,9 @@ def test_a_damaged_shard_is_embedded_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(samples.X, ToyTexts().embed(FRUITS))
 
 
-def test_workers_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_give_the_same(lasting_pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedding, "TEXT_BATCH", 8)
-    monkeypatch.setattr(embedding, "Pool", one_worker)
+    monkeypatch.setattr(embedding, "Pool", lasting_pool)
     samples = embed_items(texts(TEXTS), ToyTexts(), n_jobs=2)
     assert not ToyTexts.embedded  # all in other processes
     np.testing.assert_array_equal(samples.X, ToyTexts().embed(TEXTS))

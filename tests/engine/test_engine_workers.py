@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 from tests.engine.crashes import crash, crash_once
-from tests.engine.pools import InThisProcess
+from tests.engine.pools import InThisProcess, MakePool
 from tests.engine.tasks import noisy_network
 from tests.engine.toys import toy_task
 from tests.waiting import alive, in_child, wait_until
@@ -79,9 +79,12 @@ def noisy_task(make_task: MakeTask) -> Task:
 
 
 @pytest.mark.parametrize("how", HOWS)
-def test_the_number_of_workers_changes_no_bit(make_task: MakeTask, how: str) -> None:
+def test_the_number_of_workers_changes_no_bit(
+    make_task: MakeTask, how: str, lasting_pool: MakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task = noisy_task(make_task)
     alone = finished(task, how, 1)
+    monkeypatch.setattr(restarts, "Pool", lasting_pool)
     assert any(info["replaced"] for info in alone.runs)
     assert_same(finished(task, how, 2), alone)
 
@@ -175,7 +178,7 @@ def test_a_worker_whose_caches_fill_up_stays() -> None:
 
 
 def test_calls_whose_worker_died_are_repeated(tmp_path: Path) -> None:
-    with Pool(str(tmp_path), 2) as pool:
+    with Pool(str(tmp_path), 1) as pool:
         assert pool.map(crash_once, [(number,) for number in range(5)]) == [0, 1, 4, 9, 16]
     assert (tmp_path / "died").exists()
 

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
-from tests.engine.pools import InThisProcess, one_worker
+from tests.engine.pools import InThisProcess, MakePool, OfAnother
 
 import coterie
 from coterie import ADC, CCN, DDC, InputError, InputTypeError, Pairs
-from coterie.engine.pool import Pool
 from coterie.methods.count import (
     FIRST_OUTPUTS,
     PROBES,
@@ -185,7 +184,7 @@ def test_a_stopped_estimate_goes_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", [DDC, CCN])
 def test_workers_count_to_the_same_result(
-    method: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: Any, tmp_path: Path, lasting_pool: MakePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x, y = blobs(3, 60)
     known = {"pairs": Pairs.from_labels(y, 100, random_state=0)}
@@ -193,9 +192,9 @@ def test_workers_count_to_the_same_result(
     alone = method(**settings).fit(x, **known)
     used = []
 
-    def spied(shared: object, n_workers: int) -> Pool | InThisProcess:
+    def spied(shared: object, n_workers: int) -> OfAnother:
         used.append(n_workers)
-        return (one_worker if method is DDC else InThisProcess)(shared, n_workers)
+        return lasting_pool(shared, n_workers)
 
     monkeypatch.setattr("coterie.methods.probing.WORTH_SECONDS", 0.0)
     monkeypatch.setattr("coterie.methods.probing.Pool", spied)
@@ -220,13 +219,13 @@ def test_a_generator_is_used_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert one.n_clusters_estimate_ == two.n_clusters_estimate_
 
 
-def test_workers_warn_as_one_process_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_warn_as_one_process_does(lasting_pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
     def train(number: int) -> Probe:
         warnings.warn(f"restart {number}", stacklevel=1)
         return Probe(np.zeros(2, dtype=np.int64), np.zeros((2, 1)), 1, float(number))
 
     monkeypatch.setattr("coterie.methods.probing.WORTH_SECONDS", 0.0)
-    monkeypatch.setattr("coterie.methods.probing.Pool", one_worker)
+    monkeypatch.setattr("coterie.methods.probing.Pool", lasting_pool)
     with pytest.warns(UserWarning, match="restart") as warned:
         probes = train_probes(train, train, lambda: 2)
     assert [probe.loss for probe in probes] == list(range(PROBES))

@@ -13,7 +13,7 @@ from tests.encoders.toys import FISHES, FRUITS, ToyPictures, ToyTexts, write_pic
 from coterie import CCN, DDC, InputError, InputTypeError, load, save
 from coterie.metrics import clustering_accuracy
 
-pytestmark = pytest.mark.usefixtures("toys")
+pytestmark = pytest.mark.usefixtures("toys", "few_starts")
 TEXTS = [*FRUITS, *FISHES]
 CLASSES = np.repeat([0, 1], 20)
 QUICK: dict[str, Any] = {"n_clusters": 2, "n_restarts": 1, "max_steps": 60, "random_state": 0}

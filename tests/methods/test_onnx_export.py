@@ -33,16 +33,19 @@ def as_far_vectors(X: Any) -> Any:
     return (X * np.logspace(-2, 2, 64) + 3.0).astype(np.float32)
 
 
-@pytest.mark.parametrize("shaped", [as_far_vectors, as_images])
+# three networks of ADC for images are in the graph of its vote
 @pytest.mark.parametrize(
-    "model",
+    ("model", "shaped"),
     [
-        CCN(n_restarts=1, **QUICK),
-        DDC(n_restarts=4, vote=3, **QUICK),
-        ADC(n_restarts=3, vote=3, **QUICK),
-        ADC(**QUICK),
+        (CCN(n_restarts=1, **QUICK), as_far_vectors),
+        (CCN(n_restarts=1, **QUICK), as_images),
+        (DDC(n_restarts=4, vote=3, **QUICK), as_far_vectors),
+        (DDC(n_restarts=4, vote=3, **QUICK), as_images),
+        (ADC(n_restarts=3, vote=3, **QUICK), as_far_vectors),
+        (ADC(n_restarts=3, vote=3, **QUICK | {"max_steps": 3}), as_images),
+        (ADC(n_restarts=1, **QUICK), as_far_vectors),
     ],
-    ids=["ccn", "ddc-vote", "adc-vote", "adc"],
+    ids=["ccn", "ccn-images", "ddc-vote", "ddc-vote-images", "adc-vote", "adc-vote-images", "adc"],
 )
 def test_onnxruntime_predicts_the_same(model: Any, shaped: Any, digits: Any, tmp_path: Path) -> None:
     X, y, model = shaped(digits[0]), digits[1], clone(model)  # one case's backbone is not another's
