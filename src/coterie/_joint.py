@@ -47,12 +47,12 @@ class JointBatch:
         return parts.narrow(axis + 1, self.start, self.size).flatten(axis, axis + 2)
 
 
-_JOINT: ContextVar[JointBatch | None] = ContextVar("joint batch", default=None)
+_JOINT: ContextVar[JointBatch | None] = ContextVar("global batch", default=None)
 
 
 @contextlib.contextmanager
 def sharing_rows(joint: JointBatch | None) -> Iterator[None]:
-    """Inside, tensors hold this process's rows of a joint batch; None: all rows are here."""
+    """Inside, tensors hold this process's rows of a global batch; None: all rows are here."""
     token = _JOINT.set(joint)
     try:
         yield

@@ -35,7 +35,7 @@ class Encoding:
         Where vectors are kept and found again.
     n_jobs : int or None
         Processes.
-    facts : mapping or None
+    metadata : mapping or None
         Of the encoder that an earlier fit had, which is taken whatever is wanted.
     shown : bool
         Whether progress is shown, and which encoder "auto" takes.
@@ -44,7 +44,7 @@ class Encoding:
     wanted: str | None
     folder: Path
     n_jobs: int | None = -1
-    facts: Mapping[str, Any] | None = None
+    metadata: Mapping[str, Any] | None = None
     shown: bool = True
 
 
@@ -63,7 +63,7 @@ def read_encoded(path: str, options: ReadOptions, encoding: Encoding) -> Samples
     ImportError
         The encoder's package is missing.
     """
-    if encoding.wanted is None and encoding.facts is None:
+    if encoding.wanted is None and encoding.metadata is None:
         return read_samples(path, options)
     items = read_items(path, options)
     if items is None:
@@ -89,8 +89,8 @@ def _embedded(items: Items, encoder: Encoder, options: ReadOptions, encoding: En
 
 def _encoder_for(items: Items, path: str, options: ReadOptions, encoding: Encoding) -> Encoder | None:
     """The encoder; None where "auto" leaves pictures or sounds to a network of their own."""
-    if encoding.facts is not None:
-        return encoder_of(encoding.facts)
+    if encoding.metadata is not None:
+        return encoder_of(encoding.metadata)
     if encoding.wanted != AUTO or items.modality == TEXT:
         return choose_encoder(encoding.wanted, items.modality)
     if options.image_size is not None:
@@ -109,7 +109,7 @@ def _encoder_for(items: Items, path: str, options: ReadOptions, encoding: Encodi
 def _numbers(path: str, options: ReadOptions, encoding: Encoding) -> Samples:
     """Data that are numbers: pictures among them may have an encoder by name, others have none."""
     samples = read_samples(path, options)
-    if encoding.facts is None and encoding.wanted == AUTO:
+    if encoding.metadata is None and encoding.wanted == AUTO:
         return samples
     found = picture_items(samples.X)
     if found is None:
@@ -118,8 +118,8 @@ def _numbers(path: str, options: ReadOptions, encoding: Encoding) -> Samples:
             "--encoder none clusters them as they are, --text COL names a column of texts"
         )
     items = Items(found.values, found.modality, samples.ids, labels=samples.labels, reading=samples.reading)
-    if encoding.facts is None:
+    if encoding.metadata is None:
         encoder = choose_encoder(encoding.wanted, items.modality)
     else:
-        encoder = encoder_of(encoding.facts)
+        encoder = encoder_of(encoding.metadata)
     return _embedded(items, encoder, options, encoding)

@@ -140,16 +140,16 @@ def _read(options: Any, earlier: dict[str, Any] | None, init: NeuralEstimator | 
     """The data, through the encoder that is asked for; "auto": that of a run that the fit starts from."""
     if is_pattern(options.data):
         return _sample(options, reading_options(options, earlier))
-    wanted, facts = options.encoder, None
+    wanted, metadata = options.encoder, None
     if wanted == AUTO:
         others = [init, load_similarity(options.similarity) if options.similarity else None]
         known = [one.encoder_ for one in others if one is not None]
-        facts = next(filter(None, known), None)
+        metadata = next(filter(None, known), None)
         # a network for pixels, or for what another run's network takes
         own_network = getattr(options, "backbone", AUTO) != AUTO
-        wanted = None if facts is None and (known or own_network) else wanted
+        wanted = None if metadata is None and (known or own_network) else wanted
     folder = embeddings_folder(options.out, options.embeddings)
-    encoding = Encoding(wanted, folder, options.n_jobs, facts)
+    encoding = Encoding(wanted, folder, options.n_jobs, metadata)
     return read_encoded(options.data, reading_options(options, earlier), encoding)
 
 

@@ -41,7 +41,7 @@ def run(options: Any, words: Sequence[str]) -> None:
 def _predict(options: Any) -> None:
     estimator, metadata, threshold = _loaded(options)
     folder = embeddings_folder(options.run, metadata.get("embeddings"))
-    encoding = Encoding(None, folder, facts=estimator.encoder_)
+    encoding = Encoding(None, folder, metadata=estimator.encoder_)
     samples = read_encoded(options.data, reading_options(options, metadata), encoding)
     said = corrected(options.run)
     parts = label_parts(estimator, samples, threshold, said)

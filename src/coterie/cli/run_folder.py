@@ -227,7 +227,7 @@ def load_fitted(run: str | Path, given: str | None, *, complete: bool = True) ->
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the fit said it
         folder = embeddings_folder(run, metadata.get("embeddings"))
-        encoding = Encoding(None, folder, facts=estimator.encoder_, shown=False)
+        encoding = Encoding(None, folder, metadata=estimator.encoder_, shown=False)
         samples = read_encoded(data, options_of_run(metadata), encoding)
     samples = _of_the_fit(samples, Path(run) / LABELS, len(estimator.labels_))
     if len(samples.X) != len(estimator.labels_) and complete:

@@ -112,7 +112,7 @@ def _read_new(
     Rows without ids are numbered on.
     """
     folder = embeddings_folder(options.run, metadata.get("embeddings"))
-    encoding = Encoding(None, folder, facts=estimator.encoder_)
+    encoding = Encoding(None, folder, metadata=estimator.encoder_)
     samples = read_encoded(options.data, reading_options(options, metadata), encoding)
     if samples.ids is None:
         start = len(listed) - 1
@@ -182,11 +182,11 @@ def _check_known(known: Known, n_clusters: Any, expected: tuple[int, int]) -> No
 def _remember(
     folder: Path, estimator: NeuralClusterer, known: Known, n_clusters: int, row_digests: Ints
 ) -> None:
-    facts = {"n_clusters": n_clusters, "network": network_digest(estimator)}
+    metadata = {"n_clusters": n_clusters, "network": network_digest(estimator)}
     parts = {"points": known.points, "clusters": known.clusters}
     parts |= {"digests": row_digests} if len(row_digests) else {}
     tensors = {name: torch.from_numpy(part) for name, part in parts.items()}
-    write_tensors(folder / KNOWN, _KIND, tensors, facts)
+    write_tensors(folder / KNOWN, _KIND, tensors, metadata)
 
 
 def _points(estimator: NeuralClusterer, X: Any) -> Floats:

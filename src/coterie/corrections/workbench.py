@@ -124,17 +124,17 @@ class Workbench:
         undone = self.journal.undone()
         return self._keep(REDO, {"entry": undone[-1]}) if undone else None
 
-    def adopt(self, values: Floats, facts: Mapping[str, Any]) -> Entry:
+    def adopt(self, values: Floats, metadata: Mapping[str, Any]) -> Entry:
         """Take over a new fit; its clusters keep the ids of those that they continue.
 
         Parameters
         ----------
         values : float array of shape (n, k)
-        facts : mapping
+        metadata : mapping
             What `scores_of` needs to find it again.
         """
         clusters = match_clusters(self.shown.labels, values.argmax(axis=1), values.shape[1], self.fresh)
-        return self._keep(FIT, {**facts, "clusters": list(clusters)})
+        return self._keep(FIT, {**metadata, "clusters": list(clusters)})
 
     def canonical(self, cluster: int) -> int:
         """The id that is shown for a cluster, which may have been merged."""

@@ -45,7 +45,7 @@ def choose_encoder(wanted: Any, modality: str) -> Encoder:
     return chosen
 
 
-def encoder_of(facts: Mapping[str, Any], given: Any = None) -> Encoder:
+def encoder_of(metadata: Mapping[str, Any], given: Any = None) -> Encoder:
     """The encoder that a fitted model has, the one given where it is no name.
 
     Raises
@@ -55,8 +55,8 @@ def encoder_of(facts: Mapping[str, Any], given: Any = None) -> Encoder:
     ImportError
         Its package is missing.
     """
-    found: Encoder = find_encoder(facts["name"]) if given is None or isinstance(given, str) else given
-    check_same(facts, {"name": found.name, "fingerprint": found.fingerprint})
+    found: Encoder = find_encoder(metadata["name"]) if given is None or isinstance(given, str) else given
+    check_same(metadata, {"name": found.name, "fingerprint": found.fingerprint})
     return found
 
 

@@ -83,6 +83,6 @@ def facts_of(encoder: Encoder) -> dict[str, Any]:
     }
 
 
-def described(facts: Mapping[str, Any]) -> str:
-    """An encoder in words, from its facts."""
-    return f"{facts['name']} ({facts['licence']}; {facts['source']})"
+def described(metadata: Mapping[str, Any]) -> str:
+    """An encoder in words, from its metadata."""
+    return f"{metadata['name']} ({metadata['licence']}; {metadata['source']})"

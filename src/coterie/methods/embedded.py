@@ -35,12 +35,12 @@ def embed_x(estimator: Any, X: Any, reset: bool) -> Any:
         X needs an encoder and there is none, or it is not the one that is needed.
     """
     check_encoder("encoder", estimator.encoder)
-    facts = X.how.get("encoder") if isinstance(X, Samples) else None
-    if facts is not None:
+    metadata = X.how.get("encoder") if isinstance(X, Samples) else None
+    if metadata is not None:
         if reset:
-            estimator.encoder_ = dict(facts)
+            estimator.encoder_ = dict(metadata)
         else:
-            check_same(_known(estimator, "vectors of an encoder"), facts)
+            check_same(_known(estimator, "vectors of an encoder"), metadata)
         return X
     items = X if isinstance(X, Items) else as_items(X, lambda: readers.path_endings())
     if items is None:
@@ -79,9 +79,9 @@ def _known(estimator: Any, given: str) -> dict[str, Any]:
 
 def _new_pictures(estimator: Any, X: Any) -> Items | None:
     """Arrays of pictures, where the fit had an encoder of pictures; vectors are taken as its own."""
-    facts = getattr(estimator, "encoder_", None)
+    metadata = getattr(estimator, "encoder_", None)
     values = X.X if isinstance(X, Samples) else X
-    if facts is None or facts["modality"] != IMAGE or not hasattr(values, "__array__"):
+    if metadata is None or metadata["modality"] != IMAGE or not hasattr(values, "__array__"):
         return None
     return picture_items(values)
 

@@ -76,14 +76,14 @@ def kmeans_line(
     shape = samples.shape[1:]
     most = min(len(rows), MOST_ROWS, MOST_PARTS * rows_in_memory(shape))
     places = np.unique(np.linspace(0, len(rows) - 1, most).astype(np.int64))
-    facts = estimator.encoder_
+    encoder = estimator.encoder_
     values = np.concatenate([_values(estimator, samples[part]) for part in row_parts(rows[places], shape)])
-    found = kmeans_labels(values, estimator.n_outputs_, unit=facts is not None)
+    found = kmeans_labels(values, estimator.n_outputs_, unit=encoder is not None)
     own = labels[places]
     shown = f" on {len(places):,} of the rows" if len(places) < len(rows) else ""
     return (
-        f"k-means with {estimator.n_outputs_} clusters on the same {_features(facts)}{shown}: agreement with "
-        f"this clustering {clustering_accuracy(own, found):.3f} (NMI {nmi(own, found):.3f})"
+        f"k-means with {estimator.n_outputs_} clusters on the same {_features(encoder)}{shown}: agreement "
+        f"with this clustering {clustering_accuracy(own, found):.3f} (NMI {nmi(own, found):.3f})"
         f"{_accuracies(own, found, truth, rows[places])}."
     )
 
@@ -97,8 +97,8 @@ def _values(estimator: Any, samples: SampleArray) -> npt.NDArray[np.float32]:
     return values.astype(np.float32)
 
 
-def _features(facts: Mapping[str, Any] | None) -> str:
-    return "values" if facts is None else f"vectors of {facts['name']} ({facts['source']})"
+def _features(encoder: Mapping[str, Any] | None) -> str:
+    return "values" if encoder is None else f"vectors of {encoder['name']} ({encoder['source']})"
 
 
 def _accuracies(own: Ints, found: Ints, truth: npt.NDArray[Any] | None, rows: Ints) -> str:

@@ -107,13 +107,13 @@ def look_at(folder: Path, data: str | None) -> None:
 def _is_current(folder: Path, data: str | None) -> bool:
     meta = folder / FOLDER / META
     try:
-        facts = json.loads(meta.read_text(encoding="utf-8"))
+        metadata = json.loads(meta.read_text(encoding="utf-8"))
         newer = meta.stat().st_mtime_ns >= (folder / MODEL).stat().st_mtime_ns
-        there = Path(facts["data"]).exists()
+        there = Path(metadata["data"]).exists()
     except (OSError, ValueError, TypeError, LookupError, RecursionError):
         return False
     whole = newer and zipfile.is_zipfile(folder / FOLDER / QUESTIONS)
-    return whole and (there if data is None else facts["data"] == data)
+    return whole and (there if data is None else metadata["data"] == data)
 
 
 def ending(session: Session) -> str:

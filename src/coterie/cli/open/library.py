@@ -60,7 +60,7 @@ class Library:
     Attributes
     ----------
     meta : dict
-        Facts about the run.
+        Metadata of the run.
     names : list of str
         Of the samples, all different.
     scores : float32 array of shape (n, k)

@@ -70,7 +70,7 @@ def prepare(run: Path, data: str | None) -> None:
     save_questions(run, rows, near_samples(_as_points(fitted, features[rows])))
     (folder / library.MAP).unlink(missing_ok=True)
     # the last one: a folder with it is whole
-    _write(folder / library.META, _facts(fitted) | _samples(folder, fitted, names))
+    _write(folder / library.META, _metadata_of(fitted) | _samples(folder, fitted, names))
     ready_cards(Library(folder))
 
 
@@ -153,7 +153,7 @@ def page_points(features: Array) -> Array:
     return np.ascontiguousarray(reduce_features(rooted, 0)[:, :_COMPONENTS], dtype=np.float32)
 
 
-def _facts(fitted: Fitted) -> dict[str, Any]:
+def _metadata_of(fitted: Fitted) -> dict[str, Any]:
     """What is said of the fit: what it was, last of all its losses and parameters."""
     estimator, metadata = fitted.estimator, fitted.metadata
     params = {name: repr(value) for name, value in estimator.get_params().items()}
@@ -174,25 +174,25 @@ def _facts(fitted: Fitted) -> dict[str, Any]:
 def _samples(folder: Path, fitted: Fitted, names: list[str]) -> dict[str, Any]:
     """How the samples are shown; writes those that are no files."""
     samples, data = fitted.samples, Path(fitted.data)
-    facts: dict[str, Any] = {"modality": samples.modality, "columns": [], "folder": ""}
+    metadata: dict[str, Any] = {"modality": samples.modality, "columns": [], "folder": ""}
     if _draw(folder, fitted):
-        return facts | {"kind": "drawn"}
+        return metadata | {"kind": "drawn"}
     if data.is_dir():
         root = data.resolve()
         _save(folder / library.STATS, np.array([_stat(root / name) for name in names], dtype=np.int64))
-        return facts | {"kind": "files", "folder": str(root)}
+        return metadata | {"kind": "files", "folder": str(root)}
     items = samples.items
     if items is not None and items.modality == "text":
         _write(folder / library.TEXTS, [text_of(value) for value in items.values])
-        return facts | {"kind": "texts"}
+        return metadata | {"kind": "texts"}
     values = samples.X if items is None else np.asarray(items.values)
     if samples.modality == "image" and is_pictorial(values.shape[1:]):
         _save_pixels(folder / library.PIXELS, values)
-        return facts | {"kind": "pixels"}
+        return metadata | {"kind": "pixels"}
     flat = np.asarray(values[:]).reshape(len(names), -1)[:, :_MOST_COLUMNS]
     _save(folder / library.VALUES, flat.astype(np.float32))
     columns = list(fitted.columns or map(str, range(flat.shape[1])))[:_MOST_COLUMNS]
-    return facts | {"kind": "values", "columns": columns}
+    return metadata | {"kind": "values", "columns": columns}
 
 
 def _draw(folder: Path, fitted: Fitted) -> bool:

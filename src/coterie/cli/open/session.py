@@ -111,7 +111,7 @@ class Session:
                 "refit": self._refit_state(held),
                 "map": self.library.map() is not None,
                 "history": [self.words.line(entry) for entry in held[:-_HISTORY:-1]],
-                "facts": self.library.meta | {"pictorial": self.library.pictorial, "run": str(self.run)},
+                "metadata": self.library.meta | {"pictorial": self.library.pictorial, "run": str(self.run)},
             }
 
     def cards(self, clusters: Sequence[int]) -> dict[str, Any]:

@@ -122,7 +122,7 @@ function nameInput(cluster) {
 }
 
 function drawCards(main) {
-  const {n, clusters, aside, said, facts} = state;
+  const {n, clusters, aside, said, metadata} = state;
   // what a card shows stays until it is known anew
   const shown = new Map([...main.querySelectorAll('.card')].map(one => [one.dataset.cluster, one.querySelector('.ends')]));
   const title = `${n.toLocaleString()} samples in ${clusters.length} ${clusters.length === 1 ? 'cluster' : 'clusters'}`;
@@ -130,8 +130,8 @@ function drawCards(main) {
   main.replaceChildren(make('h1', {}, title, make('span', {class: 'soft small'}, said ? `   ${said} corrected  ` : '   '), extra),
     ...(state.history.length ? [] : [make('p', {class: 'soft', id: 'hint'},
       'Open a cluster, select what does not belong there and say so; Learn fits again with what you said. ? shows all keys.')]),
-    make('div', {class: `cards${facts.pictorial ? '' : ' text'}`}, ...clusters.map(one => card(one, shown.get(String(one.id))))));
-  view = new Cards(main.querySelector('.cards'), {pictorial: facts.pictorial, load: ids => ask(`cards?ids=${ids}`),
+    make('div', {class: `cards${metadata.pictorial ? '' : ' text'}`}, ...clusters.map(one => card(one, shown.get(String(one.id))))));
+  view = new Cards(main.querySelector('.cards'), {pictorial: metadata.pictorial, load: ids => ask(`cards?ids=${ids}`),
     open: (id, sample) => { order = 'certain'; location.hash = `#/c/${id}`; showRow(sample.row); }});
 }
 
@@ -140,14 +140,14 @@ function card(one, ends = make('div', {class: 'ends'})) {
   return make('article', {class: `card${one.size > 8 ? '' : ' few'}`, 'data-cluster': one.id},
     make('div', {class: 'top'}, chip(one.id), make('h2', {}, nameInput(one)),
       make('a', {href: `#/c/${one.id}`, class: 'small', 'aria-label': `open ${one.name}`}, 'open')),
-    make('p', {class: 'facts'}, `${one.size.toLocaleString()} samples${unsure}${one.said ? ` · ${one.said} said` : ''}`),
+    make('p', {class: 'metadata'}, `${one.size.toLocaleString()} samples${unsure}${one.said ? ` · ${one.said} said` : ''}`),
     ends);
 }
 
 function gridOf(main, size, load) {
   const host = make('div', {});
   main.append(host);
-  view = new Grid(host, {size, load, selection, pictorial: state.facts.pictorial, at: before?.at});
+  view = new Grid(host, {size, load, selection, pictorial: state.metadata.pictorial, at: before?.at});
   host.addEventListener('click', event => {
     const tile = event.target.closest('.tile');
     if (!tile?.dataset.row) return;
@@ -205,12 +205,12 @@ function drawRows(main, rest) {
 }
 
 function drawMap(main) {
-  view = new MapView(main, {ask, selection, pictorial: state.facts.pictorial, clusters: () => state.clusters, nameOf, open: showRow,
+  view = new MapView(main, {ask, selection, pictorial: state.metadata.pictorial, clusters: () => state.clusters, nameOf, open: showRow,
     select: rows => { rows.forEach(row => selection.add(row)); bar(); view.draw(); }});
   view.load();
 }
 
-function drawAsk(main) { view = new AskView(main, {ask, act, facts: state.facts}); }
+function drawAsk(main) { view = new AskView(main, {ask, act, metadata: state.metadata}); }
 
 function drawHistory(main) {
   main.replaceChildren(make('h1', {}, state.history.length ? 'What was said' : 'Nothing was said yet'),
@@ -220,12 +220,12 @@ function drawHistory(main) {
 }
 
 function drawAbout(main) {
-  const {facts} = state, names = [...new Set(facts.history.flatMap(Object.keys))];
+  const {metadata} = state, names = [...new Set(metadata.history.flatMap(Object.keys))];
   const table = rows => make('div', {class: 'scroll'}, make('table', {}, ...rows));
-  main.replaceChildren(make('h1', {}, `${facts.method}: ${facts.loss}`), make('p', {class: 'soft'}, facts.command),
+  main.replaceChildren(make('h1', {}, `${metadata.method}: ${metadata.loss}`), make('p', {class: 'soft'}, metadata.command),
     make('h2', {}, 'Losses'), table([make('tr', {}, ...names.map(name => make('th', {}, name))),
-      ...facts.history.map(epoch => make('tr', {}, ...names.map(name => make('td', {}, short(epoch[name])))))]),
-    make('h2', {}, 'Parameters'), table(Object.entries(facts.params).map(([name, value]) =>
+      ...metadata.history.map(epoch => make('tr', {}, ...names.map(name => make('td', {}, short(epoch[name])))))]),
+    make('h2', {}, 'Parameters'), table(Object.entries(metadata.params).map(([name, value]) =>
       make('tr', {}, make('th', {}, name), make('td', {}, value)))));
 }
 
@@ -235,7 +235,7 @@ async function showRow(row) {
   const sample = await ask(`item/${row}`);
   if (!sample) return;
   const rows = view instanceof Grid ? view : null, place = rows && [...rows.known].find(([, one]) => one.row === row)?.[0];
-  showSample(sample, state.facts, nameOf, () => { selection.clear(); selection.add(row); closeDialog(); bar(); move(); }, step => {
+  showSample(sample, state.metadata, nameOf, () => { selection.clear(); selection.add(row); closeDialog(); bar(); move(); }, step => {
     const next = rows?.known.get((place ?? 0) + step);
     if (next) showRow(next.row);
   });
@@ -244,18 +244,18 @@ async function showRow(row) {
 const chosen = () => [...selection];
 
 function move() {
-  chooseCluster(`Move ${selection.size} to`, state.clusters, state.facts.pictorial,
+  chooseCluster(`Move ${selection.size} to`, state.clusters, state.metadata.pictorial,
     (cluster, name) => act({do: 'move', rows: chosen(), cluster, name: name ?? ''}), true);
 }
 
 function merge(id) {
-  chooseCluster(`Merge ${nameOf(id)} with`, state.clusters.filter(one => one.id !== id), state.facts.pictorial,
+  chooseCluster(`Merge ${nameOf(id)} with`, state.clusters.filter(one => one.id !== id), state.metadata.pictorial,
     other => act({do: 'merge', clusters: [id, other]}), false);
 }
 
 async function split(id, n) {
   const found = await ask('parts', {cluster: id, n});
-  if (found) showParts({...found, n}, state.facts.pictorial, parts => act({do: 'split', cluster: id, parts}), more => split(id, more));
+  if (found) showParts({...found, n}, state.metadata.pictorial, parts => act({do: 'split', cluster: id, parts}), more => split(id, more));
 }
 
 function inCluster() {

@@ -30,10 +30,10 @@ export class AskView {
 
   take({pair, clusters, answers, same, progress, again: [n = 0, differ = 0], costs}) {
     this.pair = pair?.map(sample => sample.row) ?? null;
-    const {facts} = this.options, pictorial = facts.pictorial;
+    const {metadata} = this.options, pictorial = metadata.pictorial;
     const shown = clusters.length ? clusters.map(({name, tiles}) => make('figure', {}, make('div', {class: `strip${pictorial ? '' : ' text'}`},
       ...tiles.map(tile => tileOf(tile, pictorial))), make('figcaption', {}, name)))
-      : (pair ?? []).map(sample => make('figure', {}, ...contentOf(sample, facts), make('figcaption', {}, sample.name)));
+      : (pair ?? []).map(sample => make('figure', {}, ...contentOf(sample, metadata), make('figcaption', {}, sample.name)));
     this.title.textContent = clusters.length ? 'Are these two clusters one?' : 'Do these two belong together?';
     const changed = differ ? ` ${differ} of ${n} questions that came back got another answer.` : '';
     this.progress.textContent = progress ? `${progress[0].toUpperCase()}${progress.slice(1)}.${changed}` : '';

@@ -111,14 +111,14 @@ export function showParts(found, pictorial, take, again) {
     choices(['Cancel', closeDialog], ['Split', () => { closeDialog(); take(found.parts.slice(1).map(part => part.rows)); }, true]));
 }
 
-export function contentOf(sample, facts) {
+export function contentOf(sample, metadata) {
   const children = [];
   if (sample.state) children.push(make('p', {class: 'soft'}, sample.state === 'gone' ? 'The file is gone.' : 'The file has changed since the run was opened first.'));
-  if (facts.pictorial && sample.state !== 'gone') {
+  if (metadata.pictorial && sample.state !== 'gone') {
     const image = make('img', {class: 'full', alt: sample.name, src: `original/${sample.row}`});
     image.addEventListener('load', () => image.classList.toggle('tiny', image.naturalWidth < 100));
     children.push(image);
-  } else if (facts.modality === 'sound' && facts.kind === 'files' && sample.state !== 'gone') {
+  } else if (metadata.modality === 'sound' && metadata.kind === 'files' && sample.state !== 'gone') {
     children.push(make('audio', {controls: true, src: `original/${sample.row}`}));
   } else if (sample.values) {
     children.push(make('div', {class: 'scroll'}, make('table', {}, ...sample.values.map(([name, value]) =>
@@ -127,8 +127,8 @@ export function contentOf(sample, facts) {
   return children;
 }
 
-export function showSample(sample, facts, nameOf, move, step) {
-  const children = contentOf(sample, facts);
+export function showSample(sample, metadata, nameOf, move, step) {
+  const children = contentOf(sample, metadata);
   const likely = sample.likely.map(([cluster, p]) => `${nameOf(cluster)} ${(100 * p).toFixed(0)}%`).join(', ');
   children.push(make('p', {class: 'small soft'}, `in ${nameOf(sample.cluster)}${sample.said ? ', said' : ''} · the fit says: ${likely}`));
   if (sample.path) children.push(make('p', {class: 'small soft'}, sample.path));
