@@ -19,7 +19,7 @@ from benchmarks.estimators import RecordedDDC
 from benchmarks.suites import SUITES, Case, Outcome, omniglot
 from torch import Tensor
 
-from benchmarks import datasets, gpu, record
+from benchmarks import clock, datasets, gpu, record
 from coterie._errors import Interrupted
 from coterie._types import Batch, Output
 from coterie.engine.objective import Objective
@@ -32,7 +32,7 @@ LONG = gpu.Job("step", "--draws 1 --methods ccl-labels", 1e6, resumable=False)
 
 @pytest.fixture(autouse=True)
 def _any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu, "MARGIN_SECONDS", 0.0)
+    monkeypatch.setattr(clock, "MARGIN_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -227,5 +227,5 @@ def test_tests_that_need_a_gpu_run_first(
     monkeypatch.setattr(subprocess, "run", run)
     work = gpu.Work(Path("out"), Path("checkpoints"), "")
     assert gpu._work_through([], Clock(1.0), work) == expected
-    assert [command[1:] for command in ran] == [["-m", "pytest", "-m", "gpu", "tests/gpu"]]
+    assert [command[1:] for command in ran] == [["-m", "pytest", "-W", "default", "-m", "gpu", "tests/gpu"]]
     assert ("the tests that need a GPU fail" in capsys.readouterr().err) == bool(code)

@@ -69,6 +69,30 @@ def test_a_process_that_dies_ends_all_and_the_checkpoint_stands(
     assert not (files / "run" / "model").exists()
 
 
+def test_a_process_that_fails_in_a_step_ends_all_with_its_reason(files: Path) -> None:
+    failing = """
+import os, sys
+from coterie import InputError
+from coterie.cli import main
+from coterie.engine import loop
+from coterie.engine.checkpoint import Checkpointer
+Checkpointer.seconds, step = 0.0, loop._fitting_step
+def fail(task, run, modules):
+    if os.environ["RANK"] == "1" and run.step == 5:
+        raise InputError("batch_size=100 does not fit")
+    step(task, run, modules)
+loop._fitting_step = fail
+sys.exit(main(sys.argv[1:]))
+"""
+    words, port = ["-c", failing, *FIT, "--max-steps", "400", "--out", "run"], free_port()
+    first, second = finished([launch(words, (rank, 2), port, files) for rank in range(2)])
+    assert (first[0], second[0]) == (130, 2)
+    assert "rank 1 has ended: batch_size=100 does not fit" in first[2]
+    assert "Traceback" not in first[2] + second[2]
+    assert (files / "run" / "checkpoint" / FILE_NAME).exists()
+    assert not (files / "run" / "model").exists()
+
+
 def test_a_machine_without_the_data_is_named(files: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Two machines: each process is the first one of its own."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")

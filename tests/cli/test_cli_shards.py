@@ -223,3 +223,26 @@ def test_shards_of_one_name_lie_in_folders(shards: Path, call: Call) -> None:
         np.save(f"{name}/x.npy", np.load("x.npy")[:20])
     assert call("predict", "run", "[ab]/x.npy", "--out", "labels")[0] == 0
     assert sorted(map(str, Path("labels").rglob("*.csv"))) == ["labels/a/x.csv", "labels/b/x.csv"]
+
+
+def test_machines_without_a_common_disk_have_a_folder_each(shards: Path, tmp_path: Path) -> None:
+    """Labels of another run are refused on each machine; the first processes of both are these two."""
+    other = shutil.copytree(shards, tmp_path / "other")
+    words = ["-m", "coterie", "predict", "run", "npy/*.npy", "--out", "labels"]
+
+    def on_two_machines() -> list[tuple[int | None, str]]:
+        port, folders = free_port(), (shards, other)
+        started = [launch(words, (rank, 2), port, folders[rank], LOCAL_RANK="0") for rank in range(2)]
+        with ended(started):
+            printed = [one.communicate() for one in started]
+        return [(one.returncode, "".join(text)) for one, text in zip(started, printed, strict=True)]
+
+    assert on_two_machines() == [(0, "labelled 3 shards\nwrote labels/\n"), (0, "")]
+    assert [sorted(path.name for path in (one / "labels").glob("*.csv")) for one in (shards, other)] == [
+        ["0.csv", "2.csv"],
+        ["1.csv"],
+    ]
+    (other / "labels" / ".made-with.json").write_text("{}")
+    (first, said), (second, _) = on_two_machines()
+    assert (first, second) == (2, 2)
+    assert "holds labels of another run or of other options" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,7 +71,9 @@ def test_replayed_steps_are_those_of_the_network(name: str, precision: str) -> N
     """No warning: each of these networks can be captured. Dropout draws other numbers in a graph."""
     model = clone(METHODS[name]).set_params(device="cuda", precision=precision, max_steps=10)
     plain = clone(model).fit(IMAGES, Y)
-    replayed = clone(model).set_params(compile="auto").fit(IMAGES, Y)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="compile=")
+        replayed = clone(model).set_params(compile="auto").fit(IMAGES, Y)
     assert np.isfinite(replayed.loss_)
     assert replayed.loss_ == pytest.approx(plain.loss_, rel=0.2, abs=0.05)
 

@@ -117,8 +117,11 @@ def label_shards(job: Labelling, pattern: str, n_jobs: int | None, overwrite: bo
         )
     files = find_shards(pattern)
     targets = _targets(files, job.out)
-    processes.first(lambda: _prepare(job, overwrite))
     here = place()
+    processes.first(lambda: _prepare(job, overwrite))
+    # machines without a common disk have a folder each
+    is_other_machine = here.local_rank == 0 and not here.is_first
+    processes.together(lambda: _prepare(job, overwrite) if is_other_machine else None)
     own = [*zip(files, targets, strict=True)][here.rank :: here.world]
     todo = [(file, target) for file, target in own if overwrite or not target.exists()]
     done = Written(before=len(own) - len(todo))

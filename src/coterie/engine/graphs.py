@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import warnings
 
@@ -52,7 +53,10 @@ class GraphedNetwork(nn.Module):
         """Capture the passes; the warm-up before leaves no trace in buffers and random numbers."""
         before = [buffer.clone() for buffer in self.network.buffers()]
         try:
-            with torch.random.fork_rng([x.device] if x.device.type == "cuda" else []):
+            with (
+                current_device(x.device),
+                torch.random.fork_rng([x.device] if x.device.type == "cuda" else []),
+            ):
                 passes = _Passes(self.network).train()
                 torch.cuda.make_graphed_callables(passes, (x.clone(),), allow_unused_input=True)
         except _REFUSALS as error:
@@ -76,6 +80,11 @@ class _Passes(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         return tuple(self.network(x))
+
+
+def current_device(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """Inside, a GPU is the one that torch's calls without a device mean."""
+    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
 def takes_graphs(compile: str, device: torch.device, world: int) -> bool:

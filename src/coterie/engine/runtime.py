@@ -23,7 +23,7 @@ from coterie._errors import InputError, InputTypeError
 from coterie._joint import JointBatch
 from coterie._types import Rows
 from coterie.engine import processes
-from coterie.engine.graphs import GraphedNetwork, takes_graphs
+from coterie.engine.graphs import GraphedNetwork, current_device, takes_graphs
 from coterie.losses.pairs import Share, sharing
 from coterie.nn.joint_dropout import convert_dropout
 from coterie.nn.sync_batchnorm import convert_batchnorm, global_rows, sum_of_parts
@@ -162,7 +162,8 @@ class Runtime:
         """Set torch's own generators on this process's device, from which dropout draws."""
         torch.default_generator.manual_seed(seed)
         if self.device.type == "cuda":
-            torch.cuda.manual_seed(seed)
+            with current_device(self.device):
+                torch.cuda.manual_seed(seed)
 
     def agree(self, value: _Value) -> _Value:
         """The first process's value, on all of them."""
