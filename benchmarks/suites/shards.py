@@ -102,7 +102,10 @@ def forward(model: DDC, X: Any) -> np.ndarray[Any, Any]:
 
 
 def _files(case: Case, model: DDC, X: Any, folder: Path) -> dict[str, Any]:
-    """A whole run of the command, then one that is killed half-way and goes on."""
+    """A whole run of the command on one core and on all, then one that is killed half-way and goes on.
+
+    The bare pass reads one array and writes nothing; the command starts, and writes a line for each row.
+    """
     shards = folder / "shards"
     shards.mkdir()
     for number, part in enumerate(np.array_split(np.arange(len(X)), case.settings["shards"])):
@@ -115,6 +118,9 @@ def _files(case: Case, model: DDC, X: Any, folder: Path) -> dict[str, Any]:
     begun = time.perf_counter()
     peak = _ended(_command(folder, "whole"))
     taken = time.perf_counter() - begun
+    begun = time.perf_counter()
+    _ended(_command(folder, "all-cores", n_jobs=-1))
+    by_all = time.perf_counter() - begun
     killed = _command(folder, "killed")
     while len([*(folder / "killed").glob("*.csv")]) < case.settings["shards"] // 2:
         time.sleep(0.05)
@@ -126,15 +132,17 @@ def _files(case: Case, model: DDC, X: Any, folder: Path) -> dict[str, Any]:
         "files_seconds": taken,
         "microseconds_a_row": 1e6 * taken / len(X),
         "share_of_bare": bare / taken,
+        "all_cores_share_of_bare": bare / by_all,
         "anonymous_mib": peak / 2**20,
         "written_before_the_kill": before,
         "same_files": int(_digests(folder / "whole") == _digests(folder / "killed")),
+        "same_files_by_all_cores": int(_digests(folder / "whole") == _digests(folder / "all-cores")),
     }
 
 
-def _command(folder: Path, out: str) -> subprocess.Popen[bytes]:
+def _command(folder: Path, out: str, n_jobs: int = 1) -> subprocess.Popen[bytes]:
     words = ["predict", str(folder / "run"), str(folder / "shards" / "*.npy"), "--out", str(folder / out)]
-    command = [sys.executable, "-m", "coterie", *words, "--n-jobs", "1"]
+    command = [sys.executable, "-m", "coterie", *words, "--n-jobs", str(n_jobs)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
@@ -165,6 +173,7 @@ SHARDS = Suite(
     run,
     columns=(
         metric("share of a bare forward pass", "share_of_bare", digits=2),
+        metric("all cores: of a bare pass on one", "all_cores_share_of_bare", digits=2),
         metric("largest RssAnon, MiB", "anonymous_mib", digits=0),
         metric("growth of a row's time", "growth", digits=2),
         metric("same files after a kill", "same_files", digits=0),
