@@ -51,7 +51,8 @@ def test_500_pairs_find_the_digits(all_digits: Digits) -> None:
     """Five restarts gave an NMI of 0.80 to 0.85 over four draws; k-means has 0.74."""
     X, y = all_digits
     pairs = Pairs.from_labels(y, 500, random_state=0)
-    model = quick(loss="kcl", n_restarts=5, max_steps=None).fit(X, pairs=pairs)
+    five = {"n_restarts": 5, "restarts": "successive-halving", "max_steps": None}
+    model = quick(loss="kcl", **five).fit(X, pairs=pairs)
     assert nmi(y, model.labels_) > 0.76
     assert model.n_clusters_ >= 8
     unseen = np.setdiff1d(np.arange(len(y)), pairs.rows())
