@@ -108,12 +108,12 @@ class CCNParams(ClustererParams):
     head_init: Literal["auto", "random", "k-means", "clusters", "similarity"] = param(
         default="auto",
         text="""
-        Where the clusters begin. "clusters": with clusters of the embeddings that obey what is known: labels
-        spread over the graph of nearest neighbors, or clusters found without answers, of which the answers
-        choose. "auto": "clusters" for features of an encoder and with backbone="features", which are never
-        clustered from nothing; otherwise "random". "k-means": the output layer starts with the clusters of
-        k-means on the embeddings. Use it if the backbone means something before the training: "identity" on
-        features, a trained module, or after `start_from`. "similarity": the same with the clusters
-        that spectral clustering makes of what a similarity network says of all pairs.
+        Where the clusters begin. "random": with random weights. "k-means": with the clusters of k-means on
+        the embeddings; use it if the backbone means something before training ("identity" on features, a
+        trained module, or after `start_from`). "similarity": the same with the spectral clusters of a
+        similarity network's answers about all pairs. "clusters": with clusters of the embeddings that obey
+        what is known, either labels propagated over the graph of nearest neighbors, or clusters found without
+        supervision, among which the pairs or labels choose. "auto": "clusters" for features of an encoder and
+        with backbone="features", otherwise "random".
         """,
     )

@@ -31,9 +31,10 @@ _OWN_NETWORK = ("--backbone", "--image-size")
 # by the first part of a file's media type
 _MODALITY = {"image": "image", "audio": "sound", "text": "text"}
 _DESCRIPTION = (
-    "Cluster a data set, or learn from labels: with --method l2c to cluster other sets, with --method "
-    "similarity which samples are of one class. Without labels and pairs, a table is for --method tables, "
-    "and pictures, sounds and texts that an encoder is installed for are for --method self-distillation. "
+    "Cluster a data set. With --method l2c, learn from labels how to cluster other sets; with --method "
+    "similarity, learn which samples belong to one class. Without --method, labels and pairs, a table is "
+    "clustered by --method tables, and pictures, sounds and texts with an installed encoder by --method "
+    "self-distillation. "
     "DATA: an .npy, .npz, .csv, .tsv, .txt, .jsonl, .parquet or idx file, or a folder of images, sounds or "
     ".txt files. Pictures, sounds and texts become vectors by an installed encoder (coterie encoders)."
 )
@@ -121,14 +122,14 @@ def _parser(name: str) -> DashedParser:
         type=int,
         default=0,
         metavar="N",
-        help="let each row of a pair stand for its N nearest too",
+        help="apply each pair to the N nearest neighbors of its rows too",
     )
     made.add_argument(
         "--init",
         type=str,
         default=None,
         metavar="RUN",
-        help="start from the weights of a run, by its method with its number of clusters and its network",
+        help="start from the weights of a run, with its method, number of clusters and network",
     )
     made.add_argument(
         "--log_with",
@@ -142,8 +143,7 @@ def _parser(name: str) -> DashedParser:
         type=int,
         default=SAMPLE_ROWS,
         metavar="N",
-        help=f"of shards, rows of all that are drawn for the fit (default: {SAMPLE_ROWS:,}); the others get "
-        "labels after it",
+        help=f"rows that the fit draws from all shards (default: {SAMPLE_ROWS:,}); others are labelled later",
     )
     made.add_argument("--resume", action="store_true", help="resume the run in RUN where it stopped")
     made.add_argument("--overwrite", action="store_true", help="replace the run in RUN")

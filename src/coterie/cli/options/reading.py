@@ -28,7 +28,7 @@ _TEXTS = {
         "column of a table with classes: as --labels where the method takes them, else for scores",
     ),
     "text": ("COL", "column of texts in a table, for an encoder; lines: each line of a .txt file"),
-    "features": ("A,B", "columns of a table to use alone"),
+    "features": ("A,B", "the only columns of a table to use"),
     "drop": ("A,B", "columns of a table to leave out"),
 }
 # what an earlier fit decides: its models expect the same columns
