@@ -76,7 +76,8 @@ def connected(pairs: Pairs, n_points: int) -> Codes:
     similar = pairs.same == 1
     ones = np.ones(int(similar.sum()))
     graph = coo_array((ones, (pairs.i[similar], pairs.j[similar])), shape=(n_points, n_points))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
+    groups: Codes = connected_components(graph, directed=False)[1].astype(np.int64)
+    return groups
 
 
 def _groups_apart(groups: Codes, pairs: Pairs) -> list[Codes]:
@@ -97,9 +98,10 @@ def _cop_start(
     order = rng.permutation(len(means))
     for _ in range(MAX_ROUNDS):
         distances = _distances(means, centres)
-        labels = _cop_assign(distances, apart, order)
-        if labels is None:
+        found = _cop_assign(distances, apart, order)
+        if found is None:
             return None
+        labels = found
         moved = _centres(means, counts, labels, centres)
         if np.allclose(moved, centres):
             break
@@ -146,7 +148,8 @@ def pck_means(points: Floats, pairs: Pairs, n_clusters: int, weight: float, seed
     [0, 0, 1, 1]
     """
     start = KMeans(n_clusters, n_init=STARTS, random_state=seed).fit(points)
-    labels, centres = start.labels_.astype(np.int64), start.cluster_centers_
+    labels: Codes = start.labels_.astype(np.int64)
+    centres = start.cluster_centers_
     price = weight * ((points - points.mean(0)) ** 2).sum(1).mean()
     partners, rng = partners_of(pairs, len(points)), np.random.default_rng(seed)
     for _ in range(MAX_ROUNDS):
