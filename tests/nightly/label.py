@@ -25,6 +25,8 @@ from coterie.data.files import atomic_write
 Said = tuple[str, ...]
 _FIT = ["fit", "x.npy", "--labels", "y.npy", "--n-clusters", "10", "--n-restarts", "1", "--max-steps", "2"]
 _FIT += ["--over-clustering", "true", "--random-state", "0", "--out", "run"]
+# an answer about two clusters, or another one than before, is kept as what it says
+_OTHERWISE = {"merge": "pair", "apart": "pair", "doubt": "pair"}
 # seconds in which a session is killed, from its first answer on: some tens of answers
 _SECONDS = 0.5
 
@@ -103,7 +105,8 @@ class KilledLabelling:
             return [before, said]
 
     def _on_disk(self) -> Said:
-        return tuple(entry.do for entry in Journal(self._run / JOURNAL).entries)
+        kinds = (entry.do for entry in Journal(self._run / JOURNAL).entries)
+        return tuple(_OTHERWISE.get(kind, kind) for kind in kinds)
 
 
 def _address(command: Command) -> str | None:
