@@ -20,7 +20,7 @@ MADE_BY = {
     **dict.fromkeys(PAIRED, "from its paper"),
     **dict.fromkeys((*OURS, *OURS_PAIRED), "coterie"),
 }
-CHALLENGER, PEER = "ccn", "mpck-means"
+PEER = "mpck-means"
 Cell = tuple[str, str, str]
 
 
@@ -88,19 +88,28 @@ def _seconds(value: float) -> str:
 def _comparison(groups: dict[Cell, list[Record]]) -> list[str]:
     """For each data set and number of pairs, by how much CCN is above or below MPCK-means."""
     lines = ["CCN against MPCK-means with the same pairs, in points of ACC (draws that both have):", ""]
-    found = []
-    for name in DATA:
-        for n_pairs in N_PAIRS:
-            ours = {one["draw"]: one for one in groups.get((name, f"n{n_pairs}", CHALLENGER), [])}
-            theirs = {one["draw"]: one for one in groups.get((name, f"n{n_pairs}", PEER), [])}
-            draws = sorted(set(ours) & set(theirs))
-            if draws:
-                gap = (_mean([ours[draw] for draw in draws]) or 0) - (
-                    _mean([theirs[draw] for draw in draws]) or 0
-                )
-                word = "above" if gap > 0 else "**below**"
-                found.append(f"- {name}, {n_pairs:,} pairs: {abs(gap):.1f} {word}.")
+    found = [
+        line
+        for name in DATA
+        for n_pairs in N_PAIRS
+        for method in OURS_PAIRED
+        if (line := _gap(groups, name, n_pairs, method))
+    ]
     return lines + (found or ["- " + PENDING + "."])
+
+
+def _gap(groups: dict[Cell, list[Record]], name: str, n_pairs: int, method: str) -> str:
+    """By how much a method is above or below MPCK-means, or nothing without a common draw."""
+    ours = {one["draw"]: one for one in groups.get((name, f"n{n_pairs}", method), [])}
+    theirs = {one["draw"]: one for one in groups.get((name, f"n{n_pairs}", PEER), [])}
+    draws = sorted(set(ours) & set(theirs))
+    if not draws:
+        return ""
+    gap = (_mean([ours[draw] for draw in draws]) or 0) - (_mean([theirs[draw] for draw in draws]) or 0)
+    of = f"{len(draws)} draw{'s' if len(draws) > 1 else ''}"
+    return (
+        f"- {name}, {n_pairs:,} pairs, {method}: {abs(gap):.1f} {'above' if gap > 0 else '**below**'} ({of})."
+    )
 
 
 def refresh(records: Sequence[Record]) -> None:

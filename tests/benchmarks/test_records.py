@@ -192,7 +192,7 @@ def test_side_by_side_shows_losses_failures_and_what_is_missing() -> None:
         of("pck-means", 2, failed=1.0),
     ]
     lines = side_by_side.tables(records)
-    assert "- digits, 200 pairs: 25.0 **below**." in lines
+    assert "- digits, 200 pairs, ccn: 25.0 **below** (1 draw)." in lines
     rows = {line.split(" | ")[0]: line for line in lines[lines.index("From 200 random pairs:") :][:9]}
     assert "| **60.0** (1 draw, 1 s, no clustering in 1 of 2 draws) |" in rows["| pck-means"]
     assert "| 50.0 (2 draws, 2 s) |" in rows["| mpck-means"]
