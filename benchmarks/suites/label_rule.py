@@ -2,8 +2,8 @@
 
 A start without labels (KCL on pairs of mutual neighbours, DDC or ADC) is trained on, with the same settings
 in both arms, from the closure of the answers, each row standing for its nearest ones too. The true labels
-give the answers; the errors are those of all rows. The committed records are of the rule that the page had
-before it asked by that of `coterie.ask`.
+give the answers; the errors are those of all rows. The committed records of ccn-kcl are of the rule that
+the page had before it asked by that of `coterie.ask`.
 """
 
 from __future__ import annotations
