@@ -38,6 +38,7 @@ def test_reported_draws_were_not_tuned_on() -> None:
     # these have no draws of data to tune on; omniglot was tuned on background alphabets and reports others
     seeds_alone = {
         "step",
+        "allocator",
         "pair-losses",
         "pair-head",
         "restarts",
