@@ -195,8 +195,8 @@ def _notes(fit: _Fit) -> list[str]:
 
 
 def _count_kept(run: Path) -> int:
-    """Photos whose vectors lie beside a run."""
-    return sum(len(json.loads(index.read_text())) for index in Path(run, FOLDER).glob("*/*.json"))
+    """Photos whose vectors lie beside a run; files with a dot are still being written."""
+    return sum(len(json.loads(index.read_text())) for index in Path(run, FOLDER).glob("*/[!.]*.json"))
 
 
 def _kmeans(fit: _Fit, encoder: str, seed: int) -> scores.Labels:

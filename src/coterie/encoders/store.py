@@ -35,7 +35,7 @@ class Store:
         self._width = width
         self._shards: list[Floats] = []
         self._places: dict[str, tuple[int, int]] = {}
-        for index in sorted([] if self._folder is None else self._folder.glob("*.json")):
+        for index in sorted([] if self._folder is None else self._folder.glob("[!.]*.json")):
             self._open(index)
 
     def __contains__(self, digest: str) -> bool:
