@@ -33,5 +33,5 @@ def _is_glibc() -> bool:
 
 
 def _set_by_the_user() -> bool:
-    named = any(name in os.environ for name in _VARIABLES)
+    named = any(os.environ.get(name) for name in _VARIABLES)
     return named or "glibc.malloc." in os.environ.get(_TUNABLES, "")

@@ -133,7 +133,7 @@ def test_its_parameters_are_those_that_do_something() -> None:
 
 
 def test_large_tables_follow_a_sample() -> None:
-    X, y = clouds(6_000)
+    X, y = clouds(3_000)
     one, other = (TableClusterer(random_state=seed).fit(X) for seed in (0, 1))
     assert one.network_.head.samples.shape == (1000, 4)
     assert min(clustering_accuracy(y, model.labels_) for model in (one, other)) > 0.97
