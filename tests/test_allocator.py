@@ -18,6 +18,8 @@ from coterie.engine.pool import Pool
 
 BYTES = 40 * 2**20
 PAGES = BYTES // resource.getpagesize()
+# the first blocks may lie at different places, each of them new
+ROUNDS = 10
 IS_GLIBC = "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", ())
 VARIABLES = ("MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "GLIBC_TUNABLES")
 
@@ -25,7 +27,7 @@ VARIABLES = ("MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "G
 def new_pages(*shared: object) -> int:
     """Pages that the system hands out for a block, the like of which has just been freed."""
     faults = 0
-    for _ in range(3):
+    for _ in range(ROUNDS):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         torch.empty(BYTES, dtype=torch.uint8).fill_(1)
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
@@ -37,7 +39,7 @@ BARE = """
 import resource
 from coterie._allocator import keep_freed_memory
 assert {ask}
-for _ in range(3):
+for _ in range({rounds}):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     b"1" * {size}
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
@@ -46,7 +48,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 def new_pages_of_a_process(ask: str) -> int:
     """The same of a fresh Python, in which an expression holds."""
-    code = BARE.format(ask=ask, size=BYTES)
+    code = BARE.format(ask=ask, size=BYTES, rounds=ROUNDS)
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     ended = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
