@@ -30,7 +30,8 @@ def write_model(run: Path, library: Library, out: Path) -> None:
     out : Path
         An empty folder.
     """
-    bench, found = workbench_of(run, library), corrected(run)
+    found = corrected(run)
+    bench = workbench_of(run, library) if found is None else found.bench
     if found is None or found.learned is None:
         shutil.copyfile(run / MODEL, out / MODEL)
     else:
