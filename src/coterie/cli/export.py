@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from coterie._errors import InputError, WriteError
+from coterie.cli.label_table import write_table
 from coterie.cli.open import check_run, library_of, work
 from coterie.cli.open.bench import workbench_of
 from coterie.cli.open.library import Library
@@ -163,12 +163,8 @@ def _put(exported: Exported, row: int, target: Path, link: bool) -> None:
 
 
 def _write_csv(exported: Exported, out: Path) -> None:
-    with atomic_write(out) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(
-            (one, label, name, f"{p:.6f}", int(said)) for one, label, name, p, said in exported.rows
-        )
+    rows = ((one, label, name, f"{p:.6f}", int(said)) for one, label, name, p, said in exported.rows)
+    write_table(out, COLUMNS, rows)
 
 
 def _write_parquet(exported: Exported, out: Path) -> None:

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 from coterie.cli.corrected import corrected
+from coterie.cli.label_table import write_table
 from coterie.cli.open.bench import workbench_of
 from coterie.cli.open.library import Library
 from coterie.cli.open.words import Words
-from coterie.cli.open.written import CLUSTERS, write_table
+from coterie.cli.open.written import CLUSTERS
 from coterie.cli.run_folder import MODEL, load_clusterer
 from coterie.corrections.statements import count_unlearned
 from coterie.methods.persistence import save

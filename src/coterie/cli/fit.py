@@ -20,11 +20,11 @@ from coterie._allocator import keep_freed_memory
 from coterie._errors import DamagedFileError, InputError
 from coterie._launcher import place
 from coterie.cli.embedding import Encoding, embeddings_folder, read_encoded
+from coterie.cli.label_table import write_table
 from coterie.cli.labels_out import (
     UNASSIGNED,
     label_parts,
     safe_for_spreadsheets,
-    write_csv,
     write_labels,
 )
 from coterie.cli.learned import learned
@@ -199,7 +199,7 @@ def _write_run(
         set_aside(folder)
     columns = list(dict.fromkeys(name for epoch in estimator.history_ for name in epoch))
     epochs = [[epoch.get(name, "") for name in columns] for epoch in estimator.history_]
-    write_csv(folder / HISTORY, columns, epochs)
+    write_table(folder / HISTORY, columns, epochs)
     results = {"run": str(folder), "loss": estimator.loss_, "restarts": len(estimator.runs_)}
     loss = loss_in_words(estimator)
     if not isinstance(estimator, NeuralClusterer):

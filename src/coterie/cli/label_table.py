@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from coterie.data.files import atomic_write
 
 COLUMNS = ("id", "label", "probability", "second", "second_probability")
 # in the columns of clusters: none; as a label: not assigned
@@ -61,6 +65,14 @@ def part_of(rows: Iterable[Row]) -> LabelPart:
         np.array([NONE if one is None else one for one in second], dtype=np.int64),
         np.array([0.0 if one is None else one for one in q], dtype=np.float64),
     )
+
+
+def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write any table as CSV, whole or not at all."""
+    with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 def as_text(row: Row) -> tuple[object, ...]:

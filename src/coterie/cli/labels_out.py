@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -112,14 +111,6 @@ def _write_lines(stream: Any, parts: Iterable[LabelPart]) -> None:
     stream.write(",".join(COLUMNS) + "\n")
     for part in parts:
         stream.write(csv_lines(part))
-
-
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write any table as CSV."""
-    with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
 
 
 def _counted(parts: Iterable[LabelPart], sizes: Counter[int]) -> Iterator[LabelPart]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie._errors import InputError
-from coterie.cli.label_table import COLUMNS, as_text
+from coterie.cli.label_table import COLUMNS, as_text, write_table
 from coterie.cli.open import work
 from coterie.cli.open.bench import workbench_of
 from coterie.cli.open.cards import TILES, ends_of, rows_by_cluster
@@ -30,7 +30,6 @@ from coterie.cli.open.written import (
     label_rows,
     other_lines,
     pair_lines,
-    write_table,
 )
 from coterie.corrections.actions import MOST_PARTS
 from coterie.corrections.journal import Entry

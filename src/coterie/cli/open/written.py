@@ -16,7 +16,6 @@ from coterie.cli.label_table import Row
 from coterie.cli.open.library import FOLDER, JOURNAL, REFITS
 from coterie.corrections.shown import ASIDE
 from coterie.corrections.workbench import Workbench
-from coterie.data.files import atomic_write
 
 LABELS, CLUSTERS, PAIRS = "labels.csv", "clusters.csv", "pairs.csv"
 
@@ -66,14 +65,6 @@ def read_lines(path: Path) -> list[list[str]]:
             return [line for line in csv.reader(file) if line][1:]
     except OSError:
         return []
-
-
-def write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Write a table whole or not at all."""
-    with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
 
 
 def set_aside(run: Path) -> None:
