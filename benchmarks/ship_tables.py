@@ -73,9 +73,9 @@ def describe_synthetic(model: L2C, n_tables: int = 300) -> dict[str, float]:
         scores.append(adjusted_rand_score(table.labels[known], found[known]))
         right.append(count_proba.argmax() == table.labels.max())
         sure.append(count_proba.max())
-    facts = {"ari": np.mean(scores), "right_counts": np.mean(right)}
-    facts["ece"] = calibration_error(np.array(sure), np.array(right))
-    return {"tables": n_tables} | {name: round(float(value), 4) for name, value in facts.items()}
+    means = {"ari": np.mean(scores), "right_counts": np.mean(right)}
+    means["ece"] = calibration_error(np.array(sure), np.array(right))
+    return {"tables": n_tables} | {name: round(float(value), 4) for name, value in means.items()}
 
 
 def shipped_score(folder: Path) -> float:
@@ -84,22 +84,22 @@ def shipped_score(folder: Path) -> float:
     return float(json.loads(file.read_text(encoding="utf-8"))["development"]["ari"]) if file.exists() else 0.0
 
 
-def ship(model: L2C, facts: dict[str, Any], folder: Path = PACKAGE) -> bool:
+def ship(model: L2C, scores: dict[str, Any], folder: Path = PACKAGE) -> bool:
     """Write the model and its record into the package if it scores higher than the one there."""
-    if facts["development"]["ari"] <= shipped_score(folder):
+    if scores["development"]["ari"] <= shipped_score(folder):
         return False
     coterie.save(model, folder / f"{NAME}.safetensors")
-    (folder / f"{NAME}.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    (folder / f"{NAME}.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
     return True
 
 
 def unpack(run: Path, folder: Path = PACKAGE) -> None:
     """Write the weights and the stages of the model in the package as a run that training can start from."""
-    facts = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
+    scores = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
     state = coterie.load(folder / f"{NAME}.safetensors").network_.state_dict()
     run.mkdir(parents=True, exist_ok=True)
-    write_tensors(run / "weights.safetensors", "weights", state, facts["stages"][-1])
-    (run / "stages.json").write_text(json.dumps(facts["stages"], indent=2), encoding="utf-8")
+    write_tensors(run / "weights.safetensors", "weights", state, scores["stages"][-1])
+    (run / "stages.json").write_text(json.dumps(scores["stages"], indent=2), encoding="utf-8")
 
 
 def main() -> None:
@@ -113,7 +113,7 @@ def main() -> None:
         unpack(options.run)
         return
     model = make_model(options.run / "weights.safetensors")
-    facts = {
+    scores = {
         "stages": json.loads((options.run / "stages.json").read_text(encoding="utf-8")),
         "data": "coterie.data.priors; no table is seen twice",
         "tuned_on": "the synthetic prior and the 37 development sets",
@@ -121,7 +121,7 @@ def main() -> None:
         "synthetic": describe_synthetic(model),
         **record.surroundings(),
     }
-    print(json.dumps(facts | {"shipped": ship(model, facts)}), flush=True)
+    print(json.dumps(scores | {"shipped": ship(model, scores)}), flush=True)
 
 
 if __name__ == "__main__":

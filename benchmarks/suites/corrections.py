@@ -67,7 +67,7 @@ def write_run(folder: Path, X: Array, draw: int, pictures: Array | None = None) 
     if pictures is not None:
         np.save(explore / library.PIXELS, pictures)
         kind = {"kind": "pixels", "modality": "image", "columns": []}
-    facts = kind | {
+    metadata = kind | {
         "threshold": 0.0,
         "method": "k-means",
         "loss": "",
@@ -75,7 +75,7 @@ def write_run(folder: Path, X: Array, draw: int, pictures: Array | None = None) 
         "params": {},
         "history": [],
     }
-    (explore / library.META).write_text(json.dumps(facts | {"data": "", "reading": [], "folder": ""}))
+    (explore / library.META).write_text(json.dumps(metadata | {"data": "", "reading": [], "folder": ""}))
     (explore / library.NAMES).write_text(json.dumps([str(row) for row in range(len(X))]))
     return folder
 

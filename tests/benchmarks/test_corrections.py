@@ -40,9 +40,9 @@ def write_run(folder: Path) -> Ints:
     np.save(explore / library.SCORES, 0.9 * np.eye(4, dtype=np.float32)[found] + 0.025)
     for name in (library.POINTS, library.VALUES, library.FEATURES):
         np.save(explore / name, points.astype(np.float32))
-    facts = {"kind": "values", "modality": "vectors", "columns": list("abcd"), "threshold": 0.0}
-    facts |= {"method": "none", "loss": "", "command": "", "params": {}, "history": []}
-    (explore / library.META).write_text(json.dumps(facts | {"data": "", "reading": [], "folder": ""}))
+    metadata = {"kind": "values", "modality": "vectors", "columns": list("abcd"), "threshold": 0.0}
+    metadata |= {"method": "none", "loss": "", "command": "", "params": {}, "history": []}
+    (explore / library.META).write_text(json.dumps(metadata | {"data": "", "reading": [], "folder": ""}))
     (explore / library.NAMES).write_text(json.dumps([str(row) for row in range(48)]))
     return y
 

@@ -67,9 +67,9 @@ def test_a_run_is_trained_scored_and_shipped_once(options: argparse.Namespace, t
     assert stage["step"] == 2
     assert "train_tables" in stage["command"]
     model = ship_tables.make_model(tmp_path / "weights.safetensors")
-    facts = {"development": {"ari": 0.5}, "stages": [stage]}
-    assert ship_tables.ship(model, facts, tmp_path)
-    assert not ship_tables.ship(model, facts, tmp_path)
+    metadata = {"development": {"ari": 0.5}, "stages": [stage]}
+    assert ship_tables.ship(model, metadata, tmp_path)
+    assert not ship_tables.ship(model, metadata, tmp_path)
     ship_tables.unpack(tmp_path / "again", tmp_path)
     assert json.loads((tmp_path / "again" / "stages.json").read_text()) == [stage]
     again = ship_tables.make_model(tmp_path / "again" / "weights.safetensors")

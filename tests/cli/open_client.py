@@ -46,8 +46,8 @@ def make_run(folder: Path, n_clusters: int = 4) -> Path:
     run = folder / "run"
     run.mkdir()
     save(model, run / "model")
-    facts = {"data": str(folder / "photos"), "reading": dict(samples.reading), "threshold": 0.0}
-    write_metadata(run, facts)
+    metadata = {"data": str(folder / "photos"), "reading": dict(samples.reading), "threshold": 0.0}
+    write_metadata(run, metadata)
     return run
 
 

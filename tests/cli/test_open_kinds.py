@@ -41,7 +41,7 @@ def write_kind(run: Path, kind: str, modality: str, **more: Any) -> None:
     for name, values in ((library.SCORES, scores), (library.POINTS, points), (library.MAP, points)):
         np.save(explore / name, values)
     save_questions(run, np.arange(N), near_samples(points))
-    facts: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "kind": kind,
         "modality": modality,
         "columns": [],
@@ -49,8 +49,8 @@ def write_kind(run: Path, kind: str, modality: str, **more: Any) -> None:
         "data": "x",
         "reading": [],
     }
-    facts |= {"threshold": 0.0, "method": "DDC", "loss": "", "command": "", "params": {}, "history": []}
-    (explore / library.META).write_text(json.dumps(facts | more))
+    metadata |= {"threshold": 0.0, "method": "DDC", "loss": "", "command": "", "params": {}, "history": []}
+    (explore / library.META).write_text(json.dumps(metadata | more))
 
 
 def sounds(run: Path) -> None:
@@ -209,10 +209,10 @@ def test_a_folder_that_becomes_read_only_loses_nothing(run: Path, monkeypatch: p
 def test_data_that_have_moved_are_asked_for(
     run: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = json.loads((run / "run.json").read_text())
-    photos = Path(shutil.copytree(facts["data"], tmp_path / "photos"))
+    metadata = json.loads((run / "run.json").read_text())
+    photos = Path(shutil.copytree(metadata["data"], tmp_path / "photos"))
     gone = tmp_path / "gone"
-    (run / "run.json").write_text(json.dumps(facts | {"data": str(gone)}))
+    (run / "run.json").write_text(json.dumps(metadata | {"data": str(gone)}))
     meta = run / library.FOLDER / library.META
     meta.write_text(json.dumps(json.loads(meta.read_text()) | {"data": str(gone), "folder": str(gone)}))
     code, _, err = call("open", str(run))

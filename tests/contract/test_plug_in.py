@@ -40,11 +40,11 @@ class Forgetful(DDC):
 def installed(tmp_path: Path) -> Path:
     """A folder that holds the package of examples/add_a_method.py as pip would install it."""
     folder = tmp_path / "site"
-    facts = folder / "coterie_information-1.0.dist-info"
-    facts.mkdir(parents=True)
+    metadata = folder / "coterie_information-1.0.dist-info"
+    metadata.mkdir(parents=True)
     shutil.copy(ROOT / "examples" / "add_a_method.py", folder / "information.py")
-    (facts / "METADATA").write_text(METADATA)
-    (facts / "entry_points.txt").write_text(ENTRY_POINT)
+    (metadata / "METADATA").write_text(METADATA)
+    (metadata / "entry_points.txt").write_text(ENTRY_POINT)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Restarts: stacked as in turn, racing, doubles, replaced ones, and which way is chosen."""
+"""Restarts: stacked as in turn, by successive halving, doubles, replaced ones, and which way is chosen."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_the_best_quarter_goes_on_at_each_rung(make_task: MakeTask) -> None:
     assert [info["restart"] for info in session.runs] == list(range(20))
 
 
-def test_racing_keeps_as_many_finalists_as_are_wanted(make_task: MakeTask) -> None:
+def test_successive_halving_keeps_as_many_finalists_as_are_wanted(make_task: MakeTask) -> None:
     session = finished(double_task(make_task, max_steps=32), "successive-halving", list(range(8)), keep=5)
     assert len(session.kept) == 5
     few = finished(double_task(make_task, max_steps=32), "successive-halving", list(range(FINALISTS)))

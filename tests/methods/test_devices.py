@@ -218,8 +218,8 @@ def captured(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Training]:
 
     model, samples, known = fit
     if "similarity" in known:
-        judge = SimilarityNetwork(max_steps=2, random_state=0, augment="none").fit(X, Y)
-        known = {"similarity": judge}
+        similarity = SimilarityNetwork(max_steps=2, random_state=0, augment="none").fit(X, Y)
+        known = {"similarity": similarity}
     with monkeypatch.context() as patch:
         patch.setattr(NeuralEstimator, "_train", spy)
         with pytest.raises(_Captured):

@@ -104,8 +104,8 @@ def test_what_the_output_layer_begins_with_is_said(capsys: pytest.CaptureFixture
 
 def encoded(X: Array) -> Samples:
     """Rows as an encoder's vectors."""
-    facts = {"name": "of-a-test", "modality": "image", "licence": "MIT", "source": "", "fingerprint": "a"}
-    return Samples(X, how={"encoder": facts | {"width": X.shape[1]}}, modality="image")
+    metadata = {"name": "of-a-test", "modality": "image", "licence": "MIT", "source": "", "fingerprint": "a"}
+    return Samples(X, how={"encoder": metadata | {"width": X.shape[1]}}, modality="image")
 
 
 @pytest.mark.parametrize("kind", [CCN, DDC, ADC])

@@ -16,7 +16,7 @@ from coterie import CCN, SimilarityNetwork
 from coterie.methods import adc, ccn_presets, l2c
 from coterie.nn import build_centroid_network, build_network
 
-# a judge of few steps gives nearly all pairs the same answer
+# a network of few steps gives nearly all pairs the same answer
 pytestmark = pytest.mark.filterwarnings("ignore::coterie.SimilarityWarning")
 TARGET, TRUTH = groups(1, 4, 30)
 
@@ -101,10 +101,10 @@ def test_transfer_by_the_paper_crops_images() -> None:
     """Random crops of 0.85 to 1 of the area, and not the jitter of the default preset."""
     images, classes = groups(0, 12, 10)
     images = np.repeat(images, 8, axis=1)[:, :64].reshape(-1, 8, 8)
-    judge = SimilarityNetwork(max_steps=2, random_state=0, augment="none").fit(images, classes)
+    similarity = SimilarityNetwork(max_steps=2, random_state=0, augment="none").fit(images, classes)
     views = []
     for preset in ("default", "paper", "code"):
-        model = CCN(4, preset=preset, max_steps=1, over_clustering=True).fit(images, similarity=judge)
+        model = CCN(4, preset=preset, max_steps=1, over_clustering=True).fit(images, similarity=similarity)
         views.append(model._transfer_views())
     assert views[1:] == [ccn_presets.CROPS] * 2
     assert views[0] != ccn_presets.CROPS

@@ -125,7 +125,7 @@ def test_weights_of_pairs_in_the_losses() -> None:
         torch.testing.assert_close(loss(p, same, weight=weight) + loss(p, same, weight=1 - weight), plain)
 
 
-def test_a_judge_cuts_and_weighs() -> None:
+def test_a_pair_labeler_cuts_and_weighs() -> None:
     odds = torch.tensor([[9.0, 0.5], [0.5, -9.0]])
     labeler = PairLabeler(nn.Identity(), cut=1.0, temperature=1.0, weighted=True)
     assert labeler.same(odds).tolist() == [[1, -1], [-1, -1]]
@@ -136,7 +136,7 @@ def test_a_judge_cuts_and_weighs() -> None:
     assert PairLabeler(nn.Identity(), 0.0, 1.0).weight(odds) is None
 
 
-def test_the_paper_s_judge_takes_the_likelier_answer(spn: SimilarityNetwork) -> None:
+def test_the_paper_s_pair_labeler_takes_the_likelier_answer(spn: SimilarityNetwork) -> None:
     assert make_pair_labeler(spn, argmax=True, weighted=False).cut == 0
     cut = make_pair_labeler(spn, argmax=False, weighted=False).cut
     assert 1 / (1 + np.exp(-cut / spn.batch_temperature_)) == pytest.approx(spn.batch_threshold_)

@@ -77,10 +77,10 @@ def write_run(folder: Path, n: int) -> Path:
         (library.MAP, rng.random((n, 2), dtype=np.float32)),
     ):
         np.save(explore / name, values)
-    facts: dict[str, Any] = {"kind": "files", "modality": "image", "folder": str(photos), "columns": []}
-    facts |= {"data": str(photos), "reading": []}
-    facts |= {"threshold": 0.0, "method": "none", "loss": "", "command": "", "params": {}, "history": []}
-    (explore / library.META).write_text(json.dumps(facts))
+    metadata: dict[str, Any] = {"kind": "files", "modality": "image", "folder": str(photos), "columns": []}
+    metadata |= {"data": str(photos), "reading": []}
+    metadata |= {"threshold": 0.0, "method": "none", "loss": "", "command": "", "params": {}, "history": []}
+    (explore / library.META).write_text(json.dumps(metadata))
     (explore / library.NAMES).write_text(json.dumps(names))
     ready_cards(library.Library(explore))
     return run

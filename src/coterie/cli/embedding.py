@@ -17,7 +17,7 @@ from coterie.data.modality import find_modality
 from coterie.data.readers import read_items
 from coterie.encoders.choice import choose_encoder, encoder_of
 from coterie.encoders.embedding import embed_items
-from coterie.encoders.protocol import Encoder, described, facts_of
+from coterie.encoders.protocol import Encoder, described, metadata_of
 from coterie.encoders.registry import AUTO, automatic_encoder, missing_advice
 
 FOLDER = "embeddings"
@@ -72,7 +72,7 @@ def read_encoded(path: str, options: ReadOptions, encoding: Encoding) -> Samples
     if encoder is None:
         return read_samples(path, options)
     if encoding.shown and place().is_first:
-        print(f"coterie: encoder: {described(facts_of(encoder))}", file=sys.stderr)
+        print(f"coterie: encoder: {described(metadata_of(encoder))}", file=sys.stderr)
     return _embedded(items, encoder, options, encoding)
 
 

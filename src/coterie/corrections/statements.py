@@ -171,7 +171,7 @@ class Asked:
     Attributes
     ----------
     names : (str, str)
-    facts : mapping
+    metadata : mapping
         What was known when it was asked first.
     votes : list of bool or None
         Answers in turn; None: skipped.
@@ -180,7 +180,7 @@ class Asked:
     """
 
     names: tuple[str, str]
-    facts: Mapping[str, Any]
+    metadata: Mapping[str, Any]
     votes: list[bool | None] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
 

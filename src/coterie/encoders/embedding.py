@@ -22,7 +22,7 @@ from coterie.data.readers import Samples
 from coterie.data.readers.paths import check_regular
 from coterie.encoders.language import seems_english
 from coterie.encoders.opening import open_item
-from coterie.encoders.protocol import Encoder, facts_of
+from coterie.encoders.protocol import Encoder, metadata_of
 from coterie.encoders.store import Store
 from coterie.engine.pool import Pool, count_workers
 from coterie.engine.progress import make_bar
@@ -107,7 +107,7 @@ def embed_items(
     _say(items, reasons, done.foreign, encoder, skip_broken)
     kept = items.without(list(reasons)) if reasons else items
     vectors = store.gather([digest for row, digest in digests.items() if row not in reasons])
-    how = {**items.reading, "encoder": facts_of(encoder)}
+    how = {**items.reading, "encoder": metadata_of(encoder)}
     return Samples(vectors, kept.ids, how, kept.left_out, items.modality, kept.labels, kept)
 
 

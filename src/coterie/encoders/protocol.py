@@ -71,7 +71,7 @@ class Encoder(Protocol):
         ...
 
 
-def facts_of(encoder: Encoder) -> dict[str, Any]:
+def metadata_of(encoder: Encoder) -> dict[str, Any]:
     """What a run and a saved model remember of an encoder, as JSON."""
     return {
         "name": encoder.name,

@@ -31,9 +31,9 @@ TRIAL_SECONDS = 3.0
 WORTH_SECONDS = 15.0
 # distance between the seeds of two restarts
 SEED_STRIDE = 1_000_003
-# Racing: at these shares of the steps that minimise what ranks runs, one in LEFT_OF goes on, but at least
-# FINALISTS do: 20 starts then cost 20/16 + 5 * 3/16 + 2 * 3/4 = 3.7 runs. benchmarks/README.md has what other
-# schedules would have kept.
+# Successive halving: at these shares of the steps that minimise what ranks runs, one in LEFT_OF goes on, but
+# FINALISTS do at least: 20 starts then cost 20/16 + 5 * 3/16 + 2 * 3/4 = 3.7 runs. benchmarks/README.md has
+# what other schedules would have kept.
 RUNGS = (1 / 16, 1 / 4)
 # Rows that a rung before the end compares runs by: more cost as much as the training between two rungs.
 RUNG_ROWS = 2_000

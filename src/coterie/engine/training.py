@@ -16,7 +16,7 @@ from coterie.engine.loop import Callback, Run, add_up, close_epoch, enter_phases
 from coterie.engine.stacked import Stack
 from coterie.engine.task import Task
 
-# racing keeps at least so many runs to the end
+# successive halving keeps at least so many runs to the end
 FINALISTS = 2
 # a comparison on the way leaves one run in so many
 LEFT_OF = 4
@@ -49,7 +49,7 @@ class Session:
     n_restarts : int
         Restarts asked for; as many may be replaced.
     rung : int
-        Racing: how often the runs were compared.
+        Successive halving: how often the runs were compared.
     decision : dict
         What a time limit has led to, as JSON data; empty without one.
     runs : list of dict

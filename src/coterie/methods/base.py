@@ -113,7 +113,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     max_pixels_: int | None
     # what is done to the columns of a table, as `TableSteps.as_json` gives it; None of other samples
     table_steps_: list[dict[str, Any]] | None
-    # what is known of the encoder, as `facts_of` gives it; None where X held numbers
+    # what is known of the encoder, as `metadata_of` gives it; None where X held numbers
     encoder_: dict[str, Any] | None
     _start: NeuralEstimator | None = None
     # processes that share passes over the samples; None: this one alone

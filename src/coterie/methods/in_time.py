@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from coterie.methods.base import NeuralEstimator, Training
 
 # its name among the values of `restarts`
-RACING = "successive-halving"
+HALVING = "successive-halving"
 
 
 def plan_in_time(
@@ -92,7 +92,7 @@ class _Cost:
             whole = estimator._task(self.source, self.plan, self.runtime)
             self._measured[effort.pixels] = self.runtime.agree(step_seconds(whole, self.base))
         # stacks are taken to last as long as one restart after another
-        how = RACING if (plan.how or estimator.restarts) == RACING else "sequential"
+        how = HALVING if (plan.how or estimator.restarts) == HALVING else "sequential"
         session = Session(seeds_from(self.base, effort.n_restarts), plan.keep, how)
         n_workers = count_session_workers(estimator, task, session)
         spent = time.monotonic() - self._begun

@@ -67,7 +67,7 @@ class TableAttention(nn.Module):
         self.scale = nn.Parameter(torch.tensor(2.0))
         self.sharpness = nn.Parameter(torch.tensor(1.0))
         n_summary = 2 * width + (2 + N_HIERARCHIES) * max_clusters
-        self.judge = _Judge()
+        self.count_fit = _CountFit()
         self.count = nn.Sequential(nn.Linear(n_summary, width), nn.GELU(), nn.Linear(width, max_clusters))
 
     def forward(self, tables: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -111,7 +111,7 @@ class TableAttention(nn.Module):
         summary = torch.cat([*rows, gains, log_gains, top.flatten(1)], dim=1)
         assignments = self._assign(pair_logits, seeds)
         found = torch.stack([gains, log_gains, *top.unbind(1)], dim=1)
-        count_logits = self.count(summary) + self.judge(pair_logits, assignments, found)
+        count_logits = self.count(summary) + self.count_fit(pair_logits, assignments, found)
         return count_logits, assignments, pair_logits
 
     def _assign(self, pair_logits: Tensor, seeds: Tensor) -> Tensor:
@@ -124,7 +124,7 @@ class TableAttention(nn.Module):
         return torch.cat([part.softmax(dim=2) for part in torch.split(sharp, widths, dim=2)], dim=2)
 
 
-class _Judge(nn.Module):
+class _CountFit(nn.Module):
     """Logits of the numbers of clusters, from how well the clustering for each of them fits the pair logits.
 
     The features of each k are the same for all k, and each k is seen with its neighbours, so that what is

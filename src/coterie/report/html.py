@@ -74,7 +74,7 @@ class ReportInput:
     names : sequence of str
         What the n rows are called.
     metadata : mapping of str to str
-        Facts about the run in addition to the estimator's parameters.
+        Metadata of the run in addition to the estimator's parameters.
     columns : sequence of str or None
         Names of the features, where the samples are rows of a table.
     truth : array of shape (n,) or None

@@ -257,7 +257,7 @@ class Questions:
         for one in asked_in(bench.journal.active()):
             i, j = (self._place.get(bench.row_of.get(name, -1), -1) for name in one.names)
             if min(i, j) >= 0:
-                asking = Asking(Proposal((i, j), 0.0, one.facts.get("follow", 0.0), 0.5), one.votes)
+                asking = Asking(Proposal((i, j), 0.0, one.metadata.get("follow", 0.0), 0.5), one.votes)
                 known = bench.relations.relation(int(self.rows[i]), int(self.rows[j]))
                 if asking.is_tied and known:  # what follows from all others is the third answer
                     asking.votes.append(known == 1)

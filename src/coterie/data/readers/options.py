@@ -19,7 +19,7 @@ from coterie.data.items import Items
 from coterie.data.modality import modality_of_shape
 from coterie.data.readers.paths import check_regular
 
-Facts = Mapping[str, Any]
+Metadata = Mapping[str, Any]
 _SHOWN = 5
 
 
@@ -78,7 +78,7 @@ class ReadOptions:
     strict: bool = False
     skip_broken: bool = False
     image_size: tuple[int, int] | None = None
-    like: Facts | None = None
+    like: Metadata | None = None
     table: TableOptions = field(default_factory=TableOptions)
 
 
@@ -108,7 +108,7 @@ class Samples:
 
     X: SampleArray
     ids: tuple[str, ...] | None = None
-    how: Facts = field(default_factory=dict)
+    how: Metadata = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     modality: str = ""
     labels: npt.NDArray[Any] | None = None
@@ -124,7 +124,7 @@ class Samples:
         return [str(row) for row in range(len(self.X))] if self.ids is None else self.ids
 
     @property
-    def reading(self) -> Facts:
+    def reading(self) -> Metadata:
         """What `ReadOptions.like` takes: the modality, and how the samples were read."""
         return {"modality": self.modality, **self.how}
 

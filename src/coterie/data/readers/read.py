@@ -19,7 +19,7 @@ from coterie.data.readers import images, sounds, texts
 from coterie.data.readers.binary import BINARY_FORMATS, checked_numbers, is_binary, read_binary
 from coterie.data.readers.frames import JSON_LINES, PARQUET, TEXT
 from coterie.data.readers.labels import LabelTable, check_one_label_each, unknown_texts
-from coterie.data.readers.options import Facts, ReadOptions, Samples
+from coterie.data.readers.options import Metadata, ReadOptions, Samples
 from coterie.data.readers.parquet import parquet_labels
 from coterie.data.readers.paths import check_file, files_below
 from coterie.data.readers.registry import Reader, ending_in, registered_readers
@@ -81,7 +81,7 @@ def read_samples(path: str | os.PathLike[str], options: ReadOptions | None = Non
     return samples
 
 
-def _check_like(path: str | os.PathLike[str], modality: str, like: Facts) -> None:
+def _check_like(path: str | os.PathLike[str], modality: str, like: Metadata) -> None:
     """Raise where files hold other things than those of an earlier reading."""
     wanted = like.get("modality", modality)
     if wanted != modality and not {wanted, modality} <= _ROWS:

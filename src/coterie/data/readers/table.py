@@ -11,7 +11,7 @@ from typing import Any
 from coterie._errors import InputError, InputTypeError, ReadingNote
 from coterie.data.readers.frames import Frame, arrow_frame, read_frame
 from coterie.data.readers.labels import typed_labels
-from coterie.data.readers.options import Facts, ReadOptions, Samples
+from coterie.data.readers.options import Metadata, ReadOptions, Samples
 from coterie.data.readers.parquet import arrow_parts
 from coterie.data.table_steps import TableSteps, apply_steps, fit_steps
 
@@ -70,7 +70,7 @@ def _say(file: Path, notes: Sequence[str], strict: bool) -> None:
         warnings.warn(f"{file}: {note}", ReadingNote, stacklevel=5)
 
 
-def _places(file: Path, frame: Frame, like: Facts) -> list[int]:
+def _places(file: Path, frame: Frame, like: Metadata) -> list[int]:
     """Places of the features, as many as those of an earlier reading."""
     places = list(frame.roles.features)
     steps = like.get("table_steps")
