@@ -29,7 +29,7 @@ LAST_WORDS = {
     "some_pairs": "right:",
     "new_classes": "CCN, 50 outputs",
     "table_no_k": "last cluster probabilities",
-    "many_sets": "3,000 points: NMI",
+    "many_sets": "2,000 points: NMI",
     "text_words": "Blur an image",
     "text_meaning": "Remove noise",
     "add_a_method": "last epoch:",

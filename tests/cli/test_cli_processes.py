@@ -23,7 +23,7 @@ from coterie.engine.checkpoint import FILE_NAME
 
 WORKER = str(Path(__file__).with_name("worker.py"))
 Digits = Any
-STEPS = 40
+STEPS = 24
 
 
 def start(words: Sequence[str], folder: Path) -> Python:
@@ -72,7 +72,7 @@ def test_killed_and_stopped_runs_go_on_bitwise(files: Path, capsys: pytest.Captu
     capsys.readouterr()
 
 
-# a slice is one step; after 5 checkpoints a worker is killed, after 30 the fit waits for a signal
+# a slice is one step; after 4 checkpoints a worker is killed, after 12 the fit waits for a signal
 WITH_WORKERS = """
 import os, signal, sys, tempfile, time
 from pathlib import Path
@@ -90,9 +90,9 @@ def started(pool):
 def write_and_kill(checkpointer):
     write(checkpointer)
     written.append(1)
-    if len(written) == 5:
+    if len(written) == 4:
         os.kill(next(iter(executors[-1]._processes)), signal.SIGKILL)
-    if len(written) == 30:
+    if len(written) == 12:
         Path("held").write_text(str(len(executors)))
         while checkpointer._signal is None:
             time.sleep(0.01)

@@ -121,37 +121,44 @@ def test_the_lowest_versions_are_those_that_the_project_allows() -> None:
             assert Version(lowest[wanted.name]) == Version(bound), wanted
 
 
-def test_the_wheel_works_where_it_is_installed(environment: Path, tmp_path: Path) -> None:
-    code = (
-        "import sys, coterie\n"
-        "from coterie.methods.l2c import PRETRAINED\n"
-        "print(coterie.__file__, *(coterie.L2C.from_pretrained(name).max_clusters for name in PRETRAINED))"
-    )
-    place, *largest = run(environment / "python", "-c", code, folder=tmp_path).split()
-    assert Path(place).is_relative_to(environment.parent)
-    assert largest == ["5", "10", "20"]
+@pytest.fixture(scope="module")
+def used(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of a run of the outside method, and what was printed of it and of the package.
 
-
-def test_an_outside_method_is_fitted_reported_saved_and_loaded(environment: Path, tmp_path: Path) -> None:
-    np.save(tmp_path / "digits.npy", load_digits().data[:120])
-    coterie = environment / "coterie"
-    listed = run(coterie, "methods", folder=tmp_path)
-    assert "information Clusters by information. (package coterie-information)" in " ".join(listed.split())
+    One process for all of it: each start imports torch.
+    """
+    folder = tmp_path_factory.mktemp("used")
+    np.save(folder / "digits.npy", load_digits().data[:120])
     words = ("--n-clusters", "4", "--max-steps", "5", "--over-clustering", "true", "--random-state", "0")
     fit = ("fit", "digits.npy", "--method", "information", *words, "--out", "run")
-    # one process for three commands: each start imports torch
     code = (
         "import coterie, numpy as np\n"
         "from coterie.cli import main\n"
+        "from coterie.methods.l2c import PRETRAINED\n"
+        "print(coterie.__file__, *(coterie.L2C.from_pretrained(name).max_clusters for name in PRETRAINED))\n"
         f"assert main({fit}) == main(('report', 'run')) == 0\n"
         "model, X = coterie.load('run/model'), np.load('digits.npy')\n"
         "coterie.save(model, 'again')\n"
         "print(type(model).__module__, (coterie.load('again').predict(X) == model.labels_).all())"
     )
-    printed = run(environment / "python", "-c", code, folder=tmp_path)
+    return folder, run(environment / "python", "-c", code, folder=folder)
+
+
+def test_the_wheel_works_where_it_is_installed(environment: Path, used: tuple[Path, str]) -> None:
+    place, *largest = used[1].splitlines()[0].split()
+    assert Path(place).is_relative_to(environment.parent)
+    assert largest == ["5", "10", "20"]
+
+
+def test_an_outside_method_is_fitted_reported_saved_and_loaded(
+    environment: Path, used: tuple[Path, str]
+) -> None:
+    folder, printed = used
     assert "wrote run/\n" in printed
     assert "run/report.html" in printed
     assert printed.endswith("information True\n")
+    listed = run(environment / "coterie", "methods", folder=folder)
+    assert "information Clusters by information. (package coterie-information)" in " ".join(listed.split())
     uninstall = (
         sys.executable,
         "-m",
@@ -162,6 +169,6 @@ def test_an_outside_method_is_fitted_reported_saved_and_loaded(environment: Path
         "--quiet",
         "--yes",
     )
-    run(*uninstall, "coterie-information", folder=tmp_path)
-    refused = run(coterie, "predict", "run", "digits.npy", folder=tmp_path, code=2)
+    run(*uninstall, "coterie-information", folder=folder)
+    refused = run(environment / "coterie", "predict", "run", "digits.npy", folder=folder, code=2)
     assert "method 'information', which is not installed: pip install coterie-information" in refused

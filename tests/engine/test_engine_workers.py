@@ -18,6 +18,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from joblib.externals.loky import process_executor
 from tests.engine.crashes import crash, crash_once
 from tests.engine.pools import InThisProcess, MakePool
 from tests.engine.tasks import noisy_network
@@ -167,8 +168,9 @@ def test_a_dead_worker_is_replaced_and_dying_ones_end_the_fit(monkeypatch: pytes
 
 def grow(shared: None, mebibytes: int) -> int:
     """Keep memory, and end when loky looks at it again."""
+    process_executor._MEMORY_LEAK_CHECK_DELAY = 0.05
     sys.modules[f"kept {mebibytes}"] = np.ones(mebibytes * 2**17)  # type: ignore[assignment]
-    time.sleep(1.1)
+    time.sleep(0.1)
     return os.getpid()
 
 
