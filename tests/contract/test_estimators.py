@@ -64,7 +64,7 @@ def fitted(method: type[NeuralClusterer]) -> Any:
 @pytest.mark.filterwarnings("ignore::coterie.CollapseWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
 def test_scikit_learn_s_own_checks(method: type[NeuralClusterer]) -> None:
-    assert_scikit_learn_passes(method(n_restarts=1, max_steps=10))
+    assert_scikit_learn_passes(method(n_restarts=1, max_steps=3))
 
 
 OF_ONE_SAMPLE = {"check_methods_sample_order_invariance", "check_methods_subset_invariance"}
