@@ -121,9 +121,9 @@ class TrainingParams:
         check=check_duration,
         metavar="TIME",
         text="""
-        Time that `fit` is to take, such as 90s, 10min or 1.5h, or seconds. After a few timed steps the
-        number of restarts, their steps and the size of images are cut down until they fit; what was given
-        up is said and stored in `runs_`. None: no limit, and nothing depends on a measurement.
+        Time that `fit` may take, such as 90s, 10min or 1.5h, or seconds. After a few timed steps the number
+        of restarts, their steps and the size of images are reduced until they fit. A message says what was
+        given up, and `runs_` stores it. None: no limit, and nothing depends on a measurement.
         """,
     )
     augment: Literal["auto", "none"] | Callable[..., Any] = param(
@@ -154,9 +154,9 @@ class TrainingParams:
     compile: Literal["none", "auto"] = param(
         default="none",
         text="""
-        "auto": training steps of one shape replay CUDA graphs, which takes launching off short steps on a
-        GPU. Where that is not possible (on a CPU, in several processes, with a network that cannot be
-        captured) a warning says why, and steps run as with "none". Stacked restarts take none.
+        "auto": training steps of one shape replay CUDA graphs, which removes the launch overhead of short
+        steps on a GPU. Where that is not possible (on a CPU, in several processes, with a network that
+        cannot be captured), a warning says why, and steps run as with "none". Stacked restarts use no graphs.
         """,
     )
     threads: int | Literal["auto"] = param(

@@ -11,7 +11,8 @@ def parser(words: Sequence[str]) -> DashedParser:
     """The options."""
     made = make_parser(
         "evaluate",
-        "Compare a clustering with known labels. Rows of unknown label or without a cluster are ignored.",
+        "Compare a clustering with known labels. Samples with an unknown label or without a cluster are "
+        "ignored.",
     )
     made.add_argument(
         "clusters", metavar="LABELS", type=str, help="file of clusters, such as the labels.csv of a run"

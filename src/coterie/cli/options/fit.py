@@ -110,19 +110,21 @@ def _parser(name: str) -> DashedParser:
         "--labels", type=str, default=None, metavar="FILE", help="file of labels; empty or -1 is unknown"
     )
     made.add_argument(
-        "--pairs", type=str, default=None, metavar="FILE", help="CSV or parquet with columns i, j, same"
+        "--pairs", type=str, default=None, metavar="FILE", help="CSV or Parquet file with columns i, j, same"
     )
     made.add_argument(
         "--similarity", type=str, default=None, metavar="DIR", help="run of --method similarity"
     )
     made.add_argument("--uncertain_pairs", action="store_true", help="pairs may contradict each other")
-    made.add_argument("--closure", action="store_true", help="use the pairs that follow from those given too")
+    made.add_argument(
+        "--closure", action="store_true", help="also use the pairs that follow from the given ones"
+    )
     made.add_argument(
         "--neighbors",
         type=int,
         default=0,
         metavar="N",
-        help="apply each pair to the N nearest neighbors of its rows too",
+        help="also apply each pair to the N nearest neighbors of its samples",
     )
     made.add_argument(
         "--init",
@@ -143,7 +145,7 @@ def _parser(name: str) -> DashedParser:
         type=int,
         default=SAMPLE_ROWS,
         metavar="N",
-        help=f"rows that the fit draws from all shards (default: {SAMPLE_ROWS:,}); others are labelled later",
+        help=f"samples that fit draws from all shards (default: {SAMPLE_ROWS:,}); predict labels the others",
     )
     made.add_argument("--resume", action="store_true", help="resume the run in RUN where it stopped")
     made.add_argument("--overwrite", action="store_true", help="replace the run in RUN")
@@ -158,7 +160,7 @@ def _parser(name: str) -> DashedParser:
         type=str,
         default=None,
         metavar="DIR",
-        help="folder of an encoder's vectors, which several runs may share (default: embeddings in RUN)",
+        help="folder of an encoder's vectors; several runs may share it (default: embeddings in RUN)",
     )
     made.add_argument("--config", action="config", metavar="FILE", help="YAML file of these options")
     add_method_options(made, params_of(name))

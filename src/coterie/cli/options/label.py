@@ -11,9 +11,9 @@ def parser(words: Sequence[str]) -> DashedParser:
     """The options."""
     made = make_parser(
         "label",
-        "Serve the page of coterie open, which begins with the question whether two samples belong together, "
-        "those first whose answer helps most. Answers are kept at once, shown at once, and written to "
-        "RUN/pairs.csv: fit --pairs RUN/pairs.csv --closure --neighbors 5 --init RUN uses them.",
+        "Serve the page of coterie open and start with questions: do these two samples belong together? The "
+        "most useful questions come first. Each answer is saved and shown at once, and written to "
+        "RUN/pairs.csv, which fit --pairs RUN/pairs.csv --closure --neighbors 5 --init RUN uses.",
     )
     made.add_argument("run", metavar="RUN", type=str, help="folder that coterie fit wrote")
     made.add_argument(
@@ -22,6 +22,12 @@ def parser(words: Sequence[str]) -> DashedParser:
     made.add_argument(
         "--pairs", type=str, default=None, metavar="FILE", help="answers to take over first: i,j,same"
     )
-    made.add_argument("--who", type=str, default=None, metavar="NAME", help="who answers (default: the user)")
+    made.add_argument(
+        "--who",
+        type=str,
+        default=None,
+        metavar="NAME",
+        help="name to record with the answers (default: the user's)",
+    )
     made.add_argument("--port", type=int, default=0, metavar="N", help="port (default: a free one)")
     return made

@@ -9,7 +9,9 @@ from typing import Any
 from coterie._errors import InputError
 from coterie.cli.parser import DashedParser
 
-_SAFE_CSV = "put a quote before ids that a spreadsheet would compute (those that begin with =, +, -, @)"
+_SAFE_CSV = (
+    "put a quote before ids that a spreadsheet would take for formulas (those that begin with =, +, -, @)"
+)
 
 
 def add_label_options(parser: DashedParser, *, threshold: float | None, default: str = "") -> None:
@@ -19,7 +21,7 @@ def add_label_options(parser: DashedParser, *, threshold: float | None, default:
         type=float,
         default=threshold,
         metavar="P",
-        help=f"label rows less certain than P as -1{default}",
+        help=f"label samples whose probability is below P as -1{default}",
     )
     parser.add_argument("--safe_csv", action="store_true", help=_SAFE_CSV)
     parser.checks.append(_check)

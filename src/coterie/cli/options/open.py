@@ -12,14 +12,19 @@ def parser(words: Sequence[str]) -> DashedParser:
     made = make_parser(
         "open",
         "Serve a page on this machine that shows the clusters of a run and takes corrections: wrong here, "
-        "move, merge, split, same or different. What was said is kept at once and never undone by a new fit.",
+        "move, merge, split, same or different. Corrections are saved at once, and a new "
+        "fit never undoes them.",
     )
     made.add_argument("run", metavar="RUN", type=str, help="folder that coterie fit wrote")
     made.add_argument(
         "--data", type=str, default=None, metavar="DATA", help="data of the fit, where it has moved since"
     )
     made.add_argument(
-        "--who", type=str, default=None, metavar="NAME", help="who corrects (default: the user)"
+        "--who",
+        type=str,
+        default=None,
+        metavar="NAME",
+        help="name to record with the corrections (default: the user's)",
     )
     made.add_argument("--port", type=int, default=0, metavar="N", help="port (default: a free one)")
     return made

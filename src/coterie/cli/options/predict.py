@@ -31,7 +31,8 @@ def parser(words: Sequence[str]) -> DashedParser:
         type=str,
         default=None,
         metavar="FILE",
-        help="CSV or parquet file (default: standard output); of shards a folder, where it goes on",
+        help="CSV or Parquet file (default: standard output); for shards, a folder, in which a stopped "
+        "command continues",
     )
     made.add_argument("--overwrite", action="store_true", help="replace FILE where it exists")
     made.add_argument(

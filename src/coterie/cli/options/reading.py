@@ -15,17 +15,17 @@ _MOST_PIXELS = 4096 * 4096
 _FLAGS = {
     "strict": "refuse images, sounds or columns that would have to be changed",
     "skip_broken": "leave out files that cannot be read",
-    "cyclic_dates": "dates of a table also give the time of the year, of the week and of the day",
+    "cyclic_dates": "also encode the time of the year, of the week and of the day of a table's dates",
 }
 _TEXTS = {
     "image_size": ("HxW", "size of all images, such as 32x32"),
-    "sep": ("C", "what separates the entries of a table: a character, tab or space"),
-    "decimal": ("C", "decimal sign of a table, a comma or a point"),
+    "sep": ("C", "separator of a table's columns: a character, tab or space"),
+    "decimal": ("C", "decimal separator of a table: a comma or a point"),
     "header": ("yes|no", "whether the first line of a table names its columns"),
-    "id": ("COL", "column of a table that names the rows"),
+    "id": ("COL", "column of a table with the ids of the samples"),
     "label": (
         "COL",
-        "column of a table with classes: as --labels where the method takes them, else for scores",
+        "column of a table with classes: used like --labels where the method takes labels, otherwise to score",
     ),
     "text": ("COL", "column of texts in a table, for an encoder; lines: each line of a .txt file"),
     "features": ("A,B", "the only columns of a table to use"),

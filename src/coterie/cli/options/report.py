@@ -12,7 +12,7 @@ FILE = "report.html"
 def parser(words: Sequence[str]) -> DashedParser:
     """The options."""
     made = make_parser(
-        "report", "Write one HTML page about a run. It opens anywhere and asks for nothing else."
+        "report", "Write one HTML page about a run. The page needs no other file and no network."
     )
     made.add_argument("run", metavar="RUN", type=str, help="folder that coterie fit wrote")
     made.add_argument(
