@@ -25,7 +25,7 @@ _TEXTS = {
     "id": ("COL", "column of a table with the ids of the samples"),
     "label": (
         "COL",
-        "column of a table with classes: used like --labels where the method takes labels, otherwise to score",
+        "column of a table with classes: used as --labels where the method takes labels, otherwise to score",
     ),
     "text": ("COL", "column of texts in a table, for an encoder; lines: each line of a .txt file"),
     "features": ("A,B", "the only columns of a table to use"),
