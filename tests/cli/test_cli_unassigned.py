@@ -40,7 +40,7 @@ def test_the_page_the_report_and_predict_say_the_same(answered: Path, call: Call
     assert all(0 <= row[2] <= 1 for row in costs["rows"])
     # what is doubtful is wrong more often
     assert costs["rows"][5][2] < costs["rows"][0][2]
-    assert re.fullmatch(r"expected calibration error 0\.\d{3} on \d+ answers", costs["evidence"])
+    assert re.fullmatch(r"expected calibration error 0\.\d{3} on \d+ answers", costs["calibration"])
     session.finish()
     code, out, err = call("report", str(answered))
     assert code == 0, err
@@ -49,8 +49,8 @@ def test_the_page_the_report_and_predict_say_the_same(answered: Path, call: Call
     for threshold, unassigned, wrong in costs["rows"]:
         assert re.search(rf"{threshold:.2f} +{unassigned:.1%} +{wrong:.1%}\n", out)
         assert f"<tr><td>{threshold:.2f}</td><td>{unassigned:.1%}</td><td>{wrong:.1%}</td></tr>" in page
-    assert costs["evidence"] in out
-    assert costs["evidence"] in page
+    assert costs["calibration"] in out
+    assert costs["calibration"] in page
     photos = Path(session.library.meta["folder"])
     code, out, err = call(
         "predict", str(answered), str(photos), "--threshold", "0.9", "--out", str(tmp_path / "out.csv")
@@ -58,7 +58,7 @@ def test_the_page_the_report_and_predict_say_the_same(answered: Path, call: Call
     assert code == 0, err
     wrong, without = (f"{100 * costs['rows'][place][2]:.1f}%" for place in (5, 0))
     said = f"about {wrong} of the assigned samples are wrong, {without} if all were assigned"
-    assert out == f"{said}; {costs['evidence']}\nwrote {tmp_path / 'out.csv'}\n"
+    assert out == f"{said}; {costs['calibration']}\nwrote {tmp_path / 'out.csv'}\n"
 
 
 def test_without_an_answer_nothing_is_said(run: Path, call: Call) -> None:

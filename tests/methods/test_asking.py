@@ -81,8 +81,9 @@ def test_nothing_asked_and_nothing_known(start: DDC) -> None:
     np.testing.assert_array_equal(unsure.labels, nothing.labels)
 
 
-def test_answers_at_random_are_said(start: DDC) -> None:
-    rng = np.random.default_rng(1)
+@pytest.mark.parametrize("seed", range(3))
+def test_answers_at_random_are_said(start: DDC, seed: int) -> None:
+    rng = np.random.default_rng(seed)
     with pytest.warns(UserWarning, match=r"oracle gave another answer to \d+ of \d+ questions"):
         asked = ask(start, X, lambda i, j: bool(rng.integers(2)), 200)
     assert len(asked.doubted) >= 3
@@ -169,5 +170,7 @@ def test_what_follows_is_said_of_every_sample(start: DDC, monkeypatch: pytest.Mo
     assert asked.history[-1] < asked.history[0]
     assert len({row for question in asked.answers for row in question}) <= 50
     assert asked.unassigned_curve()["unassigned"][0] == 0
-    assert str(asked).startswith(f"30 answers: about {100 * asked.share_wrong:.1f}% is still wrong")
+    assert str(asked).startswith(f"30 answers: about {100 * asked.share_wrong:.1f}% is still wrong (between ")
+    low, high = asked.wrong_between
+    assert 0 <= low <= asked.share_wrong <= high <= 1
     assert 0 <= asked.calibration_error <= 1

@@ -10,9 +10,20 @@ from hypothesis import strategies as st
 from coterie.methods.stopping import Calibration, calibration_error, forecast, unassigned_curve
 
 
-def test_nothing_is_changed_before_an_answer() -> None:
-    beliefs = np.array([0.2, 0.5, 0.9])
-    np.testing.assert_allclose(Calibration.of(np.empty(0), np.empty(0, dtype=bool))(beliefs), beliefs)
+def test_before_an_answer_little_is_known() -> None:
+    nobody = Calibration.of(np.empty(0), *np.empty((2, 0), dtype=bool))
+    draws = nobody.draws(np.full(1, 0.9), np.zeros((400, 1)), np.random.default_rng(0))
+    assert np.quantile(draws, 0.95) - np.quantile(draws, 0.05) > 0.4
+    assert 0.9 < nobody(np.array([0.9]))[0] < 0.97
+
+
+def test_samples_that_were_chosen_say_less_of_all_others() -> None:
+    rng = np.random.default_rng(0)
+    beliefs, chosen = np.full(200, 0.9), np.arange(200) >= 50
+    came_true = rng.random(200) < np.where(chosen, 0.4, 0.9)
+    found = Calibration.of(beliefs, came_true, chosen)
+    assert found(beliefs[:1])[0] == pytest.approx(came_true[:50].mean(), abs=0.08)
+    assert Calibration.of(beliefs, came_true, ~np.ones(200, dtype=bool))(beliefs[:1])[0] < 0.7
 
 
 def test_beliefs_that_are_too_firm_are_mended() -> None:
@@ -20,15 +31,16 @@ def test_beliefs_that_are_too_firm_are_mended() -> None:
     odds = rng.normal(1, 1, 4000)
     came_true = rng.random(4000) < 1 / (1 + np.exp(-odds))
     too_firm = 1 / (1 + np.exp(-3 * odds))
-    found = Calibration.of(too_firm[:100], came_true[:100])
+    found = Calibration.of(too_firm[:100], came_true[:100], np.zeros(100, dtype=bool))
     before, after = (calibration_error(one, came_true) for one in (too_firm, found(too_firm)))
     assert after < 0.06 < 0.1 < before
 
 
-@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=30))
-def test_any_answers_give_chances_in_the_same_order(answers: list[tuple[float, bool]]) -> None:
-    beliefs = np.array([belief for belief, _ in answers])
-    found = Calibration.of(beliefs, np.array([true for _, true in answers], dtype=bool))
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.booleans()), max_size=30))
+def test_any_answers_give_chances_in_the_same_order(answers: list[tuple[float, bool, bool]]) -> None:
+    beliefs = np.array([belief for belief, _, _ in answers])
+    came_true, chosen = (np.array([one[at] for one in answers], dtype=bool) for at in (1, 2))
+    found = Calibration.of(beliefs, came_true, chosen)
     chances = found(np.linspace(0, 1, 11))
     assert ((chances > 0) & (chances < 1)).all()
     assert (np.diff(chances) >= 0).all()

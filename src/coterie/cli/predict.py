@@ -52,7 +52,7 @@ def _predict(options: Any) -> None:
         return
     sizes = write_labels(Path(options.out), parts)
     costs = None if said is None or options.threshold is None else said.costs()
-    cost = "" if costs is None else f"{costs.at(threshold)}; {costs.evidence}\n"
+    cost = "" if costs is None else f"{costs.at(threshold)}; {costs.calibration}\n"
     _say(options, estimator, sizes, f"{cost}wrote {options.out}")
 
 

@@ -43,7 +43,7 @@ def run(options: Any, words: Sequence[str]) -> None:
             truth,
             samples.items,
             None if found is None else Corrections(*found.table()),
-            None if costs is None else Unassigned(costs.rows, costs.evidence),
+            None if costs is None else Unassigned(costs.rows, costs.calibration),
         )
     )
     target = Path(options.run, FILE) if options.out is None else Path(options.out)
@@ -57,4 +57,4 @@ def run(options: Any, words: Sequence[str]) -> None:
 def costs_table(costs: Costs) -> str:
     """What leaving samples unassigned costs, for a terminal."""
     lines = [(f"{threshold:.2f}", f"{left:.1%}", f"{wrong:.1%}") for threshold, left, wrong in costs.rows]
-    return f"{format_table(('--threshold', 'unassigned', 'wrong of the others'), lines)}\n{costs.evidence}"
+    return f"{format_table(('--threshold', 'unassigned', 'wrong of the others'), lines)}\n{costs.calibration}"

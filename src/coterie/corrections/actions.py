@@ -89,7 +89,7 @@ def written(do: str, given: Mapping[str, Any], around: Around) -> dict[str, Any]
     if do not in _WRITTEN:
         raise InputError(f"do={do!r:.40} must be one of {', '.join(_WRITTEN)}")
     found = _WRITTEN[do](given, around)
-    return found | {"asked": _facts(given["asked"])} if "asked" in given else found
+    return found | {"asked": _metadata(given["asked"])} if "asked" in given else found
 
 
 def _pair(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _doubt(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
     return _pair(given, around) | {"instead": [[number, None] for number in numbers]}
 
 
-def _facts(given: Any) -> dict[str, float]:
+def _metadata(given: Any) -> dict[str, float]:
     """What was known of a question when it was asked: numbers by their names."""
     if not isinstance(given, Mapping) or not all(type(value) in (int, float) for value in given.values()):
         raise InputError(f"asked={given!r:.60} must have numbers alone")

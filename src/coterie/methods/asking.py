@@ -16,13 +16,15 @@ from coterie.data.pairs import Pairs
 from coterie.methods.labeling_session import LabelingSession
 from coterie.methods.pools import Pool, near_samples
 from coterie.methods.question_gains import Question
-from coterie.methods.stopping import FEWEST, calibration_error, forecast, unassigned_curve
+from coterie.methods.stopping import FEWEST, calibration_error, forecast, still_wrong, unassigned_curve
 
 Oracle = Callable[[int, int], bool | None]
 
 # of so many questions that were asked again whatever they help, so large a share with another answer is what
 # chance gives: two answers of which one in ten is wrong differ half as often
 FEW_REPEATS, BY_CHANCE = 6, 0.4
+# of all questions, so many that have got two answers: if one in ten is wrong, they are half as many
+MANY, DOUBTED = 100, 0.12
 
 
 @dataclass
@@ -46,6 +48,8 @@ class Asked:
         two that are one, the number of the larger stays.
     confidence : float64 array of shape (n,)
         How likely each label is right, calibrated by the answers: in [0, 1].
+    wrong_between : (float, float)
+        Two shares between which that of wrong labels is in about nine of ten cases.
     history : list of float
         `share_wrong` before the first question and after each.
     calibration_error : float
@@ -60,6 +64,7 @@ class Asked:
     exhausted: bool = False
     labels: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     confidence: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    wrong_between: tuple[float, float] = (0.0, 1.0)
     history: list[float] = field(default_factory=list)
     calibration_error: float = float("nan")
 
@@ -96,9 +101,9 @@ class Asked:
 
     def __str__(self) -> str:
         """What a person wants to know before the next question."""
-        now, later = 100 * self.share_wrong, 100 * self.share_wrong_after(20)
+        later = 100 * self.share_wrong_after(20)
         more = f"; 20 more answers would take it to {later:.1f}%" if len(self.history) > FEWEST else ""
-        said = f"{self.n_questions} answers: about {now:.1f}% is still wrong"
+        said = f"{self.n_questions} answers: {still_wrong(self.share_wrong, self.wrong_between)}"
         return said + ("; nothing is left to ask" if self.exhausted else more)
 
 
@@ -111,7 +116,7 @@ def ask(model: Any, X: Any, oracle: Oracle, budget: int) -> Asked:
     new one. "Are these two clusters one?" compares the samples that stand for them. So every question is a
     pair of samples, and what follows from the answers is never asked. An answer that all others speak against
     is asked for again, and so is every twentieth question whatever it helps; every tenth is about a sample
-    drawn at random.
+    drawn at random, and every tenth about two clusters.
 
     Parameters
     ----------
@@ -177,8 +182,9 @@ def ask(model: Any, X: Any, oracle: Oracle, budget: int) -> Asked:
         i, j = question
         session.take(_answer(oracle, (int(pool.rows[i]), int(pool.rows[j]))))
         history.append(session.share_wrong)
-    _warn_of_chance(session.kept)
-    return _asked(session, pool, history, exhausted)
+    asked = _asked(session, pool, history, exhausted)
+    _warn_of_chance(asked, session.kept)
+    return asked
 
 
 def _asked(session: LabelingSession, pool: Pool, history: list[float], exhausted: bool) -> Asked:
@@ -188,7 +194,7 @@ def _asked(session: LabelingSession, pool: Pool, history: list[float], exhausted
         return int(pool.rows[question[0]]), int(pool.rows[question[1]])
 
     again = {question: one for question, one in session.asked.items() if len(one.votes) > 1}
-    beliefs, came_true = session.outcomes()
+    beliefs, came_true, _ = session.outcomes()
     error = calibration_error(session.calibration(beliefs), came_true) if len(beliefs) else float("nan")
     labels, confidence = session.labels, session.confidence
     if pool.n > len(labels):
@@ -202,6 +208,7 @@ def _asked(session: LabelingSession, pool: Pool, history: list[float], exhausted
         exhausted,
         labels,
         confidence,
+        session.wrong_interval,
         history,
         error,
     )
@@ -225,11 +232,15 @@ def _answer(oracle: Oracle, question: Question) -> bool | None:
     )
 
 
-def _warn_of_chance(kept: Sequence[bool]) -> None:
-    n_changed = len(kept) - sum(kept)
-    if len(kept) >= FEW_REPEATS and n_changed >= BY_CHANCE * len(kept):
+def _warn_of_chance(asked: Asked, kept: Sequence[bool]) -> None:
+    n_changed, n_again = len(kept) - sum(kept), len(kept)
+    at_random = n_again >= FEW_REPEATS and n_changed >= BY_CHANCE * n_again
+    if not at_random and asked.n_questions >= MANY:
+        n_changed, n_again = len(asked.doubted), len(asked.doubted) + len(asked.confirmed)
+        at_random = n_changed >= DOUBTED * asked.n_questions
+    if at_random:
         warnings.warn(
-            f"oracle gave another answer to {n_changed} of {len(kept)} questions that were asked again: its "
+            f"oracle gave another answer to {n_changed} of {n_again} questions that were asked again: its "
             "answers may be random",
             stacklevel=3,
         )

@@ -19,7 +19,7 @@ Ints = npt.NDArray[np.int64]
 MODEL = 0.6
 # of what is none of the groups there are: for a sample, and for one that is not of its likeliest group
 NOWHERE, NEW = 0.3, 0.2
-# how much more a group counts than one of less evidence
+# how much more a group counts than one of a lower score
 SHARPNESS = 2.0
 # a component that is no group yet is taken for one from this belief on: those apart from it are not
 TAKEN = 0.5
@@ -41,7 +41,8 @@ class Beliefs:
         Beliefs in groups of rows whose place is not known; the last entry: in none of them.
     found : dict of int to array of shape (g + 1,)
         The same of the groups that answers made: each may be one of the others.
-    evidence : float32 array of shape (n, g)
+    scores : float32 array of shape (n, g)
+        How much what is known of each group says of each sample; >= 0.
     """
 
     groups: list[list[int]]
@@ -49,12 +50,12 @@ class Beliefs:
     place: dict[int, int]
     own: dict[int, Floats]
     found: dict[int, Floats]
-    evidence: Floats
+    scores: Floats
 
     @cached_property
     def shares(self) -> Floats:
         """Beliefs (n, g) in each group: with those in none of them, rows sum to 1."""
-        found = _shares(self.evidence)
+        found = _shares(self.scores)
         for row, group in self.place.items():
             found[row] = np.eye(len(self.groups))[group] if group >= 0 else self.own[row][:-1]
         return found
@@ -63,14 +64,14 @@ class Beliefs:
         """Beliefs (g,) of one row in each group."""
         if self.place.get(row, 0) < 0:
             return self.own[row][:-1]
-        return _shares(self.evidence[row])
+        return _shares(self.scores[row])
 
     def by_others(self, row: int, own: float) -> Floats:
         """Beliefs (g,) of a row in each group, without what it says of itself; `own` is how much that is."""
-        evidence = self.evidence[row].copy()
+        scores = self.scores[row].copy()
         if self.place.get(row, -1) >= 0:
-            evidence[self.place[row]] = max(0.0, evidence[self.place[row]] - own)
-        return _shares(evidence)
+            scores[self.place[row]] = max(0.0, scores[self.place[row]] - own)
+        return _shares(scores)
 
     @property
     def labels(self) -> Ints:
@@ -79,9 +80,9 @@ class Beliefs:
         return found
 
 
-def _shares(evidence: Floats) -> Floats:
-    """Beliefs (..., g) from evidence."""
-    counted = evidence**SHARPNESS
+def _shares(scores: Floats) -> Floats:
+    """Beliefs (..., g) from scores."""
+    counted = scores**SHARPNESS
     return np.asarray(counted / (counted.sum(axis=-1, keepdims=True) + NOWHERE**SHARPNESS))
 
 
@@ -142,9 +143,9 @@ class Reader:
         found = _Growing(len(self._prior))
         for root in held:
             clusters = [cluster_at[row] for row in parts[root] if row in cluster_at]
-            evidence = MODEL * self._prior[:, clusters].sum(axis=1) + self._sum(parts[root])
-            found.add(root, parts[root], clusters, evidence)
-        first = np.stack(found.evidence, axis=1)
+            scores = MODEL * self._prior[:, clusters].sum(axis=1) + self._sum(parts[root])
+            found.add(root, parts[root], clusters, scores)
+        first = np.stack(found.scores, axis=1)
         for root, rows in parts.items():
             if root not in found.taken:
                 self._match(found, root, rows, first, said)
@@ -155,7 +156,7 @@ class Reader:
         own = np.zeros(len(found.groups) + 1, dtype=np.float32)
         own[: first.shape[1]] = first[rows].mean(axis=0)
         for number in range(first.shape[1], len(found.groups)):
-            own[number] = found.evidence[number][rows].mean()
+            own[number] = found.scores[number][rows].mean()
         apart = [found.taken[other] for other in said.apart_from(root) if other in found.taken]
         own[apart] = 0
         own[-1] = NEW
@@ -170,7 +171,7 @@ class Reader:
             found.taken[root] = likeliest
         column = self._sum(rows)
         for number in np.flatnonzero(own[:-1] > 0).tolist():
-            found.evidence[number] = found.evidence[number] + own[number] * column
+            found.scores[number] = found.scores[number] + own[number] * column
         found.open |= dict.fromkeys(rows, own)
 
     def _sum(self, rows: Iterable[int]) -> Floats:
@@ -183,16 +184,16 @@ class _Growing:
     def __init__(self, n: int) -> None:
         self.groups: list[list[int]] = []
         self.clusters: list[list[int]] = []
-        self.evidence: list[Floats] = []
+        self.scores: list[Floats] = []
         self.taken: dict[int, int] = {}
         self.open: dict[int, Floats] = {}
         self.made: dict[int, Floats] = {}
 
-    def add(self, root: int, rows: list[int], clusters: list[int], evidence: Floats) -> None:
+    def add(self, root: int, rows: list[int], clusters: list[int], scores: Floats) -> None:
         self.taken[root] = len(self.groups)
         self.groups.append(rows)
         self.clusters.append(clusters)
-        self.evidence.append(evidence)
+        self.scores.append(scores)
 
     def beliefs(self) -> Beliefs:
         place = {row: number for number, rows in enumerate(self.groups) for row in rows}
@@ -200,7 +201,7 @@ class _Growing:
         n_groups = len(self.groups)
         own = {row: _widened(shares, n_groups) for row, shares in self.open.items()}
         made = {group: _widened(shares, n_groups) for group, shares in self.made.items()}
-        return Beliefs(self.groups, self.clusters, place, own, made, np.stack(self.evidence, axis=1))
+        return Beliefs(self.groups, self.clusters, place, own, made, np.stack(self.scores, axis=1))
 
 
 def _widened(shares: Floats, n_groups: int) -> Floats:

@@ -11,14 +11,18 @@ import numpy.typing as npt
 
 from coterie.corrections.relations import Contradiction, Link, Relations
 from coterie.methods.beliefs import Beliefs, Reader
+from coterie.methods.estimate import wrong_interval
 from coterie.methods.question_gains import Chooser, Known, Outlook, Proposal, Question
 from coterie.methods.stopping import Calibration
+from coterie.methods.ties import find_ties
 from coterie.methods.walks import Graph, Walk
 
 Floats = npt.NDArray[Any]
 
-# every so many questions, one about a sample drawn at random, and an earlier one, whatever they help
-AUDIT_EVERY, REPEAT_EVERY = 10, 20
+# every so many questions, one about a sample drawn at random and one about two groups, whatever they help
+TURNS, SAMPLE_AT, GROUPS_AT = 10, 5, 2
+# every so many questions, an earlier one
+REPEAT_EVERY = 20
 # wrong answers, of so many: what is known before any question was asked twice
 WRONG, OF_ANSWERS = 0.3, 30.0
 _LEAST, _MOST = 0.01, 0.99
@@ -39,10 +43,13 @@ class Asking:
     proposal : Proposal
     votes : list of bool or None
         Answers in turn; None: unsure.
+    drawn : bool
+        Whether its sample was drawn at random.
     """
 
     proposal: Proposal
     votes: list[bool | None] = field(default_factory=list)
+    drawn: bool = False
 
     @property
     def answer(self) -> bool | None:
@@ -117,6 +124,11 @@ class LabelingSession:
             raise RuntimeError("next() must give a question first")
         return self._now[0].proposal
 
+    @property
+    def drawn(self) -> bool:
+        """Whether the present question is about a sample drawn at random."""
+        return self._now is not None and self._now[0].drawn
+
     def take(self, answer: bool | None) -> None:
         """Take the answer to the present question."""
         if self._now is None:
@@ -129,11 +141,14 @@ class LabelingSession:
         asking.votes.append(answer)
         first = len(asking.votes) == 1
         self.asked.setdefault(asking.proposal.question, asking)
-        if first and asking.proposal.groups and answer is not None:
-            self.known.groups_asked += 1
-            self.known.groups_one += answer
+        if first and asking.proposal.groups and answer:
+            self.known.groups_one += self._are_clusters(asking.proposal.question)
         if first or asking.answer != before:
             self._read(self._relate())
+
+    def _are_clusters(self, question: Question) -> bool:
+        """Whether two rows are of groups that hold clusters of the model."""
+        return all(self.beliefs.clusters[self.beliefs.place[row]] for row in question)
 
     def hold(self, asked: Iterable[Asking], said: Relations, groups: tuple[int, int]) -> None:
         """Take what was said so far, in place of all that was taken before.
@@ -149,7 +164,7 @@ class LabelingSession:
         """
         self._now = None
         self.asked = {asking.proposal.question: asking for asking in asked}
-        self.known.groups_one, self.known.groups_asked = groups
+        self.known.groups_one = groups[0]
         self.n_questions = sum(len(asking.votes) for asking in self.asked.values()) + groups[1]
         self._read(said)
 
@@ -175,30 +190,38 @@ class LabelingSession:
             if one.votes[0] is None and not one.proposal.groups
         }
         self.beliefs = self.reader.read(said)
-        self._outlook = Outlook(self.beliefs, self._chances(), self._chooser.follow(self.beliefs))
+        ties = find_ties(self.reader, self.beliefs, said, self.known.groups_one)
+        self._outlook = Outlook(self.beliefs, self._chances(), self._chooser.follow(self.beliefs), ties)
 
     def _chances(self) -> Floats:
         """How likely each sample (n,) is of its group, as answers have shown."""
         self.calibration = Calibration.of(*self.outcomes())
-        found = self.calibration(self.beliefs.shares.max(axis=1))
-        asked_about = {row for question in self.asked for row in question}
-        told = [row for row, group in self.beliefs.place.items() if group >= 0 and row in asked_about]
-        found[told] = 1 - self.share_of_wrong_answers
+        told = self._told()
+        return np.where(np.isnan(told), self.calibration(self.beliefs.shares.max(axis=1)), told)
+
+    def _told(self) -> Floats:
+        """How likely the place of each sample (n,) that was asked about is right; NaN for all others."""
+        found = np.full(self._n, np.nan)
+        found[[row for row, _ in self._placed()]] = 1 - self.share_of_wrong_answers
         return found
 
-    def outcomes(self) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """How firmly all others place each sample that was asked about, and whether it is there.
+    def _placed(self) -> list[tuple[int, int]]:
+        """Samples that were asked about and whose group is known, with their group."""
+        asked_about = {one.proposal.question[0] for one in self.asked.values() if not one.proposal.groups}
+        return [(row, at) for row, at in self.beliefs.place.items() if at >= 0 and row in asked_about]
+
+    def outcomes(self) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """How firmly all others place each sample that was asked about, whether it is there, and was chosen.
 
         As if each had not been asked about yet: so every answer counts for the calibration of those that
-        nobody was asked about.
+        nobody was asked about. Chosen are those that were not drawn at random.
         """
-        asked_about = {row for question in self.asked for row in question}
-        told = [
-            (row, group) for row, group in self.beliefs.place.items() if group >= 0 and row in asked_about
-        ]
-        shares = [self._by_others(row) for row, _ in told]
+        placed, drawn = self._placed(), {one.proposal.question[0] for one in self.asked.values() if one.drawn}
+        shares = [self._by_others(row) for row, _ in placed]
         beliefs = np.array([one.max() for one in shares])
-        return beliefs, np.array([one.argmax() == told[at][1] for at, one in enumerate(shares)], dtype=bool)
+        came_true = [one.argmax() == group for one, (_, group) in zip(shares, placed, strict=True)]
+        chosen = [row not in drawn for row, _ in placed]
+        return beliefs, np.array(came_true, dtype=bool), np.array(chosen, dtype=bool)
 
     def _by_others(self, row: int) -> Floats:
         return self.beliefs.by_others(row, float(self.reader.column(row)[row]))
@@ -229,11 +252,19 @@ class LabelingSession:
         return float(1 - self.confidence.mean())
 
     @property
+    def wrong_interval(self) -> tuple[float, float]:
+        """Two shares between which that of wrong labels most likely is."""
+        shares = self.beliefs.shares.max(axis=1)
+        low, high = wrong_interval(
+            self.calibration, shares, self._told(), self.beliefs.labels, self._outlook.ties
+        )
+        return min(low, self.share_wrong), max(high, self.share_wrong)
+
+    @property
     def confidence(self) -> Floats:
         """How likely each label (n,) is right: the sample is of its group, and that of no larger one."""
-        shares = self.beliefs.shares
-        one, sizes = self._chooser.likely_one(self.beliefs, self.known), shares.sum(axis=0)
-        of_larger = np.where(sizes[None] > sizes[:, None], one, 0).max(axis=1)
+        ties = self._outlook.ties
+        of_larger = ties.part_of(ties.rate).sum(axis=1)
         return np.asarray(self._outlook.right * (1 - of_larger[self.beliefs.labels]))
 
     def _next(self) -> tuple[Asking, str] | None:
@@ -243,12 +274,21 @@ class LabelingSession:
         number = self.n_questions + 1
         if number % REPEAT_EVERY == 0 and (earlier := self._any_earlier()) is not None:
             return earlier, "any"
-        proposal = self._under_way() or (self._audit() if number % AUDIT_EVERY == AUDIT_EVERY // 2 else None)
-        proposal = proposal or self._best()
+        asking = self._first_time(number)
         doubtful = self._doubtful()
-        if doubtful is not None and proposal is not None and doubtful[0] > proposal.gain:
+        if doubtful is not None and asking is not None and doubtful[0] > asking.proposal.gain:
             return doubtful[1], "doubtful"
-        return None if proposal is None else (Asking(proposal), "new")
+        return None if asking is None else (asking, "new")
+
+    def _first_time(self, number: int) -> Asking | None:
+        """A new question; some are asked whatever they help, to show what nobody suspects."""
+        proposal = self._under_way()
+        if proposal is None and number % TURNS == SAMPLE_AT and (drawn := self._drawn()) is not None:
+            return Asking(drawn, drawn=True)
+        if proposal is None and number % TURNS == GROUPS_AT:
+            proposal = self._chooser.best_groups(self._outlook, self.known)
+        proposal = proposal or self._best()
+        return None if proposal is None else Asking(proposal)
 
     def _any_earlier(self) -> Asking | None:
         return next(
@@ -264,15 +304,15 @@ class LabelingSession:
                     return found
         return None
 
-    def _audit(self) -> Proposal | None:
-        drawn = np.random.default_rng(self.n_questions).integers(self._n, size=_DRAWN).tolist()
+    def _drawn(self) -> Proposal | None:
+        rows = np.random.default_rng(self.n_questions).integers(self._n, size=_DRAWN).tolist()
         known = self.beliefs.place.keys() | self._aside
-        fresh = next((row for row in drawn if row not in known), None)
+        fresh = next((row for row in rows if row not in known), None)
         return None if fresh is None else self._chooser.of_row(self._outlook, fresh, self.known)
 
     def _best(self) -> Proposal | None:
         row = self._chooser.best_row(self._outlook, self.known, self._aside)
-        groups = self._chooser.best_groups(self.beliefs, self.known)
+        groups = self._chooser.best_groups(self._outlook, self.known)
         found = [one for one in (row, groups) if one is not None]
         return max(found, key=lambda one: one.gain, default=None)
 

@@ -16,15 +16,11 @@ import numpy.typing as npt
 
 from coterie.corrections.relations import Relations
 from coterie.methods.beliefs import Beliefs, Reader
+from coterie.methods.ties import Ties
 from coterie.methods.walks import Walk
 
 Floats = npt.NDArray[np.float32]
 Question = tuple[int, int]
-
-# of how alike two groups are: half as likely one as they can be
-_ALIKE = 0.5
-# groups that are one, of so many: what is known before the first answer
-ONE, OF_GROUPS = 1.0, 8.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What questions about samples would help.
+    """What questions would help.
 
     Attributes
     ----------
@@ -61,11 +57,13 @@ class Outlook:
         How likely each label is right.
     follow : array of shape (n,)
         How many samples would take after each, were its place known.
+    ties : Ties
     """
 
     beliefs: Beliefs
     right: Floats
     follow: Floats
+    ties: Ties
 
     @property
     def gains(self) -> Floats:
@@ -83,14 +81,13 @@ class Known:
     said : Relations
     asked : set of frozenset of int
         Pairs of rows, also those nobody was sure of.
-    groups_one, groups_asked : int
-        Pairs of groups that are one, and of which it is known.
+    groups_one : int
+        Pairs of groups that were found to be one.
     """
 
     said: Relations
     asked: set[frozenset[int]]
     groups_one: int = 0
-    groups_asked: int = 0
 
     def is_open(self, row: int, rows: Sequence[int]) -> bool:
         """Whether a row can be compared with rows that belong together."""
@@ -113,7 +110,7 @@ class Chooser:
 
     def follow(self, beliefs: Beliefs) -> Floats:
         """How many samples (n,) would take after each, were its place known."""
-        eased = 1 / (1 + beliefs.evidence.max(axis=1))
+        eased = 1 / (1 + beliefs.scores.max(axis=1))
         return np.asarray(self._walk.visits(eased) * self._reader.scale, dtype=np.float32)
 
     def best_row(self, outlook: Outlook, known: Known, aside: Collection[int]) -> Proposal | None:
@@ -153,10 +150,10 @@ class Chooser:
             )
         return None
 
-    def best_groups(self, beliefs: Beliefs, known: Known) -> Proposal | None:
+    def best_groups(self, outlook: Outlook, known: Known) -> Proposal | None:
         """The two groups that may be one and are of many samples, by rows that stand for them."""
-        shares = beliefs.shares
-        one, sizes = self.likely_one(beliefs, known), shares.sum(axis=0)
+        beliefs, one = outlook.beliefs, outlook.ties.one()
+        sizes = beliefs.shares.sum(axis=0)
         smaller = np.minimum(sizes[:, None], sizes[None])
         gains = smaller * one
         ones, others = np.triu_indices(len(sizes), 1)
@@ -168,33 +165,6 @@ class Chooser:
                 return Proposal(question, gain, mass, expected, groups=True)
         return None
 
-    def likely_one(self, beliefs: Beliefs, known: Known) -> Floats:
-        """How likely each two groups (g, g) are one, from the beliefs that they share."""
-        shares = self._unsettled(beliefs)
-        overlap = shares.T @ shares
-        own = np.maximum(overlap.diagonal(), 1e-9)
-        alike = overlap / np.minimum(own[:, None], own[None])
-        rate = (ONE + known.groups_one) / (OF_GROUPS + known.groups_asked)
-        found = np.asarray(rate * alike / (alike + _ALIKE), dtype=np.float32)
-        for group, own in beliefs.found.items():
-            found[group] = found[:, group] = np.maximum(found[group], own[:-1])
-        np.fill_diagonal(found, 0)
-        for group, rows in enumerate(beliefs.groups):
-            others = [beliefs.place[root] for root in known.said.apart_from(rows[0])]
-            found[group, [other for other in others if other >= 0]] = 0
-        return found
-
-    def _unsettled(self, beliefs: Beliefs) -> Floats:
-        """Beliefs (n, g) in which rows that stand for a cluster alone are where all others place them.
-
-        A cluster whose samples have all gone to another one is known by that.
-        """
-        shares = beliefs.shares.copy()
-        for group, rows in enumerate(beliefs.groups):
-            if len(rows) == 1 and beliefs.clusters[group]:
-                shares[rows[0]] = beliefs.by_others(rows[0], float(self._reader.column(rows[0])[rows[0]]))
-        return shares
-
     def _typical(self, beliefs: Beliefs, group: int) -> int:
         rows = beliefs.groups[group]
-        return rows[int(beliefs.evidence[rows, group].argmax())]
+        return rows[int(beliefs.scores[rows, group].argmax())]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,8 +11,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-# shift and slope of the log odds, and how far they may be from that: few answers show too little to trust
-_BEFORE, _SPREAD = (0.0, 0.8), (0.5, 0.2)
+# shift and slope of the log odds, and what is added for samples that were chosen because they seemed wrong;
+# how far each may be from that: few answers show too little to trust
+_BEFORE, _SPREAD = (0.5, 1.0, -0.5), (1.5, 0.5, 1.0)
 _FLATTEST, _STEPS = 0.05, 100
 _SUREST = 0.999
 _BINS = 10
@@ -26,39 +28,72 @@ class Calibration:
     Attributes
     ----------
     shift, slope : float
-        None and 1 leave beliefs as they are.
+    covariance : array of shape (2, 2)
+        How far both may be from that.
     """
 
-    shift: float = 0.0
-    slope: float = 1.0
+    shift: float
+    slope: float
+    covariance: Floats
 
     @classmethod
-    def of(cls, beliefs: Floats, came_true: npt.NDArray[np.bool_]) -> Calibration:
+    def of(
+        cls, beliefs: Floats, came_true: npt.NDArray[np.bool_], chosen: npt.NDArray[np.bool_]
+    ) -> Calibration:
         """What makes beliefs agree with what came true; few answers change little.
 
-        Platt, "Probabilistic outputs for support vector machines", 1999, with normal priors on both numbers.
+        Platt, "Probabilistic outputs for support vector machines", 1999, with normal priors on all numbers.
+
+        Parameters
+        ----------
+        beliefs : array of shape (m,)
+        came_true : bool array of shape (m,)
+        chosen : bool array of shape (m,)
+            Whether a question was asked because its sample seemed wrong. Such samples are wrong more often
+            than others of the same belief; how much more, answers about samples drawn at random show.
 
         Examples
         --------
-        >>> found = Calibration.of(np.full(40, 0.9), np.arange(40) < 20)
+        >>> drawn = np.zeros(40, dtype=bool)
+        >>> found = Calibration.of(np.full(40, 0.9), np.arange(40) < 20, drawn)
         >>> bool(0.4 < found(np.array([0.9]))[0] < 0.6)
         True
         """
-        if not len(beliefs):
-            return cls()
-        columns = np.stack([np.ones(len(beliefs)), _log_odds(beliefs)])
-        before, precision = np.array(_BEFORE), np.array(_SPREAD) ** -2.0
+        columns = np.stack([np.ones(len(beliefs)), _log_odds(beliefs), chosen])
+        before, precision = np.array(_BEFORE), np.diag(np.array(_SPREAD) ** -2.0)
         found = before.copy()
         # no curvature of the loss is larger, so that every step lowers it
-        most = np.linalg.inv(columns @ columns.T / 4 + np.diag(precision))
+        most = np.linalg.inv(columns @ columns.T / 4 + precision)
         for _ in range(_STEPS):
-            expected = 1 / (1 + np.exp(-found @ columns))
-            found = found - most @ (columns @ (expected - came_true) + precision * (found - before))
-        return cls(float(found[0]), max(_FLATTEST, float(found[1])))
+            expected = _chances(found @ columns)
+            found = found - most @ (columns @ (expected - came_true) + precision @ (found - before))
+        expected = _chances(found @ columns)
+        curvature = (columns * (expected * (1 - expected))) @ columns.T + precision
+        return cls(
+            float(found[0]), max(_FLATTEST, float(found[1])), np.asarray(np.linalg.inv(curvature)[:2, :2])
+        )
 
     def __call__(self, beliefs: npt.NDArray[np.floating]) -> Floats:
         """Calibrated beliefs."""
-        return np.asarray(1 / (1 + np.exp(-self.shift - self.slope * _log_odds(beliefs))))
+        return _chances(self.shift + self.slope * _log_odds(beliefs))
+
+    def draws(self, beliefs: npt.NDArray[np.floating], added: Floats, rng: np.random.Generator) -> Floats:
+        """Calibrated beliefs (d, m), by numbers drawn from all that the answers leave open.
+
+        Parameters
+        ----------
+        beliefs : array of shape (m,)
+        added : array of shape (d, m)
+            To the log odds.
+        rng : numpy.random.Generator
+        """
+        drawn = rng.multivariate_normal((self.shift, self.slope), self.covariance, size=len(added))
+        slopes = np.maximum(drawn[:, 1:], _FLATTEST)
+        return _chances(drawn[:, :1] + slopes * _log_odds(beliefs) + added)
+
+
+def _chances(log_odds: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-log_odds)))
 
 
 def _log_odds(beliefs: npt.NDArray[np.floating]) -> Floats:
@@ -134,3 +169,15 @@ def forecast(history: Sequence[float], n_more: int) -> float:
         return history[-1]
     rate = max(0.0, np.log(later[0] / later[-1]) / (len(later) - 1))
     return float(history[-1] * np.exp(-rate * n_more))
+
+
+def still_wrong(share: float, between: tuple[float, float]) -> str:
+    """The share that is wrong, in words.
+
+    Examples
+    --------
+    >>> still_wrong(0.081, (0.042, 0.163))
+    'about 8.1% is still wrong (between 4% and 17%)'
+    """
+    low, high = math.floor(100 * between[0]), math.ceil(100 * between[1])
+    return f"about {100 * share:.1f}% is still wrong (between {low}% and {high}%)"

@@ -56,12 +56,12 @@ class Unassigned:
     rows : sequence of (float, float, float)
         Threshold of the probability, share of samples below it, share of the others that is expected to be
         wrong.
-    evidence : str
-        How much the numbers can be relied on.
+    calibration : str
+        How well calibrated the numbers are.
     """
 
     rows: Sequence[tuple[float, float, float]]
-    evidence: str
+    calibration: str
 
 
 @dataclass(frozen=True)

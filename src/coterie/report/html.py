@@ -159,7 +159,7 @@ def _unassigned(given: ReportInput) -> str:
     return (
         "<h2>Leaving samples unassigned</h2>"
         "<table><tr><th>--threshold</th><th>unassigned</th><th>wrong of the others</th></tr>"
-        f'{rows}</table><p class="note">{escape(given.unassigned.evidence)}</p>'
+        f'{rows}</table><p class="note">{escape(given.unassigned.calibration)}</p>'
     )
 
 

@@ -34,7 +34,7 @@ from coterie.corrections.workbench import Workbench
 from coterie.data.files import atomic_write
 from coterie.methods.labeling_session import Asking, LabelingSession
 from coterie.methods.question_gains import Proposal
-from coterie.methods.stopping import FEWEST, calibration_error, forecast, unassigned_curve
+from coterie.methods.stopping import FEWEST, calibration_error, forecast, still_wrong, unassigned_curve
 from coterie.methods.walks import Graph
 
 Ints = npt.NDArray[np.int64]
@@ -57,9 +57,10 @@ class Question:
         Two samples.
     clusters : (int, int) or None
         The two clusters that they stand for, where the question is about these.
-    facts : mapping of str to float
+    metadata : mapping of str to float
         What the journal keeps of it: "wrong", the share of samples that is expected to be wrong;
-        "follow", how many samples would take after the first one.
+        "follow", how many samples would take after the first one; "drawn", 1 where that one was drawn at
+        random, else 0.
     earlier : (int, ...)
         Entries of an earlier answer, where it is asked again.
     before : bool or None
@@ -68,7 +69,7 @@ class Question:
 
     rows: tuple[int, int]
     clusters: tuple[int, int] | None
-    facts: Mapping[str, float]
+    metadata: Mapping[str, float]
     earlier: tuple[int, ...] = ()
     before: bool | None = None
 
@@ -81,6 +82,8 @@ class Progress:
     ----------
     wrong, later : float
         The expected share of samples that are wrong once the answers are learned: now, and after 20 more.
+    between : (float, float)
+        Two shares between which the present one most likely is.
     n_answers : int
     n_again, n_differ : int
         Questions that were asked again, and those of them that got another answer.
@@ -88,14 +91,15 @@ class Progress:
 
     wrong: float
     later: float
+    between: tuple[float, float]
     n_answers: int
     n_again: int
     n_differ: int
 
     def __str__(self) -> str:
-        now, later = 100 * self.wrong, 100 * self.later
+        later = 100 * self.later
         more = f"; {MORE} more answers would take it to {later:.1f}%" if self.n_answers >= FEWEST else ""
-        return f"about {now:.1f}% is still wrong{more}"
+        return still_wrong(self.wrong, self.between) + more
 
 
 @dataclass(frozen=True)
@@ -128,8 +132,8 @@ class Costs:
         return f"about {wrong:.1f}% of the assigned samples are wrong, {without:.1f}% if all were assigned"
 
     @property
-    def evidence(self) -> str:
-        """How much the numbers can be relied on, in words."""
+    def calibration(self) -> str:
+        """How well calibrated the numbers are, in words."""
         return f"expected calibration error {self.error:.3f} on {self.n_answers} answers"
 
 
@@ -176,19 +180,20 @@ class Questions:
             return None
         rows = int(self.rows[found[0]]), int(self.rows[found[1]])
         asked, beliefs = session.proposal, session.beliefs
-        facts = {"wrong": session.share_wrong, "follow": asked.mass}
+        drawn = float(session.drawn)
+        metadata = {"wrong": session.share_wrong, "follow": asked.mass, "drawn": drawn}
         names = {bench.names[row] for row in rows}
         again = [one for one in asked_in(bench.journal.active()) if set(one.names) == names]
         if again:
             before = next((vote for vote in again[0].votes if vote is not None), None)
-            return Question(rows, None, facts, tuple(again[0].held), before)
+            return Question(rows, None, metadata, tuple(again[0].held), before)
         clusters: tuple[int, int] | None = None
         if asked.groups:
             groups = [beliefs.clusters[beliefs.place[place]] for place in found]
             if all(groups):
                 a, b = (bench.shown.clusters[columns[0]] for columns in groups)
                 clusters = a, b
-        return Question(rows, clusters, facts)
+        return Question(rows, clusters, metadata)
 
     def progress(self, bench: Workbench) -> Progress | None:
         """How much is still wrong; None where no sample is in a cluster."""
@@ -201,14 +206,14 @@ class Questions:
         again = [one for one in session.asked.values() if len(one.votes) > 1]
         differ = sum(one.differs for one in again)
         later = forecast([*history, session.share_wrong], MORE)
-        return Progress(session.share_wrong, later, len(history), len(again), differ)
+        return Progress(session.share_wrong, later, session.wrong_interval, len(history), len(again), differ)
 
     def costs(self, bench: Workbench) -> Costs | None:
         """What leaving samples unassigned costs; None without an answer about a sample."""
         session = self.session(bench)
         if session is None:
             return None
-        beliefs, came_true = session.outcomes()
+        beliefs, came_true, _ = session.outcomes()
         if not len(beliefs):
             return None
         labels = self._columns(bench)
@@ -257,7 +262,9 @@ class Questions:
         for one in asked_in(bench.journal.active()):
             i, j = (self._place.get(bench.row_of.get(name, -1), -1) for name in one.names)
             if min(i, j) >= 0:
-                asking = Asking(Proposal((i, j), 0.0, one.metadata.get("follow", 0.0), 0.5), one.votes)
+                known_then = one.metadata
+                proposal = Proposal((i, j), 0.0, known_then.get("follow", 0.0), 0.5)
+                asking = Asking(proposal, one.votes, drawn=known_then.get("drawn") == 1)
                 known = bench.relations.relation(int(self.rows[i]), int(self.rows[j]))
                 if asking.is_tied and known:  # what follows from all others is the third answer
                     asking.votes.append(known == 1)
@@ -299,7 +306,7 @@ def as_action(
     """
     if question is None or do not in (PAIR, SKIP) or given.get("rows") != list(question.rows):
         return do, given
-    given = {**given, "asked": question.facts}
+    given = {**given, "asked": question.metadata}
     if do == SKIP:
         return do, given
     if question.clusters is not None:

@@ -351,7 +351,7 @@ class Session:
 
     def _costs(self) -> dict[str, Any] | None:
         found = self.questions.costs(self.bench)
-        return None if found is None else {"rows": found.rows, "evidence": found.evidence}
+        return None if found is None else {"rows": found.rows, "calibration": found.calibration}
 
     def _group(self, cluster: int) -> dict[str, Any]:
         certain, _ = ends_of(self._rows_of(cluster))

@@ -44,11 +44,11 @@ export class AskView {
     this.said.textContent = answers ? `${answers} ${answers === 1 ? 'answer' : 'answers'} so far, ${same} “same”` : 'Each answer is kept and shown at once.';
   }
 
-  showCosts({rows, evidence}) {
+  showCosts({rows, calibration}) {
     const percent = share => `${(100 * share).toFixed(1)}%`;
     const line = ([threshold, unassigned, wrong]) => make('tr', {}, ...[threshold.toFixed(2), percent(unassigned), percent(wrong)].map(text => make('td', {}, text)));
     const head = make('tr', {}, ...['--threshold', 'unassigned', 'wrong of the others'].map(text => make('th', {}, text)));
-    this.costs.replaceChildren(make('summary', {}, 'What leaving samples unassigned costs'), make('table', {}, head, ...rows.map(line)), make('p', {class: 'small soft'}, evidence));
+    this.costs.replaceChildren(make('summary', {}, 'What leaving samples unassigned costs'), make('table', {}, head, ...rows.map(line)), make('p', {class: 'small soft'}, calibration));
   }
 
   async answer(same) {
