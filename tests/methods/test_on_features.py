@@ -1,4 +1,4 @@
-"""CCN, DDC and ADC on features of an encoder: they begin with clusters, say which, and know odd features."""
+"""Features of an encoder: CCN, DDC and ADC begin with clusters and say which; L2C compares them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pytest
 from sklearn.cluster import KMeans
 
-from coterie import ADC, CCN, DDC, CollapseWarning, InputError, Pairs, SelfDistillation, load, save
+from coterie import ADC, CCN, DDC, L2C, CollapseWarning, InputError, Pairs, SelfDistillation, load, save
 from coterie.data import Samples
 from coterie.methods.feature_starts import refine
 from coterie.methods.known_groups import spread_groups
-from coterie.metrics import clustering_accuracy
+from coterie.metrics import clustering_accuracy, nmi
 from coterie.nn import Features
 
 Array = npt.NDArray[Any]
@@ -167,3 +167,38 @@ def test_samples_without_a_direction_are_counted(method: Any) -> None:
     told = {"y": few_labels(y, 40)} if method is CCN else {}
     with pytest.warns(CollapseWarning, match="X has 3 samples that are 0 in every feature"):
         method(4, **QUICK).fit(X, **told)
+
+
+def directions(n_groups: int, n_each: int, width: int = 48) -> tuple[Array, Array]:
+    """Features of groups around random directions."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(n_groups), n_each)
+    centers = rng.normal(size=(n_groups, width))
+    X = centers[y] / np.linalg.norm(centers[y], axis=1, keepdims=True)
+    return (X + 0.8 * rng.normal(size=X.shape) / np.sqrt(width)).astype(np.float32), y
+
+
+@pytest.mark.filterwarnings("ignore:max_clusters. 4 clusters are the most probable:UserWarning")
+def test_sets_of_unseen_groups_are_told_apart_by_angles() -> None:
+    X, y = directions(80, 6)
+    quick: dict[str, Any] = QUICK | {"size": "small", "set_size": 16, "batch_size": 8, "max_steps": 150}
+    scores = {}
+    for augment in ("auto", "none"):
+        model = L2C(4, augment=augment, **quick).fit(X[y < 60], y[y < 60])
+        sets = [np.flatnonzero((y >= first) & (y < first + 4)) for first in range(60, 80, 4)]
+        scores[augment] = np.mean([nmi(y[rows], model.predict(X[rows])) for rows in sets])
+    # single features say of the sixty groups what they do not say of others
+    assert scores["auto"] > scores["none"] + 0.1
+    assert scores["auto"] > 0.85
+
+
+def test_a_set_network_takes_vectors_of_an_encoder_for_features(tmp_path: Path) -> None:
+    X, y = directions(12, 6)
+    quick: dict[str, Any] = {"set_size": 16, "batch_size": 4, "max_steps": 2, "random_state": 0}
+    model = L2C(4, **quick).fit(encoded(X), y)
+    assert isinstance(model.network_.backbone, Features)
+    assert model.scaling_.factor == 1
+    save(model, tmp_path / "model")
+    again = load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_count_proba(X[:20]), model.predict_count_proba(X[:20]))
+    assert not isinstance(L2C(4, **quick).fit(X, y).network_.backbone, Features)

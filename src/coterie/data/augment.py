@@ -121,6 +121,27 @@ class FeatureJitter:
 
 
 @dataclass(frozen=True)
+class SignedPermutation:
+    """Another order and other signs of the features, the same for all vectors of a batch.
+
+    Lengths, distances and angles stay as they are. So a network that compares vectors learns from these
+    alone, and not what single features say of the classes that it is trained on.
+
+    Examples
+    --------
+    >>> views = SignedPermutation()(torch.eye(3), torch.Generator().manual_seed(0))
+    >>> bool((views @ views.T == torch.eye(3)).all())
+    True
+    """
+
+    def __call__(self, x: Tensor, generator: Generator) -> Tensor:
+        """Map vectors (..., d) to vectors of the same shape."""
+        order = torch.randperm(x.shape[-1], generator=generator, device=x.device)
+        signs = torch.randint(2, order.shape, generator=generator, device=x.device) * 2 - 1
+        return x[..., order] * signs.to(x.dtype)
+
+
+@dataclass(frozen=True)
 class AveragedViews:
     """Random views of images averaged over square blocks, each pixel of a view repeated over its block.
 

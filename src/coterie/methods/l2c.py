@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any, Self, cast
 
@@ -22,7 +22,7 @@ from coterie._checks import check_value
 from coterie._errors import InputError
 from coterie._types import Batch, Output
 from coterie.data.arrays import SampleArray, data_digest
-from coterie.data.augment import Augment, is_by_rows
+from coterie.data.augment import Augment, SignedPermutation, is_by_rows
 from coterie.data.readers import Samples
 from coterie.data.sets import GivenSets, SetBatches, fitting_set_size
 from coterie.engine.objective import Objective
@@ -39,7 +39,7 @@ from coterie.methods.one_set import cluster_set, set_points
 from coterie.methods.samples import change_values
 from coterie.methods.table_rows import choose_count, table_rows
 from coterie.methods.tables import frame_values
-from coterie.nn import channels_last
+from coterie.nn import BackboneSpec, auto_backbone, channels_last
 from coterie.nn.set_network import SetNetwork, build_set_network
 from coterie.params import Range, parameters
 from coterie.params.l2c import L2CParams
@@ -358,6 +358,21 @@ class L2C(L2CParams, NeuralEstimator):
         return channels_last(network.float())
 
     @property
+    def _on_features(self) -> bool:
+        """Whether samples are features of an encoder, of which only distances and angles are to count."""
+        if self.network != "attention" or self.preset != "default" or not isinstance(self.backbone, str):
+            return False
+        return self.backbone == "features" or (self.backbone == AUTO and self.encoder_ is not None)
+
+    def _standardises(self) -> bool:
+        """Features of an encoder share one scale."""
+        return super()._standardises() and not self._on_features
+
+    def _choose_backbone(self, usual: Callable[[tuple[int, ...]], str] = auto_backbone) -> BackboneSpec:
+        """Features have a network that only normalises them."""
+        return "features" if self._on_features else super()._choose_backbone(usual)
+
+    @property
     def n_outputs_(self) -> int:
         """Labels that `predict` may give."""
         return self.max_clusters
@@ -394,7 +409,9 @@ class L2C(L2CParams, NeuralEstimator):
     def _learn(self, samples: SampleArray, sampler: SetSampler, recipe: Recipe, supervision: str) -> Self:
         pair_weight = self.pair_weight if self.network != "lstm" else 0.0
         objective = L2CObjective(sampler, self.max_clusters, self.weight, pair_weight)
-        views = self._choose_augment(self.preset == "default" and len(self.sample_shape_) > 1)
+        on_features = self._on_features and self.augment == AUTO
+        wanted = self.preset == "default" and len(self.sample_shape_) > 1
+        views = SignedPermutation() if on_features else self._choose_augment(wanted)
         augment = None if views is None else _ViewsOfSamples(views)
         return self._train(samples, Training(objective, recipe, self._restarts_or(1), augment, supervision))
 

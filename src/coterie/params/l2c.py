@@ -101,7 +101,8 @@ class L2CParams(TrainingParams):
         shapes_network=True,
         text="""
         Network that embeds single samples, by name. "auto": none for vectors, the paper's small CNN for
-        images.
+        images. "features", which "auto" takes for vectors of an encoder: scales signed square roots of the
+        features to length 1.
         """,
         python_text=MODULES,
     )
@@ -125,7 +126,8 @@ class L2CParams(TrainingParams):
         default="auto",
         text="""
         Random views of the samples. "auto": small rotations, zooms and shifts of images with the
-        default preset, and none of vectors.
+        default preset; of features (see `backbone`) another order and other signs, so that only their
+        distances and angles are learned from; and none of other vectors.
         """,
         python_text="""
         A callable maps scaled samples and a torch.Generator to samples of the same shape.
