@@ -64,7 +64,7 @@ def _are_numbers(value: object) -> bool:
 _FACTS = {**dict.fromkeys(("name", "modality", "licence", "source", "fingerprint"), str), "width": int}
 
 
-def _are_facts(value: object) -> bool:
+def _are_metadata(value: object) -> bool:
     """Whether this is what is known of an encoder."""
     return value is None or (
         isinstance(value, dict)
@@ -81,7 +81,7 @@ _FIELDS: dict[str, Callable[[object], bool]] = {
     "members": _is_positive,
     "modality_": lambda value: isinstance(value, str),
     "table_steps_": _are_steps,
-    "encoder_": _are_facts,
+    "encoder_": _are_metadata,
     "n_features_in_": _is_positive,
     "max_pixels_": lambda value: value is None or _is_positive(value),
     "loss_": _is_finite,
