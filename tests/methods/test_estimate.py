@@ -75,15 +75,17 @@ def test_what_is_said_holds_at_nine_of_ten_stops() -> None:
 def test_answers_about_two_groups_count_for_all_others() -> None:
     X, y = blobs([0, 1, 2, 3, 4, 5], 1, 0)
     reader = Reader(Walk(near_samples(X), np.eye(6)[y]), np.eye(6, dtype=np.float32)[y])
-    before = find_ties(reader, reader.read(Relations()), Relations(), 0)
+    before = find_ties(reader, reader.read(Relations()), Relations(), (0, 0))
+    assert before.is_far(0, 1)
     one = Relations()
     one.add(Link(reader.anchors[0], reader.anchors[1], True, 1))
-    merged = find_ties(reader, reader.read(one), one, 1)
+    merged = find_ties(reader, reader.read(one), one, (0, 1))
     other = Relations()
     other.add(Link(reader.anchors[0], reader.anchors[1], False, 1))
-    apart = find_ties(reader, reader.read(other), other, 0)
-    assert merged.rate > before.rate > apart.rate
+    apart = find_ties(reader, reader.read(other), other, (0, 0))
+    assert merged.rates[1] > before.rates[1] > apart.rates[1]
+    assert merged.rates[0] == before.rates[0]  # of groups that are alike nothing was said
     assert before.one()[0, 1] > 0
     assert apart.one()[0, 1] == 0
-    assert (before.part_of(before.rate).sum(axis=1) < 1).all()
+    assert (before.part_of(*before.rates).sum(axis=1) < 1).all()
     np.testing.assert_allclose(before.one(), before.one().T)

@@ -3,7 +3,9 @@
 The pictures are files of 32x32 pixels in 30 clusters, no two of them the same; nothing is kept of an earlier
 session but what `prepare` writes. Measured in a headless Chromium: seconds until the server answers, from the
 address to the first view with its pictures, the longest time without a frame while a cluster is scrolled
-through, and the largest memory of the server; the load of the machine is said.
+through, and the largest memory of the server; the load of the machine is said. With ``--questions``, in
+place of all that: seconds to prepare the questions from 512 features of each picture, until the first one,
+and from an answer to the next one.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ from tests.browser import Browser
 
 from coterie.cli.open import library
 from coterie.cli.open.prepare import ready_cards
+from coterie.cli.open.questions import save_questions
+from coterie.cli.open.session import Session
+from coterie.methods.pools import drawn_rows, near_samples
 
 CLUSTERS = 30
 _SERVE = (
@@ -130,14 +135,46 @@ def measure(folder: Path, n: int) -> dict[str, Any]:
     return found
 
 
+def measure_questions(folder: Path, n: int) -> dict[str, Any]:
+    """Seconds until there are questions, and of one; whether two samples differ is said at random."""
+    run = write_run(folder, n)
+    explore, rng = run / library.FOLDER, np.random.default_rng(1)
+    scores = np.load(explore / library.SCORES)
+    centers = rng.normal(size=(CLUSTERS, 512)).astype(np.float32)
+    features = centers[scores.argmax(axis=1)] + rng.normal(size=(n, 512)).astype(np.float32)
+    begun = time.monotonic()
+    rows = drawn_rows(n)
+    save_questions(run, rows, near_samples(features[rows]))
+    prepared = time.monotonic()
+    session = Session(run, library.Library(explore))
+    found = session.question()
+    first, waits = time.monotonic(), []
+    for _ in range(20):
+        begun_answer = time.monotonic()
+        pair = [one["row"] for one in found["pair"]]
+        session.act(session.version, "pair", {"rows": pair, "same": bool(rng.integers(2))})
+        found = session.question()
+        waits.append(time.monotonic() - begun_answer)
+    session.finish()
+    seconds = {
+        "prepare_questions_s": prepared - begun,
+        "first_question_s": first - prepared,
+        "next_question_s": float(np.median(waits)),
+    }
+    found_s = {name: round(value, 2) for name, value in seconds.items()}
+    return {"rows": n, "clusters": CLUSTERS, "load_average": round(os.getloadavg()[0], 1)} | found_s
+
+
 def main() -> None:
     """Measure, and write the record."""
     parser = argparse.ArgumentParser(prog="python -m tests.nightly.page", description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000, metavar="N")
     parser.add_argument("--record", type=Path, default=None, metavar="FILE")
+    parser.add_argument("--questions", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = json.dumps(measure(Path(folder), asked.rows), indent=1)
+        measured = (measure_questions if asked.questions else measure)(Path(folder), asked.rows)
+        found = json.dumps(measured, indent=1)
     print(found)
     if asked.record is not None:
         asked.record.write_text(found + "\n")

@@ -213,10 +213,17 @@ def asked_in(entries: Iterable[Entry]) -> list[Asked]:
     return list(found.values())
 
 
-def group_answers_in(entries: Iterable[Entry]) -> tuple[int, int]:
-    """How many pairs of clusters were said to be one, and to be one or two."""
-    counted = [(entry.do, len(entry.what["clusters"]) - 1) for entry in entries if entry.do in (MERGE, APART)]
-    return sum(n for do, n in counted if do == MERGE), sum(n for _, n in counted)
+def group_answers_in(entries: Iterable[Entry]) -> tuple[int, int, int]:
+    """How many pairs of clusters were said to be one, alike and far from each other, and to be one or two."""
+    near, far, n_asked = 0, 0, 0
+    for entry in entries:
+        if entry.do in (MERGE, APART):
+            pairs = len(entry.what["clusters"]) - 1
+            is_far = entry.what.get("asked", {}).get("far") == 1
+            near += pairs * (entry.do == MERGE and not is_far)
+            far += pairs * (entry.do == MERGE and is_far)
+            n_asked += pairs
+    return near, far, n_asked
 
 
 def names_in(entries: Iterable[Entry]) -> dict[int, str]:

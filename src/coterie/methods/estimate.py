@@ -45,8 +45,8 @@ def wrong_interval(
     apart = _OF_GROUP * rng.normal(size=(_DRAWS, len(ties.alike)))
     right = calibration.draws(beliefs, apart[:, groups], rng)
     right = np.where(np.isnan(told), right, told)
-    rates = rng.gamma(ties.n_one, 1 / ties.exposure, size=_DRAWS)
-    part = np.stack([ties.part_of(rate).sum(axis=1) for rate in rates])
+    rates = np.stack([rng.gamma(one, 1 / looked_at, size=_DRAWS) for one, looked_at in ties.known], axis=1)
+    part = np.stack([ties.part_of(near, far).sum(axis=1) for near, far in rates])
     whole = rng.random(part.shape) >= part
     wrong = 1 - (right * whole[:, groups]).mean(axis=1)
     low, high = np.quantile(wrong, (_TAIL, 1 - _TAIL))

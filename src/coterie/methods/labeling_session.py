@@ -142,7 +142,9 @@ class LabelingSession:
         first = len(asking.votes) == 1
         self.asked.setdefault(asking.proposal.question, asking)
         if first and asking.proposal.groups and answer:
-            self.known.groups_one += self._are_clusters(asking.proposal.question)
+            counted = self._are_clusters(asking.proposal.question)
+            self.known.far_one += counted and asking.proposal.far
+            self.known.near_one += counted and not asking.proposal.far
         if first or asking.answer != before:
             self._read(self._relate())
 
@@ -150,7 +152,7 @@ class LabelingSession:
         """Whether two rows are of groups that hold clusters of the model."""
         return all(self.beliefs.clusters[self.beliefs.place[row]] for row in question)
 
-    def hold(self, asked: Iterable[Asking], said: Relations, groups: tuple[int, int]) -> None:
+    def hold(self, asked: Iterable[Asking], said: Relations, groups: tuple[int, int, int]) -> None:
         """Take what was said so far, in place of all that was taken before.
 
         Parameters
@@ -159,13 +161,13 @@ class LabelingSession:
             Questions about samples and their answers, in the order in which they were asked first.
         said : Relations
             All that is known of rows, also by other ways than questions.
-        groups : (int, int)
-            How many pairs of groups are known to be one, and to be one or not.
+        groups : (int, int, int)
+            How many pairs of groups are known to be one, alike and not, and how many to be one or not.
         """
         self._now = None
         self.asked = {asking.proposal.question: asking for asking in asked}
-        self.known.groups_one = groups[0]
-        self.n_questions = sum(len(asking.votes) for asking in self.asked.values()) + groups[1]
+        self.known.near_one, self.known.far_one, n_groups_asked = groups
+        self.n_questions = sum(len(asking.votes) for asking in self.asked.values()) + n_groups_asked
         self._read(said)
 
     def _relate(self) -> Relations:
@@ -190,7 +192,7 @@ class LabelingSession:
             if one.votes[0] is None and not one.proposal.groups
         }
         self.beliefs = self.reader.read(said)
-        ties = find_ties(self.reader, self.beliefs, said, self.known.groups_one)
+        ties = find_ties(self.reader, self.beliefs, said, (self.known.near_one, self.known.far_one))
         self._outlook = Outlook(self.beliefs, self._chances(), self._chooser.follow(self.beliefs), ties)
 
     def _chances(self) -> Floats:
@@ -264,7 +266,7 @@ class LabelingSession:
     def confidence(self) -> Floats:
         """How likely each label (n,) is right: the sample is of its group, and that of no larger one."""
         ties = self._outlook.ties
-        of_larger = ties.part_of(ties.rate).sum(axis=1)
+        of_larger = ties.part_of(*ties.rates).sum(axis=1)
         return np.asarray(self._outlook.right * (1 - of_larger[self.beliefs.labels]))
 
     def _next(self) -> tuple[Asking, str] | None:

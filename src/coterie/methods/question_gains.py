@@ -37,6 +37,8 @@ class Proposal:
         How likely the two belong together.
     groups : bool
         Whether the question is about two groups.
+    far : bool
+        Whether these are not alike.
     """
 
     question: Question
@@ -44,6 +46,7 @@ class Proposal:
     mass: float
     expected: float
     groups: bool = False
+    far: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,13 +84,14 @@ class Known:
     said : Relations
     asked : set of frozenset of int
         Pairs of rows, also those nobody was sure of.
-    groups_one : int
-        Pairs of groups that were found to be one.
+    near_one, far_one : int
+        Pairs of groups that were found to be one: alike, and far from each other.
     """
 
     said: Relations
     asked: set[frozenset[int]]
-    groups_one: int = 0
+    near_one: int = 0
+    far_one: int = 0
 
     def is_open(self, row: int, rows: Sequence[int]) -> bool:
         """Whether a row can be compared with rows that belong together."""
@@ -162,7 +166,8 @@ class Chooser:
             if all(known.is_open(row, beliefs.groups[b]) for row in beliefs.groups[a]):
                 question = self._typical(beliefs, a), self._typical(beliefs, b)
                 gain, mass, expected = float(gains[a, b]), float(smaller[a, b]), float(one[a, b])
-                return Proposal(question, gain, mass, expected, groups=True)
+                far = outlook.ties.is_far(a, b)
+                return Proposal(question, gain, mass, expected, groups=True, far=far)
         return None
 
     def _typical(self, beliefs: Beliefs, group: int) -> int:

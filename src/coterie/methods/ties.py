@@ -15,10 +15,13 @@ Flags = npt.NDArray[np.bool_]
 
 # of how alike two groups are: half as likely one as they can be
 _ALIKE = 0.5
-# pairs of groups that are one, of so many: what is known before the first answer
-ONE, OF_GROUPS = 1.0, 8.0
+# pairs of groups that are one, of so many: what is known before the first answer, of groups that are alike
+# and of those that are not
+ONE, OF_NEAR, OF_FAR = 1.0, 8.0, 12.0
 # how alike two groups were that are one now
 ONE_ALIKE = 0.5
+# two groups that are less alike are far from each other
+NEAR = 0.1
 
 
 @dataclass(frozen=True)
@@ -28,38 +31,44 @@ class Ties:
     Attributes
     ----------
     alike : array of shape (g, g)
-        From the beliefs that two groups share; two that share none may be one too.
+        From the beliefs that two groups share.
     own : array of shape (g, g)
         Odds of a group that answers made, which may be part of another one.
     open : bool array of shape (g, g)
         Whether the second group is larger than the first, and not known to differ from it.
-    n_one, exposure : float
-        Pairs of groups that are one; how alike all pairs are of which it is known.
+    known : ((float, float), (float, float))
+        Of groups that are alike, and of those that are not: how many pairs are one, and of how many it is
+        known, each counted by how alike it is, or by its share of all others.
     """
 
     alike: Floats
     own: Floats
     open: Flags
-    n_one: float
-    exposure: float
+    known: tuple[tuple[float, float], tuple[float, float]]
 
     @property
-    def rate(self) -> float:
-        """Odds of two groups being one, beside how alike they are, as answers have shown."""
-        return self.n_one / self.exposure
+    def rates(self) -> tuple[float, float]:
+        """Odds of two groups being one, as answers have shown: beside how alike they are, and far apart."""
+        near, far = (one / looked_at for one, looked_at in self.known)
+        return near, far
 
-    def part_of(self, rate: float) -> Floats:
+    def is_far(self, group: int, other: int) -> bool:
+        """Whether nothing but chance speaks for two groups being one."""
+        return bool(self.alike[group, other] < NEAR)
+
+    def part_of(self, near: float, far: float) -> Floats:
         """How likely each group (g, g) is part of each larger one; rows sum to less than 1."""
-        odds = np.where(self.open, rate * self.alike + self.own, 0)
+        odds = near * self.alike + far / max(1, len(self.alike) - 1) + self.own
+        odds = np.where(self.open, odds, 0)
         return np.asarray(odds / (1 + odds.sum(axis=1, keepdims=True)), dtype=np.float32)
 
     def one(self) -> Floats:
         """How likely each two groups (g, g) are one."""
-        found = self.part_of(self.rate)
+        found = self.part_of(*self.rates)
         return np.asarray(found + found.T)
 
 
-def find_ties(reader: Reader, beliefs: Beliefs, said: Relations, n_one: int) -> Ties:
+def find_ties(reader: Reader, beliefs: Beliefs, said: Relations, n_one: tuple[int, int]) -> Ties:
     """What speaks for two groups being one.
 
     Parameters
@@ -67,8 +76,8 @@ def find_ties(reader: Reader, beliefs: Beliefs, said: Relations, n_one: int) -> 
     reader : Reader
     beliefs : Beliefs
     said : Relations
-    n_one : int
-        Pairs of the model's clusters that were asked about and are one.
+    n_one : (int, int)
+        Pairs of the model's clusters that were asked about and are one: alike, and far from each other.
     """
     alike, apart = _alike(_unsettled(reader, beliefs)), _apart(beliefs, said)
     of_model = np.array([bool(clusters) for clusters in beliefs.clusters])
@@ -79,15 +88,20 @@ def find_ties(reader: Reader, beliefs: Beliefs, said: Relations, n_one: int) -> 
         own[:, group] = own[group]
     order = np.argsort(-beliefs.shares.sum(axis=0), kind="stable").argsort()
     larger = order[None] < order[:, None]
-    exposure = OF_GROUPS + float(alike[told].sum()) + ONE_ALIKE * n_one
-    return Ties(alike, own, larger & ~apart, ONE + n_one, exposure)
+    near, far = n_one
+    others = max(1, len(alike) - 1)
+    looked_at = (
+        OF_NEAR + float(alike[told].sum()) + ONE_ALIKE * near,
+        OF_FAR + (float(told.sum()) + far) / others,
+    )
+    return Ties(alike, own, larger & ~apart, ((ONE + near, looked_at[0]), (ONE + far, looked_at[1])))
 
 
 def _alike(shares: Floats) -> Floats:
     overlap = shares.T @ shares
     own = np.maximum(overlap.diagonal(), 1e-9)
     alike = overlap / np.minimum(own[:, None], own[None])
-    return np.asarray(alike / (alike + _ALIKE) + 1 / max(1, len(own) - 1), dtype=np.float32)
+    return np.asarray(alike / (alike + _ALIKE), dtype=np.float32)
 
 
 def _unsettled(reader: Reader, beliefs: Beliefs) -> Floats:

@@ -60,7 +60,7 @@ class Question:
     metadata : mapping of str to float
         What the journal keeps of it: "wrong", the share of samples that is expected to be wrong;
         "follow", how many samples would take after the first one; "drawn", 1 where that one was drawn at
-        random, else 0.
+        random, else 0; "far", 1 where two clusters are not alike, else 0.
     earlier : (int, ...)
         Entries of an earlier answer, where it is asked again.
     before : bool or None
@@ -181,7 +181,12 @@ class Questions:
         rows = int(self.rows[found[0]]), int(self.rows[found[1]])
         asked, beliefs = session.proposal, session.beliefs
         drawn = float(session.drawn)
-        metadata = {"wrong": session.share_wrong, "follow": asked.mass, "drawn": drawn}
+        metadata = {
+            "wrong": session.share_wrong,
+            "follow": asked.mass,
+            "drawn": drawn,
+            "far": float(asked.far),
+        }
         names = {bench.names[row] for row in rows}
         again = [one for one in asked_in(bench.journal.active()) if set(one.names) == names]
         if again:
