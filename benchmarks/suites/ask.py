@@ -22,6 +22,9 @@ Groups that are not alike have a rate of their own (1 of 12): with one rate for 
 that were one made all others suspect (objects 51-100 of COIL-100: 8.9 points too high, the interval held the
 truth at 75% of the stops).
 
+With 250 speakers of 6 recordings each no rule helps within 200 answers, and this one makes 42% wrong 46%:
+samples follow those near them into 100 new groups. That is not mended.
+
 Calibration then was tried on 31 data sets with little and on 14 with much overlap, at 0, 6, 10, 20, 30, 50,
 80, 100, 150 and 200 answers (points off, mean, ECE at 50, share of the stops at which the interval holds the
 truth, its width in points):
