@@ -14,7 +14,14 @@ from sklearn.datasets import make_moons
 
 from coterie import CollapseWarning, InputError, Pairs, SelfDistillation
 from coterie.data.neighbor_batches import NeighborBatches
-from coterie.methods.feature_starts import agreed, nearest_neighbors, refine, starting_clusters
+from coterie.methods.feature_starts import (
+    agreed,
+    nearest_neighbors,
+    refine,
+    starting_clusters,
+    usual_neighbors,
+)
+from coterie.methods.head_choice import best_of, information_of_clusters
 from coterie.methods.known_groups import named_groups, spread_groups
 from coterie.methods.neighbor_graphs import diffusion_map, neighbor_graph, self_tuned_graph, shared_graph
 from coterie.methods.starting_layer import class_layer
@@ -67,15 +74,40 @@ def test_digits(all_digits: tuple[Array, Array]) -> None:
     assert clustering_accuracy(y, model.labels_) > clustering_accuracy(y, by_centers) + 0.04
 
 
-def test_the_head_of_lowest_loss_predicts() -> None:
-    X, _ = clouds(300, 3, 0)
-    model = SelfDistillation(3, **QUICK).fit(X)
+def test_the_head_of_lowest_loss_predicts_with_pairs() -> None:
+    X, y = clouds(300, 3, 0)
+    X = np.concatenate([X, X[:, ::-1]], axis=1)
+    model = SelfDistillation(3, **QUICK).fit(X, pairs=Pairs.from_labels(y, 5, random_state=0))
     head = model.runs_[0]["head"]
-    assert head in ("diffusion", "graph", "centers")
+    assert head in ("diffusion", "graph", "ward", "centers")
     network = model.network_
     assert isinstance(network, HeadsNetwork)
     values = network.named(network(torch.from_numpy(X)))
     torch.testing.assert_close(values["logits"], values[f"logits/{head}"])
+
+
+@pytest.mark.parametrize(("k", "size", "width"), [(60, 6, 64), (40, 5, 400), (25, 4, 32)])
+def test_many_small_clusters_stay(k: int, size: int, width: int) -> None:
+    """Groups on a sphere of fewer samples than the usual ten neighbors."""
+    rng = np.random.default_rng(k)
+    y = np.repeat(np.arange(k), size)
+    X = (rng.normal(size=(k, width))[y] + 0.8 * rng.normal(size=(len(y), width))).astype(np.float32)
+    model = SelfDistillation(k, **QUICK).fit(X)
+    by_centers = KMeans(k, n_init=5, random_state=0).fit_predict(X)
+    assert model.n_clusters_ == k
+    assert clustering_accuracy(y, model.labels_) >= max(0.9, clustering_accuracy(y, by_centers))
+
+
+@pytest.mark.parametrize(("k", "width"), [(5, 2), (12, 2), (6, 3), (20, 5), (8, 12)])
+def test_few_columns_are_no_worse_than_by_centers(k: int, width: int) -> None:
+    """Mixtures away from 0, whose direction says little, of sizes 1 to 3."""
+    rng = np.random.default_rng(10 * k + width)
+    y = np.repeat(np.arange(k), rng.integers(20, 60, k))
+    centers = rng.uniform(-1, 1, size=(k, width)) * k ** (1 / width) * 2.5 + 4
+    X = (centers[y] + 0.5 * rng.normal(size=(len(y), width))).astype(np.float32)
+    by_centers = KMeans(k, n_init=10, random_state=0).fit_predict(X)
+    model = SelfDistillation(k, **QUICK).fit(X)
+    assert clustering_accuracy(y, model.labels_) > clustering_accuracy(y, by_centers) - 0.02
 
 
 def test_pairs_are_learnt(all_digits: tuple[Array, Array]) -> None:
@@ -175,6 +207,45 @@ def test_a_layer_continues_a_clustering() -> None:
     features = torch.from_numpy(X - X.mean(axis=0))
     weight, bias = class_layer(features, torch.from_numpy(y), 3)
     assert ((features @ weight.T + bias).argmax(dim=1).numpy() == y).mean() > 0.95
+
+
+def test_a_layer_keeps_clusters_between_others() -> None:
+    """On a line, regression on the labels gives the middle one of three to its neighbors."""
+    y = np.repeat(np.arange(7), 20)
+    line = (y - 3 + 0.1 * np.random.default_rng(0).normal(size=140))[:, None]
+    features = torch.from_numpy((line - line.mean()).astype(np.float32))
+    weight, bias = class_layer(features, torch.from_numpy(y), 8)
+    assert (weight.shape, bias.shape) == ((8, 1), (8,))
+    np.testing.assert_array_equal((features @ weight.T + bias).argmax(dim=1).numpy(), y)
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n_clusters", "wanted"),
+    [(5000, 10, 10), (1500, 250, 3), (250, 50, 2), (3, 3, 2), (2, 1, 1)],
+)
+def test_neighbors_by_the_size_of_clusters(n_samples: int, n_clusters: int, wanted: int) -> None:
+    assert usual_neighbors(n_samples, n_clusters) == wanted
+
+
+def test_information_of_clusters() -> None:
+    """Each of two parts: neighbors of clusters of equal size say log k, places the variance that is left."""
+    y = np.repeat(np.arange(4), 10)
+    points = (10.0 * y[:, None] + np.tile([-1.0, 1.0], 20)[:, None]).astype(np.float32)
+    near = np.arange(40)[:, None] ^ 1  # of the same cluster
+    right = information_of_clusters(y, points, near)
+    assert right == pytest.approx(np.log(4) + np.log(126 / 1))
+    assert information_of_clusters(np.zeros(40, dtype=np.int64), points, near) == pytest.approx(0, abs=1e-6)
+    assert information_of_clusters(y // 2, points, near) < right
+    assert best_of({"all": y * 0, "half": y // 2, "four": y}, points, near) == "four"
+
+
+def test_training_that_spoils_a_start_is_taken_back() -> None:
+    X, y = rings(300, 4, 0)
+    model = SelfDistillation(4, learning_rate=10.0, max_steps=30, random_state=0).fit(X)
+    assert clustering_accuracy(y, model.labels_) > 0.98
+    (run,) = model.runs_
+    assert run["trained"] is False
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
 
 
 def test_starts_of_one_cluster_and_neighbors_of_none() -> None:

@@ -36,6 +36,7 @@ from coterie.nn import BackboneSpec, ClusterNetwork, Features, auto_backbone, bu
 from coterie.params.shared import ClustererParams
 
 if TYPE_CHECKING:
+    from coterie.methods.head_choice import HeadChoice
     from coterie.methods.on_features import Beginning
 
 
@@ -53,6 +54,8 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
     _on_features: bool = False
     # clusters that a fit begins with, where its method takes some
     _given: IntArray | None = None
+    # while a fit runs: how a method with several heads chooses among them
+    _choice: HeadChoice | None = None
 
     labels_: IntArray
     members_: list[ClusterNetwork]

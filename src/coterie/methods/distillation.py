@@ -34,12 +34,17 @@ from coterie.methods.feature_starts import (
     HEADS,
     nearest_neighbors,
     starting_clusters,
+    usual_neighbors,
 )
+from coterie.methods.forward import embedding
+from coterie.methods.head_choice import HeadChoice
 from coterie.methods.known_groups import named_groups, spread_groups
 from coterie.methods.neighbor_graphs import Ints, Points
 from coterie.methods.on_features import check_distinct, count_if_asked
 from coterie.methods.starting_layer import StartingLayer
 from coterie.nn import HeadsNetwork, Network, build_heads_network, channels_last
+from coterie.nn.backbone import flat_size
+from coterie.nn.features import WIDE
 from coterie.params import parameters
 from coterie.params.distillation import SelfDistillationParams
 
@@ -48,7 +53,6 @@ DROPOUT, SMOOTHING = 0.5, 0.1
 SURE = 0.7
 # share of the teacher's weights that is kept in a step
 KEEP = 0.99
-USUAL_NEIGHBORS = 10
 WEIGHTS = {"self_label": 1.0, "neighbors": 1.0}
 # they are few, and to be kept where the features say otherwise
 PAIRS_WEIGHT = 5.0
@@ -115,11 +119,13 @@ class DistillationObjective(Objective):
 @parameters
 class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
     """
-    Made for features of a pretrained encoder. Three clusterings are the start: around centers (k-means),
-    along the graph of nearest neighbors (spectral), and by diffusion on it. Each is continued by a linear
-    head, which learns from a teacher, the moving average of its weights: the labels of the samples that the
-    teacher is sure of (section 2.3 of SCAN), and the information that a sample's cluster has about its
-    neighbor's (equation 4 of TEMI). The head of lowest loss is kept; `runs_` says which one.
+    Made for features of a pretrained encoder. Four clusterings are the start: around centers (k-means),
+    along the graph of nearest neighbors (spectral), by diffusion on it, and by merging (Ward). Each is
+    continued by a linear head, which learns from a teacher, the moving average of its weights: the labels of
+    the samples that the teacher is sure of (section 2.3 of SCAN), and the information that a sample's cluster
+    has about its neighbor's (equation 4 of TEMI). Of the heads before and after training, the one is kept
+    whose clusters have most information about neighbors and about the position of samples; `runs_` names it.
+    With pairs, or from given clusters, it is the trained head of lowest loss.
 
     Attributes
     ----------
@@ -132,7 +138,7 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
     >>> from coterie import SelfDistillation
     >>> X, _ = load_digits(return_X_y=True)
     >>> model = SelfDistillation(n_clusters=10, max_steps=40, random_state=0).fit(X)
-    >>> model.predict_proba(X[:2]).shape, model.runs_[0]["head"] in ("diffusion", "graph", "centers")
+    >>> model.predict_proba(X[:2]).shape, model.runs_[0]["head"] in ("diffusion", "graph", "ward", "centers")
     ((2, 10), True)
     """
 
@@ -166,7 +172,7 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
         """
         samples = self._check_samples(X, reset=True)
         self._check_common(len(samples))
-        n_neighbors = self._check_neighbors(len(samples))
+        self._check_neighbors(len(samples))
         if pairs is not None:
             check_pairs(pairs, len(samples), self.n_clusters)
         # counted among the features, which the network below gives
@@ -177,16 +183,32 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
         self.n_clusters_estimate_ = count_if_asked(self.n_clusters, points, seed)
         if self.n_clusters_estimate_ is not None:
             self.n_outputs_ = self.n_clusters_estimate_["n_clusters"]
-        clusters = self._clusters(samples, points, seed, pairs)
+        clusters, are_found = self._clusters(samples, points, seed, pairs)
         labels = [clusters[head] for head in HEADS]
         start = StartingLayer(labels, self.n_outputs_, self._normalises(), "all_heads")
         recipe = self._override(RECIPE)
-        sampler = NeighborBatches(nearest_neighbors(points, n_neighbors), recipe.batch_size, pairs=pairs)
+        near = nearest_neighbors(points, self._choose_neighbors(len(samples)))
+        sampler = NeighborBatches(near, recipe.batch_size, pairs=pairs)
         objective = DistillationObjective(sampler, start, has_pairs=pairs is not None)
         augment = self._choose_augment(wanted=False)
         given = () if self._given is None else (self._given,)
         supervision = data_digest(*pair_columns(pairs), *given)
-        return self._train(samples, Training(objective, recipe, self._restarts_or(1), augment, supervision))
+        # what pairs say against the features is not to be undone
+        self._choice = HeadChoice(points, near, start) if are_found and pairs is None else None
+        self._train(samples, Training(objective, recipe, self._restarts_or(1), augment, supervision))
+        self._choice = None
+        return self
+
+    def _describe(self, samples: SampleArray) -> None:
+        """Predict by the head that says most, where it was not pairs or a former fit that chose."""
+        if self._choice is not None:
+            for place, member in enumerate(self.members_):
+                assert isinstance(member, HeadsNetwork)
+                kept = self._choice.keep(member, self._map(samples, embedding, member))
+                if place == 0:
+                    (chosen,) = (info for info in self.runs_ if info["chosen"])
+                    chosen |= kept
+        super()._describe(samples)
 
     def begin_with(self, labels: Any) -> Self:
         """Let `fit` begin with given clusters of its samples. Not a parameter; `clone` drops it.
@@ -223,31 +245,38 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
         backbone = "features" if self._normalises() else self._choose_backbone()
         network = build_heads_network(
-            backbone, self.sample_shape_, self.n_outputs_, seed, heads=HEADS, dropout=DROPOUT
+            backbone, self.sample_shape_, self.n_outputs_, seed, heads=HEADS, dropout=self._choose_dropout()
         )
         return channels_last(network.float())
+
+    def _choose_dropout(self) -> float:
+        """None of few features: each says too much."""
+        is_narrow = self._normalises() and flat_size(self.sample_shape_) < WIDE
+        return 0.0 if is_narrow else DROPOUT
 
     def _normalises(self) -> bool:
         """Whether the network only normalises features."""
         return isinstance(self.backbone, str) and self.backbone in (AUTO, "features")
 
-    def _check_neighbors(self, n_samples: int) -> int:
-        if self.n_neighbors == AUTO:
-            return min(USUAL_NEIGHBORS, n_samples - 1)
-        if int(self.n_neighbors) >= n_samples:
+    def _check_neighbors(self, n_samples: int) -> None:
+        if self.n_neighbors != AUTO and int(self.n_neighbors) >= n_samples:
             raise InputError(f"n_neighbors={self.n_neighbors} must be < n_samples={n_samples}")
+
+    def _choose_neighbors(self, n_samples: int) -> int:
+        if self.n_neighbors == AUTO:
+            return usual_neighbors(n_samples, self.n_outputs_)
         return int(self.n_neighbors)
 
     def _clusters(
         self, samples: SampleArray, points: Points, seed: int, pairs: Pairs | None
-    ) -> Mapping[str, Ints]:
-        """Where each head begins: with given clusters, those that pairs name, or three clusterings."""
+    ) -> tuple[Mapping[str, Ints], bool]:
+        """Where each head begins, and whether with four clusterings that were found, not with known ones."""
         if self._given is not None:
-            return dict.fromkeys(HEADS, self._check_given(self._given, len(samples)))
+            return dict.fromkeys(HEADS, self._check_given(self._given, len(samples))), False
         start = self._start
         if isinstance(start, NeuralClusterer) and start.n_outputs_ == self.n_outputs_:
-            return dict.fromkeys(HEADS, start._most_probable(samples))
+            return dict.fromkeys(HEADS, start._most_probable(samples)), False
         named = None if pairs is None else named_groups(pairs, len(points), self.n_outputs_)
         if named is not None:
-            return dict.fromkeys(HEADS, spread_groups(points, named, self.n_outputs_))
-        return starting_clusters(points, self.n_outputs_, seed)
+            return dict.fromkeys(HEADS, spread_groups(points, named, self.n_outputs_)), False
+        return starting_clusters(points, self.n_outputs_, seed), True

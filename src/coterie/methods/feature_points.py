@@ -29,7 +29,7 @@ def feature_points(estimator: NeuralEstimator, samples: SampleArray, seed: int) 
     source = ScaledSource(samples, scaling, torch.device("cpu"))
     features: Points = map_samples(source, network, estimator._outputs, embedding, estimator.threads)
     n_zero = int((~features.any(axis=1)).sum())
-    if n_zero and isinstance(network.backbone, Features):
+    if n_zero and isinstance(network.backbone, Features) and network.backbone.is_wide:
         warnings.warn(
             f"X has {n_zero} samples that are 0 in every feature, which have no direction: they are all "
             "taken to be alike; check how the features were made",

@@ -17,14 +17,13 @@ from coterie.methods.base import AUTO
 from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.community_count import count_communities
 from coterie.methods.feature_points import feature_points
-from coterie.methods.feature_starts import starting_clusters
+from coterie.methods.feature_starts import nearest_neighbors, starting_clusters, usual_neighbors
+from coterie.methods.head_choice import best_of
 from coterie.methods.known_groups import named_groups, spread_groups
 from coterie.methods.neighbor_graphs import Ints, Points
 from coterie.methods.starting_layer import StartingLayer
 from coterie.nn import Features
 
-# The clustering that is taken where nothing is known.
-USUAL = "diffusion"
 # Standard deviations by which pairs have to speak for another one.
 SURE_LEAD = 2.0
 
@@ -80,7 +79,8 @@ def begin_on_features(
     elif pairs is not None:
         labels, words = spread_pairs(points, pairs, k, seed)
     else:
-        labels, words = starting_clusters(points, k, seed)[USUAL], f"clusters of the features ({USUAL})"
+        found, name = _starts(points, k, seed)
+        labels, words = found[name], f"clusters of the features ({name})"
     centers = isinstance(estimator._make_network(0).backbone, Features)
     return Beginning(labels, StartingLayer([labels], k, centers), words)
 
@@ -109,8 +109,8 @@ def spread_labels(points: Points, codes: Ints, n_clusters: int, seed: int) -> tu
     n_named = int(codes.max()) + 1
     named, words = codes, f"{int((codes >= 0).sum())} labels, spread over the graph of nearest neighbors"
     if n_named < n_clusters:
-        found = starting_clusters(points, n_clusters, seed)[USUAL]
-        named = with_unnamed(codes, found, n_clusters)
+        found, name = _starts(points, n_clusters, seed)
+        named = with_unnamed(codes, found[name], n_clusters)
         words += f", and {n_clusters - n_named} clusters of the features that no label names"
     return spread_groups(points, named, n_clusters, held=codes), words
 
@@ -121,26 +121,32 @@ def spread_pairs(points: Points, pairs: Pairs, n_clusters: int, seed: int) -> tu
     if named is not None:
         words = f"{n_clusters} groups that the pairs name, spread over the graph of nearest neighbors"
         return spread_groups(points, named, n_clusters), words
-    found = starting_clusters(points, n_clusters, seed)
-    name = chosen_by(found, pairs)
+    found, usual = _starts(points, n_clusters, seed)
+    name = chosen_by(found, usual, pairs)
     return found[name], f"clusters of the features ({name}) that the pairs speak for"
 
 
-def chosen_by(found: Mapping[str, Ints], pairs: Pairs) -> str:
+def _starts(points: Points, n_clusters: int, seed: int) -> tuple[Mapping[str, Ints], str]:
+    """Clusterings of points (n, d), and the name of the one to take where nothing is known."""
+    found = starting_clusters(points, n_clusters, seed)
+    near = nearest_neighbors(points, usual_neighbors(len(points), n_clusters))
+    return found, best_of(found, points, near)
+
+
+def chosen_by(found: Mapping[str, Ints], usual: str, pairs: Pairs) -> str:
     """The clustering that pairs speak for: the usual one unless another keeps clearly more of them.
 
     Of the pairs that one of the two keeps and the other breaks, the difference has to exceed two standard
     deviations of what chance would give: a hundred random pairs say little.
     """
     kept = {name: pairs_kept(labels, pairs) for name, labels in found.items()}
-    usual = kept[USUAL]
 
     def lead(name: str) -> float:
-        gained, lost = (kept[name] & ~usual).sum(), (usual & ~kept[name]).sum()
+        gained, lost = (kept[name] & ~kept[usual]).sum(), (kept[usual] & ~kept[name]).sum()
         return float((gained - lost) / max(1.0, (gained + lost) ** 0.5))
 
     best = max(found, key=lead)
-    return best if lead(best) > SURE_LEAD else USUAL
+    return best if lead(best) > SURE_LEAD else usual
 
 
 def pairs_kept(labels: Ints, pairs: Pairs) -> npt.NDArray[np.bool_]:

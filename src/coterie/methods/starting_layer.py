@@ -13,8 +13,11 @@ from torch.nn import functional
 
 from coterie.methods.neighbor_graphs import Ints
 
-# The layer's components, its penalty (a share of their variance), the size of its logits.
-COMPONENTS, RIDGE, SCALE = 256, 0.01, 10.0
+COMPONENTS, SHRINKAGE = 256, 0.1
+# Median difference between a sample's two largest logits. Mean ACC of three heads with 1, 2 and 8: CIFAR-10
+# tuning images .74, .73, .71; 250 characters of Omniglot, six samples each, .32, .33, .34.
+MARGIN = 2.0
+_TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -96,15 +99,29 @@ class StartingCentroids:
 def class_layer(features: Tensor, labels: Tensor, n_clusters: int) -> tuple[Tensor, Tensor]:
     """A linear layer that gives centred features (n, d) the labels (n,): weight (k, d) and bias (k,).
 
-    Ridge regression on the labels, in the first principal components.
+    A linear discriminant in the first principal components, all clusters alike likely. Regression on the
+    labels lost a fifth of 250 clusters between others.
     """
-    n_components = min(COMPONENTS, *features.shape)
-    _, _, axes = torch.pca_lowrank(features, n_components, center=False, niter=2)
+    _, _, axes = torch.pca_lowrank(features, min(COMPONENTS, *features.shape), center=False, niter=2)
     inside = features @ axes
     wanted = functional.one_hot(labels, n_clusters).to(features)
-    shares = wanted.mean(dim=0)
-    # the floor: constant features have no variance
-    penalty = (RIDGE * inside.square().sum() / n_components).clamp_min(1e-6)
-    gram = inside.T @ inside + penalty * torch.eye(n_components, device=features.device)
-    solved = torch.linalg.solve(gram, inside.T @ (wanted - shares))
-    return SCALE * (axes @ solved).T, SCALE * shares
+    means = (wanted.T @ inside) / wanted.sum(dim=0).clamp_min(1)[:, None]
+    weight = torch.linalg.solve(_within(inside - means[labels]), means.T).T
+    bias = -(weight * means).sum(dim=1) / 2
+    logits = inside @ weight.T + bias
+    best = logits.topk(min(2, n_clusters), dim=1).values
+    scale = MARGIN / (best[:, 0] - best[:, -1]).median().clamp_min(_TINY)
+    return scale * (axes @ weight.T).T, scale * _last(bias, wanted.any(dim=0), logits)
+
+
+def _within(deviations: Tensor) -> Tensor:
+    """Covariance (q, q) of deviations (n, q) from the means of their clusters, shrunk."""
+    covariance = deviations.T @ deviations / len(deviations)
+    # the floor: clusters of equal samples have no variance
+    even = covariance.diagonal().mean().clamp_min(_TINY) * torch.eye(len(covariance)).to(covariance)
+    return (1 - SHRINKAGE) * covariance + SHRINKAGE * even
+
+
+def _last(bias: Tensor, used: Tensor, logits: Tensor) -> Tensor:
+    """Biases (k,), those of clusters without samples below all logits."""
+    return torch.where(used, bias, logits.min() - 1)

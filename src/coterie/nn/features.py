@@ -11,13 +11,16 @@ from coterie.nn.backbone import Backbone, flat_size
 
 # of a sample whose features are all 0, which has no direction
 _LEAST_NORM = 1e-12
+# Of fewer features the length says much: k-means of 11 mixtures of 2 to 5 columns, ACC .71 as they are, .54
+# as directions.
+WIDE = 32
 
 
 class Features(Backbone):
     """Signed square roots of the features, scaled to length 1 and moved to mean 0.
 
     The square root holds back the few features that are large; of features that are not negative, the
-    distance of two samples is then Hellinger's.
+    distance of two samples is then Hellinger's. Fewer than 32 features are only moved to mean 0.
 
     Parameters
     ----------
@@ -33,8 +36,10 @@ class Features(Backbone):
 
     Examples
     --------
+    >>> Features((32,))(torch.tensor([[9.0, -16.0] + 30 * [0.0]]))[0, :2]
+    tensor([ 0.6000, -0.8000])
     >>> Features((2,))(torch.tensor([[9.0, -16.0]]))
-    tensor([[ 0.6000, -0.8000]])
+    tensor([[  9., -16.]])
     """
 
     def __init__(self, sample_shape: Sequence[int]) -> None:
@@ -45,8 +50,14 @@ class Features(Backbone):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x ``(b, *sample_shape)`` to the embedding (b, d)."""
-        features: Tensor = (unit_features(x.flatten(1)) - self.center) * self.factor
+        flat = x.flatten(1)
+        features: Tensor = ((unit_features(flat) if self.is_wide else flat) - self.center) * self.factor
         return features
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the directions of samples are compared."""
+        return self.out_features >= WIDE
 
 
 def unit_features(x: Tensor) -> Tensor:

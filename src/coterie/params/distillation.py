@@ -29,7 +29,7 @@ class SelfDistillationParams(ClustererParams):
     n_neighbors: int | Literal["auto"] = param(
         default="auto",
         check=Range(1),
-        text='Number of nearest neighbors of each sample. "auto": 10, or all other samples if fewer.',
+        text='Number of nearest neighbors of each sample. "auto": 2 to 10, half of the mean cluster.',
     )
     backbone: str | Callable[..., Any] = param(
         default="auto",
@@ -37,7 +37,7 @@ class SelfDistillationParams(ClustererParams):
         shapes_network=True,
         text="""
         Network below the output layers, by name. "auto": "features", which only normalises: signed square
-        roots, scaled to length 1.
+        roots, scaled to length 1; fewer than 32 features stay as they are.
         """,
         python_text=MODULES,
     )
