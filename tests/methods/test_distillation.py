@@ -14,6 +14,7 @@ from sklearn.datasets import make_moons
 
 from coterie import CollapseWarning, InputError, Pairs, SelfDistillation
 from coterie.data.neighbor_batches import NeighborBatches
+from coterie.methods.community_count import count_communities
 from coterie.methods.feature_starts import (
     agreed,
     nearest_neighbors,
@@ -282,7 +283,24 @@ def test_clusters_are_counted(k: int) -> None:
     assert estimate is not None
     assert model.n_outputs_ == estimate["n_clusters"] == k
     assert estimate["lowest"] <= k <= estimate["highest"]
-    assert [row["neighbors"] for row in estimate["tried"]] == [7, 10, 15, 20]
+    counted = [row["communities"] for row in estimate["tried"] if row["counts"]]
+    assert (min(counted), max(counted)) == (estimate["lowest"], estimate["highest"])
+
+
+@pytest.mark.parametrize(("k", "size"), [(30, 36), (40, 10), (60, 6), (100, 5)])
+def test_small_clusters_are_counted(k: int, size: int) -> None:
+    """Of fewer samples than the largest graph has neighbors: within a tenth."""
+    rng = np.random.default_rng(k)
+    points = rng.normal(size=(k, 40)).repeat(size, axis=0) + 0.5 * rng.normal(size=(k * size, 40))
+    assert abs(count_communities(points.astype(np.float32), k * size // 2, 0)["n_clusters"] - k) <= k / 10
+
+
+def test_unequal_clusters_are_counted() -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.linspace(6, 60, 30).astype(int)
+    centers = rng.normal(size=(30, 40)).repeat(sizes, axis=0)
+    points = (centers + 0.4 * rng.normal(size=centers.shape)).astype(np.float32)
+    assert 27 <= count_communities(points, len(points) // 2, 0)["n_clusters"] <= 33
 
 
 def test_equal_samples_are_one_cluster() -> None:

@@ -36,7 +36,6 @@ from coterie.methods.feature_starts import (
     starting_clusters,
     usual_neighbors,
 )
-from coterie.methods.forward import embedding
 from coterie.methods.head_choice import HeadChoice
 from coterie.methods.known_groups import named_groups, spread_groups
 from coterie.methods.neighbor_graphs import Ints, Points
@@ -125,7 +124,7 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
     the samples that the teacher is sure of (section 2.3 of SCAN), and the information that a sample's cluster
     has about its neighbor's (equation 4 of TEMI). Of the heads before and after training, the one is kept
     whose clusters have most information about neighbors and about the position of samples; `runs_` names it.
-    With pairs, or from given clusters, it is the trained head of lowest loss.
+    With pairs, a vote, or from given clusters, it is the trained head of lowest loss.
 
     Attributes
     ----------
@@ -200,14 +199,11 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
         return self
 
     def _describe(self, samples: SampleArray) -> None:
-        """Predict by the head that says most, where it was not pairs or a former fit that chose."""
-        if self._choice is not None:
-            for place, member in enumerate(self.members_):
-                assert isinstance(member, HeadsNetwork)
-                kept = self._choice.keep(member, self._map(samples, embedding, member))
-                if place == 0:
-                    (chosen,) = (info for info in self.runs_ if info["chosen"])
-                    chosen |= kept
+        """Predict by the head that says most; members of a vote, which begin alike, by the trained ones."""
+        if self._choice is not None and len(self.members_) == 1:
+            assert isinstance(self.network_, HeadsNetwork)
+            (chosen,) = (info for info in self.runs_ if info["chosen"])
+            chosen |= self._choice.keep(self.network_, self._embed(samples))
         super()._describe(samples)
 
     def begin_with(self, labels: Any) -> Self:

@@ -23,7 +23,7 @@ class SelfDistillationParams(ClustererParams):
         kw_only=False,
         text="""
         Number of clusters, at most the number of distinct samples. "auto": the median number of communities
-        in four graphs of nearest neighbors; see `n_clusters_estimate_`.
+        in several graphs of nearest neighbors; see `n_clusters_estimate_`.
         """,
     )
     n_neighbors: int | Literal["auto"] = param(
