@@ -23,6 +23,7 @@ from coterie.data.arrays import SampleArray, data_digest
 from coterie.data.neighbor_batches import NeighborBatches
 from coterie.engine.objective import Modules, Objective, Phase
 from coterie.engine.recipe import Recipe
+from coterie.engine.runtime import own_random_numbers
 from coterie.losses.ccl import ccl_matrix
 from coterie.losses.distillation import confident_labels, neighbor_information, self_label
 from coterie.losses.pairs import full_precision
@@ -202,8 +203,11 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
         """Predict by the head that says most; members of a vote, which begin alike, by the trained ones."""
         if self._choice is not None and len(self.members_) == 1:
             assert isinstance(self.network_, HeadsNetwork)
+            assert self._team is not None
+            found = self._embed(samples)
             (chosen,) = (info for info in self.runs_ if info["chosen"])
-            chosen |= self._choice.keep(self.network_, self._embed(samples))
+            with own_random_numbers(self._team):
+                chosen |= self._choice.keep(self.network_, found)
         super()._describe(samples)
 
     def begin_with(self, labels: Any) -> Self:

@@ -70,7 +70,7 @@ def _about_places(labels: Ints, points: Points) -> float:
 class HeadChoice:
     """Keeps the head whose clusters say most: trained, or as it began.
 
-    A start that training has made worse is so taken up again.
+    A start that training has made worse is so taken up again. It seeds torch's generator.
 
     Attributes
     ----------
@@ -87,6 +87,7 @@ class HeadChoice:
     def keep(self, network: HeadsNetwork, embedding: npt.NDArray[np.float32]) -> Mapping[str, str | bool]:
         """Predict by the best head, in place: its name in "head", and whether it is the trained one."""
         features = torch.from_numpy(embedding)
+        torch.default_generator.manual_seed(0)  # the layer's components are found from random directions
         begun = _heads(self.start.layer(features), len(network.heads))
         trained = _heads(network.all_heads.state_dict(prefix="all_heads."), len(network.heads))
         found = [(head, True, part) for head, part in zip(network.heads, trained, strict=True)]
