@@ -6,10 +6,10 @@ give the answers; the errors are those of all rows. The committed records of ccn
 the page had before it asked by that of `coterie.ask`; those of ddc and adc are of that of `coterie.ask`
 before every tenth question was about two clusters.
 
-After DDC the fit loses what the answers say: the labels of `LabelingSession` itself, without a fit, were wrong
-at 11.0 / 9.8 / 8.1% after 25 / 50 / 100 answers (draws 100 to 107, by hand, the present rule), against 17.8 /
-14.5 / 13.2% in the records. Pairs drawn from those of these labels that are at least .9 likely mend little
-(draw 100: 11.7 instead of 12.1%): DDC follows its own loss.
+After DDC the fit loses what the answers say: the labels of `LabelingSession` itself, without a fit, were
+wrong at 11.0 / 9.8 / 8.1% after 25 / 50 / 100 answers (draws 100 to 107, by hand, the present rule), against
+17.8 / 14.5 / 13.2% in the records. Pairs drawn from those of these labels that are at least .9 likely mend
+little (draw 100: 11.7 instead of 12.1%): DDC follows its own loss.
 """
 
 from __future__ import annotations
