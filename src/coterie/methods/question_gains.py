@@ -164,7 +164,8 @@ class Chooser:
         for at in np.argsort(-gains[ones, others], kind="stable").tolist():
             a, b = int(ones[at]), int(others[at])
             if all(known.is_open(row, beliefs.groups[b]) for row in beliefs.groups[a]):
-                question = self._typical(beliefs, a), self._typical(beliefs, b)
+                ends = self._typical(beliefs, a), self._typical(beliefs, b)
+                question = min(ends), max(ends)  # whatever the order in which the groups became known
                 gain, mass, expected = float(gains[a, b]), float(smaller[a, b]), float(one[a, b])
                 far = outlook.ties.is_far(a, b)
                 return Proposal(question, gain, mass, expected, groups=True, far=far)
