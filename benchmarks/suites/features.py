@@ -2,7 +2,18 @@
 
 The library's encoders make the features, once. Labels measure at the end; nothing was tuned on these rows.
 The committed records of chosen pairs are of the rule of `coterie.ask` before every tenth question was about
-two clusters.
+two clusters. Those of pairs and ADC, and the counts of CIFAR-10, are of the starts and the output layer before
+Ward's clusters were among them.
+
+Long tails, tried on COIL-100's objects 1-50 and CIFAR-10's training images from 10,000 on, cut in the same
+way, three draws, balanced accuracy on COIL-100 and on CIFAR-10: k-means .792 and .489; Ward .820 and .444,
+of neighbors alone .830 and .470; average linkage .811 and .433; complete linkage .766 and .405; spectral
+clustering of graphs of 3, 5, 10 neighbors .758, .755, .711 and .491, .509, .478; diffusion .743 and .475; a
+diagonal mixture .777 and .518; three times as many centers merged by Ward .839 and .502; average linkage by
+mutual reachability .759 and .453. None is ten points above k-means on either.
+
+Numbers of clusters: those of speakers are missed, as are 100 characters of Omniglot, ten samples each, whose
+groups overlap in every graph that was tried: 2 to 20 neighbors, weights by shared neighbors, components.
 """
 
 from __future__ import annotations
