@@ -2,8 +2,8 @@
 
 The library's encoders make the features, once. Labels measure at the end; nothing was tuned on these rows.
 The committed records of chosen pairs are of the rule of `coterie.ask` before every tenth question was about
-two clusters. Those of pairs and ADC, and the counts of CIFAR-10, are of the starts and the output layer before
-Ward's clusters were among them.
+two clusters. Those of pairs and ADC, and the counts of CIFAR-10, are of the starts and the output layer
+before Ward's clusters were among them.
 
 Long tails, tried on COIL-100's objects 1-50 and CIFAR-10's training images from 10,000 on, cut in the same
 way, three draws, balanced accuracy on COIL-100 and on CIFAR-10: k-means .792 and .489; Ward .820 and .444,
