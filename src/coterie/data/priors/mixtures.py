@@ -43,7 +43,10 @@ def mixture(rng: Rng, sizes: Sizes, n_columns: int) -> tuple[Points, Labels]:
 
 
 def directions(rng: Rng, sizes: Sizes, n_columns: int) -> tuple[Points, Labels]:
-    """Draw groups of unit vectors around random directions, as embeddings are.
+    """Draw groups around random directions, as embeddings are.
+
+    Groups scatter more along some columns than along others. Half of the tables are activations: their
+    negative cells are 0. Rows of half of the tables have length 1.
 
     Parameters
     ----------
@@ -54,16 +57,20 @@ def directions(rng: Rng, sizes: Sizes, n_columns: int) -> tuple[Points, Labels]:
     Returns
     -------
     points : float64 array of shape (n, n_columns)
-        Rows of length 1.
     labels : int64 array of shape (n,)
     """
     rank = int(rng.integers(2, n_columns + 1))
     basis = rng.normal(size=(rank, n_columns))
     centres = _unit(rng.normal(size=(len(sizes), rank)) @ basis)
-    noise = rng.uniform(0.3, 1.2) * np.exp(rng.normal(scale=0.2, size=len(sizes)))
+    noise = rng.uniform(0.3, 1.8) * np.exp(rng.normal(scale=0.2, size=len(sizes)))
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    scatter = rng.normal(size=(len(labels), n_columns)) / np.sqrt(n_columns)
-    return _unit(centres[labels] + noise[labels, None] * scatter), labels
+    stretch = _unit(rng.permutation(np.arange(1.0, n_columns + 1) ** -rng.uniform(0, 1))[None])
+    points = centres[labels] + noise[labels, None] * stretch * rng.normal(size=(len(labels), n_columns))
+    if rng.random() < 0.5:
+        points = np.maximum(points + rng.uniform(-0.5, 0.5) * np.abs(points).mean(), 0)
+    if rng.random() < 0.5:
+        points /= np.linalg.norm(points, axis=1, keepdims=True) + 1e-9
+    return points, labels
 
 
 def random_matrix(rng: Rng, d: int) -> Points:
