@@ -12,6 +12,7 @@ Labels = npt.NDArray[np.int64]
 Sizes = npt.NDArray[np.int64]
 Rng = np.random.Generator
 
+_NORMAL = 0.35  # share of mixtures of Gaussians alone
 _LARGEST_T = 6.0  # beyond it a sample of a t law is pulled in: one cell must not set a column's scale
 
 
@@ -30,11 +31,12 @@ def mixture(rng: Rng, sizes: Sizes, n_columns: int) -> tuple[Points, Labels]:
     points : float64 array of shape (n, n_columns)
     labels : int64 array of shape (n,)
     """
-    alike, spread = rng.random() < 0.4, rng.uniform(0, 1)
-    shared_law, shared_matrix = _choose_law(rng), random_matrix(rng, n_columns)
+    alike, spread, normal = rng.random() < 0.4, rng.uniform(0, 1), rng.random() < _NORMAL
+    shared_law = _gaussian if normal else _choose_law(rng)
+    shared_matrix = random_matrix(rng, n_columns)
     parts = []
     for size in sizes:
-        law = shared_law if alike else _choose_law(rng)
+        law = shared_law if alike or normal else _choose_law(rng)
         matrix = shared_matrix if alike and spread < 0.5 else random_matrix(rng, n_columns)
         parts.append(law(rng, int(size), n_columns) @ matrix * np.exp(rng.normal(scale=0.5 * spread)))
     centres = _separate(rng, _centres(rng, len(sizes), n_columns), parts)
