@@ -38,7 +38,7 @@ from coterie.engine.storage import read_tensors, write_tensors
 from coterie.engine.task import Task
 from coterie.engine.training import Session
 from coterie.methods.l2c import L2CObjective
-from coterie.methods.table_rows import WIDTH
+from coterie.methods.table_rows import WIDTH, table_rows
 from coterie.nn.set_network import ItemVectors, SetNetwork
 from coterie.nn.set_table import TableAttention
 
@@ -127,8 +127,8 @@ class TableBatches:
 
 
 def fill(X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """A table with constant columns up to `WIDTH`."""
-    return np.pad(X, ((0, 0), (0, WIDTH - X.shape[1])))
+    """A table with constant columns up to `WIDTH`, or as callers' wider tables arrive."""
+    return table_rows(X) if X.shape[1] > WIDTH else np.pad(X, ((0, 0), (0, WIDTH - X.shape[1])))
 
 
 def place_outliers(table: Table) -> npt.NDArray[np.int64]:

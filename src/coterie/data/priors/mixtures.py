@@ -12,6 +12,7 @@ Labels = npt.NDArray[np.int64]
 Sizes = npt.NDArray[np.int64]
 Rng = np.random.Generator
 
+_NORMAL = 0.35  # share of mixtures of Gaussians alone
 _LARGEST_T = 6.0  # beyond it a sample of a t law is pulled in: one cell must not set a column's scale
 
 
@@ -30,11 +31,12 @@ def mixture(rng: Rng, sizes: Sizes, n_columns: int) -> tuple[Points, Labels]:
     points : float64 array of shape (n, n_columns)
     labels : int64 array of shape (n,)
     """
-    alike, spread = rng.random() < 0.4, rng.uniform(0, 1)
-    shared_law, shared_matrix = _choose_law(rng), random_matrix(rng, n_columns)
+    alike, spread, normal = rng.random() < 0.4, rng.uniform(0, 1), rng.random() < _NORMAL
+    shared_law = _gaussian if normal else _choose_law(rng)
+    shared_matrix = random_matrix(rng, n_columns)
     parts = []
     for size in sizes:
-        law = shared_law if alike else _choose_law(rng)
+        law = shared_law if alike or normal else _choose_law(rng)
         matrix = shared_matrix if alike and spread < 0.5 else random_matrix(rng, n_columns)
         parts.append(law(rng, int(size), n_columns) @ matrix * np.exp(rng.normal(scale=0.5 * spread)))
     centres = _separate(rng, _centres(rng, len(sizes), n_columns), parts)
@@ -43,7 +45,10 @@ def mixture(rng: Rng, sizes: Sizes, n_columns: int) -> tuple[Points, Labels]:
 
 
 def directions(rng: Rng, sizes: Sizes, n_columns: int) -> tuple[Points, Labels]:
-    """Draw groups of unit vectors around random directions, as embeddings are.
+    """Draw groups around random directions, as embeddings are.
+
+    Groups scatter more along some columns than along others. Half of the tables are activations: their
+    negative cells are 0. Rows of half of the tables have length 1.
 
     Parameters
     ----------
@@ -54,16 +59,20 @@ def directions(rng: Rng, sizes: Sizes, n_columns: int) -> tuple[Points, Labels]:
     Returns
     -------
     points : float64 array of shape (n, n_columns)
-        Rows of length 1.
     labels : int64 array of shape (n,)
     """
     rank = int(rng.integers(2, n_columns + 1))
     basis = rng.normal(size=(rank, n_columns))
     centres = _unit(rng.normal(size=(len(sizes), rank)) @ basis)
-    noise = rng.uniform(0.3, 1.2) * np.exp(rng.normal(scale=0.2, size=len(sizes)))
+    noise = rng.uniform(0.3, 1.8) * np.exp(rng.normal(scale=0.2, size=len(sizes)))
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    scatter = rng.normal(size=(len(labels), n_columns)) / np.sqrt(n_columns)
-    return _unit(centres[labels] + noise[labels, None] * scatter), labels
+    stretch = _unit(rng.permutation(np.arange(1.0, n_columns + 1) ** -rng.uniform(0, 1))[None])
+    points = centres[labels] + noise[labels, None] * stretch * rng.normal(size=(len(labels), n_columns))
+    if rng.random() < 0.5:
+        points = np.maximum(points + rng.uniform(-0.5, 0.5) * np.abs(points).mean(), 0)
+    if rng.random() < 0.5:
+        points /= np.linalg.norm(points, axis=1, keepdims=True) + 1e-9
+    return points, labels
 
 
 def random_matrix(rng: Rng, d: int) -> Points:

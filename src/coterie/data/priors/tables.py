@@ -20,6 +20,7 @@ _LARGEST_RATIO = 50.0
 _ONE = 0.02  # share of tables of one cluster, and of one column, where the ranges allow them
 _TWO_COLUMNS = 0.4  # share of tables of two columns where the range allows them
 _SCENES, _DIRECTIONS = 0.45, 0.12
+_WIDE = 64  # tables of more columns are embeddings
 _OUTLIERS, _MOST_OUTLIERS = 0.2, 0.1
 
 
@@ -49,11 +50,12 @@ def synthetic_tables(
     """Draw tables with known clusters.
 
     A table is a mixture of parts with random laws and covariances, a scene of shapes in two or three
-    dimensions, or groups of directions on a sphere. It may then be warped by a random network, turned into a
-    subspace of more columns, widened by irrelevant or correlated columns, bent and rounded column by column,
-    and given outliers. Rows and columns come in random order. Parts that overlap too much count as one
-    cluster: see `merge_confused`. So a table may have fewer clusters than were drawn. Tables whose parts all
-    count as one are left out: one cluster is as rare as it is drawn.
+    dimensions, or groups of directions, as embeddings are; always the last where it has more than 64 columns.
+    It may then be warped by a random network, turned into a subspace of more columns, widened by irrelevant
+    or correlated columns, bent and rounded column by column, and given outliers. Rows and columns come in
+    random order. Parts that overlap too much count as one cluster: see `merge_confused`. So a table may have
+    fewer clusters than were drawn. Tables whose parts all count as one are left out: one cluster is as rare
+    as it is drawn.
 
     Parameters
     ----------
@@ -142,10 +144,10 @@ def _choose_sizes(rng: Rng, n: int, k: int) -> Sizes:
 def _draw_parts(rng: Rng, sizes: Sizes, d: int) -> tuple[Points, Labels]:
     """The clusters in d columns, before anything is done to them column by column."""
     kind = rng.random()
+    if d > _WIDE or (d >= 8 and _SCENES <= kind < _SCENES + _DIRECTIONS):
+        return directions(rng, sizes, d)
     if d >= 2 and kind < _SCENES:
         return _draw_scene(rng, sizes, d)
-    if d >= 8 and kind < _SCENES + _DIRECTIONS:
-        return directions(rng, sizes, d)
     relevant = d if d == 1 or rng.random() < 0.6 else int(rng.integers(1, d + 1))
     points, labels = mixture(rng, sizes, relevant)
     if rng.random() < 0.15 and relevant > 1:
