@@ -1,7 +1,9 @@
 """Put trained weights for tables into the package: ``python -m benchmarks.ship_tables FOLDER``.
 
-FOLDER is that of `benchmarks.train_tables`. The estimator is scored on the 37 development sets as its callers
-will use it; the weights are shipped only if the mean ARI is above that of the model in the package.
+FOLDER is that of `benchmarks.train_tables`. Of several folders, whose runs continue each other, the mean of
+the weights with the given shares is taken: ``FOLDER FOLDER --shares 0.7 0.3``. The estimator is scored on the
+37 development sets as its callers will use it; the weights are shipped only if the mean ARI is above that of
+the model in the package.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.metrics import adjusted_rand_score
+from torch import Tensor
 
 import coterie
 from benchmarks import record, table_sets
@@ -32,9 +35,19 @@ SYNTHETIC_SEED = 999
 MAX_SET_SIZE = 1000
 
 
-def make_model(weights: Path) -> L2C:
+def mean_weights(runs: list[Path], shares: list[float]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The mean of the weights of runs that continue each other, and what is known of the first run."""
+    states, metas = zip(*(read_tensors(run / "weights.safetensors", "weights") for run in runs), strict=True)
+    total = sum(shares)
+    parts = list(zip(states, shares, strict=True))
+    return {
+        name: sum((state[name] * (share / total) for state, share in parts), torch.zeros_like(first))
+        for name, first in states[0].items()
+    }, metas[0]
+
+
+def make_model(state: dict[str, Tensor], meta: dict[str, Any]) -> L2C:
     """A fitted estimator around trained weights."""
-    state, meta = read_tensors(weights, "weights")
     max_clusters = int(state["clusterer.count.2.bias"].shape[0])
     model = L2C(max_clusters=max_clusters, network="table", scale=False, max_set_size=MAX_SET_SIZE)
     model.sample_shape_, model.n_features_in_ = (WIDTH,), WIDTH
@@ -105,16 +118,19 @@ def unpack(run: Path, folder: Path = PACKAGE) -> None:
 def main() -> None:
     """Score the weights of a run and ship them if they are better."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ship_tables", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of benchmarks.train_tables")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="FOLDER", help="of benchmarks.train_tables")
+    parser.add_argument("--shares", nargs="+", type=float, help="of the folders in the mean (default: equal)")
     parser.add_argument("--unpack", action="store_true", help="write the model in the package to the folder")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.unpack:
-        unpack(options.run)
+        unpack(options.runs[0])
         return
-    model = make_model(options.run / "weights.safetensors")
+    shares = options.shares or [1.0] * len(options.runs)
+    model = make_model(*mean_weights(options.runs, shares))
     scores = {
-        "stages": json.loads((options.run / "stages.json").read_text(encoding="utf-8")),
+        "stages": json.loads((options.runs[0] / "stages.json").read_text(encoding="utf-8")),
+        "mean_of": {run.name: share for run, share in zip(options.runs, shares, strict=True)},
         "data": "coterie.data.priors; no table is seen twice",
         "tuned_on": "the synthetic prior and the 37 development sets",
         "development": describe(model),

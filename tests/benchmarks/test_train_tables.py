@@ -66,13 +66,13 @@ def test_a_run_is_trained_scored_and_shipped_once(options: argparse.Namespace, t
     (stage,) = json.loads((tmp_path / "stages.json").read_text())
     assert stage["step"] == 2
     assert "train_tables" in stage["command"]
-    model = ship_tables.make_model(tmp_path / "weights.safetensors")
+    model = ship_tables.make_model(*ship_tables.mean_weights([tmp_path], [1.0]))
     metadata = {"development": {"ari": 0.5}, "stages": [stage]}
     assert ship_tables.ship(model, metadata, tmp_path)
     assert not ship_tables.ship(model, metadata, tmp_path)
     ship_tables.unpack(tmp_path / "again", tmp_path)
     assert json.loads((tmp_path / "again" / "stages.json").read_text()) == [stage]
-    again = ship_tables.make_model(tmp_path / "again" / "weights.safetensors")
+    again = ship_tables.make_model(*ship_tables.mean_weights([tmp_path / "again", tmp_path], [0.5, 1.5]))
     assert np.array_equal(
         again.predict_count_proba(few()["two"][0]), model.predict_count_proba(few()["two"][0])
     )
