@@ -14,7 +14,7 @@ demo: .venv/ready
 # the tests of pages open them in a browser: one that is here, or the machine's package manager's
 test: .venv/ready
 	@sh .ci/browser
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal
 
 TESTS ?= tests src
 test-random: .venv/ready
