@@ -98,7 +98,18 @@ def test_mixtures_and_directions_have_their_sizes() -> None:
         points, labels = draw(rng, np.array([10, 20, 5]), 8)
         assert points.shape == (35, 8)
         assert np.bincount(labels).tolist() == [10, 20, 5]
-    np.testing.assert_allclose(np.linalg.norm(points, axis=1), 1)
+
+
+def test_directions_are_of_four_kinds() -> None:
+    """Unit vectors and others, activations and others."""
+    rng = np.random.default_rng(0)
+    kinds = set()
+    for _ in range(20):
+        points, _ = directions(rng, np.array([10, 20, 5]), 70)
+        lengths = np.linalg.norm(points, axis=1)
+        kinds.add((bool(np.allclose(lengths, 1)), bool((points >= 0).all())))
+        assert np.isfinite(points).all()
+    assert len(kinds) == 4
 
 
 def test_columns_are_changed_as_said() -> None:

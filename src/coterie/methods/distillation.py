@@ -185,7 +185,8 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
             self.n_outputs_ = self.n_clusters_estimate_["n_clusters"]
         clusters, are_found = self._clusters(samples, points, seed, pairs)
         labels = [clusters[head] for head in HEADS]
-        start = StartingLayer(labels, self.n_outputs_, self._normalises(), "all_heads")
+        is_given = self._given is not None
+        start = StartingLayer(labels, self.n_outputs_, self._normalises(), "all_heads", is_given)
         recipe = self._override(RECIPE)
         near = nearest_neighbors(points, self._choose_neighbors(len(samples)))
         sampler = NeighborBatches(near, recipe.batch_size, pairs=pairs)

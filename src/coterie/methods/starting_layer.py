@@ -18,6 +18,8 @@ COMPONENTS, SHRINKAGE = 256, 0.1
 # tuning images .74, .73, .71; 250 characters of Omniglot, six samples each, .32, .33, .34.
 MARGIN = 2.0
 _TINY = 1e-12
+# Of regression: its penalty, a share of the variance of the components, and the size of its logits.
+RIDGE, SCALE = 0.01, 10.0
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,16 @@ class StartingLayer:
         Whether the backbone is `Features`, which is then moved and scaled to the training samples.
     name : str
         Of the layer in the network.
+    are_given : bool
+        Whether the clusters are given, with samples that may lie far from the others of their cluster: these
+        would widen a discriminant's clusters, and upset a regression little.
     """
 
     labels: Sequence[Ints]
     n_clusters: int
     centers: bool
     name: str = "head"
+    are_given: bool = False
 
     def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
         """New values of the network's parameters, by name."""
@@ -57,7 +63,8 @@ class StartingLayer:
     def layer(self, features: Tensor) -> dict[str, Tensor]:
         """Values of the layer for features (n, d) of mean 0."""
         labels = [torch.from_numpy(one).to(features.device) for one in self.labels]
-        layers = [class_layer(features, one, self.n_clusters) for one in labels]
+        make = regression_layer if self.are_given else class_layer
+        layers = [make(features, one, self.n_clusters) for one in labels]
         return {
             f"{self.name}.weight": torch.cat([weight for weight, _ in layers]),
             f"{self.name}.bias": torch.cat([bias for _, bias in layers]),
@@ -112,6 +119,20 @@ def class_layer(features: Tensor, labels: Tensor, n_clusters: int) -> tuple[Tens
     best = logits.topk(min(2, n_clusters), dim=1).values
     scale = MARGIN / (best[:, 0] - best[:, -1]).median().clamp_min(_TINY)
     return scale * (axes @ weight.T).T, scale * _last(bias, wanted.any(dim=0), logits)
+
+
+def regression_layer(features: Tensor, labels: Tensor, n_clusters: int) -> tuple[Tensor, Tensor]:
+    """The same by ridge regression on the labels, in the first principal components."""
+    n_components = min(COMPONENTS, *features.shape)
+    _, _, axes = torch.pca_lowrank(features, n_components, center=False, niter=2)
+    inside = features @ axes
+    wanted = functional.one_hot(labels, n_clusters).to(features)
+    shares = wanted.mean(dim=0)
+    # the floor: constant features have no variance
+    penalty = (RIDGE * inside.square().sum() / n_components).clamp_min(1e-6)
+    gram = inside.T @ inside + penalty * torch.eye(n_components, device=features.device)
+    solved = torch.linalg.solve(gram, inside.T @ (wanted - shares))
+    return SCALE * (axes @ solved).T, SCALE * shares
 
 
 def _within(deviations: Tensor) -> Tensor:
