@@ -11,7 +11,8 @@ TIMM := timm>=1
 demo: .venv/ready
 	$(BIN)/coterie demo
 
-# the tests of pages open them in a browser: one that is here, or the machine's package manager's
+# the tests of pages open them in a browser: one that is here, or the machine's package manager's; three processes share
+# two cores, as many tests wait
 test: .venv/ready
 	@sh .ci/browser
 	$(BIN)/pytest -n 3 --dist worksteal

@@ -11,7 +11,7 @@ sure it is; you set nothing, and nothing is trained.
 # One call
 # --------
 #
-# The chemical analysis of 178 wines, from three cultivars. The model is not told that there are three.
+# The chemical analysis of 178 wines, from three cultivars. The model does not know that there are three.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -82,8 +82,8 @@ def compare(name: str, X: np.ndarray, truth: np.ndarray) -> None:
     ours = TableClusterer(random_state=0).fit(X)
     hdbscan = HDBSCAN(min_cluster_size=max(5, len(X) // 50), copy=True).fit_predict(points)
     k = len(np.unique(truth))
-    told = KMeans(k, n_init=10, random_state=0).fit_predict(points)
-    scores = [adjusted_rand_score(truth, labels) for labels in (ours.labels_, hdbscan, told)]
+    given_k = KMeans(k, n_init=10, random_state=0).fit_predict(points)
+    scores = [adjusted_rand_score(truth, labels) for labels in (ours.labels_, hdbscan, given_k)]
     print(
         f"{name:24}{k:5}{ours.n_clusters_:8}{hdbscan.max() + 1:9}" + "".join(f"{one:9.2f}" for one in scores)
     )

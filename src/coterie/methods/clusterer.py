@@ -122,7 +122,7 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
     ) -> Beginning | None:
         """Clusters of features to begin with; None where X holds none, or `start_from` gave clusters.
 
-        `wanted`: in any case. Sets `n_outputs_` where there are some.
+        With `wanted`, clusters are made in either case. Sets `n_outputs_` if clusters are made.
         """
         start = self._start
         continues = isinstance(start, NeuralClusterer) and self.n_clusters == start.n_outputs_

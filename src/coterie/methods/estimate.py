@@ -22,7 +22,7 @@ _TAIL = 0.025
 
 
 def wrong_interval(
-    calibration: Calibration, beliefs: Floats, told: Floats, groups: Ints, ties: Ties
+    calibration: Calibration, beliefs: Floats, asked: Floats, groups: Ints, ties: Ties
 ) -> tuple[float, float]:
     """The shares of wrong labels between which 95 of 100 draws are.
 
@@ -34,17 +34,17 @@ def wrong_interval(
     calibration : Calibration
     beliefs : array of shape (n,)
         How firmly each sample is believed to be of its group.
-    told : array of shape (n,)
+    asked : array of shape (n,)
         How likely the label is right where that was asked, else NaN.
     groups : int64 array of shape (n,)
     ties : Ties
     """
     rng = np.random.default_rng(0)
     rows = np.linspace(0, len(beliefs) - 1, min(len(beliefs), _MOST_ROWS)).astype(int)
-    beliefs, told, groups = beliefs[rows], told[rows], groups[rows]
+    beliefs, asked, groups = beliefs[rows], asked[rows], groups[rows]
     apart = _OF_GROUP * rng.normal(size=(_DRAWS, len(ties.alike)))
     right = calibration.draws(beliefs, apart[:, groups], rng)
-    right = np.where(np.isnan(told), right, told)
+    right = np.where(np.isnan(asked), right, asked)
     rates = np.stack([rng.gamma(one, 1 / looked_at, size=_DRAWS) for one, looked_at in ties.known], axis=1)
     part = np.stack([ties.part_of(near, far).sum(axis=1) for near, far in rates])
     whole = rng.random(part.shape) >= part

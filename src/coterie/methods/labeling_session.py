@@ -198,10 +198,10 @@ class LabelingSession:
     def _chances(self) -> Floats:
         """How likely each sample (n,) is of its group, as answers have shown."""
         self.calibration = Calibration.of(*self.outcomes())
-        told = self._told()
-        return np.where(np.isnan(told), self.calibration(self.beliefs.shares.max(axis=1)), told)
+        asked = self._asked_about()
+        return np.where(np.isnan(asked), self.calibration(self.beliefs.shares.max(axis=1)), asked)
 
-    def _told(self) -> Floats:
+    def _asked_about(self) -> Floats:
         """How likely the place of each sample (n,) that was asked about is right; NaN for all others."""
         found = np.full(self._n, np.nan)
         found[[row for row, _ in self._placed()]] = 1 - self.share_of_wrong_answers
@@ -258,7 +258,7 @@ class LabelingSession:
         """Two shares between which that of wrong labels most likely is."""
         shares = self.beliefs.shares.max(axis=1)
         low, high = wrong_interval(
-            self.calibration, shares, self._told(), self.beliefs.labels, self._outlook.ties
+            self.calibration, shares, self._asked_about(), self.beliefs.labels, self._outlook.ties
         )
         return min(low, self.share_wrong), max(high, self.share_wrong)
 

@@ -109,8 +109,7 @@ def class_layer(features: Tensor, labels: Tensor, n_clusters: int) -> tuple[Tens
     A linear discriminant in the first principal components, all clusters alike likely. Regression on the
     labels lost a fifth of 250 clusters between others.
     """
-    _, _, axes = torch.pca_lowrank(features, min(COMPONENTS, *features.shape), center=False, niter=2)
-    inside = features @ axes
+    inside, axes = _components(features)
     wanted = functional.one_hot(labels, n_clusters).to(features)
     means = (wanted.T @ inside) / wanted.sum(dim=0).clamp_min(1)[:, None]
     weight = torch.linalg.solve(_within(inside - means[labels]), means.T).T
@@ -123,16 +122,20 @@ def class_layer(features: Tensor, labels: Tensor, n_clusters: int) -> tuple[Tens
 
 def regression_layer(features: Tensor, labels: Tensor, n_clusters: int) -> tuple[Tensor, Tensor]:
     """The same by ridge regression on the labels, in the first principal components."""
-    n_components = min(COMPONENTS, *features.shape)
-    _, _, axes = torch.pca_lowrank(features, n_components, center=False, niter=2)
-    inside = features @ axes
+    inside, axes = _components(features)
     wanted = functional.one_hot(labels, n_clusters).to(features)
     shares = wanted.mean(dim=0)
     # the floor: constant features have no variance
-    penalty = (RIDGE * inside.square().sum() / n_components).clamp_min(1e-6)
-    gram = inside.T @ inside + penalty * torch.eye(n_components, device=features.device)
+    penalty = (RIDGE * inside.square().sum() / inside.shape[1]).clamp_min(1e-6)
+    gram = inside.T @ inside + penalty * torch.eye(inside.shape[1], device=features.device)
     solved = torch.linalg.solve(gram, inside.T @ (wanted - shares))
     return SCALE * (axes @ solved).T, SCALE * shares
+
+
+def _components(features: Tensor) -> tuple[Tensor, Tensor]:
+    """The first principal components (n, q) of centred features (n, d), and their axes (d, q)."""
+    _, _, axes = torch.pca_lowrank(features, min(COMPONENTS, *features.shape), center=False, niter=2)
+    return features @ axes, axes
 
 
 def _within(deviations: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ def find_ties(reader: Reader, beliefs: Beliefs, said: Relations, n_one: tuple[in
     """
     alike, apart = _alike(_unsettled(reader, beliefs)), _apart(beliefs, said)
     of_model = np.array([bool(clusters) for clusters in beliefs.clusters])
-    told = np.triu(apart) & of_model & of_model[:, None]
+    differ = np.triu(apart) & of_model & of_model[:, None]
     own = np.zeros_like(alike)
     for group, shares in beliefs.found.items():
         own[group] = np.maximum(own[group], shares[:-1])
@@ -91,8 +91,8 @@ def find_ties(reader: Reader, beliefs: Beliefs, said: Relations, n_one: tuple[in
     near, far = n_one
     others = max(1, len(alike) - 1)
     looked_at = (
-        OF_NEAR + float(alike[told].sum()) + ONE_ALIKE * near,
-        OF_FAR + (float(told.sum()) + far) / others,
+        OF_NEAR + float(alike[differ].sum()) + ONE_ALIKE * near,
+        OF_FAR + (float(differ.sum()) + far) / others,
     )
     return Ties(alike, own, larger & ~apart, ((ONE + near, looked_at[0]), (ONE + far, looked_at[1])))
 

@@ -73,7 +73,7 @@ class Learning:
             process.kill()
 
     def end(self) -> None:
-        """Say that what came of it was taken over."""
+        """Say that its result is in use now."""
         self._process = None
 
     def _wait(
