@@ -25,6 +25,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from benchmarks import record, table_sets
+from benchmarks.hardware import fast_precision
 from coterie._types import BatchPlan, Rows
 from coterie.data.priors import Table, synthetic_tables
 from coterie.data.priors.tables import ROWS_OF_A_CLUSTER
@@ -166,7 +167,7 @@ def make_task(options: argparse.Namespace) -> Task:
         return network
 
     objective = L2CObjective(cast(SetBatches, batches), options.max_clusters, weight=5.0, pair_weight=5.0)
-    return Task(batches, objective, recipe, make_runtime("auto", "bfloat16"), make_network)
+    return Task(batches, objective, recipe, make_runtime("auto", fast_precision()), make_network)
 
 
 class Scores:

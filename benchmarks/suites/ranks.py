@@ -1,7 +1,12 @@
 """One joint run in two processes, each on a core of its own, against one process on one core.
 
 Steps are timed as the difference of a long and a short fit, so that scaling and the last labels, which both
-have, take no part. Memory is that of a fit on mapped rows.
+have, take no part. Memory is that of a fit on mapped rows; half a gigabyte of each process's belongs to
+libraries and to the training itself, whatever the data.
+
+Messages are slow in virtual machines. Gloo exchanges 50 kB in 0.4 ms here, sums them in 1.0 ms, and sums and
+scatters them in 3.5 ms, so rows and batch statistics are gathered and scattered by exchanges. Before, the
+efficiencies were .53 (ddc-images), .58 (ccn-images), .70 (adc-images) and .28 (ccn-vectors).
 """
 
 from __future__ import annotations
@@ -41,6 +46,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "adc-images": {"rows": 6000, "shape": [28, 28], "batch_size": 100, "steps": 10, "more": 30},
     "ccn-vectors": {"rows": 6000, "shape": [64], "batch_size": 1000, "steps": 20, "more": 300},
     "memory": {"rows": 1_500_000, "shape": [784], "batch_size": 1000, "steps": 200, "more": 0},
+    "memory-large": {"rows": 3_000_000, "shape": [784], "batch_size": 1000, "steps": 200, "more": 0},
 }
 _START = "import sys; from benchmarks.suites.ranks import start; start(*sys.argv[1:])"
 MAKE: dict[str, type[ADC | CCN | DDC]] = {"adc": ADC, "ddc": DDC}
@@ -64,7 +70,7 @@ def run(case: Case) -> Outcome:
         _write_rows(Path(folder), settings["rows"], settings["shape"], case.draw)
         size = Path(folder, "x.npy").stat().st_size
         metrics: dict[str, Any] = {"load_before": os.getloadavg()[0], "file_mib": size / 2**20}
-        if case.method == "memory":
+        if case.method.startswith("memory"):
             (done,) = [_launched(Path(folder), case, 2)]
             metrics["largest_share"] = max(done["peaks"]) / size
             metrics["largest_mib"] = max(done["peaks"]) / 2**20

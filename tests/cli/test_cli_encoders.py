@@ -254,7 +254,7 @@ def test_texts_in_another_language_are_said_once(call: Call) -> None:
         Path("texts", f"x{number}.txt").write_text(f"дешёвая нефть {number}", encoding="utf-8")
     code, _, err = call("fit", "texts", "--encoder", "toy-texts", *FIT)
     assert code == 0
-    assert err.count("3 texts seem to be in another language than English, which alone toy-texts knows") == 1
+    assert err.count("3 texts do not seem to be in English, the only language that toy-texts knows") == 1
     assert "another language" not in call("predict", "run", "texts")[2]
 
 

@@ -246,7 +246,7 @@ def test_a_torn_line_goes_and_a_damaged_one_is_named(tmp_path: Path) -> None:
     assert (first["n"], first["who"], first["do"], first["at"][-6:]) == (1, "ann", "name", "+00:00")
     for line in (b"{}\n", b"[1]\n", b'{"n": 2, "at": "", "who": "", "do": "redo", "entry": 1}\n', b"\xff\n"):
         path.write_bytes(whole.splitlines(keepends=True)[0] + line)
-        with pytest.raises(DamagedFileError, match="line 2 is no entry"):
+        with pytest.raises(DamagedFileError, match="line 2 is not a journal entry"):
             Journal(path)
 
 

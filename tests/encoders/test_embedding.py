@@ -215,7 +215,7 @@ def test_another_modality() -> None:
 
 def test_another_language_is_said_once() -> None:
     foreign = [f"дешёвая нефть {n}" for n in range(5)]
-    expected = "5 texts seem to be in another language than English, which alone toy-texts knows"
+    expected = "5 texts do not seem to be in English, the only language that toy-texts knows"
     with pytest.warns(UserWarning, match=expected) as said:
         embed_items(texts([*FRUITS, *foreign]), ToyTexts())
     assert len(said) == 1

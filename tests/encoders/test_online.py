@@ -180,7 +180,7 @@ def test_an_onnx_file_that_takes_no_pictures(tmp_path: Path) -> None:
     write_onnx(tmp_path / "flat.onnx", axes=3)
     with pytest.raises(InputError, match=r"must take pictures \(n, 3, h, w\), got inputs"):
         find_encoder(f"onnx:{tmp_path / 'flat.onnx'}").embed(PICTURES)
-    with pytest.raises(InputError, match="must name an ONNX file; there is none"):
+    with pytest.raises(InputError, match="must name an ONNX file; it does not exist"):
         find_encoder(f"onnx:{tmp_path / 'none.onnx'}")
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     with pytest.raises(InputError, match="must name an ONNX file"):

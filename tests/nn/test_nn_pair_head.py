@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from coterie.nn import MLP, PairHead, PairNetwork, build_pair_network, convert_batchnorm
 from coterie.nn import pair_head as module
+from coterie.nn.global_tensors import sum_of_parts
 from coterie.nn.pair_head import pair_sums
-from coterie.nn.sync_batchnorm import sum_of_parts
 
 
 def concatenated(head: PairHead, embedding: Tensor) -> Tensor:

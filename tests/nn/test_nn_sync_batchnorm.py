@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import start_processes
 
 from coterie.nn import SyncBatchNorm, build_network, convert_batchnorm
-from coterie.nn.sync_batchnorm import sum_of_parts
+from coterie.nn.global_tensors import sum_of_parts
 
 exact = partial(torch.testing.assert_close, rtol=1e-12, atol=1e-12)
 

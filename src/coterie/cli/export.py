@@ -125,9 +125,9 @@ def write_folders(exported: Exported, out: Path, *, link: bool = False) -> None:
     """One folder a cluster; whole or not at all."""
     library = exported.library
     if library.meta["kind"] == "values":
-        raise InputError("--to folders: rows of a table are no files; --to csv writes their clusters")
+        raise InputError("--to folders: rows of a table are not files; --to csv writes their clusters")
     if link and not exported.has_files:
-        raise InputError("--link: the samples are no files that could be linked")
+        raise InputError("--link: the samples are not files")
     folders = folder_names(exported.names)
     with _whole(out) as unfinished:
         for row, (name, label, *_) in enumerate(exported.rows):

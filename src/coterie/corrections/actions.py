@@ -112,7 +112,7 @@ def _doubt(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
     """A second answer that differs from the first, which does not hold until there is a third."""
     numbers = given.get("entries")
     if not isinstance(numbers, list) or not all(type(one) is int and one in around.held for one in numbers):
-        raise InputError(f"entries={numbers!r:.60} must be numbers of actions that hold")
+        raise InputError(f"entries={numbers!r:.60} must be numbers of actions that are not undone")
     return _pair(given, around) | {"instead": [[number, None] for number in numbers]}
 
 
@@ -172,7 +172,7 @@ def _split(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
     rows = [around.rows({"rows": part}) for part in parts]
     together = [row for part in rows for row in part]
     if len(set(together)) != len(together) or not set(together) < members:
-        raise InputError(f"parts must be disjoint, of cluster={cluster}, and leave a sample in it")
+        raise InputError(f"parts must be disjoint, belong to cluster={cluster}, and leave a sample in it")
     return {
         "cluster": cluster,
         "parts": [
@@ -189,7 +189,7 @@ def _withdraw(given: Mapping[str, Any], around: Around) -> dict[str, Any]:
     """Take an earlier entry back, whenever it was made."""
     number = given.get("entry")
     if type(number) is not int or number not in around.held:
-        raise InputError(f"entry={number!r:.40} must be the number of an action that holds")
+        raise InputError(f"entry={number!r:.40} must be the number of an action that is not undone")
     return {"instead": [[number, None]]}
 
 

@@ -155,7 +155,7 @@ def _read(path: Path) -> _Replay:
         try:
             replay.take(_parse(number, line))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise DamagedFileError(f"{path} is damaged: line {number} is no entry of a journal") from error
+            raise DamagedFileError(f"{path} is damaged: line {number} is not a journal entry") from error
     return replay
 
 

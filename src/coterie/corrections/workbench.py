@@ -73,7 +73,7 @@ class Workbench:
             if isinstance(error, InputError):
                 raise
             raise DamagedFileError(
-                f"{journal.path} is damaged: an entry says what no action writes ({error!r:.80})"
+                f"{journal.path} is damaged: it has an entry that no action writes ({error!r:.80})"
             ) from error
 
     @property

@@ -265,8 +265,8 @@ def _say(items: Items, reasons: Mapping[int, str], foreign: int, encoder: Encode
     plural = find_modality(items.modality).plural
     if foreign:
         warnings.warn(
-            f"{foreign} {plural} seem to be in another language than English, which alone "
-            f"{encoder.name} knows: their vectors mean little",
+            f"{foreign} {plural} do not seem to be in English, the only language that {encoder.name} knows: "
+            "their vectors mean little",
             stacklevel=3,
         )
     if not reasons:

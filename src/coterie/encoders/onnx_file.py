@@ -49,7 +49,7 @@ class OnnxFile:
         self.name = f"onnx:{path}"
         self.source = f"the file {Path(path).name}"
         if not Path(path).is_file():
-            raise InputError(f"encoder={self.name!r} must name an ONNX file; there is none")
+            raise InputError(f"encoder={self.name!r} must name an ONNX file; it does not exist")
 
     @cached_property
     def _session(self) -> Any:

@@ -25,8 +25,9 @@ from coterie._types import Rows
 from coterie.engine import processes
 from coterie.engine.graphs import GraphedNetwork, current_device, takes_graphs
 from coterie.losses.pairs import Share, sharing
+from coterie.nn.global_tensors import global_rows, sum_of_parts
 from coterie.nn.joint_dropout import convert_dropout
-from coterie.nn.sync_batchnorm import convert_batchnorm, global_rows, sum_of_parts
+from coterie.nn.sync_batchnorm import convert_batchnorm
 
 # Below this many parameters a second thread does not pay: on shared cores two made small steps 10x slower.
 SMALL_NETWORK = 5_000_000

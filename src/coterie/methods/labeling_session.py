@@ -121,7 +121,7 @@ class LabelingSession:
     def proposal(self) -> Proposal:
         """What is known of the present question."""
         if self._now is None:
-            raise RuntimeError("next() must give a question first")
+            raise RuntimeError("next() must be called first")
         return self._now[0].proposal
 
     @property
@@ -132,7 +132,7 @@ class LabelingSession:
     def take(self, answer: bool | None) -> None:
         """Take the answer to the present question."""
         if self._now is None:
-            raise RuntimeError("next() must give a question before it can be answered")
+            raise RuntimeError("next() must be called before an answer is given")
         (asking, why), self._now = self._now, None
         self.n_questions += 1
         before = asking.answer

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from coterie.nn.sync_batchnorm import SyncBatchNorm, global_rows
+from coterie.nn.global_tensors import global_rows
+from coterie.nn.sync_batchnorm import SyncBatchNorm
 
 # Numbers of a block of hidden units over all pairs: 2.5 MB of float32, which stays in the processor's cache.
 _BLOCK_NUMBERS = 640_000

@@ -4,24 +4,20 @@ Losses on pairs couple the rows of the global batch, so its statistics must be t
 then two processes with half a batch each compute what one process computes with all of it.
 ``nn.SyncBatchNorm`` does that on GPUs only.
 
-Convention: every process holds one shard and computes the same global loss L from gathered outputs. The
-backward of a sum over processes is again a sum over processes, so what flows back is the gradient of the
-sum of all W copies of L. An average of the weight gradients over the W processes, as in
-DistributedDataParallel, gives the gradient of L.
+What flows back follows the convention of `global_tensors`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
-from torch.nn import functional
+from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from coterie.nn.global_tensors import gathered, is_distributed, summed
 
 _Module = TypeVar("_Module", bound=nn.Module)
 
@@ -49,7 +45,7 @@ class SyncBatchNorm(_BatchNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise input (b, c, ...) per channel c; the output has its shape and dtype."""
-        if not (self.training and _is_distributed()):
+        if not (self.training and is_distributed()):
             return super().forward(input)
         self._check_input_dim(input)
         # Sums over a global batch overflow or round away in half precision.
@@ -106,115 +102,6 @@ def convert_batchnorm(module: _Module) -> _Module:
     return module
 
 
-class _Gathered(torch.autograd.Function):
-    """Rows (m, ...) of every process, as many of each, one after another; backward: `_Scattered`."""
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
-        world = dist.get_world_size()
-        found = x.new_empty(world * len(x), *x.shape[1:])
-        dist.all_gather([*found.chunk(world)], x.contiguous())
-        return found
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor) -> Tensor:
-        return _scattered(grad)
-
-
-class _Scattered(torch.autograd.Function):
-    """This process's rows of the sum over all processes; backward: `_Gathered`."""
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
-        parts = [part.contiguous() for part in x.chunk(dist.get_world_size())]
-        own = torch.empty_like(parts[0])
-        dist.reduce_scatter(own, parts)
-        return own
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor) -> Tensor:
-        return _gathered(grad)
-
-
-def _gathered(x: Tensor) -> Tensor:
-    found: Tensor = _Gathered.apply(x)  # type: ignore[no-untyped-call]  # of torch
-    return found
-
-
-def _scattered(x: Tensor) -> Tensor:
-    found: Tensor = _Scattered.apply(x)  # type: ignore[no-untyped-call]  # of torch
-    return found
-
-
-class _SumOfParts(torch.autograd.Function):
-    """Sum of a tensor over all processes, for what follows alike on each: no gradient has to be sent."""
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
-        total = x.contiguous().clone()
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor) -> Tensor:
-        return dist.get_world_size() * grad
-
-
-def sum_of_parts(x: Tensor) -> Tensor:
-    """The sum over all processes of each one's part of the global loss, from which all compute the same.
-
-    Its backward follows the convention of this module: the gradient of the sum of all copies of that loss.
-
-    Examples
-    --------
-    >>> sum_of_parts(torch.tensor(2.0))
-    tensor(2.)
-    """
-    if not _is_distributed():
-        return x
-    total: Tensor = _SumOfParts.apply(x)  # type: ignore[no-untyped-call]  # of torch
-    return total
-
-
-def global_rows(x: Tensor, counts: Sequence[int] | None = None) -> Tensor:
-    """Rows x (b, ...) of all processes in their order, with gradient, on every process.
-
-    Its backward follows the convention of this module: it sums the gradients of all copies of that loss, and
-    each process gets those of its own rows alone.
-
-    Parameters
-    ----------
-    x : tensor of shape (b, ...)
-    counts : sequence of int, optional
-        Rows of each process; by default the processes exchange them.
-
-    Examples
-    --------
-    >>> tuple(global_rows(torch.zeros(4, 3)).shape)
-    (4, 3)
-    """
-    if not _is_distributed():
-        return x
-    known = _all_counts(len(x), x.device) if counts is None else counts
-    most = max(known)
-    found = _gathered(functional.pad(x, (*(0, 0) * (x.dim() - 1), 0, most - len(x))))
-    if min(known) == most:
-        return found
-    return torch.cat([part[:count] for part, count in zip(torch.split(found, most), known, strict=True)])
-
-
-def _all_counts(count: int, device: torch.device) -> list[int]:
-    """A number of each process, on every process."""
-    counts = torch.zeros(dist.get_world_size(), dtype=torch.int64, device=device)
-    counts[dist.get_rank()] = count
-    dist.all_reduce(counts)
-    return counts.tolist()
-
-
-def _is_distributed() -> bool:
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-
-
 @dataclass(frozen=True)
 class _Moments:
     """Mean (c,), biased variance (c,) and number of values per channel (scalar) of a global batch."""
@@ -251,8 +138,7 @@ class _Normalized(torch.autograd.Function):
         """With u the normalized x: the gradient less its mean, and less u times the mean of gradient * u."""
         (x, weight), moments = ctx.saved_tensors, ctx.moments
         through, of_weight, of_bias = _with_fixed_moments(grad, x, weight, moments)
-        sums = torch.stack([of_weight, of_bias])
-        dist.all_reduce(sums)
+        sums = summed(torch.stack([of_weight, of_bias]))
         scale = weight * torch.rsqrt(moments.variance + moments.eps) / moments.count
         through -= moments.normalized(x, *(scale * sums))
         return through, of_weight, of_bias, None
@@ -283,9 +169,7 @@ def _global_moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     if local:
         own_mean, own_variance = torch.batch_norm_update_stats(x, None, None, 0.0)
     own = torch.stack([own_mean, own_variance, torch.full_like(own_mean, local)])
-    parts = own.new_empty(dist.get_world_size(), *own.shape)
-    dist.all_gather([*parts.unbind()], own)
-    means, variances, counts = parts.unbind(1)
+    means, variances, counts = gathered(own).unbind(1)
     count = counts.sum(0)[0]
     # Only a process with one value must look at the global count, which waits for the device.
     if local < 2 and int(count) < 2:

@@ -170,7 +170,7 @@ def test_sequence_equals_the_definition(samples: list[tuple[int, int]], window: 
             far |= {(i, j)} if apart > gap else set()
     options: dict[str, Any] = {"window": window, "gap": gap, "groups": groups, "random_state": 0}
     if not near | far:
-        with pytest.raises(InputError, match="some two of the"):
+        with pytest.raises(InputError, match="the smallest distance between"):
             Pairs.from_sequence(times, n_dissimilar=0, **options)
         return
     if near or far:
@@ -201,7 +201,7 @@ def test_sequence_defaults_and_groups_by_name() -> None:
             [0.0, 1.0],
             {"window": 0, "gap": 5},
             InputError,
-            "window=0.0 must be >= the distance of some two of the 2 times",
+            "window=0.0 must be >= the smallest distance between 2 times",
         ),
         ([0, 9], {"window": 0, "gap": 5, "n_dissimilar": 2}, InputError, "n_dissimilar must be at most 1"),
         (

@@ -145,7 +145,7 @@ class Library:
         return text if len(text) <= SHORT_TEXT else f"{text[:SHORT_TEXT]} ..."
 
     def detail(self, row: int) -> dict[str, Any]:
-        """All of a sample that is no picture and no sound."""
+        """All of a sample that is neither a picture nor a sound."""
         found: dict[str, Any] = {"name": self.names[row], "state": self.state(row)}
         if self._kind == "files":
             found["path"] = str(self._file(row))
@@ -186,10 +186,10 @@ class Library:
         Raises
         ------
         InputError
-            The file cannot be read, or the sample is no picture.
+            The file cannot be read, or the sample is not a picture.
         """
         if not self.pictorial:
-            raise InputError(f"{self.names[row]} is no picture")
+            raise InputError(f"{self.names[row]} is not a picture")
         if self._kind == "drawn":
             return self._drawn(row)
         if self._kind == "pixels":
@@ -225,7 +225,7 @@ class Library:
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         if self.pictorial and kind not in _SHOWN:  # a browser shows no TIFF
             return _encoded(_opened(file), "PNG")
-        # what is no picture and no sound might be taken for a page
+        # what is neither a picture nor a sound might be taken for a page
         kind = kind if kind.startswith(("image/", "audio/")) else "text/plain; charset=utf-8"
         try:
             return Content(kind, file.read_bytes())

@@ -122,7 +122,7 @@ def pairs_in_time(
         wanted = check_int("n_dissimilar", n_dissimilar, 0)
         _check_available("n_dissimilar", wanted, n_beyond, "the pairs more than gap apart")
     if n_near + wanted == 0:
-        raise InputError(f"window={window} must be >= the distance of some two of the {len(order)} times")
+        raise InputError(f"window={window} must be >= the smallest distance between {len(order)} times")
     i, j = decode_ranges(following, near - following, np.arange(n_near))
     a, b = decode_ranges(beyond, end - beyond, draw_distinct(n_beyond, wanted, generator(random_state)))
     return order[np.r_[i, a]], order[np.r_[j, b]], _kinds(n_near, wanted)
