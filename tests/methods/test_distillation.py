@@ -23,7 +23,7 @@ from coterie.methods.feature_starts import (
     usual_neighbors,
 )
 from coterie.methods.head_choice import best_of, information_of_clusters
-from coterie.methods.known_groups import named_groups, spread_groups
+from coterie.methods.known_groups import are_labels, named_groups, spread_groups
 from coterie.methods.neighbor_graphs import diffusion_map, neighbor_graph, self_tuned_graph, shared_graph
 from coterie.methods.starting_layer import class_layer
 from coterie.metrics import clustering_accuracy, nmi
@@ -393,6 +393,22 @@ def test_groups_that_pairs_name() -> None:
     assert named_groups(pairs, 30, 4) is None  # there are three groups alone
     assert named_groups(Pairs([0], [3], [1]), 30, 2) is None
     assert named_groups(pairs, 30, 1) is None
+
+
+def test_groups_that_stand_out_name_clusters_though_not_all_are_known_to_differ() -> None:
+    similar = [(0, 1), (1, 2), (2, 3), (10, 11), (11, 12), (12, 13), (20, 21), (21, 22), (22, 23)]
+    pairs = Pairs([*((i, j, 1) for i, j in similar), (0, 10, -1), (0, 25, -1)])
+    named = named_groups(pairs, 30, 3)
+    assert named is not None
+    assert [len(set(named[start : start + 4].tolist())) for start in (0, 10, 20)] == [1, 1, 1]
+    assert len(set(named[[0, 10, 20]].tolist())) == 3
+    assert named[25] == -1
+    assert are_labels(named, pairs)
+    # with two more of the rest the fourth group is half as large as the others
+    assert named_groups(Pairs([*((i, j, 1) for i, j in similar), (25, 26, 1)]), 30, 3) is None
+    scattered = Pairs([*((i, j, 1) for i, j in similar), *((0, row, -1) for row in range(24, 30))])
+    assert not are_labels(named, scattered)
+    assert named_groups(Pairs([0, 2, 4], [1, 3, 5], [1, 1, 1]), 30, 3) is None  # of two samples each
 
 
 def test_named_samples_keep_their_clusters() -> None:

@@ -59,6 +59,20 @@ def test_few_pairs_keep_the_clusters_of_the_features() -> None:
     assert clustering_accuracy(y, by_centers) < 0.9
 
 
+def test_pairs_that_name_every_cluster_are_labels() -> None:
+    X, y = curves()
+    known = few_labels(y, 40)
+    rows = np.flatnonzero(known >= 0)
+    one, other = np.triu_indices(len(rows), 1)
+    i, j = rows[one], rows[other]
+    model = CCN(4, backbone="features", random_state=0).fit(
+        X, pairs=Pairs(i, j, np.where(y[i] == y[j], 1, -1))
+    )
+    labelled = CCN(4, backbone="features", random_state=0).fit(X, known)
+    assert model.runs_[0]["steps"] == labelled.runs_[0]["steps"]
+    assert clustering_accuracy(labelled.labels_, model.labels_) > 0.99
+
+
 def test_classes_without_a_label_begin_with_clusters_of_the_features() -> None:
     X, y = curves()
     known = few_labels(np.where(y < 3, y, -1), 40)

@@ -14,13 +14,18 @@ from coterie.methods.neighbor_graphs import Ints, Points, shared_graph
 # Zhou et al., "Learning with local and global consistency", NIPS 2003: what neighbors say, and rounds.
 ALPHA, ROUNDS = 0.99, 60
 NEIGHBORS = 15
+# samples of a group that stands for a cluster though it is not known to differ from all others
+LEAST_SIZE = 3
+# share of the pairs within named clusters from which on the rest is left
+MOSTLY = 0.9
 
 
 def named_groups(pairs: Pairs, n_samples: int, n_clusters: int) -> Ints | None:
     """The cluster of each sample that pairs name, -1 for the others; None if not every cluster is named.
 
     A group is a set of samples that similar pairs join. The largest ones that are known to be mutually
-    different, one for each cluster, name the clusters.
+    different, one for each cluster, name the clusters; else the largest ones, if the next one is less than
+    half as large as the smallest of them: nobody asks whether two are alike that clearly differ.
 
     Examples
     --------
@@ -35,18 +40,40 @@ def named_groups(pairs: Pairs, n_samples: int, n_clusters: int) -> Ints | None:
     one, other = group[pairs.i[~similar]], group[pairs.j[~similar]]
     different = set(zip(one.tolist(), other.tolist(), strict=True))
     different |= {(b, a) for a, b in different}
+    sizes = np.bincount(group)
     chosen: list[int] = []
-    for candidate in np.argsort(-np.bincount(group), kind="stable").tolist():
+    for candidate in np.argsort(-sizes, kind="stable").tolist():
         if all((candidate, taken) in different for taken in chosen):
             chosen.append(candidate)
         if len(chosen) == n_clusters:
             break
-    if len(chosen) < n_clusters or n_clusters < 2:
+    if n_clusters < 2:
+        return None
+    if len(chosen) < n_clusters:
+        chosen = _outstanding(sizes, n_clusters)
+    if not chosen:
         return None
     cluster = np.full(group.max() + 1, -1, dtype=np.int64)
     cluster[chosen] = np.arange(n_clusters)
     named: Ints = cluster[group]
     return named
+
+
+def _outstanding(sizes: Ints, n_clusters: int) -> list[int]:
+    """The largest groups, one for each cluster, if they stand out from all others; else none."""
+    order = np.argsort(-sizes, kind="stable")
+    largest, rest = order[:n_clusters], order[n_clusters:]
+    smallest = sizes[largest].min()
+    stands_out = (
+        len(largest) == n_clusters and smallest >= LEAST_SIZE and smallest > 2 * sizes[rest].max(initial=0)
+    )
+    return largest.tolist() if stands_out else []
+
+
+def are_labels(named: Ints, pairs: Pairs) -> bool:
+    """Whether pairs say hardly more than which samples belong to the clusters that they name."""
+    inside = (named[pairs.i] >= 0) & (named[pairs.j] >= 0)
+    return bool(inside.mean() >= MOSTLY)
 
 
 def spread_groups(points: Points, named: Ints, n_clusters: int, held: Ints | None = None) -> Ints:

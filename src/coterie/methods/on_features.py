@@ -19,7 +19,7 @@ from coterie.methods.community_count import count_communities
 from coterie.methods.feature_points import feature_points
 from coterie.methods.feature_starts import nearest_neighbors, starting_clusters, usual_neighbors
 from coterie.methods.head_choice import best_of
-from coterie.methods.known_groups import named_groups, spread_groups
+from coterie.methods.known_groups import are_labels, named_groups, spread_groups
 from coterie.methods.neighbor_graphs import Ints, Points
 from coterie.methods.starting_layer import StartingLayer
 from coterie.nn import Features
@@ -39,11 +39,14 @@ class Beginning:
         Continues them.
     words : str
         Where they are from, for people.
+    named : int64 array of shape (n,) or None
+        What the pairs say, where it amounts to labels: the cluster of each sample in them, -1 for others.
     """
 
     labels: Ints
     layer: StartingLayer
     words: str
+    named: Ints | None = None
 
 
 def begin_on_features(
@@ -74,15 +77,16 @@ def begin_on_features(
     if estimator.n_clusters_estimate_ is not None:
         estimator.n_outputs_ = estimator.n_clusters_estimate_["n_clusters"]
     k = estimator.n_outputs_
+    named = None
     if codes is not None and codes.max() < k:
         labels, words = spread_labels(points, codes, k, seed)
     elif pairs is not None:
-        labels, words = spread_pairs(points, pairs, k, seed)
+        labels, words, named = spread_pairs(points, pairs, k, seed)
     else:
         found, name = _starts(points, k, seed)
         labels, words = found[name], f"clusters of the features ({name})"
     centers = isinstance(estimator._make_network(0).backbone, Features)
-    return Beginning(labels, StartingLayer([labels], k, centers), words)
+    return Beginning(labels, StartingLayer([labels], k, centers), words, named)
 
 
 def check_distinct(samples: SampleArray, n_clusters: int) -> None:
@@ -115,15 +119,15 @@ def spread_labels(points: Points, codes: Ints, n_clusters: int, seed: int) -> tu
     return spread_groups(points, named, n_clusters, held=codes), words
 
 
-def spread_pairs(points: Points, pairs: Pairs, n_clusters: int, seed: int) -> tuple[Ints, str]:
-    """Clusters of points (n, d) by pairs that are known of them, and where they are from."""
+def spread_pairs(points: Points, pairs: Pairs, n_clusters: int, seed: int) -> tuple[Ints, str, Ints | None]:
+    """Clusters of points (n, d) by known pairs, where they are from, and `Beginning.named`."""
     named = named_groups(pairs, len(points), n_clusters)
     if named is not None:
         words = f"{n_clusters} groups that the pairs name, spread over the graph of nearest neighbors"
-        return spread_groups(points, named, n_clusters), words
+        return spread_groups(points, named, n_clusters), words, named if are_labels(named, pairs) else None
     found, usual = _starts(points, n_clusters, seed)
     name = chosen_by(found, usual, pairs)
-    return found[name], f"clusters of the features ({name}) that the pairs speak for"
+    return found[name], f"clusters of the features ({name}) that the pairs speak for", None
 
 
 def _starts(points: Points, n_clusters: int, seed: int) -> tuple[Mapping[str, Ints], str]:
