@@ -14,15 +14,22 @@ Graph = Any
 
 # of an edge between two clusters, beside one within a cluster
 ACROSS = 0.3
-# how likely the walk takes another step
+# how likely the walk takes another step, at most
 GO_ON = 0.9
+# steps and neighbours, of the samples of a usual cluster: longer walks leave small clusters
+WITHIN = 0.5
+# of the nearest, at least
+_FEWEST = 2
 # steps of conjugate gradients, and the share of the residual at which they end
 _MOST_STEPS, _ENOUGH = 60, 1e-5
 _TINY = 1e-12
 
 
 class Walk:
-    """Where a walk from each sample ends; it goes on with probability 0.9 after each step.
+    """Where a walk from each sample ends.
+
+    It goes on after each step, on average for half as many steps as a usual cluster has samples, 9 at most,
+    and to half as many of the nearest samples.
 
     Zhou, Bousquet, Lal, Weston and Schoelkopf, "Learning with local and global consistency", NIPS 2003: with
     weights W of the edges and degrees D, the walk ends as (1 - a) (I - a D^-1 W)^-1 says.
@@ -45,7 +52,9 @@ class Walk:
     """
 
     def __init__(self, graph: Graph, probabilities: npt.NDArray[Any]) -> None:
-        edges = graph.tocoo()
+        half = WITHIN * len(probabilities) / max(1, len(np.unique(probabilities.argmax(axis=1))))
+        self._go_on = min(GO_ON, half / (1 + half))
+        edges = _strongest(graph, max(_FEWEST, int(half))).tocoo()
         same = np.einsum("ij,ij->i", probabilities[edges.row], probabilities[edges.col])
         weights = edges.data * (ACROSS + (1 - ACROSS) * same)
         weighted = sparse.csr_matrix((weights, (edges.row, edges.col)), shape=edges.shape)
@@ -79,10 +88,21 @@ class Walk:
         for _ in range(_MOST_STEPS):
             if (size <= enough).all():
                 break
-            moved = way - GO_ON * (self._graph @ way)
+            moved = way - self._go_on * (self._graph @ way)
             step = size / np.maximum((way * moved).sum(axis=0), _TINY)
             found += step * way
             rest -= step * moved
             before, size = size, (rest * rest).sum(axis=0)
             way = rest + size / np.maximum(before, _TINY) * way
-        return np.asarray((1 - GO_ON) * found, dtype=np.float32)
+        return np.asarray((1 - self._go_on) * found, dtype=np.float32)
+
+
+def _strongest(graph: Graph, n: int) -> Graph:
+    """The edges that are among the n strongest of either end."""
+    rows = sparse.csr_matrix(graph)
+    owner = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    order = np.lexsort((-rows.data, owner))
+    place = np.arange(rows.nnz) - rows.indptr[owner]
+    kept = order[place < n]
+    strong = sparse.csr_matrix((rows.data[kept], (owner[kept], rows.indices[kept])), shape=rows.shape)
+    return strong.maximum(strong.T).tocsr()
