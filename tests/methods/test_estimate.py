@@ -89,3 +89,30 @@ def test_answers_about_two_groups_count_for_all_others() -> None:
     assert apart.one()[0, 1] == 0
     assert (before.part_of(*before.rates).sum(axis=1) < 1).all()
     np.testing.assert_allclose(before.one(), before.one().T)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_right_answers_make_many_small_clusters_better(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y = np.repeat(np.arange(60), 6)
+    session = by_k_means(rng.normal(size=(60, 32))[y] + 0.7 * rng.normal(size=(len(y), 32)), 60)
+    errors = [1 - clustering_accuracy(y, session.labels)]
+    for _ in range(100):
+        i, j = session.next() or (0, 0)
+        session.take(bool(y[i] == y[j]))
+        errors.append(1 - clustering_accuracy(y, session.labels))
+    assert max(errors) <= errors[0] + 0.01
+    assert errors[-1] < 0.6 * errors[0]
+
+
+def test_groups_beyond_the_number_of_clusters_may_be_part_of_others() -> None:
+    X, y = blobs([0, 1, 2, 3, 4, 5], 1, 0)
+    reader = Reader(Walk(near_samples(X), np.eye(6)[y]), np.eye(6, dtype=np.float32)[y])
+    said = Relations()
+    before = find_ties(reader, reader.read(said), said, (0, 0)).rates[1]
+    stray = next(row for row in np.flatnonzero(y == 0).tolist() if row != reader.anchors[0])
+    for number, anchor in enumerate(reader.anchors.values(), start=1):
+        said.add(Link(stray, anchor, False, number))
+    beliefs = reader.read(said)
+    assert len(beliefs.groups) == 7
+    assert find_ties(reader, beliefs, said, (0, 0)).rates[1] > before + 0.1

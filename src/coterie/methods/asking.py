@@ -24,7 +24,7 @@ Oracle = Callable[[int, int], bool | None]
 # chance gives: two answers of which one in ten is wrong differ half as often
 FEW_REPEATS, BY_CHANCE = 6, 0.4
 # of all questions, so many that have got two answers: if one in ten is wrong, they are half as many
-MANY, DOUBTED = 100, 0.12
+MANY, DOUBTED = 100, 0.09
 
 
 @dataclass

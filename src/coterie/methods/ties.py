@@ -16,8 +16,11 @@ Flags = npt.NDArray[np.bool_]
 # of how alike two groups are: half as likely one as they can be
 _ALIKE = 0.5
 # pairs of groups that are one, of so many: what is known before the first answer, of groups that are alike
+NEAR_ONE, OF_NEAR = 1.0, 8.0
 # and of those that are not
-ONE, OF_NEAR, OF_FAR = 1.0, 8.0, 12.0
+FAR_ONE, OF_FAR = 0.25, 12.0
+# of the groups beyond the model's number of clusters, those that are expected to be part of another one
+EXCESS = 0.5
 # how alike two groups were that are one now
 ONE_ALIKE = 0.5
 # two groups that are less alike are far from each other
@@ -94,7 +97,13 @@ def find_ties(reader: Reader, beliefs: Beliefs, said: Relations, n_one: tuple[in
         OF_NEAR + float(alike[differ].sum()) + ONE_ALIKE * near,
         OF_FAR + (float(differ.sum()) + far) / others,
     )
-    return Ties(alike, own, larger & ~apart, ((ONE + near, looked_at[0]), (ONE + far, looked_at[1])))
+    far_one = FAR_ONE + OF_FAR * _share_in_excess(len(alike), len(reader.anchors)) + far
+    return Ties(alike, own, larger & ~apart, ((NEAR_ONE + near, looked_at[0]), (far_one, looked_at[1])))
+
+
+def _share_in_excess(n_groups: int, n_clusters: int) -> float:
+    """Odds of each group being one with any other, if half of those beyond the number of clusters are."""
+    return 2 * EXCESS * max(0, n_groups - n_clusters) / n_groups
 
 
 def _alike(shares: Floats) -> Floats:
