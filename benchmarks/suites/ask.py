@@ -26,8 +26,8 @@ second is what was too low: on six of them, after 50 answers, the first was 11% 
 6% where 28% was. New groups are mostly parts of classes whose other parts lie far off.
 So a share of the groups beyond the model's number of clusters is now expected to be part of another one
 (points off and mean over 26 data sets, also with too few and too many clusters; error after 50 answers;
-points off on digits, on objects 1 to 50 and on these with 35 clusters; before any answer, 1 of 12 groups is one with
-another that is not alike):
+points off on digits, on objects 1 to 50 and on these with 35 clusters; before any answer, 1 of 12 groups
+is one with another that is not alike):
 
 | share | before | off | mean | error at 50 | digits | objects | 35 clusters |
 | 0 | 1 of 12 | 8.4 | -5.6 | 21.0 | 1.0 | 3.5 | 8.2 |
@@ -37,10 +37,10 @@ another that is not alike):
 | .5 (kept) | 1 of 48 | 6.6 | -2.4 | 19.4 | 1.8 | 2.7 | 15.5 |
 | .4 | 1 of 120 | 6.9 | -3.2 | 20.2 | 1.3 | 2.0 | 13.4 |
 
-(The last three are means with one more data set, on which all are 3 points off.) With far too few clusters the
-estimate is now too high. Mixed with what samples drawn at random show, by the variances: 6.7 instead of 7.0
-over 17 data sets, but 2.8 instead of 1.8 on digits: up to 20 samples are too few. Shifted by the residuals of
-drawn samples alone: 7.3.
+(The last three are means with one more data set, on which all are 3 points off.) With far too few clusters
+the estimate is now too high. Mixed with what samples drawn at random show, by the variances: 6.7 instead of
+7.0 over 17 data sets, but 2.8 instead of 1.8 on digits: up to 20 samples are too few. Shifted by the
+residuals of drawn samples alone: 7.3.
 
 Earlier trials: beliefs are calibrated by a shift and a slope of their log odds, by what all other answers say
 of a sample that was asked about; what was asked itself, isotonic regression, weights, and slopes near .7 were
