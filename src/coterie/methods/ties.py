@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,8 +67,12 @@ class Ties:
         return np.asarray(odds / (1 + odds.sum(axis=1, keepdims=True)), dtype=np.float32)
 
     def one(self) -> Floats:
-        """How likely each two groups (g, g) are one."""
-        found = self.part_of(*self.rates)
+        """How likely each two groups (g, g) are one, for questions: a rate that is hardly known may be high.
+
+        That of groups that are far from each other is taken to be one standard deviation above its mean.
+        """
+        far, looked_at = self.known[1]
+        found = self.part_of(self.rates[0], (far + math.sqrt(far)) / looked_at)
         return np.asarray(found + found.T)
 
 
