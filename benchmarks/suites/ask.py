@@ -10,8 +10,8 @@ The rule's constants were chosen on digits, on objects 1 to 50 of COIL-100 and o
 sets of this suite, digits is among them. What was wrong with earlier rules was found by looking at Reuters,
 MNIST, COIL-100, CIFAR-10 and speakers too. The records of other rules than `coterie` are of the reader
 before walks were adapted to the size of clusters; where clusters have more than 30 samples, walks are the
-same. The records of `coterie` with 5 and 10% wrong answers are of the rule before: since then walks stay
-within small clusters, and groups beyond the number of clusters may be one with others.
+same. The records of `coterie` with 10% wrong answers, and of speakers with 5%, are of the rule before: since
+then walks stay within small clusters, and groups beyond the number of clusters may be one with others.
 
 Many small clusters. Walks of 9 steps over 7 neighbours leave clusters of 6 samples: a sample that an answer
 placed drew whole other clusters after it, or made a new group of them. Over 6 generated data sets of 100 to
