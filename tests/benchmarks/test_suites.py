@@ -236,7 +236,8 @@ def test_features_are_clustered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     X = (np.eye(10)[labels] + 0.1 * noise).astype(np.float32)
     monkeypatch.setattr(features, "vectors_of", lambda name, encoder: (X, labels))
     monkeypatch.setattr(features, "CIFAR10_TRAIN", 80)
-    methods = "k-means,spectral,self-distillation,ddc,adc,pairs-random,pairs-chosen,labels-100,logistic-100"
+    methods = "k-means,spectral,self-distillation,ddc,adc,pairs-random,pairs-random-distillation,pairs-chosen"
+    methods += ",labels-100,logistic-100"
     records = quick("features", tmp_path / "out", "--data", "cifar10", "--methods", methods)
     assert {found["method"] for found in records} == set(methods.split(","))
     for found in records:

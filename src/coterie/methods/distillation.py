@@ -54,8 +54,8 @@ SURE = 0.7
 # share of the teacher's weights that is kept in a step
 KEEP = 0.99
 WEIGHTS = {"self_label": 1.0, "neighbors": 1.0}
-# they are few, and to be kept where the features say otherwise
-PAIRS_WEIGHT = 5.0
+# a larger one, 5, takes whole clusters apart for a few pairs that disagree with the features
+PAIRS_WEIGHT = 1.0
 RECIPE = Recipe("adam", learning_rate=5e-3, batch_size=256, max_epochs=20, step_range=(150, 300))
 
 
@@ -125,7 +125,8 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
     the samples that the teacher is sure of (section 2.3 of SCAN), and the information that a sample's cluster
     has about its neighbor's (equation 4 of TEMI). Of the heads before and after training, the one is kept
     whose clusters have most information about neighbors and about the position of samples; `runs_` names it.
-    With pairs, a vote, or from given clusters, it is the trained head of lowest loss.
+    With pairs, only the heads that keep most of them are compared. In a vote, or from given clusters, it is
+    the trained head of lowest loss.
 
     Attributes
     ----------
@@ -194,8 +195,7 @@ class SelfDistillation(SelfDistillationParams, ClusterMixin, NeuralClusterer):
         augment = self._choose_augment(wanted=False)
         given = () if self._given is None else (self._given,)
         supervision = data_digest(*pair_columns(pairs), *given)
-        # what pairs say against the features is not to be undone
-        self._choice = HeadChoice(points, near, start) if are_found and pairs is None else None
+        self._choice = HeadChoice(points, near, start, pairs) if are_found else None
         self._train(samples, Training(objective, recipe, self._restarts_or(1), augment, supervision))
         self._choice = None
         return self

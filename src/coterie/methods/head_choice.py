@@ -11,6 +11,7 @@ import scipy.sparse as sparse
 import torch
 from torch import Tensor
 
+from coterie.data import Pairs
 from coterie.methods.neighbor_graphs import Ints, Points
 from coterie.methods.starting_layer import StartingLayer
 from coterie.nn import HeadsNetwork
@@ -70,7 +71,8 @@ def _about_places(labels: Ints, points: Points) -> float:
 class HeadChoice:
     """Keeps the head whose clusters say most: trained, or as it began.
 
-    A start that training has made worse is so taken up again. It seeds torch's generator.
+    A start that training has made worse is so taken up again. With pairs, those heads alone that keep most of
+    them are compared. It seeds torch's generator.
 
     Attributes
     ----------
@@ -78,11 +80,13 @@ class HeadChoice:
     near : int64 array of shape (n, m)
     start : StartingLayer
         Of all heads; on a trained backbone, it learns the clusterings again.
+    pairs : Pairs or None
     """
 
     points: Points
     near: Ints
     start: StartingLayer
+    pairs: Pairs | None = None
 
     def keep(self, network: HeadsNetwork, embedding: npt.NDArray[np.float32]) -> Mapping[str, str | bool]:
         """Predict by the best head, in place: its name in "head", and whether it is the trained one."""
@@ -98,10 +102,24 @@ class HeadChoice:
             network.head.bias.copy_(bias)
         return {"head": head, "trained": is_trained}
 
-    def _score(self, features: Tensor, layer: tuple[Tensor, Tensor]) -> float:
+    def _score(self, features: Tensor, layer: tuple[Tensor, Tensor]) -> tuple[int, float]:
+        """Pairs that a head keeps, and the information of its clusters."""
         weight, bias = (part.to(features.device) for part in layer)
         labels: Ints = (features @ weight.T + bias).argmax(dim=1).numpy()
-        return information_of_clusters(labels, self.points, self.near)
+        n_kept = 0 if self.pairs is None else int(pairs_kept(labels, self.pairs).sum())
+        return n_kept, information_of_clusters(labels, self.points, self.near)
+
+
+def pairs_kept(labels: Ints, pairs: Pairs) -> npt.NDArray[np.bool_]:
+    """Which known pairs a clustering (n,) obeys.
+
+    Examples
+    --------
+    >>> pairs_kept(np.array([0, 0, 1]), Pairs([0, 0, 1], [1, 2, 2], [1, -1, 1])).tolist()
+    [True, True, False]
+    """
+    kept: npt.NDArray[np.bool_] = (labels[pairs.i] == labels[pairs.j]) == (pairs.same > 0)
+    return kept
 
 
 def best_of(clusterings: Mapping[str, Ints], points: Points, near: Ints) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from coterie._errors import InputError
@@ -18,7 +17,7 @@ from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.community_count import count_communities
 from coterie.methods.feature_points import feature_points
 from coterie.methods.feature_starts import nearest_neighbors, starting_clusters, usual_neighbors
-from coterie.methods.head_choice import best_of
+from coterie.methods.head_choice import best_of, pairs_kept
 from coterie.methods.known_groups import are_labels, named_groups, spread_groups
 from coterie.methods.neighbor_graphs import Ints, Points
 from coterie.methods.starting_layer import StartingLayer
@@ -151,18 +150,6 @@ def chosen_by(found: Mapping[str, Ints], usual: str, pairs: Pairs) -> str:
 
     best = max(found, key=lead)
     return best if lead(best) > SURE_LEAD else usual
-
-
-def pairs_kept(labels: Ints, pairs: Pairs) -> npt.NDArray[np.bool_]:
-    """Which known pairs a clustering (n,) obeys.
-
-    Examples
-    --------
-    >>> pairs_kept(np.array([0, 0, 1]), Pairs([0, 0, 1], [1, 2, 2], [1, -1, 1])).tolist()
-    [True, True, False]
-    """
-    kept: npt.NDArray[np.bool_] = (labels[pairs.i] == labels[pairs.j]) == (pairs.same > 0)
-    return kept
 
 
 def with_unnamed(codes: Ints, found: Ints, n_clusters: int) -> Ints:
