@@ -98,12 +98,13 @@ def _timed(folder: Path, case: Case) -> dict[str, Any]:
 
 def _launched(folder: Path, case: Case, world: int) -> dict[str, Any]:
     """What `main` found on the first process, with the processor seconds of a step over all of them."""
+    settings = case.settings
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     shared = {"WORLD_SIZE": world, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": 1}
     command = [sys.executable, "-c", _START, str(folder), case.method]
-    command += [json.dumps(dict(case.settings)), str(case.draw)]
+    command += [json.dumps(dict(settings)), str(case.draw)]
     processes = []
     for rank in range(world):
         own = shared | {"RANK": rank, "LOCAL_RANK": rank}
@@ -112,7 +113,8 @@ def _launched(folder: Path, case: Case, world: int) -> dict[str, Any]:
             subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
         )
     peaks = [0] * world
-    while any(process.poll() is None for process in processes):
+    # to look at memory takes time of a core, which steps that are timed need
+    while not settings["more"] and any(process.poll() is None for process in processes):
         peaks = [max(peak, tree_bytes(one.pid)) for peak, one in zip(peaks, processes, strict=True)]
         time.sleep(_SAMPLED_EVERY)
     printed = [process.communicate()[0] for process in processes]
