@@ -40,7 +40,7 @@ def test_one_draw_in_few_steps(tmp_path: Path) -> None:
 def test_answers_end_where_nothing_is_left_to_ask() -> None:
     X, y = make_blobs(12, centers=3, random_state=0)
     found = answered(LabelingSession(np.full((12, 3), 1 / 3), near_samples(X)), y, (4, 200))
-    assert found[4].n_pairs <= 4  # one may have been asked again
+    assert found[4].n_pairs == 3  # one was asked again
     assert found[200].n_pairs < 66
     assert found[200].closure().n_pairs == 66
     np.testing.assert_array_equal(found[200].same == 1, y[found[200].i] == y[found[200].j])
