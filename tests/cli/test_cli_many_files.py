@@ -43,7 +43,8 @@ def test_commands_draw_bounded_parts(
         return found
 
     monkeypatch.setattr(file_rows, "EAGER_BYTES", 0)
-    monkeypatch.setattr(arrays, "CHUNK_BYTES", BOUND)
+    for bound in ("CHUNK_BYTES", "PASS_BYTES"):
+        monkeypatch.setattr(arrays, bound, BOUND)
     monkeypatch.setattr(forward, "rows_at_once", lambda shape: 8)
     monkeypatch.setattr(FileRows, "__getitem__", noted)
     run = tmp_path / "run"

@@ -139,7 +139,7 @@ def test_a_memmap_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     np.save(tmp_path / "x.npy", X)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     expected = fit_scaling(X, True)
-    monkeypatch.setattr(arrays, "CHUNK_BYTES", 5 * 8 * 7)
+    monkeypatch.setattr(arrays, "PASS_BYTES", 5 * 8 * 7)
     assert [len(chunk) for chunk in arrays.chunks(mapped)] == [7] * 14 + [3]
     found = fit_scaling(mapped, True)
     np.testing.assert_allclose(found.offset, expected.offset, rtol=1e-12)

@@ -13,7 +13,8 @@ from coterie.data import arrays, read_samples
 
 
 def test_a_memmap_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrays, "CHUNK_BYTES", 2**20)
+    for bound in ("CHUNK_BYTES", "PASS_BYTES"):
+        monkeypatch.setattr(arrays, bound, 2**20)
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 30_000)
     mapped = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (30_000, 256))

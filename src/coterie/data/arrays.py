@@ -22,9 +22,9 @@ from coterie.data.pixels import BYTES, FLOATS, depth_of, has_colour, is_picture,
 from coterie.data.records import record_values, sample_columns
 
 Array = npt.NDArray[Any]
-# of a piece as float64; larger ones do not fit into a core's cache, and are no faster
-CHUNK_BYTES = 2**23
-DIGESTED_BYTES = 2**28
+CHUNK_BYTES = 64 * 2**20
+# of a piece in a pass over all rows; larger ones do not fit into a core's cache, and are no faster
+PASS_BYTES = 8 * 2**20
 RESIDENT_BYTES = 4 * 2**30
 SCALED_BYTES = 16 * 2**20
 FLOAT32_RANGE = (1e-30, 1e30)  # within which neither a scaled value nor its parts overflow or lose digits
@@ -149,8 +149,13 @@ def rows_in_memory(sample_shape: Sequence[int], most: int | None = None) -> int:
     >>> rows_in_memory((3, 32, 32)), rows_in_memory((4,), most=1000)
     (2730, 1000)
     """
-    bounded = max(1, CHUNK_BYTES // max(1, math.prod(sample_shape) * 8))
+    bounded = _rows_within(CHUNK_BYTES, sample_shape)
     return bounded if most is None else min(most, bounded)
+
+
+def _rows_within(n_bytes: int, sample_shape: Sequence[int]) -> int:
+    """Rows of float64 that so many bytes hold, at least one."""
+    return max(1, n_bytes // max(1, math.prod(sample_shape) * 8))
 
 
 def parts_in_memory(n: int, sample_shape: Sequence[int], most: int | None = None) -> Iterator[slice]:
@@ -167,7 +172,7 @@ def row_parts(rows: Rows, sample_shape: Sequence[int], most: int | None = None) 
 
 def chunks(samples: SampleArray, part: slice | None = None) -> Iterator[Array]:
     """The rows in order as float64, in pieces of bounded size: a memmap never lies in memory whole."""
-    size = rows_in_memory(samples.shape[1:])
+    size = _rows_within(PASS_BYTES, samples.shape[1:])
     first, end, _ = (part or slice(None)).indices(len(samples))
     for start in range(first, end, size):
         yield samples[start : min(start + size, end)].astype(np.float64)
@@ -393,7 +398,7 @@ def data_digest(*arrays: SampleArray | None) -> str:
             continue
         digest.update(f"{samples.shape}{samples.dtype}".encode())
         row_bytes = max(1, int(np.prod(samples.shape[1:])) * samples.dtype.itemsize)
-        stride = max(1, len(samples) * row_bytes // DIGESTED_BYTES)
+        stride = max(1, len(samples) * row_bytes // (4 * CHUNK_BYTES))
         rows = np.arange(0, len(samples), stride)
         for part in row_parts(rows, samples.shape[1:], most=4096):
             digest.update(np.ascontiguousarray(samples[part]).tobytes())
