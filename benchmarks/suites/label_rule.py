@@ -3,9 +3,9 @@
 A start without labels (KCL on pairs of mutual neighbours, DDC or ADC) is trained on, with the same settings
 in both arms, from the closure of the answers, each row standing for its nearest ones too. The true labels
 give the answers; the errors are those of all rows. The committed records of ccn-kcl are of the rule that
-the page had before it asked by that of `coterie.ask`; those of ddc and adc are of that of `coterie.ask`
-before every tenth question was about two clusters, and before groups beyond the number of clusters could be
-one with others: the 1.2% after 50 answers that they show of adc is not known to hold for the present rule.
+the page had before it asked by that of `coterie.ask`; those of ddc are of that of `coterie.ask` before every
+tenth question was about two clusters, and before groups beyond the number of clusters could be one with
+others.
 
 After DDC the fit loses what the answers say: the labels of `LabelingSession` itself, without a fit, were
 wrong at 11.0 / 9.8 / 8.1% after 25 / 50 / 100 answers (draws 100 to 107, by hand, the present rule), against
