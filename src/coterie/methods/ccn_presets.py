@@ -70,9 +70,9 @@ _FROM_PAIRS = Recipe(
 # digits from 500 pairs, mean of 5 draws, was 0.81 with 32 samples and 0.84 with 100 (KCL; CCL 0.76, 0.81).
 _FROM_VECTOR_PAIRS = dataclasses.replace(_FROM_PAIRS, batch_size=100, weight_decay=5e-3 / _SUMMED)
 
-# From many pairs a larger batch averages wrong ones out, and at a quarter of the rate fewer classes are told
-# apart by mixtures of clusters where there are more clusters than classes: MNIST, 12,000 pairs, 100 outputs,
-# held out from training, NMI 0.85 at the full rate, 0.92 at a quarter.
+# With many pairs, a larger batch averages out wrong ones. With more clusters than classes, a lower rate
+# leaves fewer classes spread over several clusters: MNIST, 12,000 pairs, 100 outputs, NMI on held-out rows
+# 0.85 at the full rate, 0.92 at a quarter of it.
 _KCL_FROM_MANY_PAIRS = dataclasses.replace(
     _FROM_PAIRS, batch_size=100, max_epochs=16, learning_rate=_FROM_PAIRS.learning_rate / 4
 )

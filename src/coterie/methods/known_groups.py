@@ -47,11 +47,9 @@ def named_groups(pairs: Pairs, n_samples: int, n_clusters: int) -> Ints | None:
             chosen.append(candidate)
         if len(chosen) == n_clusters:
             break
-    if n_clusters < 2:
-        return None
     if len(chosen) < n_clusters:
         chosen = _outstanding(sizes, n_clusters)
-    if not chosen:
+    if n_clusters < 2 or not chosen:
         return None
     cluster = np.full(group.max() + 1, -1, dtype=np.int64)
     cluster[chosen] = np.arange(n_clusters)

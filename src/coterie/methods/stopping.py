@@ -40,7 +40,7 @@ class Calibration:
     def of(
         cls, beliefs: Floats, came_true: npt.NDArray[np.bool_], chosen: npt.NDArray[np.bool_]
     ) -> Calibration:
-        """What makes beliefs agree with what came true; few answers change little.
+        """Fit the calibration that makes beliefs agree with the answers; with few answers it changes little.
 
         Platt, "Probabilistic outputs for support vector machines", 1999, with normal priors on all numbers.
 

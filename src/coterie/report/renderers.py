@@ -65,7 +65,7 @@ class Shown(NamedTuple):
     Attributes
     ----------
     picture : str
-        A data address; empty where there is none.
+        The picture as a `data:` URL, or an empty string for a sample without a picture.
     text : str
     """
 
