@@ -1,7 +1,10 @@
-"""Discovery on other data than Omniglot: digits 5-9 after 0-4, and 20 objects after 80 others.
+"""Discovery on other data than Omniglot: digits 5-9 after 0-4, 20 objects after 80, photos by features.
 
 A similarity network is trained on the known classes (method "spn"); the clusterings share it. The objects are
-there as images and, as in the paper's ImageNet experiment, as the features of a classifier of the known ones.
+there as images and, as in the paper's ImageNet experiment, as the features of a classifier of the known ones;
+CIFAR-10 is there as features of the library's encoder, five classes known and five not, both drawn. On
+features both networks have the recipe of the library, which was tuned on CIFAR-10's training images from
+10,000 on and on objects 1-50 of COIL-100: of the objects to discover here, some were among these.
 """
 
 from __future__ import annotations
@@ -16,10 +19,13 @@ import numpy.typing as npt
 from benchmarks import scores
 from benchmarks.columns import SECONDS, metric
 from benchmarks.datasets import coil100, load
+from benchmarks.embedded import vectors_of
 from benchmarks.estimators import CrossEntropy, RecordedCCN
 from benchmarks.suites.base import Case, Options, Outcome, Suite
+from benchmarks.suites.features import neighbor_spectral
 from benchmarks.suites.omniglot import STARTED, by_similarity, similarities
-from coterie import SimilarityNetwork
+from coterie import SelfDistillation, SimilarityNetwork
+from coterie.report.baseline import unit_rows
 
 Codes = npt.NDArray[np.int64]
 N_STARTS = 10
@@ -27,6 +33,12 @@ N_OUTPUTS = 100
 CLASSIFIER_STEPS = 600
 # Clusters start from what the similarity network knows, without a hidden layer between features and outputs.
 IMAGES: dict[str, Any] = {"backbone": "vggxs"} | STARTED
+FEATURES: dict[str, Any] = {
+    "backbone": "features",
+    "preset": "default",
+    "head_init": "auto",
+    "max_steps": None,
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,8 @@ class Discovery:
     spn, ccn : dict
         Parameters of the similarity network, and of the clustering network beside those of `CCN_SETTINGS`.
     departures : tuple of str
+    are_features : bool
+        Then no weights of the similarity network are continued.
     """
 
     known: npt.NDArray[Any]
@@ -49,6 +63,7 @@ class Discovery:
     spn: dict[str, Any]
     ccn: dict[str, Any]
     departures: tuple[str, ...]
+    are_features: bool = False
 
     @property
     def n_classes(self) -> int:
@@ -96,18 +111,39 @@ def _coil100_features(draw: int) -> Discovery:
     classifier.fit(images.known, images.classes)
     return Discovery(
         *(classifier.transform(images.known), images.classes, classifier.transform(images.new), images.truth),
-        {"backbone": "identity", "hidden_features": 1024, "max_steps": 800},
-        {"backbone": "identity", "hidden_features": 0},
+        {"backbone": "features"},
+        FEATURES,
         (
             f"a stand-in for the features of ImageNet: of a classifier of the 80 known objects "
             f"({CLASSIFIER_STEPS} steps), 1,024 numbers an image",
         ),
+        are_features=True,
     )
 
 
-DATA = {"mnist": _mnist, "coil100": _coil100, "coil100-features": _coil100_features}
-BASELINES = ("k-means-input", "k-means", "spectral")
+def _cifar10_features(draw: int) -> Discovery:
+    """Five classes to learn from and the five others, drawn, by features of the encoder of pictures."""
+    X, y = vectors_of("cifar10", "efficientnet-lite0")
+    place = np.argsort(np.random.default_rng(draw).permutation(10))[y]
+    known, new = place < 5, place >= 5
+    return Discovery(
+        *(X[known], place[known], X[new], place[new] - 5),
+        {"backbone": "features"},
+        FEATURES,
+        ("EfficientNet-Lite0's features of 5,000 images; the paper has no such experiment",),
+        are_features=True,
+    )
+
+
+DATA = {
+    "mnist": _mnist,
+    "coil100": _coil100,
+    "coil100-features": _coil100_features,
+    "cifar10-features": _cifar10_features,
+}
+BASELINES = ("k-means-input", "spectral-input", "self-distillation", "k-means", "spectral")
 METHODS = ("spn", *BASELINES, "ccn-ccl", "ccn-kcl", "ccn-ccl-100", "ccn-kcl-100")
+OF_FEATURES = ("spectral-input", "self-distillation")
 CCN_SETTINGS: dict[str, Any] = {
     "preset": "paper",
     "augment": "auto",
@@ -144,18 +180,28 @@ def run(case: Case) -> Outcome:
     parameters = dict(case.settings["parameters"])
     parameters |= data.ccn | {"loss": case.method.split("-")[1], "n_clusters": n_outputs}
     model = RecordedCCN(**parameters, over_clustering=True, random_state=case.draw, threads=1)
-    model.start_from(spn).fit(data.new, similarity=spn)
+    model.start_from(None if data.are_features else spn).fit(data.new, similarity=spn)
     metrics = {"loss": model.loss_, **scores.scores("target", data.truth, model.labels_, n_outputs)}
     metrics["classes"] = data.n_classes
     return Outcome(metrics, model.runs_, model.resolved_, notes)
 
 
 def _baseline(method: str, spn: SimilarityNetwork, data: Discovery, seed: int) -> scores.Labels:
-    """k-means on the input or on the similarity network's features, or spectral clustering of its answers."""
+    """Clusters of the input alone, of the similarity network's embedding, or of its answers."""
+    k = data.n_classes
     if method == "spectral":
-        return by_similarity(method, similarities(spn, data.new), data.n_classes, seed)
-    rows = data.new.reshape(len(data.new), -1) if method == "k-means-input" else spn.transform(data.new)
-    return scores.kmeans(rows, data.n_classes, N_STARTS, seed)
+        return by_similarity(method, similarities(spn, data.new), k, seed)
+    if method == "k-means":
+        return scores.kmeans(spn.transform(data.new), k, N_STARTS, seed)
+    rows = unit_rows(data.new) if data.are_features else data.new.reshape(len(data.new), -1)
+    if method == "k-means-input":
+        return scores.kmeans(rows, k, N_STARTS, seed)
+    if method == "spectral-input":
+        found = neighbor_spectral(rows, k, seed)
+    else:
+        model = SelfDistillation(k, backbone="features", random_state=seed, threads=1)
+        found = model.fit(data.new).labels_
+    return found
 
 
 def _cases(options: Options) -> list[Case]:
@@ -166,6 +212,8 @@ def _cases(options: Options) -> list[Case]:
     for name in names:
         for draw in options.draws or DISCOVERY.draws:
             for method in options.pick_methods(METHODS):
+                if method in OF_FEATURES and not name.endswith("-features"):
+                    continue
                 settings: dict[str, Any] = {"quick": options.quick}
                 if method.startswith("ccn"):
                     # with 100 outputs a start in more clusters than classes, which the pairs put together
@@ -177,8 +225,8 @@ def _cases(options: Options) -> list[Case]:
 
 DISCOVERY = Suite(
     "discovery",
-    "Unseen classes by transfer: MNIST 5-9 after 0-4, and 20 objects of COIL-100 after 80 others, "
-    "images and features",
+    "Unseen classes by transfer: MNIST 5-9 after 0-4, 20 objects of COIL-100 after 80 others, images and "
+    "features, and five classes of CIFAR-10 after five others, features",
     METHODS,
     (100,),
     _cases,

@@ -188,10 +188,15 @@ def _k_means(rows: Rows, draw: int) -> Ints:
 
 
 def _spectral(rows: Rows, draw: int) -> Ints:
+    return neighbor_spectral(unit_rows(rows.X), rows.n_classes, draw)
+
+
+def neighbor_spectral(X: Array, n_clusters: int, seed: int) -> Ints:
+    """Spectral clustering of the graph of ten nearest neighbors of rows (n, d)."""
     model = SpectralClustering(
-        rows.n_classes, affinity="nearest_neighbors", n_neighbors=10, random_state=draw, n_jobs=1
+        n_clusters, affinity="nearest_neighbors", n_neighbors=10, random_state=seed, n_jobs=1
     )
-    found: Ints = model.fit_predict(unit_rows(rows.X)).astype(np.int64)
+    found: Ints = model.fit_predict(X).astype(np.int64)
     return found
 
 

@@ -147,7 +147,7 @@ def test_objects_are_discovered_by_features(tmp_path: Path, monkeypatch: pytest.
     words = ("--data", "coil100-features", "--set", "batch_size=20", "--set", "max_steps=4")
     found = quick("discovery", tmp_path, *words, "--methods", "k-means,ccn-ccl")
     assert [one["metrics"]["target_rows"] for one in found] == [80, 80]
-    assert found[0]["resolved"]["backbone"] == "GivenBackbone"
+    assert found[0]["resolved"]["backbone"] == "Features"
     assert found[0]["metrics"]["target_clusters_used"] <= found[0]["metrics"]["classes"] == 20
 
 

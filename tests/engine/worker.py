@@ -39,7 +39,7 @@ from coterie.losses.pairs import DEFAULT_OPTIONS
 from coterie.methods import feature_starts
 from coterie.methods.pair_objectives import PairObjective, TransferObjective
 from coterie.methods.transfer import PairLabeler
-from coterie.nn import ClusterNetwork, PairNetwork
+from coterie.nn import ClusterNetwork, PairHead, PairNetwork
 
 N = 45
 LABELS = np.random.default_rng(1).integers(-1, 4, N)
@@ -98,7 +98,7 @@ def pair_network() -> PairNetwork:
 
     def build() -> PairNetwork:
         layers = (nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Dropout(0.2))
-        return PairNetwork(Layers(5, *layers), 7).double()
+        return PairNetwork(Layers(5, *layers), PairHead(5, 7)).double()
 
     return seeded(build, 2)
 

@@ -14,7 +14,15 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import start_processes
 from torch.nn import functional
 
-from coterie.nn import MLP, PairHead, PairNetwork, build_pair_network, convert_batchnorm
+from coterie.nn import (
+    MLP,
+    DistanceHead,
+    PairHead,
+    PairNetwork,
+    build_pair_network,
+    convert_batchnorm,
+    join_rows,
+)
 from coterie.nn import pair_head as module
 from coterie.nn.global_tensors import sum_of_parts
 from coterie.nn.pair_head import pair_sums
@@ -141,12 +149,20 @@ def check_processes(rank: int) -> None:
         torch.testing.assert_close(joint.eval()(shard), single.eval()(whole)[mine])
 
 
+def check_distances(rank: int) -> None:
+    """The same of the head on fixed features."""
+    head, rows = DistanceHead(6).double(), torch.randn(7, 6, dtype=torch.float64)
+    mine = slice(0, 4) if rank == 0 else slice(4, None)
+    torch.testing.assert_close(join_rows(copy.deepcopy(head))(rows[mine]), head(rows)[mine])
+
+
 def work(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     try:
         check_processes(rank)
+        check_distances(rank)
         # as an auxiliary module, which is not converted, it sees the global batch already
         assert make(True)(torch.zeros(3, 6).double()).shape == (3, 3)
     finally:
@@ -159,12 +175,14 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
 
 
 def test_pair_network() -> None:
-    network = PairNetwork(MLP(10), None)
-    assert network.head.out.in_features == 4 * 128
+    network = PairNetwork(MLP(10), PairHead(128, 512))
+    assert build_pair_network("mlp", (10,), None, True, seed=0).head.in_features == 128
     embedding, odds = network(torch.randn(5, 10))
     assert (embedding.shape, odds.shape) == ((5, 128), (5, 5))
     first, second = (build_pair_network("mlp", (4,), 16, True, seed=3).state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    given = build_pair_network(nn.Linear(4, 3).double(), (4,), None, False, seed=0)
-    assert given.head.hidden.weight.dtype == torch.float64
-    assert given.head.hidden.weight.abs().max() <= 6**-0.5
+    given = build_pair_network(nn.Linear(4, 3).double(), (4,), None, False, seed=0).head
+    assert isinstance(given, PairHead)
+    assert given.out.in_features == 4 * 3
+    assert given.hidden.weight.dtype == torch.float64
+    assert given.hidden.weight.abs().max() <= 6**-0.5

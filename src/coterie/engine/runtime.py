@@ -25,6 +25,7 @@ from coterie._types import Rows
 from coterie.engine import processes
 from coterie.engine.graphs import GraphedNetwork, current_device, takes_graphs
 from coterie.losses.pairs import Share, sharing
+from coterie.nn.distance_head import join_rows
 from coterie.nn.global_tensors import global_rows, sum_of_parts
 from coterie.nn.joint_dropout import convert_dropout
 from coterie.nn.sync_batchnorm import convert_batchnorm
@@ -70,7 +71,7 @@ class Runtime:
         network.to(self.device)
         if self.world == 1:
             return GraphedNetwork(network) if self.graphs else network
-        convert_dropout(convert_batchnorm(network))
+        join_rows(convert_dropout(convert_batchnorm(network)))
         # of weights with one channel, whose strides say nothing
         warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides", UserWarning)
         devices = None if self.device.type == "cpu" else [self.device]

@@ -40,7 +40,7 @@ from coterie.methods.in_time import plan_in_time, seeds_from
 from coterie.methods.samples import take_samples
 from coterie.methods.start import start_weights
 from coterie.methods.watched import run_watched, say
-from coterie.nn import Averaged, BackboneSpec, Network, auto_backbone, averaged_shape, block_for
+from coterie.nn import Averaged, BackboneSpec, Features, Network, auto_backbone, averaged_shape, block_for
 from coterie.params import check_parameters, refuse_unknown
 from coterie.params.duration import seconds_of
 from coterie.params.shared import How, TrainingParams
@@ -99,7 +99,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     """
 
     _saved_fields: ClassVar[tuple[str, ...]] = (
-        *("modality_", "table_steps_", "encoder_", "n_features_in_", "max_pixels_"),
+        *("modality_", "table_steps_", "encoder_", "n_features_in_", "max_pixels_", "_on_features"),
         *("loss_", "history_", "runs_"),
     )
 
@@ -115,6 +115,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     table_steps_: list[dict[str, Any]] | None
     # what is known of the encoder, as `metadata_of` gives it; None where X held numbers
     encoder_: dict[str, Any] | None
+    # whether X holds features of a pretrained encoder, which the network only normalises
+    _on_features: bool = False
     _start: NeuralEstimator | None = None
     # processes that share passes over the samples; None: this one alone
     _team: Runtime | None = None
@@ -232,7 +234,12 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return default_augment(self.sample_shape_, self.modality_)
 
     def _choose_backbone(self, usual: Callable[[tuple[int, ...]], str] = auto_backbone) -> BackboneSpec:
-        """The caller's network; with "auto", that of the modality or the usual one at the working size."""
+        """The caller's network; with "auto", that of the modality or the usual one at the working size.
+
+        Features have a network that only normalises them.
+        """
+        if self._on_features:
+            return "features"
         if not (isinstance(self.backbone, str) and self.backbone == AUTO):
             return cast(BackboneSpec, self.backbone)
         block = block_for(self.sample_shape_, self.max_pixels_)
@@ -240,8 +247,25 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return name if block == 1 else Averaged(name, block)
 
     def _standardises(self) -> bool:
-        """Whether features are brought to mean 0 and deviation 1 before the network."""
-        return self.scale
+        """Whether columns are brought to mean 0 and deviation 1 before the network.
+
+        Features of an encoder share one scale.
+        """
+        return self.scale and not self._on_features
+
+    def _find_features(self) -> None:
+        """Decide whether X holds features: `backbone` says so, or it went through an encoder."""
+        if not isinstance(self.backbone, str) or self.backbone not in (AUTO, "features"):
+            self._on_features = False
+        elif self.backbone == AUTO and self._start is not None:
+            self._on_features = isinstance(self._start.network_.backbone, Features)
+        else:
+            encoded = self.encoder_ is not None and self.preset == "default"
+            self._on_features = self.backbone == "features" or encoded
+
+    def _is_gentle(self) -> bool:
+        """Whether a fit only moves clusters of features a little."""
+        return self._on_features and self.preset == "default"
 
     def _say(self, text: str) -> None:
         """Print a line on standard error if progress is shown."""

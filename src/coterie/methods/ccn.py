@@ -32,6 +32,7 @@ from coterie.methods.ccn_presets import (
     CROPS,
     DEFAULTS,
     HIDDEN_FEATURES,
+    IN_METRIC,
     MANY_PAIRS,
     PAPER_AND_CODE,
     TRANSFER,
@@ -150,7 +151,8 @@ class CCN(CCNParams, NeuralClusterer):
         similarity : SimilarityNetwork, optional
             Fitted on samples of the same shape; it is left as it is. The pairs of each batch get the labels
             that it gives them: from its threshold on, with the presets "paper" and "code" the likelier one.
-            X is scaled as its samples were.
+            X is scaled as its samples were. If it is a metric of features, the fit begins with clusters in
+            this metric, and only pairs count on which they and the network agree.
 
         Returns
         -------
@@ -215,9 +217,12 @@ class CCN(CCNParams, NeuralClusterer):
         if self.cross_entropy_weight > 0:
             raise InputError("cross_entropy_weight must be 0 with similarity, which needs no labels")
         check_similarity(similarity, samples, self.sample_shape_)
-        self._on_features = self.backbone == "features"
-        self._choose_n_outputs(samples, len(samples) // 2, similarity=similarity)
-        preset = TRANSFER[self.preset]
+        is_metric = similarity._is_gentle()
+        self._on_features = self.backbone == "features" or (self.backbone == AUTO and is_metric)
+        begun = self._begin_in_metric(samples, similarity if is_metric else None)
+        if begun is None:
+            self._choose_n_outputs(samples, len(samples) // 2, similarity=similarity)
+        preset = TRANSFER[self.preset] if begun is None else IN_METRIC
         recipe = self._override(preset.recipe)
         if len(samples) < recipe.batch_size:
             warnings.warn(
@@ -227,14 +232,19 @@ class CCN(CCNParams, NeuralClusterer):
                 stacklevel=3,
             )
         # no label is known: all rows are drawn alike
-        sampler = LabelBatches(np.zeros(len(samples), dtype=np.int64), recipe.batch_size)
+        clusters = np.zeros(len(samples), dtype=np.int64) if begun is None else begun.labels
+        sampler = LabelBatches(clusters, recipe.batch_size)
         argmax, weighted = self.preset != "default", self.pair_weight == "confidence"
         labeler = make_pair_labeler(similarity, argmax=argmax, weighted=weighted)
         share = look_at_answers(similarity, labeler, samples, sampler)
         weights = _kind_weights(share) if self.pair_weight == "balanced" else None
         options = dataclasses.replace(preset.options, kind_weights=weights)
-        objective = TransferObjective(sampler, self.loss, self.margin, options, labeler)
-        if self.head_init == "k-means":
+        objective = TransferObjective(
+            sampler, self.loss, self.margin, options, labeler, agree=begun is not None
+        )
+        if begun is not None:
+            _start_with(objective, begun.layer)
+        elif self.head_init == "k-means":
             _start_with(objective, KMeansHead(self.n_outputs_))
         elif self.head_init == "similarity":
             _start_with(objective, spectral_start(similarity, labeler, samples, self.n_outputs_))
@@ -254,11 +264,18 @@ class CCN(CCNParams, NeuralClusterer):
         wanted = self.head_init == "clusters"
         return self._begin_on_features(samples, supervision.codes, supervision.pairs, wanted=wanted)
 
+    def _begin_in_metric(self, samples: SampleArray, metric: SimilarityNetwork | None) -> Beginning | None:
+        """The same of samples of which nothing is known but a similarity network's metric."""
+        wanted = self.head_init == "clusters"
+        if not (wanted or (self.head_init == AUTO and self._is_gentle())):
+            return None
+        return self._begin_on_features(samples, metric=metric, wanted=wanted)
+
     def _transfer_views(self) -> Augment | None:
         """The views of each batch, which the similarity network sees too."""
         if self.preset != "default" and self.augment == AUTO and self.modality_ == "image":
             return CROPS
-        return self._choose_augment(True)
+        return self._choose_augment(wanted=not self._is_gentle())
 
     def _make_network(self, seed: int) -> ClusterNetwork:
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""

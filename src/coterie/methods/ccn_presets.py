@@ -91,6 +91,9 @@ _FROM_CLUSTERS = Recipe("adam", learning_rate=1e-4, batch_size=100, max_epochs=1
 HIDDEN_FEATURES = 512
 CROPS = ImageViews(crop=1 - 0.85**0.5)
 _TRANSFER = Recipe("adam", learning_rate=1e-3, batch_size=100, max_epochs=150, drops=(2 / 3,))
+# In a similarity network's metric: five of ten classes of CIFAR-10's tuning images, three draws, ACC of the
+# start 0.897, after 300 steps 0.900 where pairs count on which clusters and network agree, 0.570 with all.
+IN_METRIC = Preset(dataclasses.replace(_FROM_CLUSTERS, max_epochs=10, step_range=(100, 300)))
 TRANSFER = {
     "default": Preset(dataclasses.replace(_TRANSFER, step_range=(600, 6_000))),
     "paper": Preset(_TRANSFER),

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import functools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -32,12 +32,13 @@ from coterie.methods.forward import argmax, softmax
 from coterie.methods.probing import train_probes
 from coterie.methods.watched import workers_for
 from coterie.metrics import dominant_clusters, vote_shares
-from coterie.nn import BackboneSpec, ClusterNetwork, Features, auto_backbone, build_network, channels_last
+from coterie.nn import ClusterNetwork, build_network, channels_last
 from coterie.params.shared import ClustererParams
 
 if TYPE_CHECKING:
     from coterie.methods.head_choice import HeadChoice
     from coterie.methods.on_features import Beginning
+    from coterie.methods.similarity import SimilarityNetwork
 
 
 class NeuralClusterer(NeuralEstimator, ClustererParams):
@@ -45,13 +46,11 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
 
     _saved_fields = (
         *NeuralEstimator._saved_fields,
-        *("n_clusters_", "n_dominant_", "n_outputs_", "n_clusters_estimate_", "_on_features"),
+        *("n_clusters_", "n_dominant_", "n_outputs_", "n_clusters_estimate_"),
     )
     # whether outputs that are close in the kernel count as parts of one cluster where clusters are counted
     _merges_outputs: ClassVar[bool] = True
     n_outputs_: int
-    # whether X holds features of a pretrained encoder, which the network only normalises
-    _on_features: bool = False
     # clusters that a fit begins with, where its method takes some
     _given: IntArray | None = None
     # while a fit runs: how a method with several heads chooses among them
@@ -90,39 +89,19 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
         check_is_fitted(self, "network_")
         return self._most_probable(self._check_samples(X, reset=False))
 
-    def _find_features(self) -> None:
-        """Decide whether X holds features: `backbone` says so, or it went through an encoder."""
-        if not isinstance(self.backbone, str) or self.backbone not in (AUTO, "features"):
-            self._on_features = False
-        elif self.backbone == AUTO and self._start is not None:
-            self._on_features = isinstance(self._start.network_.backbone, Features)
-        else:
-            encoded = self.encoder_ is not None and self.preset == "default"
-            self._on_features = self.backbone == "features" or encoded
-
-    def _is_gentle(self) -> bool:
-        """Whether a fit only moves clusters of features a little."""
-        return self._on_features and self.preset == "default"
-
-    def _standardises(self) -> bool:
-        """Features of an encoder share one scale."""
-        return super()._standardises() and not self._on_features
-
-    def _choose_backbone(self, usual: Callable[[tuple[int, ...]], str] = auto_backbone) -> BackboneSpec:
-        """Features have a network that only normalises them."""
-        return "features" if self._on_features else super()._choose_backbone(usual)
-
     def _begin_on_features(
         self,
         samples: SampleArray,
         codes: IntArray | None = None,
         pairs: Pairs | None = None,
+        metric: SimilarityNetwork | None = None,
         *,
         wanted: bool = False,
     ) -> Beginning | None:
         """Clusters of features to begin with; None where X holds none, or `start_from` gave clusters.
 
-        With `wanted`, clusters are made in either case. Sets `n_outputs_` if clusters are made.
+        With `metric`, distances are those of its embedding. With `wanted`, clusters are made in either case.
+        Sets `n_outputs_` if clusters are made.
         """
         start = self._start
         continues = isinstance(start, NeuralClusterer) and self.n_clusters == start.n_outputs_
@@ -131,7 +110,7 @@ class NeuralClusterer(NeuralEstimator, ClustererParams):
         # scikit-learn's and networkx's parts, which other fits do not need
         from coterie.methods.on_features import begin_on_features
 
-        begun = begin_on_features(self, samples, codes, pairs)
+        begun = begin_on_features(self, samples, codes, pairs, metric)
         self._say(f"the output layer begins with {begun.words}")
         return begun
 

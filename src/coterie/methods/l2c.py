@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, Self, cast
 
@@ -39,7 +39,7 @@ from coterie.methods.one_set import cluster_set, set_points
 from coterie.methods.samples import change_values
 from coterie.methods.table_rows import choose_count, table_rows
 from coterie.methods.tables import frame_values
-from coterie.nn import BackboneSpec, auto_backbone, channels_last
+from coterie.nn import channels_last
 from coterie.nn.set_network import SetNetwork, build_set_network
 from coterie.params import Range, parameters
 from coterie.params.l2c import L2CParams
@@ -188,6 +188,7 @@ class L2C(L2CParams, NeuralEstimator):
             For input or parameters out of range.
         """
         samples = self._check_samples(X, reset=True)
+        self._find_features()
         if y is None:
             raise InputError(
                 "L2C requires y to be passed, but the target y is None; pass the groups to learn from as y"
@@ -233,6 +234,7 @@ class L2C(L2CParams, NeuralEstimator):
         """
         parts, known = check_sets(sets)
         samples = self._check_samples(np.concatenate(parts), reset=True)
+        self._find_features()
         self._check_training(len(samples))
         for number, one in enumerate(known):
             check_groups(number, one, self.max_clusters)
@@ -357,20 +359,10 @@ class L2C(L2CParams, NeuralEstimator):
         )
         return channels_last(network.float())
 
-    @property
-    def _on_features(self) -> bool:
-        """Whether samples are features of an encoder, of which only distances and angles are to count."""
-        if self.network != "attention" or self.preset != "default" or not isinstance(self.backbone, str):
-            return False
-        return self.backbone == "features" or (self.backbone == AUTO and self.encoder_ is not None)
-
-    def _standardises(self) -> bool:
-        """Features of an encoder share one scale."""
-        return super()._standardises() and not self._on_features
-
-    def _choose_backbone(self, usual: Callable[[tuple[int, ...]], str] = auto_backbone) -> BackboneSpec:
-        """Features have a network that only normalises them."""
-        return "features" if self._on_features else super()._choose_backbone(usual)
+    def _find_features(self) -> None:
+        """Of features, the default attention network looks at distances and angles alone."""
+        super()._find_features()
+        self._on_features &= self.network == "attention" and self.preset == "default"
 
     @property
     def n_outputs_(self) -> int:

@@ -12,11 +12,16 @@ from scipy.optimize import linear_sum_assignment
 from coterie._errors import InputError
 from coterie.data import Pairs
 from coterie.data.arrays import SampleArray, count_distinct
-from coterie.methods.base import AUTO
+from coterie.methods.base import AUTO, NeuralEstimator
 from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.community_count import count_communities
 from coterie.methods.feature_points import feature_points
-from coterie.methods.feature_starts import nearest_neighbors, starting_clusters, usual_neighbors
+from coterie.methods.feature_starts import (
+    nearest_neighbors,
+    reduce_features,
+    starting_clusters,
+    usual_neighbors,
+)
 from coterie.methods.head_choice import best_of, pairs_kept
 from coterie.methods.known_groups import are_labels, named_groups, spread_groups
 from coterie.methods.neighbor_graphs import Ints, Points
@@ -49,7 +54,11 @@ class Beginning:
 
 
 def begin_on_features(
-    estimator: NeuralClusterer, samples: SampleArray, codes: Ints | None = None, pairs: Pairs | None = None
+    estimator: NeuralClusterer,
+    samples: SampleArray,
+    codes: Ints | None = None,
+    pairs: Pairs | None = None,
+    metric: NeuralEstimator | None = None,
 ) -> Beginning:
     """Clusters of checked samples for an estimator; with "auto" they are counted first.
 
@@ -62,6 +71,8 @@ def begin_on_features(
     codes : int64 array of shape (n,), optional
         Classes that are known, -1 for the others.
     pairs : Pairs, optional
+    metric : SimilarityNetwork, optional
+        Fitted on such features: distances are those of its embedding.
 
     Raises
     ------
@@ -71,7 +82,10 @@ def begin_on_features(
     seed = int(estimator.random_state) if isinstance(estimator.random_state, int | np.integer) else 0
     estimator.n_outputs_ = 1 if estimator.n_clusters == AUTO else int(estimator.n_clusters)
     check_distinct(samples, estimator.n_outputs_)
-    points = feature_points(estimator, samples, seed)
+    if metric is None:
+        points = feature_points(estimator, samples, seed)
+    else:
+        points = reduce_features(metric._embed(samples), seed)
     estimator.n_clusters_estimate_ = count_if_asked(estimator.n_clusters, points, seed)
     if estimator.n_clusters_estimate_ is not None:
         estimator.n_outputs_ = estimator.n_clusters_estimate_["n_clusters"]

@@ -11,7 +11,7 @@ from coterie.engine.objective import Modules, Objective
 from coterie.losses.ccl import unchecked_ccl
 from coterie.losses.kcl import unchecked_kcl
 from coterie.losses.numerics import steady_rows
-from coterie.losses.pairs import PairOptions
+from coterie.losses.pairs import PairOptions, as_matrix
 from coterie.methods.transfer import PairLabeler, symmetric_odds
 
 
@@ -72,22 +72,36 @@ class TransferObjective(PairObjective):
         Of KCL.
     options : PairOptions
     labeler : PairLabeler
+    agree : bool, default=False
+        The labels of a batch are clusters, and only pairs count on which they and the network agree.
     """
 
     auxiliary_training = True
 
     def __init__(
-        self, sampler: Sampler, loss: str, margin: float, options: PairOptions, labeler: PairLabeler
+        self,
+        sampler: Sampler,
+        loss: str,
+        margin: float,
+        options: PairOptions,
+        labeler: PairLabeler,
+        *,
+        agree: bool = False,
     ) -> None:
         super().__init__(sampler, loss, margin, options, cross_entropy_weight=0.0)
         self.auxiliary = labeler.network
         self._labeler = labeler
+        self._agree = agree
 
     def targets(self, modules: Modules, samples: Tensor, output: Output, batch: Batch) -> Batch:
         """The batch with a label, and where wanted a weight, for every pair."""
         assert modules.auxiliary is not None
         odds = symmetric_odds(modules.auxiliary, samples)
-        return Batch(batch.rows, same=self._labeler.same(odds), pair_weight=self._labeler.weight(odds))
+        same = self._labeler.same(odds)
+        if self._agree:
+            assert batch.labels is not None
+            same = same * (as_matrix(batch.labels) == same)
+        return Batch(batch.rows, same=same, pair_weight=self._labeler.weight(odds))
 
 
 def _known(batch: Batch) -> Tensor:

@@ -26,7 +26,7 @@ from coterie.data.arrays import SampleArray, ScaledSource, Scaling, data_digest
 from coterie.data.batches import Sampler
 from coterie.data.checks import as_array
 from coterie.data.labels import similar_share
-from coterie.engine.objective import Objective
+from coterie.engine.objective import Objective, OnEnter, Phase
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import choose_threads, torch_threads
 from coterie.losses.pairs import as_matrix
@@ -42,7 +42,17 @@ from coterie.methods.held_out import (
     split_pairs,
     without_lone_classes,
 )
-from coterie.nn import Network, PairNetwork, build_backbone, build_pair_network, channels_last
+from coterie.methods.metric_start import MetricStart
+from coterie.nn import (
+    Network,
+    PairNetwork,
+    build_backbone,
+    build_metric_network,
+    build_pair_network,
+    channels_last,
+)
+from coterie.nn.backbone import flat_size
+from coterie.nn.features import WIDE
 from coterie.params import parameters
 from coterie.params.similarity import SimilarityParams
 
@@ -53,6 +63,10 @@ RECIPES = {
     ),
     "paper": Recipe("adam", learning_rate=1e-3, batch_size=100, max_epochs=50, drops=(0.6, 0.8)),
 }
+# of features, two numbers are learnt
+_FEATURES = Recipe(
+    "adam", learning_rate=1e-2, batch_size=100, max_epochs=5, step_range=(50, 150), drops=(0.6, 0.8)
+)
 # Held-out batches that the calibration looks at: 100 of 100 rows are half a million pairs.
 CALIBRATION_BATCHES = 100
 
@@ -65,10 +79,12 @@ class SimilarityObjective(Objective):
     Parameters
     ----------
     sampler : ClassBatches or PairBatches
+    start : callable, optional
+        Values to begin with.
     """
 
-    def __init__(self, sampler: Sampler) -> None:
-        super().__init__(sampler, {"cross_entropy": 1.0})
+    def __init__(self, sampler: Sampler, start: OnEnter | None = None) -> None:
+        super().__init__(sampler, phases=[Phase("training", None, {"cross_entropy": 1.0}, start)])
 
     def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """The mean over the known pairs."""
@@ -96,6 +112,11 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
     ``CCN.fit(X, similarity=...)`` it stands in for the labels that new data do not have. The features of both
     samples go side by side through Linear, batch norm, ReLU, Linear (the released code of arXiv:1806.11078,
     after arXiv:1711.10125), computed without concatenating them: `coterie.nn.PairHead`.
+
+    On features of an encoder, or with ``backbone="features"``, it is a metric in place of that head: a linear
+    map under which known classes vary alike in all directions (within-class covariance normalisation, Hatch,
+    Kajarekar and Stolcke, Interspeech 2006), shrunk as held-out classes ask, and log odds that fall with the
+    squared distance.
 
     Some classes are held out of the training. On their pairs a temperature is fitted, after which the
     probabilities are calibrated, and the threshold is chosen above which a pair counts as similar.
@@ -166,20 +187,23 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
         """
         samples = self._check_samples(X, reset=True)
         self._check_training(len(samples))
-        recipe = self._override(RECIPES[self.preset])
+        self._find_features()
+        recipe = self._override(_FEATURES if self._is_gentle() else RECIPES[self.preset])
+        known: Codes | Pairs
         if pairs is not None:
             if groups is not None:
                 raise InputError("groups must be given with y, not with pairs")
-            sampler, held, digest = self._from_pairs(len(samples), y, pairs, recipe)
+            known, sampler, held, digest = self._from_pairs(len(samples), y, pairs, recipe)
         else:
-            sampler, held, digest = self._from_labels(len(samples), y, groups, recipe)
+            known, sampler, held, digest = self._from_labels(len(samples), y, groups, recipe)
         self._held_plans = held
         self.bytes_ = samples.dtype == np.uint8
         labels = sampler.plan(0, 0, 0).labels
         self._similar_share = None if labels is None else similar_share(labels)
-        training = Training(
-            SimilarityObjective(sampler), recipe, self._restarts_or(1), self._choose_augment(True), digest
-        )
+        start = MetricStart(known, flat_size(self.sample_shape_) >= WIDE) if self._is_gentle() else None
+        augment = self._choose_augment(wanted=start is None)
+        objective = SimilarityObjective(sampler, start)
+        training = Training(objective, recipe, self._restarts_or(1), augment, digest)
         try:
             return self._train(samples, training)
         finally:
@@ -222,8 +246,15 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
         -------
         SimilarityNetwork
             Fitted, for X as `transform` gives it; it shares no memory with this one.
+
+        Raises
+        ------
+        InputError
+            The samples of this network are features already.
         """
         check_is_fitted(self, "network_")
+        if self._is_gentle():
+            raise InputError("on_features: the samples of this network are features already; use it as it is")
         twin = SimilarityNetwork(**self.get_params() | {"backbone": "identity", "scale": False})
         for name in (*self._saved_fields, "network_"):
             setattr(twin, name, copy.deepcopy(getattr(self, name)))
@@ -237,10 +268,16 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
 
     def _make_network(self, seed: int) -> PairNetwork:
         """A fresh float32 network for samples as in ``fit``, its weights a function of the seed alone."""
+        if self._is_gentle():
+            return build_metric_network(self.sample_shape_)
         network = build_pair_network(
             self._choose_backbone(), self.sample_shape_, self.hidden_features, self.symmetric, seed
         )
         return channels_last(network.float())
+
+    def _first_network(self, seed: int) -> Any:
+        """A metric is computed: it continues nothing."""
+        return self._make_network(seed) if self._is_gentle() else super()._first_network(seed)
 
     def _outputs(self, network: Network, rows: Tensor) -> Mapping[str, Tensor]:
         """The embedding alone: all pairs of a large batch would be many."""
@@ -249,8 +286,8 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
 
     def _from_labels(
         self, n_samples: int, y: Any, groups: Any, recipe: Recipe
-    ) -> tuple[Sampler, list[BatchPlan], str]:
-        """Batches of the classes that are trained on, of those that are held out, and a digest."""
+    ) -> tuple[Codes, Sampler, list[BatchPlan], str]:
+        """Classes to train on, batches of them and of those that are held out, and a digest."""
         if y is None:
             raise InputError(
                 "SimilarityNetwork requires y to be passed, but the target y is None; pass labels as y, or "
@@ -263,8 +300,10 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
             of_row = check_groups(groups, codes, classes)
             codes = without_lone_classes(codes, of_row)
         held = hold_out(codes, self.held_out, of_row)
+        known = np.where(held, -1, codes)
         return (
-            self._batches(np.where(held, -1, codes), of_row, recipe),
+            known,
+            self._batches(known, of_row, recipe),
             list(self._calibration_plans(np.where(held, codes, -1), of_row, recipe)),
             data_digest(codes) if of_row is None else data_digest(codes, of_row),
         )
@@ -283,7 +322,8 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
 
     def _from_pairs(
         self, n_samples: int, y: Any, pairs: Pairs, recipe: Recipe
-    ) -> tuple[Sampler, list[BatchPlan], str]:
+    ) -> tuple[Pairs, Sampler, list[BatchPlan], str]:
+        """The same of pairs."""
         if y is not None:
             raise InputError("fit takes one of y and pairs")
         check_pairs(pairs, n_samples)
@@ -296,7 +336,7 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
         train, held = split_pairs(pairs, self.held_out)
         plans = [] if held is None else list(PairBatches(held, size).evaluation_plans())
         digest = data_digest(pairs.i, pairs.j, pairs.same)
-        return PairBatches(train, size), plans[:CALIBRATION_BATCHES], digest
+        return train, PairBatches(train, size), plans[:CALIBRATION_BATCHES], digest
 
     def _describe(self, samples: SampleArray) -> None:
         """Temperature and threshold from held-out pairs, with stored and with batch statistics."""

@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from coterie.nn.build import BACKBONES, BackboneSpec, GivenBackbone, auto_backbone, build_backbone
     from coterie.nn.centroids import CentroidNetwork, build_centroid_network
     from coterie.nn.ddc import DDCConvolutions, DDCPerceptron
+    from coterie.nn.distance_head import DistanceHead, join_rows
     from coterie.nn.features import Features, unit_features
     from coterie.nn.heads import HeadsNetwork, build_heads_network
     from coterie.nn.lenet import LeNet
+    from coterie.nn.metric import Metric, build_metric_network
     from coterie.nn.mlp import MLP
     from coterie.nn.network import (
         ClusterNetwork,
@@ -47,11 +49,13 @@ _MODULES = {
     "ClusterNetwork": "network",
     "DDCConvolutions": "ddc",
     "DDCPerceptron": "ddc",
+    "DistanceHead": "distance_head",
     "Features": "features",
     "GivenBackbone": "build",
     "HeadsNetwork": "heads",
     "ItemCNN": "set_network",
     "LeNet": "lenet",
+    "Metric": "metric",
     "Network": "network",
     "PairHead": "pair_head",
     "PairNetwork": "network",
@@ -67,12 +71,14 @@ _MODULES = {
     "build_backbone": "build",
     "build_centroid_network": "centroids",
     "build_heads_network": "heads",
+    "build_metric_network": "metric",
     "build_network": "network",
     "build_pair_network": "network",
     "build_set_network": "set_network",
     "channels_last": "network",
     "convert_batchnorm": "sync_batchnorm",
     "has_convolutions": "network",
+    "join_rows": "distance_head",
     "rows_at_once": "network",
     "unit_features": "features",
 }
@@ -90,11 +96,13 @@ __all__ = [
     "ClusterNetwork",
     "DDCConvolutions",
     "DDCPerceptron",
+    "DistanceHead",
     "Features",
     "GivenBackbone",
     "HeadsNetwork",
     "ItemCNN",
     "LeNet",
+    "Metric",
     "Network",
     "PairHead",
     "PairNetwork",
@@ -110,12 +118,14 @@ __all__ = [
     "build_backbone",
     "build_centroid_network",
     "build_heads_network",
+    "build_metric_network",
     "build_network",
     "build_pair_network",
     "build_set_network",
     "channels_last",
     "convert_batchnorm",
     "has_convolutions",
+    "join_rows",
     "rows_at_once",
     "unit_features",
 ]

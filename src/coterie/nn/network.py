@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from coterie._errors import InputError
 from coterie.nn.backbone import Backbone
 from coterie.nn.build import BackboneSpec, build_backbone
+from coterie.nn.distance_head import DistanceHead
 from coterie.nn.pair_head import PairHead
 
 _Module = TypeVar("_Module", bound=nn.Module)
@@ -128,31 +129,29 @@ class PairNetwork(Network):
     Parameters
     ----------
     backbone : Backbone
-    hidden_features : int or None
-        Width of the head's hidden layer; None: four times the embedding, as in the paper.
-    symmetric : bool
+    head : PairHead or DistanceHead
+        Maps embeddings (b, e) to log odds (b, b).
 
     Attributes
     ----------
     backbone : Backbone
-    head : PairHead
+    head : PairHead or DistanceHead
     outputs : tuple of str
 
     Examples
     --------
     >>> from coterie.nn import MLP
-    >>> embedding, log_odds = PairNetwork(MLP(10), 64)(torch.randn(4, 10))
+    >>> embedding, log_odds = PairNetwork(MLP(10), PairHead(128, 64))(torch.randn(4, 10))
     >>> tuple(embedding.shape), tuple(log_odds.shape)
     ((4, 128), (4, 4))
     """
 
     outputs: tuple[str, ...] = ("embedding", "log_odds")
 
-    def __init__(self, backbone: Backbone, hidden_features: int | None, *, symmetric: bool = True) -> None:
+    def __init__(self, backbone: Backbone, head: PairHead | DistanceHead) -> None:
         super().__init__()
         self.backbone = backbone
-        hidden = hidden_features or 4 * backbone.out_features
-        self.head = PairHead(backbone.out_features, hidden, symmetric=symmetric)
+        self.head = head
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map x ``(b, *sample_shape)`` to the embedding (b, e) and log odds of "same" of all pairs (b, b)."""
@@ -210,7 +209,7 @@ def build_pair_network(
         As in `build_backbone`.
     sample_shape : sequence of int
     hidden_features : int or None
-        None: four times the width of the embedding.
+        Of the head; None: four times the width of the embedding, as in the paper.
     symmetric : bool
     seed : int
 
@@ -223,9 +222,13 @@ def build_pair_network(
     >>> build_pair_network("mlp", (4,), None, True, seed=0).head.out.in_features
     512
     """
-    return _from_seed(
-        lambda: PairNetwork(build_backbone(spec, sample_shape), hidden_features, symmetric=symmetric), seed
-    )
+
+    def make() -> PairNetwork:
+        backbone = build_backbone(spec, sample_shape)
+        width = backbone.out_features
+        return PairNetwork(backbone, PairHead(width, hidden_features or 4 * width, symmetric=symmetric))
+
+    return _from_seed(make, seed)
 
 
 def _from_seed(make: Callable[[], _Headed], seed: int) -> _Headed:

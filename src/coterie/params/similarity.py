@@ -19,7 +19,10 @@ class SimilarityParams(TrainingParams):
     hidden_features: int | None = param(
         default=None,
         check=Range(1, 100_000),
-        text="Width of the hidden layer. None: four times the width of the features, as in the paper.",
+        text="""
+        Width of the hidden layer. None: four times the width of the features, as in the paper. A metric of
+        features has none.
+        """,
     )
     symmetric: bool = param(
         default=True, text="Average the log odds of (i, j) and (j, i), which the paper does not do."
@@ -35,7 +38,12 @@ class SimilarityParams(TrainingParams):
         """,
     )
     preset: Literal["default", "paper"] = param(
-        default="default", shapes_network=True, text="At most 3,000 steps, or the paper's 50 epochs."
+        default="default",
+        shapes_network=True,
+        text="""
+        "default": at most 3,000 steps; of features (backbone="features", or through an encoder) a metric.
+        "paper": its head and 50 epochs.
+        """,
     )
     batch_size: int | None = param(
         default=None,
