@@ -179,7 +179,8 @@ def run(case: Case) -> Outcome:
     n_outputs = N_OUTPUTS if case.method.endswith("-100") else data.n_classes
     parameters = dict(case.settings["parameters"])
     parameters |= data.ccn | {"loss": case.method.split("-")[1], "n_clusters": n_outputs}
-    model = RecordedCCN(**parameters, over_clustering=True, random_state=case.draw, threads=1)
+    is_bound = n_outputs > data.n_classes or not data.are_features
+    model = RecordedCCN(**parameters, over_clustering=is_bound, random_state=case.draw, threads=1)
     model.start_from(None if data.are_features else spn).fit(data.new, similarity=spn)
     metrics = {"loss": model.loss_, **scores.scores("target", data.truth, model.labels_, n_outputs)}
     metrics["classes"] = data.n_classes

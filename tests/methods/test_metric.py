@@ -52,6 +52,9 @@ def test_the_number_of_new_classes_is_counted_in_the_metric() -> None:
     spn = SimilarityNetwork(**QUICK).fit(*groups(0, 30, 30))
     new, _ = groups(1, 6, 40)
     assert 5 <= CCN("auto", **QUICK).fit(new, similarity=spn).n_outputs_ <= 7
+    model = CCN(50, over_clustering=True, **QUICK).fit(new, similarity=spn)
+    assert model.n_outputs_ == 50
+    assert 5 <= model.n_clusters_ <= 7
 
 
 def test_it_is_saved_and_continues_nothing(tmp_path: Path) -> None:

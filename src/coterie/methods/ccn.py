@@ -152,7 +152,8 @@ class CCN(CCNParams, NeuralClusterer):
             Fitted on samples of the same shape; it is left as it is. The pairs of each batch get the labels
             that it gives them: from its threshold on, with the presets "paper" and "code" the likelier one.
             X is scaled as its samples were. If it is a metric of features, the fit begins with clusters in
-            this metric, and only pairs count on which they and the network agree.
+            this metric, and only pairs count on which they and the network agree; with over_clustering, these
+            clusters are counted, and n_clusters is their largest number.
 
         Returns
         -------

@@ -72,7 +72,8 @@ def begin_on_features(
         Classes that are known, -1 for the others.
     pairs : Pairs, optional
     metric : SimilarityNetwork, optional
-        Fitted on such features: distances are those of its embedding.
+        Fitted on such features: distances are those of its embedding. With over-clustering, `n_outputs_` is
+        then an upper bound, and the clusters are counted.
 
     Raises
     ------
@@ -90,6 +91,9 @@ def begin_on_features(
     if estimator.n_clusters_estimate_ is not None:
         estimator.n_outputs_ = estimator.n_clusters_estimate_["n_clusters"]
     k = estimator.n_outputs_
+    if metric is not None and estimator.over_clustering and estimator.n_clusters_estimate_ is None:
+        # outputs that begin without samples stay empty
+        k = min(k, count_communities(points, k, seed)["n_clusters"])
     named = None
     if codes is not None and codes.max() < k:
         labels, words = spread_labels(points, codes, k, seed)
@@ -99,7 +103,7 @@ def begin_on_features(
         found, name = _starts(points, k, seed)
         labels, words = found[name], f"clusters of the features ({name})"
     centers = isinstance(estimator._make_network(0).backbone, Features)
-    return Beginning(labels, StartingLayer([labels], k, centers), words, named)
+    return Beginning(labels, StartingLayer([labels], estimator.n_outputs_, centers), words, named)
 
 
 def check_distinct(samples: SampleArray, n_clusters: int) -> None:
