@@ -121,9 +121,7 @@ class Suite:
     columns : tuple of Column
         Of its table.
     published : mapping
-        Variant ("mean" for the mean over variants) -> method -> what the paper has.
-    published_data : str
-        The data set that the paper's numbers are of.
+        Data set -> variant ("mean" for the mean over variants) -> method -> what the paper has.
     """
 
     name: str
@@ -133,12 +131,9 @@ class Suite:
     make_cases: Callable[[Options], list[Case]]
     run_case: Callable[[Case], Outcome]
     columns: tuple[Column, ...]
-    published: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    published_data: str = ""
+    published: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
 
     def published_for(self, record: Mapping[str, Any]) -> str:
-        """The paper's number for a record's method and variant; empty where it has none."""
-        if record["data"] != self.published_data:
-            return ""
+        """The paper's number for a record's data, method and variant; empty where it has none."""
         variant = "mean" if record["variant"].startswith("mean of") else record["variant"]
-        return self.published.get(variant, {}).get(record["method"], "")
+        return self.published.get(record["data"], {}).get(variant, {}).get(record["method"], "")

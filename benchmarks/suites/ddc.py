@@ -210,7 +210,9 @@ def _suite(name: str, about: str, data: str, methods: Mapping[str, dict[str, Any
     draws = RINGS if data == "circles" else GROUPS
     cases = _make_cases(name, data, methods, chosen)
     run = _run(read.get(data, read.get(name, _rows)))
-    return Suite(name, about, tuple(methods), draws, cases, run, UNSUPERVISED, PUBLISHED.get(name, {}), data)
+    return Suite(
+        name, about, tuple(methods), draws, cases, run, UNSUPERVISED, {data: PUBLISHED.get(name, {})}
+    )
 
 
 DDC_SUITES = (

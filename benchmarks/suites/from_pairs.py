@@ -180,7 +180,7 @@ def _measure_network(
 def _suite(
     name: str, about: str, make_cases: Any, published: Mapping[str, Mapping[str, str]] | None = None
 ) -> Suite:
-    return Suite(name, about, tuple(METHODS), DRAWS, make_cases, run, CLUSTERING, published or {}, "mnist")
+    return Suite(name, about, tuple(METHODS), DRAWS, make_cases, run, CLUSTERING, {"mnist": published or {}})
 
 
 PAIRS = _suite(

@@ -140,7 +140,8 @@ L2C_POINTS = Suite(
         metric("processor s a set", "seconds_a_set"),
     ),
     published={
-        "n72": {"l2c": "NMI .993, MR .004", "kmeans": "NMI .796, MR .178", "dbscan": "NMI .676, MR .265"}
+        "points2d": {
+            "n72": {"l2c": "NMI .993, MR .004", "kmeans": "NMI .796, MR .178", "dbscan": "NMI .676, MR .265"}
+        }
     },
-    published_data="points2d",
 )

@@ -84,12 +84,13 @@ L2C_METRICS = Suite(
     run,
     columns=UNSEEN,
     published={
-        "": {
-            "implicit": "NMI .993, MR .004",
-            "euclidean": "NMI .730, MR .177",
-            "diagonal": "NMI .725, MR .185",
-            "full": "NMI .740, MR .165",
+        "points2d": {
+            "": {
+                "implicit": "NMI .993, MR .004",
+                "euclidean": "NMI .730, MR .177",
+                "diagonal": "NMI .725, MR .185",
+                "full": "NMI .740, MR .165",
+            }
         }
     },
-    published_data="points2d",
 )

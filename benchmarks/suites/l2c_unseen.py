@@ -349,8 +349,7 @@ L2C_IMAGES = Suite(
     _cases("l2c-images"),
     run,
     columns=UNSEEN,
-    published={"": {"l2c": "NMI .867, MR .116", "l2c-lstm": "NMI .867, MR .116"}},
-    published_data="coil100",
+    published={"coil100": {"": {"l2c": "NMI .867, MR .116", "l2c-lstm": "NMI .867, MR .116"}}},
 )
 L2C_SPEAKERS = Suite(
     "l2c-speakers",
@@ -360,8 +359,7 @@ L2C_SPEAKERS = Suite(
     _cases("l2c-speakers"),
     run,
     columns=UNSEEN,
-    published={"": {"l2c": "TIMIT: NMI .928, MR .060"}},
-    published_data="speechocean762",
+    published={"speechocean762": {"": {"l2c": "TIMIT: NMI .928, MR .060"}}},
 )
 L2C_VOICES = Suite(
     "l2c-voices",

@@ -326,16 +326,17 @@ OMNIGLOT = Suite(
         SECONDS,
     ),
     published={
-        "mean": {
-            "k-means": "21.7 % / 0.353 (on pixels)",
-            "k-means-100": "18.9 % / 0.464 (on pixels)",
-            "mpck-means": "81.9 % / 0.871",
-            "mpck-means-100": "53.9 % / 0.816",
-            "ccn-kcl": "82.4 % / 0.889",
-            "ccn-kcl-100": "78.1 % / 0.874",
-            "ccn-ccl": "83.3 % / 0.897 (released code: 85.7 %)",
-            "ccn-ccl-100": "80.2 % / 0.893 (released code: 82.5 %)",
+        "omniglot": {
+            "mean": {
+                "k-means": "21.7 % / 0.353 (on pixels)",
+                "k-means-100": "18.9 % / 0.464 (on pixels)",
+                "mpck-means": "81.9 % / 0.871",
+                "mpck-means-100": "53.9 % / 0.816",
+                "ccn-kcl": "82.4 % / 0.889",
+                "ccn-kcl-100": "78.1 % / 0.874",
+                "ccn-ccl": "83.3 % / 0.897 (released code: 85.7 %)",
+                "ccn-ccl-100": "80.2 % / 0.893 (released code: 82.5 %)",
+            }
         }
     },
-    published_data="omniglot",
 )
