@@ -295,6 +295,13 @@ def test_small_clusters_are_counted(k: int, size: int) -> None:
     assert abs(count_communities(points.astype(np.float32), k * size // 2, 0)["n_clusters"] - k) <= k / 10
 
 
+@pytest.mark.parametrize(("k", "size"), [(8, 12), (5, 9), (20, 14)])
+def test_clusters_without_an_edge_between_them_are_counted(k: int, size: int) -> None:
+    rng = np.random.default_rng(k)
+    points = 5 * rng.normal(size=(k, 40)).repeat(size, axis=0) + 0.5 * rng.normal(size=(k * size, 40))
+    assert count_communities(points.astype(np.float32), k * size // 2, 0)["n_clusters"] == k
+
+
 def test_unequal_clusters_are_counted() -> None:
     rng = np.random.default_rng(0)
     sizes = np.linspace(6, 60, 30).astype(int)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +33,9 @@ def wide_groups(seed: int, n_classes: int, per_class: int) -> tuple[Array, Array
 def test_known_classes_say_what_counts(make: Any) -> None:
     spn = SimilarityNetwork(**QUICK).fit(*make(0, 30, 30))
     new, truth = make(1, 6, 40)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        CCN(6, **QUICK).fit(new[::4], similarity=spn)
     found = CCN(6, **QUICK).fit(new, similarity=spn)
     by_centers = KMeans(6, n_init=5, random_state=0).fit_predict(new)
     assert clustering_accuracy(truth, by_centers) < 0.5

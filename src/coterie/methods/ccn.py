@@ -225,7 +225,7 @@ class CCN(CCNParams, NeuralClusterer):
             self._choose_n_outputs(samples, len(samples) // 2, similarity=similarity)
         preset = TRANSFER[self.preset] if begun is None else IN_METRIC
         recipe = self._override(preset.recipe)
-        if len(samples) < recipe.batch_size:
+        if len(samples) < recipe.batch_size and not is_metric:
             warnings.warn(
                 f"X has n_samples={len(samples)}, fewer than batch_size={recipe.batch_size}: the similarity "
                 "network computes its batch statistics from these few samples",

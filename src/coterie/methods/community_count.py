@@ -67,7 +67,12 @@ def _graphs(points: Points, seed: int) -> list[dict[str, Any]]:
     usual = {one: _communities(neighbor_graph(points, one), one, seed) for one in NEIGHBORS}
     fewer = {one: _communities(neighbor_graph(points, one), one, seed) for one in FEWER if one not in usual}
     tried = list((fewer | usual).values())
-    apart = [row for row in tried if row["neighbors"] in FEWER and _is_apart(row)]
+    few = [row for row in tried if row["neighbors"] in FEWER]
+    apart = [row for row in few if _is_apart(row)]
+    whole = [row for row in few if row["communities"] == row["components"] > 1]
+    # of clusters of any size: the same communities, and no edge between them
+    if len(whole) >= ENOUGH_GRAPHS and len({row["communities"] for row in whole}) == 1:
+        return [row | {"counts": row in whole} for row in tried]
     if len(apart) >= ENOUGH_GRAPHS:
         return [row | {"counts": row in apart} for row in tried]
     finest = _communities(neighbor_graph(points, FEWEST), FEWEST, seed)
