@@ -14,7 +14,8 @@ from sklearn.cluster import KMeans
 from tests.methods.test_similarity import groups
 
 from coterie import CCN, InputError, Pairs, SimilarityNetwork, load, save
-from coterie.methods.metric_start import SHRINKAGES, Scatter, deviations, folds
+from coterie.methods.metric_start import SHRINKAGES, folds
+from coterie.methods.scatter import Scatter, deviations
 from coterie.metrics import clustering_accuracy
 from coterie.nn import DistanceHead, Metric, build_metric_network, join_rows
 
