@@ -173,7 +173,7 @@ class CCN(CCNParams, NeuralClusterer):
             return self._fit_transfer(samples, y, pairs, similarity)
         self._find_features()
         supervision = self._check_supervision(len(samples), y, pairs)
-        begun = self._begin(samples, supervision)
+        begun = self._begin(samples, codes=supervision.codes, pairs=supervision.pairs)
         if begun is None:
             self._choose_n_outputs(samples, len(samples) // 2, y=y, pairs=pairs)
         elif begun.named is not None:
@@ -220,7 +220,8 @@ class CCN(CCNParams, NeuralClusterer):
         check_similarity(similarity, samples, self.sample_shape_)
         is_metric = similarity._is_gentle()
         self._on_features = self.backbone == "features" or (self.backbone == AUTO and is_metric)
-        begun = self._begin_in_metric(samples, similarity if is_metric else None)
+        begins = self.preset == "default" or self.head_init == "clusters"
+        begun = self._begin(samples, metric=similarity if is_metric else None) if begins else None
         if begun is None:
             self._choose_n_outputs(samples, len(samples) // 2, similarity=similarity)
         preset = TRANSFER[self.preset] if begun is None else IN_METRIC
@@ -258,19 +259,11 @@ class CCN(CCNParams, NeuralClusterer):
             samples, dataclasses.replace(training, keep=n_restarts, scaling=similarity.scaling_)
         )
 
-    def _begin(self, samples: SampleArray, supervision: _Supervision) -> Beginning | None:
+    def _begin(self, samples: SampleArray, **known: Any) -> Beginning | None:
         """The clusters that the output layer continues; None where a fit begins otherwise."""
         if self.head_init not in (AUTO, "clusters"):
             return None
-        wanted = self.head_init == "clusters"
-        return self._begin_on_features(samples, supervision.codes, supervision.pairs, wanted=wanted)
-
-    def _begin_in_metric(self, samples: SampleArray, metric: SimilarityNetwork | None) -> Beginning | None:
-        """The same of samples of which nothing is known but a similarity network's metric."""
-        wanted = self.head_init == "clusters"
-        if not (wanted or (self.head_init == AUTO and self._is_gentle())):
-            return None
-        return self._begin_on_features(samples, metric=metric, wanted=wanted)
+        return self._begin_on_features(samples, **known, wanted=self.head_init == "clusters")
 
     def _transfer_views(self) -> Augment | None:
         """The views of each batch, which the similarity network sees too."""

@@ -15,6 +15,7 @@ from torch.nn import functional
 from coterie.data import Pairs
 from coterie.methods.neighbor_graphs import Ints
 from coterie.methods.scatter import Scatter, deviations
+from coterie.nn.features import WIDE
 
 # Share of the variance within classes that is taken to be alike in all directions. It is chosen by how well
 # held-out classes come apart, which asks for much of it after few classes. ACC of clusters of unknown classes
@@ -59,12 +60,9 @@ class MetricStart:
     ----------
     known : int64 array of shape (n,) or Pairs
         Class of each sample, -1 for unknown ones; or pairs, of which the similar ones make the map.
-    is_wide : bool
-        Whether embeddings are scaled to length 1, as `Metric` says.
     """
 
     known: Ints | Pairs
-    is_wide: bool
 
     def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
         """New values of the network's parameters, by name; `embed` gives the features as they are."""
@@ -73,7 +71,7 @@ class MetricStart:
         features = features - center
         scatter = Scatter.of(deviations(features, self.known))
         weight = scatter.whitening(self._choose_shrinkage(features, seed)).to(features.dtype)
-        embedding = self._embedding(features @ weight)
+        embedding = _embedding(features @ weight)
         return {"backbone.center": center, "backbone.weight": weight} | self._head(embedding)
 
     def _choose_shrinkage(self, features: Tensor, seed: int) -> float:
@@ -92,13 +90,10 @@ class MetricStart:
         inside = features[torch.from_numpy(rows)].double() @ scatter.vectors
         scores = []
         for shrinkage in SHRINKAGES:
-            embedding = self._embedding(inside * scatter.scales(shrinkage))
+            embedding = _embedding(inside * scatter.scales(shrinkage))
             near = torch.cdist(embedding, embedding)[i, j].neg()
             scores.append(float(average_precision_score(fold.same, near.cpu().numpy())))
         return scores
-
-    def _embedding(self, mapped: Tensor) -> Tensor:
-        return functional.normalize(mapped) if self.is_wide else mapped
 
     def _head(self, embedding: Tensor) -> dict[str, Tensor]:
         """Slope and bias: similar pairs are likely at their usual distance, others are not at theirs."""
@@ -107,6 +102,11 @@ class MetricStart:
         far = torch.maximum(2 * some.var(dim=0, correction=0).sum(), near * (1 + 1e-3) + _TINY)
         slope = CONTRAST / (far - near)
         return {"head.log_slope": slope.log(), "head.bias": slope * (near + far) / 2}
+
+
+def _embedding(mapped: Tensor) -> Tensor:
+    """As `Metric` gives it."""
+    return functional.normalize(mapped) if mapped.shape[1] >= WIDE else mapped
 
 
 def folds(known: Ints | Pairs, seed: int) -> Iterator[Fold]:

@@ -17,19 +17,16 @@ import torch
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
-from torch.nn import functional
 
 from coterie._errors import InputError, InputTypeError
-from coterie._types import Batch, BatchPlan, Output
+from coterie._types import Batch, BatchPlan
 from coterie.data import ClassBatches, PairBatches, Pairs
 from coterie.data.arrays import SampleArray, ScaledSource, Scaling, data_digest
 from coterie.data.batches import Sampler
 from coterie.data.checks import as_array
 from coterie.data.labels import similar_share
-from coterie.engine.objective import Objective, OnEnter, Phase
 from coterie.engine.recipe import Recipe
 from coterie.engine.runtime import choose_threads, torch_threads
-from coterie.losses.pairs import as_matrix
 from coterie.methods.base import FloatArray, NeuralEstimator, Training
 from coterie.methods.calibration import Weighted, calibrate, quality
 from coterie.methods.checks import check_labels, check_pairs
@@ -43,6 +40,7 @@ from coterie.methods.held_out import (
     without_lone_classes,
 )
 from coterie.methods.metric_start import MetricStart
+from coterie.methods.similarity_objective import FEATURES, RECIPES, SimilarityObjective, known_pairs
 from coterie.nn import (
     Network,
     PairNetwork,
@@ -51,58 +49,11 @@ from coterie.nn import (
     build_pair_network,
     channels_last,
 )
-from coterie.nn.backbone import flat_size
-from coterie.nn.features import WIDE
 from coterie.params import parameters
 from coterie.params.similarity import SimilarityParams
 
-# 50 epochs and their drops are the paper's; it has 193 steps an epoch.
-RECIPES = {
-    "default": Recipe(
-        "adam", learning_rate=1e-3, batch_size=100, max_epochs=50, step_range=(600, 3_000), drops=(0.6, 0.8)
-    ),
-    "paper": Recipe("adam", learning_rate=1e-3, batch_size=100, max_epochs=50, drops=(0.6, 0.8)),
-}
-# of features, two numbers are learnt
-_FEATURES = Recipe(
-    "adam", learning_rate=1e-2, batch_size=100, max_epochs=5, step_range=(50, 150), drops=(0.6, 0.8)
-)
 # Held-out batches that the calibration looks at: 100 of 100 rows are half a million pairs.
 CALIBRATION_BATCHES = 100
-
-
-class SimilarityObjective(Objective):
-    """Cross entropy of "same" and "different" over all known ordered pairs of a batch.
-
-    Pairs of a row with itself count where the batch has labels, as in the paper's enumeration of pairs.
-
-    Parameters
-    ----------
-    sampler : ClassBatches or PairBatches
-    start : callable, optional
-        Values to begin with.
-    """
-
-    def __init__(self, sampler: Sampler, start: OnEnter | None = None) -> None:
-        super().__init__(sampler, phases=[Phase("training", None, {"cross_entropy": 1.0}, start)])
-
-    def terms(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        """The mean over the known pairs."""
-        same = _known(batch)
-        odds = output["log_odds"]
-        known = (same != 0).to(odds.dtype)
-        losses = functional.binary_cross_entropy_with_logits(
-            odds, (same > 0).to(odds.dtype), known, reduction="sum"
-        )
-        return {"cross_entropy": losses / known.sum().clamp_min(1)}
-
-
-def _known(batch: Batch) -> Tensor:
-    """What is known of all pairs of a batch, int8 (b, b)."""
-    if batch.same is not None:
-        return batch.same
-    assert batch.labels is not None
-    return as_matrix(batch.labels)
 
 
 @parameters
@@ -188,7 +139,7 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
         samples = self._check_samples(X, reset=True)
         self._check_training(len(samples))
         self._find_features()
-        recipe = self._override(_FEATURES if self._is_gentle() else RECIPES[self.preset])
+        recipe = self._override(FEATURES if self._is_gentle() else RECIPES[self.preset])
         known: Codes | Pairs
         if pairs is not None:
             if groups is not None:
@@ -200,7 +151,7 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
         self.bytes_ = samples.dtype == np.uint8
         labels = sampler.plan(0, 0, 0).labels
         self._similar_share = None if labels is None else similar_share(labels)
-        start = MetricStart(known, flat_size(self.sample_shape_) >= WIDE) if self._is_gentle() else None
+        start = MetricStart(known) if self._is_gentle() else None
         augment = self._choose_augment(wanted=start is None)
         objective = SimilarityObjective(sampler, start)
         training = Training(objective, recipe, self._restarts_or(1), augment, digest)
@@ -365,7 +316,7 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
         odds, kinds = [], []
         with torch_threads(choose_threads(self.threads, network, device)), torch.inference_mode():
             for plan in self._held_plans:
-                same = _known(_as_batch(plan)).triu(1)
+                same = known_pairs(_as_batch(plan)).triu(1)
                 known = same != 0
                 odds.append(network(source.take(plan.rows))[1].cpu()[known].double())
                 kinds.append(same[known] > 0)
