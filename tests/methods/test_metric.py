@@ -122,6 +122,11 @@ def test_new_samples_have_the_width_of_the_known_ones() -> None:
         CCN(6, **QUICK).fit(groups(1, 6, 40)[0], similarity=spn)
 
 
+def test_too_many_columns_are_refused() -> None:
+    with pytest.raises(InputError, match="at most 4096 columns"):
+        SimilarityNetwork(**QUICK).fit(np.ones((20, 4_097), dtype=np.float32), np.repeat([0, 1], 10))
+
+
 def test_listed_pairs_are_those_of_the_matrix() -> None:
     network = build_metric_network((40,))
     embedding, odds = network(torch.randn(7, 40))

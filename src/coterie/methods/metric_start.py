@@ -12,6 +12,7 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 from torch.nn import functional
 
+from coterie._errors import InputError
 from coterie.data import Pairs
 from coterie.methods.neighbor_graphs import Ints
 from coterie.methods.scatter import Scatter, deviations
@@ -30,7 +31,18 @@ HELD_ROWS = 800
 CONTRAST = 4.0
 # what the usual distance is taken from
 ROWS = 2_000
+# the principal axes of more columns take minutes
+MOST_COLUMNS = 4_096
 _TINY = 1e-12
+
+
+def check_columns(n_columns: int) -> None:
+    """Raise where a metric would have too many columns."""
+    if n_columns > MOST_COLUMNS:
+        raise InputError(
+            f"a metric of features takes at most {MOST_COLUMNS} columns, got {n_columns}; reduce X first, by "
+            'scikit-learn\'s PCA for example, or pass preset="paper"'
+        )
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from coterie.methods.held_out import (
     split_pairs,
     without_lone_classes,
 )
-from coterie.methods.metric_start import MetricStart
+from coterie.methods.metric_start import MetricStart, check_columns
 from coterie.methods.similarity_objective import FEATURES, RECIPES, SimilarityObjective, known_pairs
 from coterie.nn import (
     Network,
@@ -49,6 +49,7 @@ from coterie.nn import (
     build_pair_network,
     channels_last,
 )
+from coterie.nn.backbone import flat_size
 from coterie.params import parameters
 from coterie.params.similarity import SimilarityParams
 
@@ -139,6 +140,8 @@ class SimilarityNetwork(SimilarityParams, NeuralEstimator):
         samples = self._check_samples(X, reset=True)
         self._check_training(len(samples))
         self._find_features()
+        if self._is_gentle():
+            check_columns(flat_size(self.sample_shape_))
         recipe = self._override(FEATURES if self._is_gentle() else RECIPES[self.preset])
         known: Codes | Pairs
         if pairs is not None:
