@@ -1,7 +1,9 @@
 """Discovering the characters of unseen alphabets: table 4 of the CCL paper (arXiv:1806.11078).
 
 One similarity network is trained on the background alphabets (method "spn"), kept in ``build/omniglot`` and
-used by all other cases.
+used by all other cases. The committed records from random starts, and those of the baselines, are of a
+network that was trained again, with the same settings and by a later version, than the one of the records
+that start from spectral clustering or k-means: one had been lost.
 """
 
 from __future__ import annotations
