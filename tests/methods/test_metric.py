@@ -62,6 +62,12 @@ def test_the_number_of_new_classes_is_counted_in_the_metric() -> None:
     assert 5 <= model.n_clusters_ <= 7
 
 
+def test_progress_says_where_the_clusters_are_from(capsys: pytest.CaptureFixture[str]) -> None:
+    spn = SimilarityNetwork(**QUICK).fit(*groups(0, 30, 30))
+    CCN(6, verbose=1, max_steps=2, **QUICK).fit(groups(1, 6, 40)[0], similarity=spn)
+    assert "begins with clusters in the metric of the similarity network" in capsys.readouterr().err
+
+
 def test_it_is_saved_and_continues_nothing(tmp_path: Path) -> None:
     X, y = wide_groups(0, 20, 20)
     spn = SimilarityNetwork(**QUICK).fit(X, y)

@@ -101,7 +101,8 @@ def begin_on_features(
         labels, words, named = spread_pairs(points, pairs, k, seed)
     else:
         found, name = _starts(points, k, seed)
-        labels, words = found[name], f"clusters of the features ({name})"
+        where = "of the features" if metric is None else "in the metric of the similarity network"
+        labels, words = found[name], f"clusters {where} ({name})"
     centers = isinstance(estimator._make_network(0).backbone, Features)
     return Beginning(labels, StartingLayer([labels], estimator.n_outputs_, centers), words, named)
 
