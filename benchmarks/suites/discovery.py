@@ -198,11 +198,8 @@ def _baseline(method: str, spn: SimilarityNetwork, data: Discovery, seed: int) -
     if method == "k-means-input":
         return scores.kmeans(rows, k, N_STARTS, seed)
     if method == "spectral-input":
-        found = neighbor_spectral(rows, k, seed)
-    else:
-        model = SelfDistillation(k, backbone="features", random_state=seed, threads=1)
-        found = model.fit(data.new).labels_
-    return found
+        return neighbor_spectral(rows, k, seed)
+    return SelfDistillation(k, backbone="features", random_state=seed, threads=1).fit(data.new).labels_
 
 
 def _cases(options: Options) -> list[Case]:

@@ -176,7 +176,9 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
 
 def test_pair_network() -> None:
     network = PairNetwork(MLP(10), PairHead(128, 512))
-    assert build_pair_network("mlp", (10,), None, True, seed=0).head.in_features == 128
+    usual = build_pair_network("mlp", (10,), None, True, seed=0).head
+    assert isinstance(usual, PairHead)
+    assert usual.out.in_features == 4 * 128
     embedding, odds = network(torch.randn(5, 10))
     assert (embedding.shape, odds.shape) == ((5, 128), (5, 5))
     first, second = (build_pair_network("mlp", (4,), 16, True, seed=3).state_dict() for _ in range(2))

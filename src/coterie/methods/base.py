@@ -264,7 +264,7 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             self._on_features = self.backbone == "features" or encoded
 
     def _is_gentle(self) -> bool:
-        """Whether a fit only moves clusters of features a little."""
+        """Whether X holds features, for which the default preset has a gentle recipe, or a metric."""
         return self._on_features and self.preset == "default"
 
     def _say(self, text: str) -> None:

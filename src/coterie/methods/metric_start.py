@@ -27,6 +27,8 @@ SHRINKAGES = (0.01, 0.1, 0.3, 0.6, 0.85)
 FOLDS = 4
 # held-out samples of a fold of which all pairs are looked at
 HELD_ROWS = 800
+# held-out pairs of a fold: the distances of all their samples are one matrix
+HELD_PAIRS = 1_000
 # the log odds differ by so much between the usual distance of a similar pair and of any two samples
 CONTRAST = 4.0
 # what the usual distance is taken from
@@ -143,7 +145,7 @@ def _folds_of_pairs(pairs: Pairs, draws: np.random.Generator) -> Iterator[Fold]:
     order = draws.permutation(pairs.n_pairs)
     for part in np.array_split(order, FOLDS):
         kept = np.setdiff1d(order, part)
-        part = part[: HELD_ROWS**2 // 2]
+        part = part[:HELD_PAIRS]
         same = pairs.same[part] > 0
         if (pairs.same[kept] > 0).any() and same.any() and not same.all():
             known = Pairs(pairs.i[kept], pairs.j[kept], pairs.same[kept], hard=pairs.hard)
