@@ -1,8 +1,7 @@
 """Figures of all committed results: ``python -m benchmarks.figures`` writes PNGs to docs/figures.
 
-Figures 3 to 6 of the KCL paper (arXiv:1511.06321), those of `adc_figures` and `ddc_figures`, and clusterings
-of sets of points for every number of clusters, as the L2C paper (arXiv:1807.04001) shows them; where their
-results are there.
+Figures 3 to 6 of the KCL paper (arXiv:1511.06321), and those of `adc_figures`, `ddc_figures`, `l2c_figures`
+and `omniglot_figures`; where their results are there.
 """
 
 from __future__ import annotations
@@ -17,15 +16,12 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from benchmarks import adc_figures, ddc_figures, omniglot_figures
+from benchmarks import adc_figures, ddc_figures, l2c_figures, omniglot_figures
 from benchmarks.record import RESULTS, ROOT, read_all
-from coterie import L2C
-from coterie.data.shapes2d import shapes2d
-from coterie.report.figures import clustered_points, contingency_table, embedding_map, score_curves
+from coterie.report.figures import contingency_table, embedding_map, score_curves
 
 FOLDER = ROOT / "docs" / "figures"
 DPI = 90
-SHOWN_SEED = 5
 Record = dict[str, Any]
 Curves = dict[str, dict[float, list[float]]]
 
@@ -144,24 +140,6 @@ def figure_6(records: list[Record], data: str) -> Figure | None:
     return figure
 
 
-def l2c_clusterings(records: list[Record]) -> Figure | None:
-    """What the shipped model makes of one set of each number of clusters: a column for every k, with P(k)."""
-    if not any(record["suite"] == "l2c" for record in records):
-        return None
-    model = L2C.from_pretrained("points2d")
-    widths = range(1, model.max_clusters + 1)
-    figure, axes = plt.subplots(len(widths), len(widths), figsize=(10, 10), layout="constrained")
-    for true_k, row in zip(widths, axes, strict=True):
-        points, _ = shapes2d(1, n_clusters=(true_k, true_k), random_state=SHOWN_SEED)
-        count_proba, assignments = model.predict_all(points[0])
-        for k, share, proba, ax in zip(widths, count_proba, assignments, row, strict=True):
-            clustered_points(points[0], proba, ax)
-            chosen = k == count_proba.argmax() + 1
-            ax.set_title(f"P({k}) = {share:.3f}", fontweight="bold" if chosen else "normal", fontsize="small")
-        row[0].set_ylabel(f"{true_k} drawn", fontsize="small")
-    return figure
-
-
 def draw(folder: Path = RESULTS, target: Path = FOLDER, data: str = "mnist") -> list[Path]:
     """Draw every figure whose results are there.
 
@@ -179,7 +157,8 @@ def draw(folder: Path = RESULTS, target: Path = FOLDER, data: str = "mnist") -> 
         "kcl-figure-4-maps": figure_4(records, data, folder),
         "kcl-figure-5-noise-outputs": figure_5(records, data),
         "kcl-figure-6-contingency": figure_6(records, data),
-        "l2c-clusterings": l2c_clusterings(records),
+        "l2c-clusterings": l2c_figures.points(records),
+        "l2c-photos": l2c_figures.photos(records, folder),
         "ddc-simplex": ddc_figures.simplex(records, folder),
         "ddc-kernel": ddc_figures.kernel(records, folder),
         "ddc-guided": ddc_figures.guided(records, folder),

@@ -16,6 +16,7 @@ from benchmarks.datasets import DataMissingError
 from benchmarks.suites.base import Options, Suite
 from benchmarks.suites.l2c_unseen import (
     CHARACTERS,
+    COIL,
     L2C_CHARACTERS,
     L2C_IMAGES,
     L2C_SPEAKERS,
@@ -75,6 +76,29 @@ def test_unseen_groups_beside_agglomerative_clustering(
     page = tables.page([found])
     assert "TIMIT: NMI .928, MR .060" in page
     assert "Ward's trees of l2c's features" in page
+
+
+def in_color(side: int, speed: float = 1.0) -> tuple[Any, Any]:
+    """The groups of `far_apart` as color images."""
+    grey, groups = far_apart(side, speed)
+    return grey[:, None].repeat(3, axis=1).clip(0, 255).astype(np.uint8), groups
+
+
+def test_photos_of_unseen_objects_beside_the_paper_s_distances_and_chance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        SOURCES, "l2c-images", dataclasses.replace(COIL, load=in_color, n_source=6, n_validation=4)
+    )
+    words = ["l2c-images", "--quick", "--methods", "l2c,l2c-lstm-full,random", "--draws", "3"]
+    steps = ["--set", "max_steps=2", "--set", "batch_size=4"]
+    assert run.main([*words, *steps, "--out", str(tmp_path)]) == 0
+    found = {one["method"]: one for one in record.read_all(tmp_path)}
+    assert found["l2c-lstm-full"]["settings"]["parameters"]["distance"] == "full"
+    assert found["random"]["metrics"]["test_nmi_geometric"] < found["l2c"]["metrics"]["nmi_with_k_told"]
+    assert "NMI .346, MR .435" in tables.page(list(found.values()))
+    (figure,) = figures.draw(tmp_path, tmp_path / "figures")
+    assert figure.name == "l2c-photos.png"
 
 
 def test_characters_of_other_alphabets_are_for_the_test_in_every_draw() -> None:

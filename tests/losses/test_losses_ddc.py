@@ -15,6 +15,7 @@ from coterie.losses.ddc import (
     DDCOptions,
     column_orthogonality,
     corners,
+    cosine_kernel,
     cs_divergence,
     ddc_terms,
     gaussian_kernel,
@@ -30,6 +31,7 @@ VARIANTS = [
     DDCOptions(),
     DDCOptions(bandwidth_rule="distance", reduction="paper"),
     DDCOptions(divergence="kl"),
+    DDCOptions(kernel="cosine"),
     DDCOptions(sizes="free"),
 ]
 
@@ -263,6 +265,12 @@ def test_kl_is_one_for_equal_clusters_and_zero_for_clusters_apart() -> None:
     kernel = torch.eye(2)
     assert float(kl_divergence(kernel, torch.full((2, 2), 0.5))) == pytest.approx(1)
     assert float(kl_divergence(kernel, torch.eye(2))) < 1e-8
+
+
+def test_the_cosine_kernel_by_hand() -> None:
+    hidden = torch.tensor([[3.0, 4.0], [4.0, 3.0], [-3.0, -4.0], [0.0, 0.0]])
+    expected = torch.tensor([[1, 0.96, 0, 0], [0.96, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    torch.testing.assert_close(cosine_kernel(hidden), expected)
 
 
 @pytest.mark.parametrize("options", VARIANTS, ids=str)

@@ -69,6 +69,7 @@ def test_terms_add_up_to_the_loss(digits: Digits) -> None:
     "params",
     [
         {"divergence": "kl"},
+        {"kernel": "cosine"},
         {"balance": True},
         {"bandwidth": 0.3},
         {"loss_form": "paper"},

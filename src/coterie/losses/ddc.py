@@ -37,6 +37,7 @@ FAR_CORNER_LEFT = 1e-3
 BANDWIDTH_RULES = ("squared", "distance")
 REDUCTIONS = ("mean", "paper")
 DIVERGENCES = ("cs", "kl")
+KERNELS = ("gaussian", "cosine")
 SIZES = ("equal", "free")
 
 
@@ -51,6 +52,8 @@ class DDCOptions:
     reduction : {"mean", "paper"}
     divergence : {"cs", "kl"}
         `cs_divergence` or `kl_divergence`.
+    kernel : {"gaussian", "cosine"}
+        `gaussian_kernel` or `cosine_kernel`, which has no bandwidth.
     sizes : {"equal", "free"}
         `orthogonality` between rows and `corners`, which favour equal clusters, or `column_orthogonality`
         and `raised_corners`.
@@ -60,6 +63,7 @@ class DDCOptions:
     bandwidth_rule: str = "squared"
     reduction: str = "mean"
     divergence: str = "cs"
+    kernel: str = "gaussian"
     sizes: str = "equal"
 
     def __post_init__(self) -> None:
@@ -68,6 +72,7 @@ class DDCOptions:
             ("bandwidth_rule", BANDWIDTH_RULES),
             ("reduction", REDUCTIONS),
             ("divergence", DIVERGENCES),
+            ("kernel", KERNELS),
             ("sizes", SIZES),
         ):
             check_choice(name, getattr(self, name), choices)
@@ -84,6 +89,7 @@ def ddc(  # noqa: PLR0913 - the published contract names these arguments
     bandwidth_rule: str = "squared",
     reduction: str = "mean",
     divergence: str = "cs",
+    kernel: str = "gaussian",
     sizes: str = "equal",
     bandwidth_from: Tensor | None = None,
 ) -> dict[str, Tensor]:
@@ -92,7 +98,7 @@ def ddc(  # noqa: PLR0913 - the published contract names these arguments
     Parameters
     ----------
     hidden : float tensor of shape (n, e)
-        The last hidden layer, whose Gaussian kernel says which rows are alike.
+        The last hidden layer, whose kernel says which rows are alike.
     p : float tensor of shape (n, k)
         Softmax rows, in [0, 1], each summing to 1. Half precision is computed in float32.
     bandwidth : float > 0
@@ -107,6 +113,9 @@ def ddc(  # noqa: PLR0913 - the published contract names these arguments
         more.
     divergence : {"cs", "kl"}
         Cauchy-Schwarz, or the symmetrised Kullback-Leibler divergence in its place (section 4.8).
+    kernel : {"gaussian", "cosine"}
+        What says how alike two rows are: a Gaussian kernel, or their cosine (section 4.8), which has no
+        bandwidth.
     sizes : {"equal", "free"}
         "free" takes `column_orthogonality` and `raised_corners` in place of the paper's terms, which favour
         clusters of equal size.
@@ -138,7 +147,7 @@ def ddc(  # noqa: PLR0913 - the published contract names these arguments
     >>> {name: round(float(term), 4) for name, term in ddc(hidden, p).items()}
     {'divergence': 0.2714, 'orthogonality': 0.4067, 'corners': 0.4277}
     """
-    options = DDCOptions(bandwidth, bandwidth_rule, reduction, divergence, sizes)
+    options = DDCOptions(bandwidth, bandwidth_rule, reduction, divergence, kernel, sizes)
     p = check_prob(p)
     hidden = _check_hidden("hidden", hidden, p)
     if bandwidth_from is not None:
@@ -154,7 +163,8 @@ def ddc_terms(
     bandwidth_from: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Unchecked `ddc`, for every training step; call it outside autocast."""
-    kernel = gaussian_kernel(hidden, options, bandwidth_from)
+    gaussian = options.kernel == "gaussian"
+    kernel = gaussian_kernel(hidden, options, bandwidth_from) if gaussian else cosine_kernel(hidden)
     between = cs_divergence if options.divergence == "cs" else kl_divergence
     equal = options.sizes == "equal"
     right_angles, closeness = (orthogonality, corners) if equal else (column_orthogonality, raised_corners)
@@ -174,6 +184,17 @@ def gaussian_kernel(
     step = -(-len(hidden) // MEDIAN_ROWS)
     variance = _variance(measured.detach()[::step, ::step], options)
     return torch.exp(squared / (-2 * variance.clamp_min(variance_floor(hidden.detach()))))
+
+
+def cosine_kernel(hidden: Tensor) -> Tensor:
+    """Cosine of each two rows: rows (n, e) -> (n, n) in [0, 1], 1 on the diagonal (section 4.8).
+
+    Rows more than a right angle apart have nothing in common: densities are not negative.
+    """
+    squared = hidden.square().sum(dim=1, keepdim=True)
+    unit = hidden / (squared + variance_floor(hidden.detach())).sqrt()
+    itself = torch.eye(len(hidden), dtype=torch.bool, device=hidden.device)
+    return torch.where(itself, 1, (unit @ unit.T).clamp_min(0))
 
 
 def _squared_distances(rows: Tensor) -> Tensor:

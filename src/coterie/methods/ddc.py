@@ -266,6 +266,7 @@ class DDC(DDCParams, ClusterMixin, NeuralClusterer):
             LOSS_FORMS[self.loss_form],
             bandwidth=self.bandwidth,
             divergence=self.divergence,
+            kernel=self.kernel,
             sizes="free" if self.balance else "equal",
         )
 

@@ -30,6 +30,13 @@ class DDCParams(ClustererParams):
     divergence: Literal["cs", "kl"] = param(
         default="cs", text="Cauchy-Schwarz, or the symmetrised Kullback-Leibler divergence."
     )
+    kernel: Literal["gaussian", "cosine"] = param(
+        default="gaussian",
+        text="""
+        How alike two samples are in the last hidden layer: a Gaussian kernel of their distance, or their
+        cosine, where it is above 0.
+        """,
+    )
     loss_form: Literal["code", "paper"] = param(
         default="code",
         text="""
@@ -51,7 +58,7 @@ class DDCParams(ClustererParams):
     bandwidth: float = param(
         default=0.15,
         check=Range(0, above=True),
-        text="Factor of the median distance in the kernel's bandwidth.",
+        text="Factor of the median distance in the Gaussian kernel's bandwidth.",
     )
     n_restarts: int | Literal["auto"] = param(
         default="auto",
