@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from torch import Generator, Tensor, nn
 
@@ -21,6 +22,7 @@ from coterie.losses.pairs import PairOptions
 from coterie.methods import ccn_presets
 from coterie.methods.ccn_presets import MANY_PAIRS
 from coterie.metrics import clustering_accuracy, nmi
+from coterie.nn.features import Features
 
 Digits = Any
 
@@ -45,6 +47,28 @@ class Listed:
 
     def __getitem__(self, index: int) -> Any:
         return torch.from_numpy(self.rows[index]), "what a loader gives beside it"
+
+
+def test_few_pairs_of_images_begin_with_clusters_of_the_pixels() -> None:
+    X, y = load_digits().images, load_digits().target
+    pairs = Pairs.from_labels(y, 200, random_state=0)
+    model = CCN(10, random_state=0).fit(X, pairs=pairs)
+    assert isinstance(model.network_.backbone, Features)
+    by_kmeans = KMeans(10, n_init=10, random_state=0).fit_predict(X.reshape(len(X), -1))
+    assert clustering_accuracy(y, model.labels_) > clustering_accuracy(y, by_kmeans) + 0.03
+    assert (model.predict(X) == model.labels_).all()
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{"backbone": "lenet"}, {"over_clustering": True}, {"preset": "paper"}, {"head_init": "random"}],
+    ids=str,
+)
+def test_a_network_that_is_asked_for_learns_from_few_pairs_too(chosen: dict[str, Any]) -> None:
+    images, y = load_digits().images[:200].repeat(4, axis=1).repeat(4, axis=2), load_digits().target[:200]
+    pairs = Pairs.from_labels(y, 100, random_state=0)
+    model = CCN(10, n_restarts=1, max_steps=2, random_state=0, **chosen).fit(images, pairs=pairs)
+    assert not isinstance(model.network_.backbone, Features)
 
 
 def test_500_pairs_find_the_digits(all_digits: Digits) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -22,7 +21,6 @@ from coterie.data import Pairs
 from coterie.data.arrays import SampleArray, data_digest
 from coterie.data.augment import Augment
 from coterie.data.batches import LabelBatches, PairBatches, Sampler
-from coterie.data.labels import similar_share
 from coterie.engine.objective import OnEnter
 from coterie.engine.recipe import Recipe
 from coterie.engine.training import FinishedRun
@@ -38,11 +36,12 @@ from coterie.methods.ccn_presets import (
     TRANSFER,
     Preset,
 )
-from coterie.methods.checks import check_labels, check_pairs, pair_columns, warn_of_classes
+from coterie.methods.checks import check_labels, check_pairs, warn_of_classes
 from coterie.methods.clusterer import NeuralClusterer
 from coterie.methods.kmeans_start import KMeansHead
 from coterie.methods.pair_objectives import PairObjective, TransferObjective
 from coterie.methods.similarity import SimilarityNetwork
+from coterie.methods.supervision import Supervision
 from coterie.methods.transfer import (
     check_similarity,
     look_at_answers,
@@ -56,36 +55,6 @@ from coterie.params.ccn import CCNParams
 
 if TYPE_CHECKING:
     from coterie.methods.on_features import Beginning
-
-# With this little supervision the start decides: the best of five by loss, as in the paper.
-FEW_PAIRS = 20_000
-FEW_LABELS = 5_000
-
-
-@dataclass(frozen=True)
-class _Supervision:
-    """The supervision of a fit: codes of labels, pairs, or both."""
-
-    codes: IntArray | None
-    pairs: Pairs | None
-
-    @property
-    def is_small(self) -> bool:
-        if self.pairs is not None:
-            return self.pairs.n_pairs <= FEW_PAIRS
-        assert self.codes is not None
-        return int((self.codes >= 0).sum()) <= FEW_LABELS
-
-    @property
-    def similar_share(self) -> float:
-        """Share of the known pairs that are similar."""
-        if self.pairs is not None:
-            return self.pairs.n_similar / self.pairs.n_pairs
-        assert self.codes is not None
-        return similar_share(self.codes)
-
-    def digest(self) -> str:
-        return data_digest(self.codes, *pair_columns(self.pairs))
 
 
 @parameters
@@ -171,14 +140,15 @@ class CCN(CCNParams, NeuralClusterer):
         self.hidden_features_ = self._width_or(HIDDEN_FEATURES if is_released else 0)
         if similarity is not None:
             return self._fit_transfer(samples, y, pairs, similarity)
-        self._find_features()
         supervision = self._check_supervision(len(samples), y, pairs)
+        self._find_features()
+        self._on_features = self._on_features or self._clusters_pixels(supervision)
         begun = self._begin(samples, codes=supervision.codes, pairs=supervision.pairs)
         if begun is None:
             self._choose_n_outputs(samples, len(samples) // 2, y=y, pairs=pairs)
         elif begun.named is not None:
             # CIFAR-10 tuning images, 200 chosen pairs: ACC 0.845, as pairs 0.836
-            supervision = _Supervision(begun.named, None)
+            supervision = Supervision(begun.named, None)
         is_gentle = begun is not None or (self.head_init == AUTO and self._is_gentle())
         preset = self._choose_preset("clusters" if is_gentle else self._kind_of(supervision))
         recipe = self._override(preset.recipe)
@@ -265,6 +235,13 @@ class CCN(CCNParams, NeuralClusterer):
             return None
         return self._begin_on_features(samples, **known, wanted=self.head_init == "clusters")
 
+    def _clusters_pixels(self, supervision: Supervision) -> bool:
+        """Whether too little is known of images for anything but clusters of their pixels to begin with."""
+        is_open = self.backbone == AUTO and self.head_init in (AUTO, "clusters") and self._start is None
+        is_told = isinstance(self.n_clusters, int | np.integer) and not self.over_clustering
+        is_usual = is_open and is_told and self.preset == "default" and self.cross_entropy_weight == 0
+        return is_usual and len(self.sample_shape_) > 1 and supervision.is_too_little(int(self.n_clusters))
+
     def _transfer_views(self) -> Augment | None:
         """The views of each batch, which the similarity network sees too."""
         if self.preset != "default" and self.augment == AUTO and self.modality_ == "image":
@@ -299,7 +276,7 @@ class CCN(CCNParams, NeuralClusterer):
                 f'got "{AUTO}"'
             )
 
-    def _check_supervision(self, n_samples: int, y: Any, pairs: Pairs | None) -> _Supervision:
+    def _check_supervision(self, n_samples: int, y: Any, pairs: Pairs | None) -> Supervision:
         """Exactly one source of similarity; y together with pairs only for the cross entropy."""
         if self.head_init == "similarity":
             raise InputError('head_init="similarity" needs similarity in fit')
@@ -317,7 +294,7 @@ class CCN(CCNParams, NeuralClusterer):
             raise InputError("fit takes one of y and pairs; both only with cross_entropy_weight above 0")
         if y is None and combined:
             raise InputError("cross_entropy_weight above 0 needs labels of some rows, got y=None")
-        return _Supervision(self._check_labels(n_samples, y) if y is not None else None, pairs)
+        return Supervision(self._check_labels(n_samples, y) if y is not None else None, pairs)
 
     def _check_labels(self, n_samples: int, y: Any) -> npt.NDArray[np.int64]:
         codes, self.classes_ = check_labels(y, n_samples)
@@ -345,7 +322,7 @@ class CCN(CCNParams, NeuralClusterer):
             return False
         return start.n_outputs_ == self.n_outputs_
 
-    def _kind_of(self, supervision: _Supervision) -> str:
+    def _kind_of(self, supervision: Supervision) -> str:
         """What is known, by the kinds of the default presets."""
         if supervision.pairs is None:
             return "labels"
@@ -353,7 +330,7 @@ class CCN(CCNParams, NeuralClusterer):
             return "pairs of vectors"
         return "many pairs of images" if supervision.pairs.n_pairs > MANY_PAIRS else "pairs of images"
 
-    def _make_sampler(self, supervision: _Supervision, recipe: Recipe, drop_last: bool) -> Sampler:
+    def _make_sampler(self, supervision: Supervision, recipe: Recipe, drop_last: bool) -> Sampler:
         if supervision.pairs is None:
             assert supervision.codes is not None
             return LabelBatches(supervision.codes, recipe.batch_size, drop_last=drop_last)
@@ -361,7 +338,7 @@ class CCN(CCNParams, NeuralClusterer):
             supervision.pairs, max(1, recipe.batch_size // 2), drop_last=drop_last, labels=supervision.codes
         )
 
-    def _kind_weights(self, supervision: _Supervision) -> tuple[float, float] | None:
+    def _kind_weights(self, supervision: Supervision) -> tuple[float, float] | None:
         """Weights under which both kinds of pairs weigh the same in total."""
         return None if self.pair_weight is None else _kind_weights(supervision.similar_share)
 

@@ -113,7 +113,7 @@ class CCNParams(ClustererParams):
         trained module, or after `start_from`). "similarity": the same with the spectral clusters of a
         similarity network's answers about all pairs. "clusters": with clusters of the embeddings that obey
         what is known, either labels propagated over the graph of nearest neighbors, or clusters found without
-        supervision, among which the pairs or labels choose. "auto": "clusters" for features of an encoder and
-        with backbone="features", otherwise "random".
+        supervision, among which the pairs or labels choose. "auto": "clusters" for features of an encoder,
+        with backbone="features" and for images with few pairs (see `backbone`), otherwise "random".
         """,
     )
