@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_wine
 from torch import Generator, Tensor, nn
 
 from coterie import CCN, CollapseWarning, Pairs
@@ -59,6 +59,17 @@ def test_few_pairs_of_images_begin_with_clusters_of_the_pixels() -> None:
     assert (model.predict(X) == model.labels_).all()
 
 
+def test_few_pairs_of_a_table_begin_with_clusters_of_columns_of_one_scale() -> None:
+    X, y = load_wine(return_X_y=True)
+    pairs = Pairs.from_labels(y, 20, random_state=0)
+    model = CCN(3, random_state=0).fit(X, pairs=pairs)
+    assert clustering_accuracy(y, model.labels_) > 0.93
+    # one column of wine has a thousand times the deviation of another
+    scaled = CCN(3, random_state=0, scale=False).fit(X, pairs=pairs)
+    assert clustering_accuracy(y, scaled.labels_) < 0.8
+
+
+@pytest.mark.filterwarnings("ignore::coterie.CollapseWarning")
 @pytest.mark.parametrize(
     "chosen",
     [{"backbone": "lenet"}, {"over_clustering": True}, {"preset": "paper"}, {"head_init": "random"}],

@@ -353,7 +353,8 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _takes_averages(self) -> bool:
         """Whether samples are images, of which a network of the library's choice may see averages."""
-        return isinstance(self.backbone, str) and self.backbone == AUTO and len(self.sample_shape_) in (2, 3)
+        is_open = isinstance(self.backbone, str) and self.backbone == AUTO and not self._on_features
+        return is_open and len(self.sample_shape_) in (2, 3)
 
     def _adopt(self, kept: Sequence[FinishedRun], device: torch.device) -> None:
         """Take over the best restarts, best first: the first one's network predicts."""

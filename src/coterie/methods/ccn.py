@@ -93,6 +93,8 @@ class CCN(CCNParams, NeuralClusterer):
     # its pairs have said what belongs together
     _merges_outputs = False
     _usual_pixels = 32 * 32
+    # whether a fit begins with clusters of columns that no encoder has made, whose scales differ
+    _clusters_columns = False
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -142,7 +144,9 @@ class CCN(CCNParams, NeuralClusterer):
             return self._fit_transfer(samples, y, pairs, similarity)
         supervision = self._check_supervision(len(samples), y, pairs)
         self._find_features()
-        self._on_features = self._on_features or self._clusters_pixels(supervision)
+        begins_raw = not self._on_features and self._knows_too_little(supervision)
+        self._on_features = self._on_features or begins_raw
+        self._clusters_columns = begins_raw and len(self.sample_shape_) == 1
         begun = self._begin(samples, codes=supervision.codes, pairs=supervision.pairs)
         if begun is None:
             self._choose_n_outputs(samples, len(samples) // 2, y=y, pairs=pairs)
@@ -235,12 +239,15 @@ class CCN(CCNParams, NeuralClusterer):
             return None
         return self._begin_on_features(samples, **known, wanted=self.head_init == "clusters")
 
-    def _clusters_pixels(self, supervision: Supervision) -> bool:
-        """Whether too little is known of images for anything but clusters of their pixels to begin with."""
+    def _standardises(self) -> bool:
+        return self.scale if self._clusters_columns else super()._standardises()
+
+    def _knows_too_little(self, supervision: Supervision) -> bool:
+        """Whether too little is known of samples for anything but their own clusters to begin with."""
         is_open = self.backbone == AUTO and self.head_init in (AUTO, "clusters") and self._start is None
         is_told = isinstance(self.n_clusters, int | np.integer) and not self.over_clustering
         is_usual = is_open and is_told and self.preset == "default" and self.cross_entropy_weight == 0
-        return is_usual and len(self.sample_shape_) > 1 and supervision.is_too_little(int(self.n_clusters))
+        return is_usual and supervision.is_too_little(int(self.n_clusters))
 
     def _transfer_views(self) -> Augment | None:
         """The views of each batch, which the similarity network sees too."""
