@@ -111,7 +111,7 @@ def test_what_the_output_layer_begins_with_is_said(capsys: pytest.CaptureFixture
     CCN(4, **QUICK, verbose=1).fit(X, few_labels(y, 40))
     assert "the output layer begins with 40 labels, spread over the graph" in capsys.readouterr().err
     CCN(4, **QUICK, verbose=1).fit(X, pairs=Pairs.from_labels(y, 15, random_state=0))
-    assert "the output layer begins with clusters of the features" in capsys.readouterr().err
+    assert "the output layer begins with clusters of the samples" in capsys.readouterr().err
     CCN(4, **QUICK).fit(X, few_labels(y, 40))
     assert not capsys.readouterr().err
 

@@ -101,7 +101,7 @@ def begin_on_features(
         labels, words, named = spread_pairs(points, pairs, k, seed)
     else:
         found, name = _starts(points, k, seed)
-        where = "of the features" if metric is None else "in the metric of the similarity network"
+        where = "of the samples" if metric is None else "in the metric of the similarity network"
         labels, words = found[name], f"clusters {where} ({name})"
     centers = isinstance(estimator._make_network(0).backbone, Features)
     return Beginning(labels, StartingLayer([labels], estimator.n_outputs_, centers), words, named)
@@ -133,7 +133,7 @@ def spread_labels(points: Points, codes: Ints, n_clusters: int, seed: int) -> tu
     if n_named < n_clusters:
         found, name = _starts(points, n_clusters, seed)
         named = with_unnamed(codes, found[name], n_clusters)
-        words += f", and {n_clusters - n_named} clusters of the features that no label names"
+        words += f", and {n_clusters - n_named} clusters of the samples that no label names"
     return spread_groups(points, named, n_clusters, held=codes), words
 
 
@@ -145,7 +145,7 @@ def spread_pairs(points: Points, pairs: Pairs, n_clusters: int, seed: int) -> tu
         return spread_groups(points, named, n_clusters), words, named if are_labels(named, pairs) else None
     found, usual = _starts(points, n_clusters, seed)
     name = chosen_by(found, usual, pairs)
-    return found[name], f"clusters of the features ({name}) that the pairs speak for", None
+    return found[name], f"clusters of the samples ({name}) that the pairs speak for", None
 
 
 def _starts(points: Points, n_clusters: int, seed: int) -> tuple[Mapping[str, Ints], str]:
