@@ -69,6 +69,18 @@ def test_few_pairs_of_a_table_begin_with_clusters_of_columns_of_one_scale() -> N
     assert clustering_accuracy(y, scaled.labels_) < 0.8
 
 
+@pytest.mark.parametrize(("n_labels", "begins"), [(2, True), (7, True), (8, False)])
+def test_few_labels_of_a_table_begin_with_its_clusters(n_labels: int, begins: bool) -> None:
+    X, y = load_wine(return_X_y=True)
+    known = np.full(len(y), -1)
+    for label in range(3):
+        known[np.flatnonzero(y == label)[:n_labels]] = label
+    model = CCN(3, random_state=0, max_steps=40).fit(X, known)
+    assert isinstance(model.network_.backbone, Features) == begins
+    if begins:
+        assert clustering_accuracy(y, model.labels_) > 0.9
+
+
 @pytest.mark.filterwarnings("ignore::coterie.CollapseWarning")
 @pytest.mark.parametrize(
     "chosen",

@@ -66,18 +66,20 @@ class RandomSource(MetaSource):
 
 # an estimator, its samples, and what else its fit takes; "similarity" stands for a fitted network
 Fit = tuple[Any, Any, dict[str, Any]]
+# rows that are drawn afresh have no clusters to begin with
+FRESH: dict[str, Any] = {**SHORT, "head_init": "random"}
 KNOWN: dict[str, dict[str, Any]] = {"labels": {"y": Y}, "pairs": {"pairs": PAIRS}}
 TRANSFER: dict[str, Any] = {"similarity": True}
 FITS: dict[str, Fit] = {
     **{
-        f"ccn-{loss}-{preset}-{name}": (CCN(20, loss=loss, preset=preset, **SHORT), X, known)
+        f"ccn-{loss}-{preset}-{name}": (CCN(20, loss=loss, preset=preset, **FRESH), X, known)
         for loss in ("kcl", "ccl")
         for preset in ("default", "paper", "code")
         for name, known in KNOWN.items()
     },
-    "ccn-balanced": (CCN(20, pair_weight="balanced", **SHORT), X, KNOWN["pairs"]),
+    "ccn-balanced": (CCN(20, pair_weight="balanced", **FRESH), X, KNOWN["pairs"]),
     "ccn-cross-entropy": (CCN(20, cross_entropy_weight=1.0, **SHORT), X, {"y": Y, "pairs": PAIRS}),
-    "ccn-images": (CCN(20, **SHORT), IMAGES, {"y": np.arange(40) % 20}),
+    "ccn-images": (CCN(20, **FRESH), IMAGES, {"y": np.arange(40) % 20}),
     "ccn-transfer": (CCN(4, **SHORT), X, TRANSFER),
     "ccn-transfer-paper": (CCN(4, preset="paper", loss="kcl", **SHORT), X, TRANSFER),
     "ccn-transfer-confidence": (CCN(4, pair_weight="confidence", **SHORT), X, TRANSFER),

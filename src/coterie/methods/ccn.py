@@ -247,7 +247,8 @@ class CCN(CCNParams, NeuralClusterer):
         is_open = self.backbone == AUTO and self.head_init in (AUTO, "clusters") and self._start is None
         is_told = isinstance(self.n_clusters, int | np.integer) and not self.over_clustering
         is_usual = is_open and is_told and self.preset == "default" and self.cross_entropy_weight == 0
-        return is_usual and supervision.is_too_little(int(self.n_clusters))
+        of_images = len(self.sample_shape_) > 1
+        return is_usual and supervision.is_too_little(int(self.n_clusters), of_images=of_images)
 
     def _transfer_views(self) -> Augment | None:
         """The views of each batch, which the similarity network sees too."""

@@ -114,6 +114,6 @@ class CCNParams(ClustererParams):
         similarity network's answers about all pairs. "clusters": with clusters of the embeddings that obey
         what is known, either labels propagated over the graph of nearest neighbors, or clusters found without
         supervision, among which the pairs or labels choose. "auto": "clusters" for features of an encoder,
-        with backbone="features" and where few pairs are known (see `backbone`), otherwise "random".
+        with backbone="features" and where little is known (see `backbone`), otherwise "random".
         """,
     )

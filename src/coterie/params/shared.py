@@ -79,8 +79,9 @@ class TrainingParams:
         text="""
         Network below the output layer, by name. "auto": chosen from the kind and shape of X. CCN, DDC and
         ADC take "features" for vectors of an encoder: it only normalises them, and the output layer begins
-        with clusters of them. CCN takes it for images and tables too if fewer than seven similar pairs are
-        known for each of `n_clusters`: a network from random weights would be worse than these clusters.
+        with clusters of them. CCN takes it for images and tables too if, for each of `n_clusters`, fewer than
+        seven similar pairs, four labels of images or eight of rows are known: a network from random weights
+        would be worse than these clusters.
         """,
         python_text=MODULES,
     )
