@@ -23,8 +23,9 @@ from coterie.methods.feature_starts import (
     usual_neighbors,
 )
 from coterie.methods.head_choice import best_of, information_of_clusters
-from coterie.methods.known_groups import are_labels, named_groups, spread_groups
+from coterie.methods.known_groups import are_labels, named_groups
 from coterie.methods.neighbor_graphs import diffusion_map, neighbor_graph, self_tuned_graph, shared_graph
+from coterie.methods.spread import spread_groups
 from coterie.methods.starting_layer import class_layer
 from coterie.metrics import clustering_accuracy, nmi
 from coterie.nn import HeadsNetwork

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from sklearn.cluster import KMeans
 
 from coterie import ADC, CCN, DDC, L2C, CollapseWarning, InputError, Pairs, SelfDistillation, load, save
 from coterie.data import Samples
 from coterie.methods.feature_starts import refine
-from coterie.methods.known_groups import spread_groups
+from coterie.methods.spread import is_learnt_better, learn_groups, spread_groups
+from coterie.methods.starting_layer import class_layer
 from coterie.metrics import clustering_accuracy, nmi
 from coterie.nn import Features
 
@@ -104,6 +106,54 @@ def test_named_samples_keep_their_names() -> None:
     for labels in (refine(y, X, wrong), spread_groups(X, wrong, 4)):
         assert labels[first] == 1
         np.testing.assert_array_equal(labels[wrong >= 0], wrong[wrong >= 0])
+
+
+def unequal() -> tuple[Array, Array]:
+    """Two classes that touch, one ten times as large as the other, in two of 40 columns."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [1000, 100])
+    X = rng.normal(size=(1100, 40)) * np.r_[3.0, np.ones(39)]
+    X[:, 0] += 9 * y
+    return X.astype(np.float32), y
+
+
+def test_labels_of_clusters_of_unequal_size_are_learnt() -> None:
+    X, y = unequal()
+    known = np.full(len(y), -1)
+    known[::20] = y[::20]
+    rest = known < 0
+    assert is_learnt_better(X, known, seed=0)
+    spread, learnt = spread_groups(X, known, 2), learn_groups(X, known)
+    print((spread[rest] == y[rest]).mean(), (learnt[rest] == y[rest]).mean())
+    assert (spread[rest] == y[rest]).mean() < 0.85
+    assert (learnt[rest] == y[rest]).mean() > 0.9
+    model = CCN(2, **QUICK).fit(X, known)
+    assert clustering_accuracy(y[rest], model.labels_[rest]) > 0.9
+
+
+def test_labels_spread_along_curves_and_where_none_can_be_held_out() -> None:
+    X, y = curves()
+    assert not is_learnt_better(X, few_labels(y, 20), seed=0)
+    one_each = np.full(len(y), -1)
+    for label in range(4):
+        one_each[np.flatnonzero(y == label)[0]] = label
+    assert not is_learnt_better(X, one_each, seed=0)
+
+
+def test_one_named_cluster_takes_all_samples() -> None:
+    X, _ = curves()
+    named = np.full(len(X), -1)
+    named[3] = 0
+    assert (learn_groups(X, named) == 0).all()
+
+
+def test_a_layer_for_clusters_of_unequal_size_keeps_them() -> None:
+    X, y = (torch.from_numpy(each) for each in unequal())
+    X = X - X.mean(dim=0)
+    even, sized = (class_layer(X, y, 2, is_sized) for is_sized in (False, True))
+    found = [(X @ weight.T + bias).argmax(dim=1) for weight, bias in (even, sized)]
+    wrong = [int((labels != y).sum()) for labels in found]
+    assert wrong[1] < wrong[0]
 
 
 def test_what_the_output_layer_begins_with_is_said(capsys: pytest.CaptureFixture[str]) -> None:

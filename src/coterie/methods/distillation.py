@@ -38,9 +38,10 @@ from coterie.methods.feature_starts import (
     usual_neighbors,
 )
 from coterie.methods.head_choice import HeadChoice
-from coterie.methods.known_groups import named_groups, spread_groups
+from coterie.methods.known_groups import named_groups
 from coterie.methods.neighbor_graphs import Ints, Points
 from coterie.methods.on_features import check_distinct, count_if_asked
+from coterie.methods.spread import spread_groups
 from coterie.methods.starting_layer import StartingLayer
 from coterie.nn import HeadsNetwork, Network, build_heads_network, channels_last
 from coterie.nn.backbone import flat_size

@@ -179,21 +179,21 @@ def _of_some_rows(
     return [labels[place] for labels in found]
 
 
-def refine(labels: Ints, points: Points, named: Ints | None = None) -> Ints:
+def refine(labels: Ints, points: Points, named: Ints | None = None, *, is_sized: bool = False) -> Ints:
     """Let a linear discriminant learn the labels and relabel the points, again and again.
 
-    Points that are named, by other numbers than -1, keep their names.
-    It ends early where no label changes. Distances are then measured by how much clusters differ in each
-    direction, and no longer alike in all.
+    Points that are named, by other numbers than -1, keep their names. If it `is_sized`, a cluster is as
+    likely as it is large, otherwise all are alike likely. It ends early where no label changes. Distances are
+    then measured by how much clusters differ in each direction, and no longer alike in all.
     """
     if named is not None:
         labels = np.where(named >= 0, named, labels)
     for _ in range(ROUNDS):
-        clusters = np.unique(labels)
+        clusters, sizes = np.unique(labels, return_counts=True)
         if len(clusters) < 2 or len(labels) <= 2 * len(clusters):
             return labels
-        even = np.full(len(clusters), 1 / len(clusters))
-        model = LinearDiscriminantAnalysis("lsqr", priors=even, covariance_estimator=_ShrunkCovariance())
+        likely = sizes / len(labels) if is_sized else np.full(len(clusters), 1 / len(clusters))
+        model = LinearDiscriminantAnalysis("lsqr", priors=likely, covariance_estimator=_ShrunkCovariance())
         # the points have been checked; checks of each cluster took more time than the algebra
         with config_context(assume_finite=True, skip_parameter_validation=True):
             relabelled: Ints = model.fit(points, labels).predict(points)

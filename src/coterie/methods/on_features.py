@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,13 +24,37 @@ from coterie.methods.feature_starts import (
     usual_neighbors,
 )
 from coterie.methods.head_choice import best_of, pairs_kept
-from coterie.methods.known_groups import are_labels, named_groups, spread_groups
+from coterie.methods.known_groups import are_labels, named_groups
 from coterie.methods.neighbor_graphs import Ints, Points
+from coterie.methods.spread import is_learnt_better, learn_groups, spread_groups
 from coterie.methods.starting_layer import StartingLayer
 from coterie.nn import Features
 
+SPREAD = "spread over the graph of nearest neighbors"
+IN_METRIC = "in the metric of the similarity network"
 # Standard deviations by which pairs have to speak for another one.
 SURE_LEAD = 2.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """Clusters of points.
+
+    Attributes
+    ----------
+    labels : int64 array of shape (n,)
+    words : str
+        Where they are from, for people.
+    named : int64 array of shape (n,) or None
+        As in `Beginning`.
+    is_sized : bool
+        Whether their sizes are known to differ.
+    """
+
+    labels: Ints
+    words: str
+    named: Ints | None = None
+    is_sized: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,17 +119,15 @@ def begin_on_features(
     if metric is not None and estimator.over_clustering and estimator.n_clusters_estimate_ is None:
         # outputs that begin without samples stay empty
         k = min(k, count_communities(points, k, seed)["n_clusters"])
-    named = None
     if codes is not None and codes.max() < k:
-        labels, words = spread_labels(points, codes, k, seed)
+        found = by_labels(points, codes, k, seed)
     elif pairs is not None:
-        labels, words, named = spread_pairs(points, pairs, k, seed)
+        found = by_pairs(points, pairs, k, seed)
     else:
-        found, name = _starts(points, k, seed)
-        where = "of the samples" if metric is None else "in the metric of the similarity network"
-        labels, words = found[name], f"clusters {where} ({name})"
+        found = _unaided(points, k, seed, "of the samples" if metric is None else IN_METRIC)
     centers = isinstance(estimator._make_network(0).backbone, Features)
-    return Beginning(labels, StartingLayer([labels], estimator.n_outputs_, centers), words, named)
+    layer = StartingLayer([found.labels], estimator.n_outputs_, centers, is_sized=found.is_sized)
+    return Beginning(found.labels, layer, found.words, found.named)
 
 
 def check_distinct(samples: SampleArray, n_clusters: int) -> None:
@@ -122,30 +145,43 @@ def count_if_asked(n_clusters: Any, points: Points, seed: int) -> dict[str, Any]
     return count_communities(points, max(1, most), seed)
 
 
-def spread_labels(points: Points, codes: Ints, n_clusters: int, seed: int) -> tuple[Ints, str]:
-    """Clusters of points (n, d) by the class codes of some, -1 for the others, and where they are from.
+def by_labels(points: Points, codes: Ints, n_clusters: int, seed: int) -> Found:
+    """Clusters of points (n, d) by the class codes of some, -1 for the others.
 
-    The labels spread over the neighbor graph. Clusters that no label names begin with those found without
-    labels that share fewest samples with the named ones.
+    Clusters that no label names begin with those found without labels that share fewest samples with the
+    named ones.
     """
-    n_named = int(codes.max()) + 1
-    named, words = codes, f"{int((codes >= 0).sum())} labels, spread over the graph of nearest neighbors"
-    if n_named < n_clusters:
-        found, name = _starts(points, n_clusters, seed)
-        named = with_unnamed(codes, found[name], n_clusters)
-        words += f", and {n_clusters - n_named} clusters of the samples that no label names"
-    return spread_groups(points, named, n_clusters, held=codes), words
+    n_named, words = int(codes.max()) + 1, f"{int((codes >= 0).sum())} labels"
+    if n_named == n_clusters:
+        return _by_named(points, codes, seed, words, held=codes)
+    found, name = _starts(points, n_clusters, seed)
+    named = with_unnamed(codes, found[name], n_clusters)
+    words += f", {SPREAD}, and {n_clusters - n_named} clusters of the samples that no label names"
+    return Found(spread_groups(points, named, n_clusters, held=codes), words)
 
 
-def spread_pairs(points: Points, pairs: Pairs, n_clusters: int, seed: int) -> tuple[Ints, str, Ints | None]:
-    """Clusters of points (n, d) by known pairs, where they are from, and `Beginning.named`."""
+def by_pairs(points: Points, pairs: Pairs, n_clusters: int, seed: int) -> Found:
+    """Clusters of points (n, d) by known pairs."""
     named = named_groups(pairs, len(points), n_clusters)
     if named is not None:
-        words = f"{n_clusters} groups that the pairs name, spread over the graph of nearest neighbors"
-        return spread_groups(points, named, n_clusters), words, named if are_labels(named, pairs) else None
-    found, usual = _starts(points, n_clusters, seed)
-    name = chosen_by(found, usual, pairs)
-    return found[name], f"clusters of the samples ({name}) that the pairs speak for", None
+        found = _by_named(points, named, seed, f"{n_clusters} groups that the pairs name")
+        return dataclasses.replace(found, named=named if are_labels(named, pairs) else None)
+    begun, usual = _starts(points, n_clusters, seed)
+    name = chosen_by(begun, usual, pairs)
+    return Found(begun[name], f"clusters of the samples ({name}) that the pairs speak for")
+
+
+def _by_named(points: Points, named: Ints, seed: int, words: str, held: Ints | None = None) -> Found:
+    """Clusters of points (n, d) of which samples of each are named, in the way that predicts these better."""
+    if is_learnt_better(points, named, seed):
+        return Found(learn_groups(points, named), f"{words}, which logistic regression learns", is_sized=True)
+    labels = spread_groups(points, named, int(named.max()) + 1, held)
+    return Found(labels, f"{words}, {SPREAD}")
+
+
+def _unaided(points: Points, n_clusters: int, seed: int, where: str) -> Found:
+    found, name = _starts(points, n_clusters, seed)
+    return Found(found[name], f"clusters {where} ({name})")
 
 
 def _starts(points: Points, n_clusters: int, seed: int) -> tuple[Mapping[str, Ints], str]:

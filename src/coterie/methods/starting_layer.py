@@ -38,6 +38,8 @@ class StartingLayer:
     are_given : bool
         Whether the clusters are given, with samples that may lie far from the others of their cluster: these
         would widen a discriminant's clusters, and upset a regression little.
+    is_sized : bool
+        Whether a cluster is as likely as it is large; otherwise all are alike likely.
     """
 
     labels: Sequence[Ints]
@@ -45,6 +47,7 @@ class StartingLayer:
     centers: bool
     name: str = "head"
     are_given: bool = False
+    is_sized: bool = False
 
     def __call__(self, embed: Callable[[], Tensor], seed: int) -> Mapping[str, Tensor]:
         """New values of the network's parameters, by name."""
@@ -63,8 +66,10 @@ class StartingLayer:
     def layer(self, features: Tensor) -> dict[str, Tensor]:
         """Values of the layer for features (n, d) of mean 0."""
         labels = [torch.from_numpy(one).to(features.device) for one in self.labels]
-        make = regression_layer if self.are_given else class_layer
-        layers = [make(features, one, self.n_clusters) for one in labels]
+        if self.are_given:
+            layers = [regression_layer(features, one, self.n_clusters) for one in labels]
+        else:
+            layers = [class_layer(features, one, self.n_clusters, self.is_sized) for one in labels]
         return {
             f"{self.name}.weight": torch.cat([weight for weight, _ in layers]),
             f"{self.name}.bias": torch.cat([bias for _, bias in layers]),
@@ -103,17 +108,22 @@ class StartingCentroids:
         return torch.cat([own.mean(dim=0, keepdim=True), others])
 
 
-def class_layer(features: Tensor, labels: Tensor, n_clusters: int) -> tuple[Tensor, Tensor]:
+def class_layer(
+    features: Tensor, labels: Tensor, n_clusters: int, is_sized: bool = False
+) -> tuple[Tensor, Tensor]:
     """A linear layer that gives centred features (n, d) the labels (n,): weight (k, d) and bias (k,).
 
-    A linear discriminant in the first principal components, all clusters alike likely. Regression on the
-    labels lost a fifth of 250 clusters between others.
+    A linear discriminant in the first principal components, all clusters alike likely or each as likely as it
+    is large. Regression on the labels lost a fifth of 250 clusters between others.
     """
     inside, axes = _components(features)
     wanted = functional.one_hot(labels, n_clusters).to(features)
-    means = (wanted.T @ inside) / wanted.sum(dim=0).clamp_min(1)[:, None]
+    sizes = wanted.sum(dim=0).clamp_min(1)
+    means = (wanted.T @ inside) / sizes[:, None]
     weight = torch.linalg.solve(_within(inside - means[labels]), means.T).T
     bias = -(weight * means).sum(dim=1) / 2
+    if is_sized:
+        bias = bias + (sizes / len(labels)).log()
     logits = inside @ weight.T + bias
     best = logits.topk(min(2, n_clusters), dim=1).values
     scale = MARGIN / (best[:, 0] - best[:, -1]).median().clamp_min(_TINY)

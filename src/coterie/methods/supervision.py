@@ -21,8 +21,8 @@ FEW_LABELS = 5_000
 # and 0.938; 2 labels 0.683 and 0.662, 5 0.748 and 0.851;
 # the 64 columns of digits: 4.6 similar pairs 0.868 and 0.783, 10 0.869 and 0.917; 5 labels 0.913 and 0.850,
 # 10 0.917 and 0.929;
-# the 13 of wine: 6.3 similar pairs 0.969 and 0.955, 11 0.969 and 0.986; 5 labels 0.939 and 0.920, 10 0.936 and
-# 0.943.
+# the 13 of wine: 6.3 similar pairs 0.969 and 0.955, 11 0.969 and 0.986; 5 labels 0.939 and 0.920, 10 0.936
+# and 0.943.
 SIMILAR_PAIRS = 7
 LABELS_OF_IMAGES, LABELS_OF_VECTORS = 4, 8
 
