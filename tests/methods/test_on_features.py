@@ -89,6 +89,16 @@ def test_more_classes_than_clusters() -> None:
     assert model.n_clusters_ == 2
 
 
+def test_pairs_that_the_clusters_keep_anyhow_move_nothing() -> None:
+    X, y = curves()
+    pairs = Pairs.from_labels(y, 15, random_state=0)
+    model = CCN(4, **QUICK | {"max_steps": None}).fit(X, pairs=pairs)
+    assert model.runs_[0]["steps"] == 1
+    broken = Pairs(pairs.i, pairs.j, np.where(np.arange(15) < 2, -pairs.same, pairs.same), hard=False)
+    longer = CCN(4, **QUICK | {"max_steps": None}).fit(X, pairs=broken)
+    assert 1 < longer.runs_[0]["steps"] <= 200
+
+
 def test_auto_counts_communities() -> None:
     X, y = curves(400)
     model = CCN("auto", **QUICK).fit(X, pairs=Pairs.from_labels(y, 20, random_state=0))

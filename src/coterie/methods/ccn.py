@@ -156,6 +156,8 @@ class CCN(CCNParams, NeuralClusterer):
         is_gentle = begun is not None or (self.head_init == AUTO and self._is_gentle())
         preset = self._choose_preset("clusters" if is_gentle else self._kind_of(supervision))
         recipe = self._override(preset.recipe)
+        if begun is not None:
+            recipe = supervision.shortened(recipe, begun.labels)
         objective = PairObjective(
             self._make_sampler(supervision, recipe, preset.drop_last),
             self.loss,
