@@ -30,7 +30,8 @@ SIMILAR_PAIRS = 7
 LABELS_OF_IMAGES, LABELS_OF_VECTORS = 4, 8
 # Steps for each pair that the clusters to begin with break: from pairs that they keep anyhow a network learns
 # nothing, and drifts. ACC of objects 1-50 of COIL-100 from 200 and 1,000 random pairs, of which they break
-# none or one: as clusters begin 0.938 (two draws), after all steps 0.898 and 0.902, after 100 0.929 and 0.938.
+# none or one: as clusters begin 0.938 (two draws), after all steps 0.898 and 0.902, after 100 0.929 and
+# 0.938.
 STEPS_A_BROKEN_PAIR = 100
 
 
