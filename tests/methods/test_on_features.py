@@ -15,6 +15,7 @@ from sklearn.cluster import KMeans
 from coterie import ADC, CCN, DDC, L2C, CollapseWarning, InputError, Pairs, SelfDistillation, load, save
 from coterie.data import Samples
 from coterie.methods.feature_starts import refine
+from coterie.methods.on_features import with_unnamed
 from coterie.methods.spread import is_learnt_better, learn_groups, spread_groups
 from coterie.methods.starting_layer import class_layer
 from coterie.metrics import clustering_accuracy, nmi
@@ -148,6 +149,12 @@ def test_labels_spread_along_curves_and_where_none_can_be_held_out() -> None:
     for label in range(4):
         one_each[np.flatnonzero(y == label)[0]] = label
     assert not is_learnt_better(X, one_each, seed=0)
+
+
+def test_parts_of_a_named_class_are_no_class_of_their_own() -> None:
+    codes, found = np.array([0, 0, 1, -1, -1]), np.array([0, 1, 2, 2, 3])
+    # clusters 0 and 1 are parts of the first class; 3 alone has no label
+    assert with_unnamed(codes, found, 4).tolist() == [0, 0, 1, -1, 2]
 
 
 def test_one_named_cluster_takes_all_samples() -> None:

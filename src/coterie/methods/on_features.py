@@ -148,15 +148,16 @@ def count_if_asked(n_clusters: Any, points: Points, seed: int) -> dict[str, Any]
 def by_labels(points: Points, codes: Ints, n_clusters: int, seed: int) -> Found:
     """Clusters of points (n, d) by the class codes of some, -1 for the others.
 
-    Clusters that no label names begin with those found without labels that share fewest samples with the
-    named ones.
+    Clusters that no label names begin with those found without labels that hold no labelled sample.
     """
-    n_named, words = int(codes.max()) + 1, f"{int((codes >= 0).sum())} labels"
-    if n_named == n_clusters:
+    named, n_named, words = codes, int(codes.max()) + 1, f"{int((codes >= 0).sum())} labels"
+    if n_named < n_clusters:
+        found, name = _starts(points, n_clusters, seed)
+        named = with_unnamed(codes, found[name], n_clusters)
+    n_unnamed = len(np.unique(named[named >= n_named]))
+    if not n_unnamed:
         return _by_named(points, codes, seed, words, held=codes)
-    found, name = _starts(points, n_clusters, seed)
-    named = with_unnamed(codes, found[name], n_clusters)
-    words += f", {SPREAD}, and {n_clusters - n_named} clusters of the samples that no label names"
+    words += f", {SPREAD}, and {n_unnamed} clusters of the samples that no label names"
     return Found(spread_groups(points, named, n_clusters, held=codes), words)
 
 
@@ -210,6 +211,9 @@ def chosen_by(found: Mapping[str, Ints], usual: str, pairs: Pairs) -> str:
 def with_unnamed(codes: Ints, found: Ints, n_clusters: int) -> Ints:
     """Codes of labelled samples, and numbers from there on for found clusters that no code stands for.
 
+    A found cluster with labelled samples is none of them, though all codes stand for others: of classes of
+    unequal size the large ones are found in parts.
+
     Examples
     --------
     >>> with_unnamed(np.array([0, -1, -1, -1]), np.array([1, 1, 0, 0]), 2).tolist()
@@ -221,6 +225,8 @@ def with_unnamed(codes: Ints, found: Ints, n_clusters: int) -> Ints:
     np.add.at(shared, (found[known], codes[known]), 1)
     taken, _ = linear_sum_assignment(-shared)
     numbers = np.full(n_clusters, -1, dtype=np.int64)
-    numbers[np.setdiff1d(np.arange(n_clusters), taken)] = np.arange(n_named, n_clusters)
+    left = np.setdiff1d(np.arange(n_clusters), taken)
+    left = left[shared[left].sum(axis=1) == 0]
+    numbers[left] = np.arange(n_named, n_named + len(left))
     named: Ints = np.where(known, codes, numbers[found])
     return named
