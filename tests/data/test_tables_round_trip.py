@@ -108,6 +108,8 @@ def test_polars(tmp_path_factory: Any, suffix: str, table: Any) -> None:
 @settings(max_examples=20, deadline=None)
 @given(table=tables())
 @example(table=([".0", "1", "000"], ["X"], [[0.0, 5.5, 1.0]]))
+@example(table=([";", "0;"], ["X,0"], [[0.0, 0.0]]))
+@example(table=([";", "0;"], ["X", "X,0"], [[0.0, 0.0], [0.0, 0.0]]))
 def test_excel_in_german(tmp_path_factory: Any, table: Any) -> None:
     """A byte order mark, semicolons, decimal commas, Windows line ends: seen in two columns or more."""
     ids, names, columns = table

@@ -157,6 +157,21 @@ def test_parts_of_a_named_class_are_no_class_of_their_own() -> None:
     assert with_unnamed(codes, found, 4).tolist() == [0, 0, 1, -1, 2]
 
 
+def test_a_stray_label_leaves_a_class_that_no_label_names() -> None:
+    found = np.repeat([0, 1, 2], 100)
+    codes = np.full(300, -1)
+    codes[:10], codes[100:110], codes[200] = 0, 1, 1
+    named = with_unnamed(codes, found, 3)
+    assert (named[201:] == 2).all()
+    assert named[200] == 1
+
+
+def test_a_hidden_layer_begins_with_clusters_too() -> None:
+    X, y = curves()
+    model = CCN(4, hidden_features=16, **QUICK).fit(X, few_labels(y, 40))
+    assert clustering_accuracy(y, model.labels_) > 0.5
+
+
 def test_one_named_cluster_takes_all_samples() -> None:
     X, _ = curves()
     named = np.full(len(X), -1)

@@ -32,6 +32,8 @@ from coterie.nn import Features
 
 SPREAD = "spread over the graph of nearest neighbors"
 IN_METRIC = "in the metric of the similarity network"
+# Labelled share of a found cluster, of that in clusters of named classes, from which on it is a part of one.
+PART = 0.25
 # Standard deviations by which pairs have to speak for another one.
 SURE_LEAD = 2.0
 
@@ -125,7 +127,9 @@ def begin_on_features(
         found = by_pairs(points, pairs, k, seed)
     else:
         found = _unaided(points, k, seed, "of the samples" if metric is None else IN_METRIC)
-    centers = isinstance(estimator._make_network(0).backbone, Features)
+    network = estimator._make_network(0)
+    # a hidden layer would see other features than those that begin with it
+    centers = isinstance(network.backbone, Features) and not list(network.hidden.parameters())
     layer = StartingLayer([found.labels], estimator.n_outputs_, centers, is_sized=found.is_sized)
     return Beginning(found.labels, layer, found.words, found.named)
 
@@ -148,7 +152,7 @@ def count_if_asked(n_clusters: Any, points: Points, seed: int) -> dict[str, Any]
 def by_labels(points: Points, codes: Ints, n_clusters: int, seed: int) -> Found:
     """Clusters of points (n, d) by the class codes of some, -1 for the others.
 
-    Clusters that no label names begin with those found without labels that hold no labelled sample.
+    Clusters that no label names begin with those found without labels that hold few labelled samples.
     """
     named, n_named, words = codes, int(codes.max()) + 1, f"{int((codes >= 0).sum())} labels"
     if n_named < n_clusters:
@@ -211,8 +215,8 @@ def chosen_by(found: Mapping[str, Ints], usual: str, pairs: Pairs) -> str:
 def with_unnamed(codes: Ints, found: Ints, n_clusters: int) -> Ints:
     """Codes of labelled samples, and numbers from there on for found clusters that no code stands for.
 
-    A found cluster with labelled samples is none of them, though all codes stand for others: of classes of
-    unequal size the large ones are found in parts.
+    A found cluster of which a quarter as large a share is labelled as of the others is none of them: of
+    classes of unequal size the large ones are found in parts.
 
     Examples
     --------
@@ -226,7 +230,9 @@ def with_unnamed(codes: Ints, found: Ints, n_clusters: int) -> Ints:
     taken, _ = linear_sum_assignment(-shared)
     numbers = np.full(n_clusters, -1, dtype=np.int64)
     left = np.setdiff1d(np.arange(n_clusters), taken)
-    left = left[shared[left].sum(axis=1) == 0]
+    labelled, sizes = shared.sum(axis=1), np.bincount(found, minlength=n_clusters)
+    usual = labelled[taken].sum() / sizes[taken].sum()
+    left = left[labelled[left] < PART * usual * sizes[left]]
     numbers[left] = np.arange(n_named, n_named + len(left))
     named: Ints = np.where(known, codes, numbers[found])
     return named

@@ -154,7 +154,8 @@ def detect_dialect(file: Path, options: TableOptions) -> Dialect:
     hint = re.match(r"(?i)sep=(.)\r?\n", text)  # Excel writes such a line
     body = text[hint.end() :] if hint else text
     sep = options.sep or (hint[1] if hint else _detect_sep(body, quote, "\t" if _is_tsv(file) else ","))
-    rows = [(line + bool(hint), cells) for line, cells in _first_rows(body, sep, quote) if _is_filled(cells)]
+    first, _ = _first_rows(body, sep, quote)
+    rows = [(line + bool(hint), cells) for line, cells in first if _is_filled(cells)]
     if not rows:
         _refuse_rest(file, encoding, sep, quote)
     decimal = options.decimal or ("," if sep != "," and _has_decimal_commas(rows) else ".")
@@ -213,17 +214,19 @@ def _encoding(content: bytes) -> str:
     return "utf-8"
 
 
-def _first_rows(text: str, sep: str, quote: str) -> list[Row]:
-    """Some rows of a sample; a fault in them is found again when the file is read."""
+def _first_rows(text: str, sep: str, quote: str) -> tuple[list[Row], bool]:
+    """Some rows of a sample, and whether a fault ended them, which is found again when the file is read."""
     rows: list[Row] = []
     lines = io.StringIO(text, newline="")
     reader = _split(lines, sep, quote)
     while len(rows) < _SAMPLE_ROWS:
         try:
             rows.append(next(reader))
-        except (StopIteration, csv.Error):
+        except StopIteration:
             break
-    return rows
+        except csv.Error:
+            return rows, True
+    return rows, False
 
 
 def _detect_quote(text: str) -> str:
@@ -238,23 +241,26 @@ def _detect_quote(text: str) -> str:
 def _detect_sep(text: str, quote: str, usual: str) -> str:
     """The separator that gives most rows the same number of entries, above one, and most numbers."""
     found = {sep: _first_rows(text, sep, quote) for sep in _SEPARATORS}
-    shares = {sep: _agreement(rows) for sep, rows in found.items()}
-    best = max(_SEPARATORS, key=lambda sep: (shares[sep], _share_of_numbers(found[sep], sep)))
+    shares = {sep: _agreement(*of_sep) for sep, of_sep in found.items()}
+    best = max(_SEPARATORS, key=lambda sep: (shares[sep], _share_of_numbers(found[sep][0], sep)))
     if shares[best]:
         return best
-    spaced = [cells for _, cells in _first_rows(text, SPACES, quote) if cells]
+    spaced = [cells for _, cells in _first_rows(text, SPACES, quote)[0] if cells]
     widths = {len(cells) for cells in spaced}
     numbers = all(is_number(cell) for cells in spaced[1:] for cell in cells)
     return SPACES if len(widths) == 1 and widths != {1} and numbers else usual
 
 
-def _agreement(rows: Sequence[Row]) -> float:
-    """Share of the rows that have the usual number of entries; 0 where that is one."""
+def _agreement(rows: Sequence[Row], has_fault: bool) -> float:
+    """Share of the rows that have the usual number of entries; 0 where that is one.
+
+    A row that cannot be read is one of another number: quotes do not stand beside this separator.
+    """
     widths = Counter(len(cells) for _, cells in rows if cells)
     if not widths:
         return 0.0
     usual, count = widths.most_common(1)[0]
-    return count / widths.total() if usual > 1 else 0.0
+    return count / (widths.total() + has_fault) if usual > 1 else 0.0
 
 
 def _share_of_numbers(rows: Sequence[Row], sep: str) -> float:
