@@ -14,10 +14,12 @@ from sklearn.cluster import KMeans
 
 from coterie import ADC, CCN, DDC, L2C, CollapseWarning, InputError, Pairs, SelfDistillation, load, save
 from coterie.data import Samples
+from coterie.engine.recipe import Recipe
 from coterie.methods.feature_starts import refine
 from coterie.methods.on_features import with_unnamed
 from coterie.methods.spread import is_learnt_better, learn_groups, spread_groups
 from coterie.methods.starting_layer import class_layer
+from coterie.methods.supervision import Supervision
 from coterie.metrics import clustering_accuracy, nmi
 from coterie.nn import Features
 
@@ -95,9 +97,20 @@ def test_pairs_that_the_clusters_keep_anyhow_move_nothing() -> None:
     pairs = Pairs.from_labels(y, 15, random_state=0)
     model = CCN(4, **QUICK | {"max_steps": None}).fit(X, pairs=pairs)
     assert model.runs_[0]["steps"] == 1
-    broken = Pairs(pairs.i, pairs.j, np.where(np.arange(15) < 2, -pairs.same, pairs.same), hard=False)
-    longer = CCN(4, **QUICK | {"max_steps": None}).fit(X, pairs=broken)
-    assert 1 < longer.runs_[0]["steps"] <= 200
+    assert CCN(4, **QUICK).fit(X, pairs=pairs).runs_[0]["steps"] == QUICK["max_steps"]
+
+
+def test_each_broken_pair_asks_for_some_steps_up_to_the_usual_ones() -> None:
+    pairs = Pairs(np.arange(40), np.arange(40) + 1, np.ones(40))
+    recipe = Recipe("adam", learning_rate=1e-3, batch_size=10, max_epochs=50)
+
+    def steps(n_broken: int) -> int:
+        begun = np.concatenate([np.arange(n_broken + 1), np.full(40 - n_broken, n_broken)])
+        return Supervision(None, pairs).shortened(recipe, 20, begun).total_steps(20)
+
+    assert [steps(n_broken) for n_broken in (0, 1, 3, 30)] == [1, 100, 300, 1000]
+    labels = Supervision(np.zeros(41, dtype=np.int64), None)
+    assert labels.shortened(recipe, 20, np.arange(41)) == recipe
 
 
 def test_auto_counts_communities() -> None:

@@ -156,10 +156,11 @@ class CCN(CCNParams, NeuralClusterer):
         is_gentle = begun is not None or (self.head_init == AUTO and self._is_gentle())
         preset = self._choose_preset("clusters" if is_gentle else self._kind_of(supervision))
         recipe = self._override(preset.recipe)
-        if begun is not None:
-            recipe = supervision.shortened(recipe, begun.labels)
+        sampler = self._make_sampler(supervision, recipe, preset.drop_last)
+        if begun is not None and self.max_steps is None and self.max_epochs is None:
+            recipe = supervision.shortened(recipe, sampler.n_steps, begun.labels)
         objective = PairObjective(
-            self._make_sampler(supervision, recipe, preset.drop_last),
+            sampler,
             self.loss,
             self.margin,
             dataclasses.replace(preset.options, kind_weights=self._kind_weights(supervision)),

@@ -68,10 +68,13 @@ class Supervision:
         needed = LABELS_OF_IMAGES if of_images else LABELS_OF_VECTORS
         return int((self.codes >= 0).sum()) < needed * n_clusters
 
-    def shortened(self, recipe: Recipe, begun: npt.NDArray[np.int64]) -> Recipe:
-        """A recipe of as many steps as the pairs ask for that the clusters (n,) to begin with break."""
+    def shortened(self, recipe: Recipe, n_steps: int, begun: npt.NDArray[np.int64]) -> Recipe:
+        """A recipe of no more steps than the pairs ask for that the clusters (n,) to begin with break.
+
+        An epoch has `n_steps` steps.
+        """
         if self.pairs is None:
             return recipe
         n_broken = int((~pairs_kept(begun, self.pairs)).sum())
         most = max(1, STEPS_A_BROKEN_PAIR * n_broken)
-        return dataclasses.replace(recipe, max_steps=min(most, recipe.max_steps or most))
+        return recipe if most >= recipe.total_steps(n_steps) else dataclasses.replace(recipe, max_steps=most)
