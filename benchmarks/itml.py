@@ -45,7 +45,8 @@ def itml(points: Floats, pairs: Pairs, seed: int, slack: float = SLACK) -> Float
     True
     """
     differences = points[pairs.i] - points[pairs.j]
-    differences, similar = differences[differences.any(axis=1)], pairs.same[differences.any(axis=1)] > 0
+    apart = differences.any(axis=1)
+    differences, similar = differences[apart], pairs.same[apart] > 0
     matrix = np.eye(points.shape[1])
     bounds = np.where(similar, *_bounds(points, seed))
     multipliers, share = np.zeros(len(similar)), slack / (slack + 1)

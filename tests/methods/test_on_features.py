@@ -17,7 +17,7 @@ from coterie.data import Samples
 from coterie.engine.recipe import Recipe
 from coterie.methods.feature_starts import refine
 from coterie.methods.on_features import with_unnamed
-from coterie.methods.spread import is_learnt_better, learn_groups, spread_groups
+from coterie.methods.spread import is_learnt_better, label_graph, learn_groups, spread_groups
 from coterie.methods.starting_layer import class_layer
 from coterie.methods.supervision import Supervision
 from coterie.metrics import clustering_accuracy, nmi
@@ -146,9 +146,8 @@ def test_labels_of_clusters_of_unequal_size_are_learnt() -> None:
     known = np.full(len(y), -1)
     known[::20] = y[::20]
     rest = known < 0
-    assert is_learnt_better(X, known, seed=0)
+    assert is_learnt_better(X, label_graph(X), known, seed=0)
     spread, learnt = spread_groups(X, known, 2), learn_groups(X, known)
-    print((spread[rest] == y[rest]).mean(), (learnt[rest] == y[rest]).mean())
     assert (spread[rest] == y[rest]).mean() < 0.85
     assert (learnt[rest] == y[rest]).mean() > 0.9
     model = CCN(2, **QUICK).fit(X, known)
@@ -157,11 +156,11 @@ def test_labels_of_clusters_of_unequal_size_are_learnt() -> None:
 
 def test_labels_spread_along_curves_and_where_none_can_be_held_out() -> None:
     X, y = curves()
-    assert not is_learnt_better(X, few_labels(y, 20), seed=0)
+    assert not is_learnt_better(X, label_graph(X), few_labels(y, 20), seed=0)
     one_each = np.full(len(y), -1)
     for label in range(4):
         one_each[np.flatnonzero(y == label)[0]] = label
-    assert not is_learnt_better(X, one_each, seed=0)
+    assert not is_learnt_better(X, label_graph(X), one_each, seed=0)
 
 
 def test_parts_of_a_named_class_are_no_class_of_their_own() -> None:

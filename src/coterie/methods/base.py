@@ -249,9 +249,10 @@ class NeuralEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _standardises(self) -> bool:
         """Whether columns are brought to mean 0 and deviation 1 before the network.
 
-        Features of an encoder share one scale.
+        Features of an encoder, and pixels, share one scale.
         """
-        return self.scale and not self._on_features
+        shares_one = self.encoder_ is not None or self.backbone == "features" or len(self.sample_shape_) > 1
+        return self.scale and not (self._on_features and shares_one)
 
     def _find_features(self) -> None:
         """Decide whether X holds features: `backbone` says so, or it went through an encoder."""

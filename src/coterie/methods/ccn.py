@@ -93,8 +93,6 @@ class CCN(CCNParams, NeuralClusterer):
     # its pairs have said what belongs together
     _merges_outputs = False
     _usual_pixels = 32 * 32
-    # whether a fit begins with clusters of columns that no encoder has made, whose scales differ
-    _clusters_columns = False
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -144,9 +142,7 @@ class CCN(CCNParams, NeuralClusterer):
             return self._fit_transfer(samples, y, pairs, similarity)
         supervision = self._check_supervision(len(samples), y, pairs)
         self._find_features()
-        begins_raw = not self._on_features and self._knows_too_little(supervision)
-        self._on_features = self._on_features or begins_raw
-        self._clusters_columns = begins_raw and len(self.sample_shape_) == 1
+        self._on_features = self._on_features or self._knows_too_little(supervision)
         begun = self._begin(samples, codes=supervision.codes, pairs=supervision.pairs)
         if begun is None:
             self._choose_n_outputs(samples, len(samples) // 2, y=y, pairs=pairs)
@@ -241,9 +237,6 @@ class CCN(CCNParams, NeuralClusterer):
         if self.head_init not in (AUTO, "clusters"):
             return None
         return self._begin_on_features(samples, **known, wanted=self.head_init == "clusters")
-
-    def _standardises(self) -> bool:
-        return self.scale if self._clusters_columns else super()._standardises()
 
     def _knows_too_little(self, supervision: Supervision) -> bool:
         """Whether too little is known of samples for anything but their own clusters to begin with."""

@@ -26,7 +26,7 @@ from coterie.methods.feature_starts import (
 from coterie.methods.head_choice import best_of, pairs_kept
 from coterie.methods.known_groups import are_labels, named_groups
 from coterie.methods.neighbor_graphs import Ints, Points
-from coterie.methods.spread import is_learnt_better, learn_groups, spread_groups
+from coterie.methods.spread import is_learnt_better, label_graph, learn_groups, spread_groups
 from coterie.methods.starting_layer import StartingLayer
 from coterie.nn import Features
 
@@ -178,9 +178,10 @@ def by_pairs(points: Points, pairs: Pairs, n_clusters: int, seed: int) -> Found:
 
 def _by_named(points: Points, named: Ints, seed: int, words: str, held: Ints | None = None) -> Found:
     """Clusters of points (n, d) of which samples of each are named, in the way that predicts these better."""
-    if is_learnt_better(points, named, seed):
+    graph = label_graph(points)
+    if is_learnt_better(points, graph, named, seed):
         return Found(learn_groups(points, named), f"{words}, which logistic regression learns", is_sized=True)
-    labels = spread_groups(points, named, int(named.max()) + 1, held)
+    labels = spread_groups(points, named, int(named.max()) + 1, held, graph)
     return Found(labels, f"{words}, {SPREAD}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,4 +76,5 @@ class Supervision:
             return recipe
         n_broken = int((~pairs_kept(begun, self.pairs)).sum())
         most = max(1, STEPS_A_BROKEN_PAIR * n_broken)
-        return recipe if most >= recipe.total_steps(n_steps) else dataclasses.replace(recipe, max_steps=most)
+        usual = recipe.total_steps(n_steps)
+        return recipe if most >= usual else recipe.shortened(most, usual)
